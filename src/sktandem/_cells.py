@@ -1,0 +1,85 @@
+"""Rows by source and target: the cells that splits and weights are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import type_of_target
+
+from sktandem._sources import Sources, distinct
+from sktandem._tables import is_tensor
+
+__all__ = ["as_target", "class_codes", "classes_by_source", "source_cells"]
+
+N_QUANTILES = 10
+
+
+def as_target(y: Any) -> NDArray[Any]:
+    """Return y as an array that keeps numbers beside texts as they are."""
+    if is_tensor(y):
+        return np.asarray(y.detach().numpy())
+    array = np.asarray(y)
+    if array.dtype.kind in "US" and isinstance(y, list | tuple):
+        return np.array(y, dtype=object) if _mixes_kinds(y) else array
+    return array
+
+
+def _mixes_kinds(values: Any) -> bool:
+    return len({isinstance(value, str) for value in values}) > 1
+
+
+def class_codes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the classes of y, of any kinds together, and each row's position."""
+    names, codes = distinct(y.ravel().tolist())
+    if _mixes_kinds(names):
+        classes = np.empty(len(names), dtype=object)
+        classes[:] = names
+        return classes, codes
+    classes = np.array(names, dtype=object if y.dtype == object else y.dtype)
+    return classes, codes
+
+
+def classes_by_source(
+    sources: Sources, y: NDArray[Any]
+) -> dict[Hashable, NDArray[Any]]:
+    """Return the classes that each source really has, in the order of all."""
+    classes, codes = class_codes(y)
+    table = np.zeros((len(sources.names), len(classes)), dtype=bool)
+    table[sources.codes, codes] = True
+    return {name: classes[own] for name, own in zip(sources.names, table)}
+
+
+def source_cells(
+    sources: Sources, y: NDArray[Any] | None = None, *, n_quantiles: int = N_QUANTILES
+) -> NDArray[np.intp]:
+    """Number the cell of each row: its source crossed with its target.
+
+    The target's part is the class, or the quantile within the source where y
+    is continuous. Several outputs at once, or no y, leave the source alone.
+
+    Returns
+    -------
+    cells : ndarray of shape (n_samples,)
+        Cell numbers from 0, ordered by source, then by target.
+    """
+    strata = _strata(sources, y, n_quantiles)
+    _, cells = np.unique(sources.codes * (strata.max() + 1) + strata, return_inverse=True)
+    return cells
+
+
+def _strata(
+    sources: Sources, y: NDArray[Any] | None, n_quantiles: int
+) -> NDArray[np.intp]:
+    alone = np.zeros(len(sources.codes), dtype=np.intp)
+    if y is None or (y.ndim == 2 and y.shape[1] > 1):
+        return alone
+    if type_of_target(y.ravel()) != "continuous":
+        return class_codes(y)[1]
+    strata = alone
+    for rows in sources.rows:
+        rank = np.argsort(np.argsort(y.ravel()[rows], kind="stable"), kind="stable")
+        strata[rows] = rank * n_quantiles // len(rows)
+    return strata

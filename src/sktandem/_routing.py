@@ -1,0 +1,109 @@
+"""All that the package knows of scikit-learn's metadata routing.
+
+The routing interface of scikit-learn still moves, so it is met in one place.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sklearn import config_context
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.validation import has_fit_parameter
+
+__all__ = [
+    "RequestsSource",
+    "SplitsBySource",
+    "accepts_source",
+    "score_request",
+    "weight_key",
+    "weights_reach_their_step",
+]
+
+SOURCE = {"sample_source": True}
+
+
+class RequestsSource:
+    """Mixin: whoever passes `sample_source` means it for this estimator.
+
+    Requests stand on the class, so no user has to call ``set_fit_request``.
+    The keys are identical on all methods: scikit-learn matches the attribute
+    names by substring, so a key of ``predict_proba`` alone would leak into
+    ``predict``. Methods that a class lacks are passed over.
+    """
+
+    __metadata_request__fit = SOURCE
+    __metadata_request__transform = SOURCE
+    __metadata_request__inverse_transform = SOURCE
+    __metadata_request__predict = SOURCE
+    __metadata_request__predict_proba = SOURCE
+    __metadata_request__predict_log_proba = SOURCE
+    __metadata_request__decision_function = SOURCE
+    __metadata_request__score = SOURCE
+
+
+class SplitsBySource:
+    """Mixin of the cross-validators: `groups` and `sample_source` reach split."""
+
+    __metadata_request__split = {"groups": True, "sample_source": True}
+
+
+def score_request(owner: object) -> MetadataRequest:
+    """Publish the request of a scorer, which has no ``score`` to sniff at.
+
+    A class attribute would be dropped without a word on a class that lacks
+    the method, and the scorer would return NaN in every fold.
+    """
+    request = MetadataRequest(owner=owner)
+    request.score.add_request(param="sample_source", alias=True)
+    request.score.add_request(param="sample_weight", alias=True)
+    return request
+
+
+def accepts_source(estimator: Any, method: str) -> bool:
+    """Tell whether `method` of a fitted estimator takes `sample_source`."""
+    if isinstance(estimator, Pipeline):
+        return accepts_source(estimator[-1], method)
+    function = getattr(estimator, method, None)
+    if function is None:
+        return False
+    return "sample_source" in inspect.signature(function).parameters
+
+
+def weight_key(estimator: Any) -> str | None:
+    """Name the fit parameter by which `sample_weight` reaches the learner.
+
+    The learner is the last step of a pipeline, or what a search wraps. None
+    means that it takes no weights.
+    """
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = weight_key(last)
+        return None if inner is None else f"{name}__{inner}"
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    wrapped = getattr(estimator, "estimator", None)
+    if wrapped is None or not _forwards_fit_params(estimator):
+        return None
+    return weight_key(wrapped)
+
+
+def _forwards_fit_params(estimator: Any) -> bool:
+    kinds = {p.kind for p in inspect.signature(estimator.fit).parameters.values()}
+    return inspect.Parameter.VAR_KEYWORD in kinds
+
+
+@contextmanager
+def weights_reach_their_step() -> Iterator[None]:
+    """Address weights by step name, whichever mode the user has chosen.
+
+    With routing on, a pipeline asks every step that knows `sample_weight` for
+    a request of its own. Here the receiver is known, so the inner fit runs in
+    the addressed mode; the setting is this thread's and ends with the block.
+    """
+    with config_context(enable_metadata_routing=False):
+        yield

@@ -1,0 +1,284 @@
+"""Which source each row came from: two doors, one resolver, one record."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktandem._tables import (
+    as_table,
+    column_names,
+    drop_column,
+    is_frame,
+    n_rows,
+    take_column,
+)
+from sktandem.exceptions import SourceError
+
+__all__ = [
+    "UNKNOWN",
+    "Sources",
+    "did_you_mean",
+    "distinct",
+    "plain_label",
+    "resolve_sources",
+    "split_source",
+]
+
+UNKNOWN = -1
+ONLY_SOURCE = "all"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The source of every row.
+
+    `codes` holds a position in `names` for each row, or ``UNKNOWN`` for a row
+    whose source was not there in fit (such rows come with predict only).
+    """
+
+    names: tuple[Hashable, ...]
+    codes: NDArray[np.intp]
+
+    @cached_property
+    def sizes(self) -> NDArray[np.intp]:
+        """The number of rows of each source."""
+        return np.bincount(self.codes, minlength=len(self.names))
+
+    @cached_property
+    def rows(self) -> tuple[NDArray[np.intp], ...]:
+        """The row numbers of each source, ascending."""
+        order = np.argsort(self.codes, kind="stable")
+        return tuple(np.split(order, np.cumsum(self.sizes)[:-1]))
+
+    def take(self, rows: NDArray[np.intp]) -> Sources:
+        """Return the sources of some rows, without the names that go empty."""
+        codes = self.codes[rows]
+        kept = np.unique(codes)
+        names = tuple(self.names[code] for code in kept)
+        return Sources(names, np.searchsorted(kept, codes))
+
+
+def resolve_sources(
+    X: Any,
+    sample_source: Any = None,
+    *,
+    source: str | int | None = None,
+    names: Sequence[Hashable] | None = None,
+) -> tuple[Any, Sources]:
+    """Find every row's source through either door.
+
+    Parameters
+    ----------
+    X : table of shape (n_samples, n_features)
+        Rows of all sources.
+
+    sample_source : array-like of shape (n_samples,), default=None
+        A label for each row. It wins over the column.
+
+    source : str or int, default=None
+        Name or position of the column of X that holds the labels.
+
+    names : sequence of hashable, default=None
+        The sources known from fit. None means that this is fit: labels must
+        be complete, and with no label at all there is one source.
+
+    Returns
+    -------
+    features : table
+        X without the column.
+
+    sources : Sources
+        The record of all rows.
+    """
+    features, labels = split_source(X, sample_source, source)
+    if names is not None:
+        return features, _match(labels, n_rows(features), names)
+    if labels is None:
+        return features, Sources((ONLY_SOURCE,), np.zeros(n_rows(features), np.intp))
+    if sample_source is None:
+        _refuse_transformed(labels, source)
+    return features, _record(labels)
+
+
+def split_source(
+    X: Any, sample_source: Any = None, source: str | int | None = None
+) -> tuple[Any, list[Any] | None]:
+    """Return the features and the raw labels, None where no door was used."""
+    table = as_table(X)
+    labels = None
+    if source is not None:
+        position = _find_column(table, X, source)
+        labels = _as_list(take_column(table, position))
+        table = drop_column(table, position)
+    if sample_source is not None:
+        labels = _as_list(sample_source)
+        if len(labels) != n_rows(table):
+            raise SourceError(
+                f"sample_source must label every sample: X has {n_rows(table)}, "
+                f"sample_source has {len(labels)}. "
+                "stack_sources builds X, y and sample_source together."
+            )
+    return table, labels
+
+
+def distinct(labels: Iterable[Hashable]) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
+    """Return the distinct labels in order, and each label's position among them."""
+    labels = list(labels)
+    # Hashing, unlike np.unique, never spells the number 1 as the text '1'.
+    try:
+        seen = dict.fromkeys(labels)
+    except TypeError:
+        odd = next(label for label in labels if not isinstance(label, Hashable))
+        raise SourceError(
+            f"Labels must be hashable, got {odd!r} of type {type(odd).__name__}."
+        ) from None
+    names = _in_order(seen)
+    position = {name: code for code, name in enumerate(names)}
+    codes = np.fromiter(map(position.__getitem__, labels), np.intp, len(labels))
+    return tuple(plain_label(name) for name in names), codes
+
+
+def did_you_mean(name: object, names: Iterable[object]) -> str:
+    """Return a hint at the name that was probably meant, or nothing."""
+    spelt = {str(known): known for known in names}
+    close = difflib.get_close_matches(str(name), spelt, n=1)
+    return f" Did you mean {spelt[close[0]]!r}?" if close else ""
+
+
+def _in_order(labels: Iterable[Any]) -> list[Any]:
+    try:
+        return sorted(labels)
+    except TypeError:
+        return sorted(labels, key=lambda label: (type(label).__name__, str(label)))
+
+
+def plain_label(label: Any) -> Any:
+    """Return a label as a plain Python value, whole floats as integers."""
+    label = label.item() if isinstance(label, np.generic) else label
+    if isinstance(label, float) and label.is_integer():
+        return int(label)
+    return label
+
+
+def _record(labels: list[Any]) -> Sources:
+    """Record the labels of fit, which must be complete and tell apart."""
+    names, codes = distinct(labels)
+    if any(map(_is_missing, names)):
+        missing = [row for row, label in enumerate(labels) if _is_missing(label)]
+        raise SourceError(
+            f"sample_source leaves {len(missing)} samples unlabelled, the first at row "
+            f"{missing[0]}. Drop them, or give them a name of their own."
+        )
+    spelt: dict[str, Hashable] = {}
+    for name in names:
+        twin = spelt.setdefault(str(name), name)
+        if twin is not name:
+            raise SourceError(
+                f"The sources {twin!r} and {name!r} read the same as text. Rename one: "
+                "names become parts of keys such as 'valid_loss[red]'."
+            )
+    return Sources(names, codes)
+
+
+def _match(labels: list[Any] | None, n: int, names: Sequence[Hashable]) -> Sources:
+    if labels is None:
+        return Sources(tuple(names), np.full(n, UNKNOWN, np.intp))
+    position = {name: code for code, name in enumerate(names)}
+    try:
+        found = map(position.get, labels, repeat(UNKNOWN))
+        return Sources(tuple(names), np.fromiter(found, np.intp, n))
+    except TypeError as error:
+        raise SourceError(f"sample_source holds unhashable labels: {error}.") from None
+
+
+def _is_missing(label: Any) -> bool:
+    if label is None:
+        return True
+    try:
+        return bool(label != label)
+    except (TypeError, ValueError):  # pandas.NA answers neither yes nor no
+        return True
+
+
+def _as_list(values: Any) -> list[Any]:
+    """Return labels of any container as a list of plain values."""
+    if isinstance(values, str):
+        raise SourceError(
+            f"sample_source must hold one label per row, got the text {values!r}. "
+            f"To read a column of X, set source={values!r} on the estimator."
+        )
+    if is_frame(values) and values.shape[1] == 1:
+        values = values.iloc[:, 0]
+    shape = getattr(values, "shape", None)
+    if shape is not None and len(shape) == 2 and shape[1] == 1:
+        values = values.reshape(-1)
+        shape = values.shape
+    if shape is not None and len(shape) != 1:
+        raise SourceError(
+            f"sample_source must hold one label per row, got shape {tuple(shape)}."
+        )
+    for method in ("tolist", "to_list"):
+        if hasattr(values, method):
+            return list(getattr(values, method)())
+    return list(values)
+
+
+def _find_column(table: Any, X: Any, source: str | int) -> int:
+    shape = getattr(table, "shape", ())
+    if len(shape) < 2:
+        raise SourceError(
+            f"source={source!r} names a column, but X has shape {tuple(shape)}. "
+            "Pass sample_source instead."
+        )
+    if isinstance(source, int | np.integer) and not isinstance(source, bool):
+        if not -shape[1] <= source < shape[1]:
+            raise SourceError(
+                f"source={source} is not a column of X, which has {shape[1]} columns. "
+                "An estimator or transformer in front may have dropped it: put the "
+                "estimator outermost, with the preprocessing inside it."
+            )
+        return int(source) % shape[1]
+    names = column_names(X)
+    if names is None:
+        raise SourceError(
+            f"source={source!r} is a column name, but X is a {type(X).__name__} without "
+            "names. Pass a data frame or the column's position. Where a transformer in "
+            "front took the names, put the estimator outermost, with the preprocessing "
+            "inside it."
+        )
+    if source not in names:
+        raise SourceError(
+            f"source={source!r} is not a column of X. The columns are "
+            f"{_shortened(names)}.{did_you_mean(source, names)} Where a transformer in "
+            "front dropped or renamed it, put the estimator outermost, with the "
+            "preprocessing inside it."
+        )
+    return names.index(source)
+
+
+def _shortened(names: list[Any], most: int = 12) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return f"[{shown}{more}]"
+
+
+def _refuse_transformed(labels: list[Any], source: str | int | None) -> None:
+    """Refuse a column that a scaler or a projection has been at."""
+    values = dict.fromkeys(label for label in labels if not _is_missing(label))
+    broken = [v for v in values if isinstance(v, float) and not v.is_integer()]
+    # Ten values are few enough to be sources, whatever the number of rows.
+    if broken or len(values) > max(10, len(labels) / 2):
+        such = f", {broken[0]:.3g} among them," if broken else ""
+        raise SourceError(
+            f"The column {source!r} holds {len(values)} different values{such} in "
+            f"{len(labels)} rows, so it looks transformed. Put the estimator outermost, "
+            "with the scaler inside it."
+        )

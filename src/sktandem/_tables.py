@@ -1,0 +1,100 @@
+"""The few things done to X whatever it is: array, data frame, sparse, texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import _safe_indexing
+
+from sktandem.exceptions import SourceError
+
+__all__ = [
+    "as_table",
+    "column_names",
+    "drop_column",
+    "is_frame",
+    "is_tensor",
+    "n_rows",
+    "take_column",
+    "take_rows",
+]
+
+
+def is_frame(X: Any) -> bool:
+    """Tell whether X is a pandas data frame, without importing pandas."""
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def is_tensor(X: Any) -> bool:
+    """Tell whether X is a torch tensor, without importing torch."""
+    return type(X).__module__.split(".")[0] == "torch" and hasattr(X, "detach")
+
+
+def as_table(X: Any) -> Any:
+    """Return X as a data frame, sparse matrix or array; refuse a list of datasets."""
+    refuse_datasets(X)
+    if is_frame(X) or isinstance(X, np.ndarray):
+        return X
+    if sparse.issparse(X):
+        return X.tocsr() if X.format not in ("csr", "csc") else X
+    if is_tensor(X):
+        return X.detach().numpy()
+    array = np.asarray(X)
+    # numpy would spell numbers beside texts as texts: keep both as they are.
+    return np.array(X, dtype=object) if array.dtype.kind in "US" else array
+
+
+def refuse_datasets(X: Any) -> None:
+    """Raise if X is a list or dict of datasets rather than one table."""
+    parts = list(X.values()) if isinstance(X, dict) else X
+    if not isinstance(parts, list | tuple) or len(parts) == 0:
+        return
+    if isinstance(X, dict) or all(_is_dataset(part) for part in parts):
+        raise SourceError(
+            f"X is a {type(X).__name__} of {len(parts)} datasets; expected one table. "
+            "stack_sources builds X, y and sample_source from several."
+        )
+
+
+def _is_dataset(part: Any) -> bool:
+    if hasattr(part, "shape"):
+        return len(part.shape) >= 2
+    if not isinstance(part, list | tuple) or len(part) == 0:
+        return False
+    # A row holds values; a dataset holds rows, a pair (X, y) holds arrays.
+    first = part[0]
+    return isinstance(first, list | tuple) or len(getattr(first, "shape", ())) >= 1
+
+
+def n_rows(X: Any) -> int:
+    """Count the rows of a table."""
+    return X.shape[0] if hasattr(X, "shape") else len(X)
+
+
+def take_rows(X: Any, rows: Any) -> Any:
+    """Return some rows of X, of its own kind; X itself if `rows` is None."""
+    return _safe_indexing(X, rows)
+
+
+def column_names(X: Any) -> list[Any] | None:
+    """Return the column names of a data frame of any library, else None."""
+    columns = getattr(X, "columns", None)
+    return None if columns is None else list(columns)
+
+
+def take_column(X: Any, position: int) -> Any:
+    """Return one column as a flat sequence."""
+    if is_frame(X):
+        return X.iloc[:, position]
+    column = X[:, [position]]
+    return column.toarray().ravel() if sparse.issparse(column) else column.ravel()
+
+
+def drop_column(X: Any, position: int) -> Any:
+    """Return X without one column; a view where the column is an outer one."""
+    last = X.shape[1] - 1
+    if isinstance(X, np.ndarray) and position in (0, last):
+        return X[:, 1:] if position == 0 else X[:, :last]
+    return _safe_indexing(X, [i for i in range(last + 1) if i != position], axis=1)

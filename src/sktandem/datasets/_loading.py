@@ -1,0 +1,85 @@
+"""Reading a bundled table and handing it out as scikit-learn's loaders do."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Hashable, Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from sktandem._stack import stack_sources
+from sktandem.exceptions import SourceError
+
+__all__ = ["as_bunch", "first_of_each", "read_columns"]
+
+
+def read_columns(file_name: str) -> dict[str, np.ndarray]:
+    """Return the columns of a bundled file by name, as texts."""
+    path = files("sktandem.datasets") / "data" / file_name
+    with path.open("rb") as raw, gzip.open(raw, "rt", encoding="utf-8") as text:
+        header, *rows = csv.reader(text)
+    return dict(zip(header, np.array(rows).T))
+
+
+def first_of_each(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the row numbers of the first of all rows that are equal throughout."""
+    rows = zip(*columns.values())
+    first: dict[tuple[str, ...], int] = {}
+    for number, row in enumerate(rows):
+        first.setdefault(row, number)
+    return np.fromiter(first.values(), np.intp, len(first))
+
+
+def as_bunch(
+    X: np.ndarray,
+    y: np.ndarray,
+    sample_source: np.ndarray,
+    *,
+    feature_names: Sequence[str],
+    column: str | None,
+    as_frame: bool,
+    return_X_y: bool,
+    **described: Any,
+) -> Any:
+    """Stack the sources in the form that the caller of a loader asked for."""
+    if as_frame:
+        X, y = _framed(X, y, feature_names, described["target_name"])
+    datasets: dict[Hashable, tuple[Any, Any]] = {}
+    for name in np.unique(sample_source).tolist():
+        rows = np.flatnonzero(sample_source == name)
+        taken = (X.iloc[rows], y.iloc[rows]) if as_frame else (X[rows], y[rows])
+        datasets[name] = taken
+    stacked = stack_sources(datasets, column=column)
+    if return_X_y:
+        return stacked
+    names = [*feature_names] + ([column] if column else [])
+    return Bunch(
+        data=stacked.X,
+        target=stacked.y,
+        sample_source=stacked.sample_source,
+        feature_names=names,
+        **described,
+    )
+
+
+def _framed(X: Any, y: Any, feature_names: Sequence[str], target_name: str) -> Any:
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ImportError(
+            "as_frame=True needs pandas. "
+            'Install it with: pip install "sktandem[notebook]"'
+        ) from None
+    return pd.DataFrame(X, columns=list(feature_names)), pd.Series(y, name=target_name)
+
+
+def check_task(task: str) -> None:
+    """Refuse a task that the loaders do not know."""
+    if task not in ("regression", "classification"):
+        raise SourceError(
+            f"task must be 'regression' or 'classification', got {task!r}."
+        )
