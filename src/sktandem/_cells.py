@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import type_of_target
 from sktandem._sources import Sources, distinct
 from sktandem._tables import is_tensor
 
-__all__ = ["as_target", "class_codes", "classes_by_source", "source_cells"]
+__all__ = ["as_target", "class_codes", "classes_by_source", "cross_cells", "target_strata"]
 
 N_QUANTILES = 10
 
@@ -52,33 +52,27 @@ def classes_by_source(
     return {name: classes[own] for name, own in zip(sources.names, table)}
 
 
-def source_cells(
-    sources: Sources, y: NDArray[Any] | None = None, *, n_quantiles: int = N_QUANTILES
-) -> NDArray[np.intp]:
-    """Number the cell of each row: its source crossed with its target.
+def cross_cells(sources: Sources, strata: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number the cell of each row, source crossed with stratum, without gaps.
 
-    The target's part is the class, or the quantile within the source where y
-    is continuous. Several outputs at once, or no y, leave the source alone.
-
-    Returns
-    -------
-    cells : ndarray of shape (n_samples,)
-        Cell numbers from 0, ordered by source, then by target.
+    Cells are ordered by source, then by stratum.
     """
-    strata = _strata(sources, y, n_quantiles)
-    _, cells = np.unique(sources.codes * (strata.max() + 1) + strata, return_inverse=True)
-    return cells
+    crossed = sources.codes * (strata.max(initial=0) + 1) + strata
+    return np.unique(crossed, return_inverse=True)[1].astype(np.intp)
 
 
-def _strata(
-    sources: Sources, y: NDArray[Any] | None, n_quantiles: int
+def target_strata(
+    sources: Sources, y: NDArray[Any] | None, *, n_quantiles: int = N_QUANTILES
 ) -> NDArray[np.intp]:
-    alone = np.zeros(len(sources.codes), dtype=np.intp)
+    """Return the class of each row, or the quantile of y within its source.
+
+    Several outputs at once, or no y, make a single stratum.
+    """
+    strata = np.zeros(len(sources.codes), dtype=np.intp)
     if y is None or (y.ndim == 2 and y.shape[1] > 1):
-        return alone
+        return strata
     if type_of_target(y.ravel()) != "continuous":
         return class_codes(y)[1]
-    strata = alone
     for rows in sources.rows:
         rank = np.argsort(np.argsort(y.ravel()[rows], kind="stable"), kind="stable")
         strata[rows] = rank * n_quantiles // len(rows)

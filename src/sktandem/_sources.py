@@ -23,10 +23,12 @@ from sktandem._tables import (
 from sktandem.exceptions import SourceError
 
 __all__ = [
+    "ONLY_SOURCE",
     "UNKNOWN",
     "Sources",
     "did_you_mean",
     "distinct",
+    "find_column",
     "plain_label",
     "resolve_sources",
     "split_source",
@@ -115,7 +117,7 @@ def split_source(
     table = as_table(X)
     labels = None
     if source is not None:
-        position = _find_column(table, X, source)
+        position = find_column(X, source)
         labels = _as_list(take_column(table, position))
         table = drop_column(table, position)
     if sample_source is not None:
@@ -231,8 +233,9 @@ def _as_list(values: Any) -> list[Any]:
     return list(values)
 
 
-def _find_column(table: Any, X: Any, source: str | int) -> int:
-    shape = getattr(table, "shape", ())
+def find_column(X: Any, source: str | int) -> int:
+    """Return the position of the column that `source` names."""
+    shape = getattr(X, "shape", None) or as_table(X).shape
     if len(shape) < 2:
         raise SourceError(
             f"source={source!r} names a column, but X has shape {tuple(shape)}. "

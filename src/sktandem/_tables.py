@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_array, validate_data
 
 from sktandem.exceptions import SourceError
 
@@ -14,9 +15,12 @@ __all__ = [
     "as_table",
     "column_names",
     "drop_column",
+    "insert_column",
     "is_frame",
     "is_tensor",
     "n_rows",
+    "read_table",
+    "refuse_datasets",
     "take_column",
     "take_rows",
 ]
@@ -48,6 +52,8 @@ def as_table(X: Any) -> Any:
 
 def refuse_datasets(X: Any) -> None:
     """Raise if X is a list or dict of datasets rather than one table."""
+    if sparse.issparse(X):  # one of scipy's formats is a dict
+        return
     parts = list(X.values()) if isinstance(X, dict) else X
     if not isinstance(parts, list | tuple) or len(parts) == 0:
         return
@@ -66,6 +72,15 @@ def _is_dataset(part: Any) -> bool:
     # A row holds values; a dataset holds rows, a pair (X, y) holds arrays.
     first = part[0]
     return isinstance(first, list | tuple) or len(getattr(first, "shape", ())) >= 1
+
+
+def read_table(estimator: Any, X: Any) -> Any:
+    """Return X as a table of the width that a fitted `estimator` expects."""
+    table = as_table(X)
+    if getattr(table, "ndim", 2) == 1 and hasattr(estimator, "n_features_in_"):
+        check_array(table)  # which tells how to reshape
+    validate_data(estimator, X, reset=False, skip_check_array=True)
+    return table
 
 
 def n_rows(X: Any) -> int:
@@ -98,3 +113,16 @@ def drop_column(X: Any, position: int) -> Any:
     if isinstance(X, np.ndarray) and position in (0, last):
         return X[:, 1:] if position == 0 else X[:, :last]
     return _safe_indexing(X, [i for i in range(last + 1) if i != position], axis=1)
+
+
+def insert_column(X: Any, position: int, values: Any, name: Any) -> Any:
+    """Return X with a column put in at `position`."""
+    if is_frame(X):
+        out = X.copy(deep=False)
+        out.insert(position, name, np.asarray(values), allow_duplicates=True)
+        return out
+    if sparse.issparse(X):
+        column = sparse.csr_matrix(np.reshape(values, (-1, 1)))
+        parts = [X[:, :position], column.astype(X.dtype), X[:, position:]]
+        return sparse.hstack(parts, format=X.format)
+    return np.insert(X, position, values, axis=1)

@@ -1,0 +1,281 @@
+"""Scaling of X: pooled or by source, by a name or by a transformer of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    OneHotEncoder,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_parameter
+
+from sktandem._affine import NAMED_SCALERS, AffineMaps, fit_affine
+from sktandem._sources import Sources, did_you_mean
+from sktandem._tables import is_frame, take_rows
+from sktandem.exceptions import SourceError
+
+__all__ = ["check_scaler", "fit_scaler", "table_preprocessor"]
+
+
+def check_scaler(scaler: Any, scale_by: str) -> None:
+    """Refuse what is no scaler."""
+    if scale_by not in ("pooled", "source"):
+        raise SourceError(f"scale_by must be 'pooled' or 'source', got {scale_by!r}.")
+    if scaler is None or (hasattr(scaler, "fit") and hasattr(scaler, "transform")):
+        return
+    raise_unless_named(scaler)
+
+
+def raise_unless_named(scaler: Any) -> None:
+    """Refuse a name that no scaler has."""
+    if not isinstance(scaler, str) or scaler not in NAMED_SCALERS:
+        raise SourceError(
+            f"scaler must be one of {list(NAMED_SCALERS)}, a transformer or None, got "
+            f"{scaler!r}.{did_you_mean(scaler, NAMED_SCALERS)}"
+        )
+
+
+def fit_scaler(
+    scaler: Any,
+    X: Any,
+    y: Any,
+    sources: Sources,
+    *,
+    scale_by: str,
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[Any, Any]:
+    """Fit `scaler` on X; return it with the scaled X.
+
+    What is returned has ``transform(X, codes)`` and, where it can be undone,
+    ``inverse_transform(X, codes)``.
+    """
+    by_source = sources if scale_by == "source" else None
+    if isinstance(scaler, str):
+        fitted = fit_named(scaler, X, by_source, weights)
+        return fitted, fitted.transform(X, sources.codes)
+    if by_source is None:
+        transformer = clone(scaler)
+        scaled = _fit_transform(transformer, X, y, weights)
+        return ScaledByTransformers(sources.names, (), transformer), scaled
+    pooled = clone(scaler)
+    _fit_transform(pooled, X, y, weights)
+    own, parts = [], []
+    for rows in sources.rows:
+        transformer = clone(scaler)
+        weight = None if weights is None else weights[rows]
+        part = take_rows(X, rows), None if y is None else y[rows], weight
+        parts.append(_fit_transform(transformer, *part))
+        own.append(transformer)
+    fitted = ScaledByTransformers(sources.names, tuple(own), pooled)
+    return fitted, _reassembled(parts, sources.rows, sources.names)
+
+
+def _fit_transform(transformer: Any, X: Any, y: Any, weights: Any) -> Any:
+    if weights is not None and has_fit_parameter(transformer, "sample_weight"):
+        return transformer.fit_transform(X, y, sample_weight=weights)
+    return transformer.fit_transform(X, y)
+
+
+def fit_named(
+    scaler: str, X: Any, sources: Sources | None, weights: Any = None
+) -> ScaledByName:
+    """Fit a named scaler on the numeric columns of X."""
+    columns = numeric_columns(X) if is_frame(X) else None
+    maps = fit_affine(scaler, _numbers(X, columns, scaler), sources, weights)
+    return ScaledByName(scaler, maps, columns)
+
+
+@dataclass(frozen=True)
+class ScaledByName:
+    """A fitted named scaler: affine maps on the numeric columns."""
+
+    scaler: str
+    maps: AffineMaps
+    columns: list[int] | None
+
+    @property
+    def by_source(self) -> bool:
+        """Whether each source has a map of its own."""
+        return len(self.maps.center) > 1
+
+    def transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+        """Scale the rows of X, each by its source's map."""
+        return self._apply(self.maps.forward, X, codes)
+
+    def inverse_transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+        """Give the rows of X back in their own units."""
+        return self._apply(self.maps.inverse, X, codes)
+
+    def _apply(self, apply: Any, X: Any, codes: Any) -> Any:
+        numbers = _numbers(X, self.columns, self.scaler)
+        values = apply(numbers, codes if self.by_source else None)
+        return values if self.columns is None else _replaced(X, self.columns, values)
+
+
+@dataclass(frozen=True)
+class ScaledByTransformers:
+    """Fitted clones of a transformer: one for each source, or one for all."""
+
+    names: tuple[Hashable, ...]
+    own: tuple[Any, ...]
+    pooled: Any
+
+    @property
+    def by_source(self) -> bool:
+        """Whether each source has a transformer of its own."""
+        return bool(self.own)
+
+    def transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+        """Transform the rows of X, each by its source's transformer."""
+        return self._apply("transform", X, codes)
+
+    def inverse_transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+        """Undo `transform`."""
+        return self._apply("inverse_transform", X, codes)
+
+    def _apply(self, method: str, X: Any, codes: Any) -> Any:
+        if not self.by_source or codes is None:
+            return getattr(self.pooled, method)(X)
+        transformers = [*self.own, self.pooled]  # UNKNOWN, -1, is the last
+        present = np.unique(codes)
+        rows = [np.flatnonzero(codes == code) for code in present]
+        parts = [
+            getattr(transformers[code], method)(take_rows(X, own))
+            for code, own in zip(present, rows)
+        ]
+        return _reassembled(parts, rows, [(*self.names, "pooled")[c] for c in present])
+
+
+def numeric_columns(X: Any) -> list[int]:
+    """Return the positions of the numeric columns of a data frame or array."""
+    if not is_frame(X):
+        return list(range(np.shape(X)[1]))
+    return [i for i, dtype in enumerate(X.dtypes) if getattr(dtype, "kind", "O") in "iuf"]
+
+
+def other_columns(X: Any) -> list[int]:
+    """Return the positions of the columns that are not numeric."""
+    numeric = set(numeric_columns(X))
+    return [i for i in range(np.shape(X)[1]) if i not in numeric]
+
+
+def _numbers(X: Any, columns: list[int] | None, scaler: str) -> Any:
+    """Return the numeric part of X as floats, checked."""
+    if columns is not None:
+        X = X.iloc[:, columns]
+        kinds = {np.dtype(getattr(d, "numpy_dtype", d)) for d in X.dtypes}
+        single = kinds == {np.dtype(np.float32)}
+        X = X.to_numpy(np.float32 if single else np.float64, na_value=np.nan)
+        if not columns:
+            return X
+    elif np.ndim(X) == 1 and X.dtype == object and isinstance(X[0], str):
+        raise SourceError(
+            f"scaler={scaler!r} needs columns, but X holds texts. Set scaler=None and "
+            "let the estimator be a pipeline that begins with a vectorizer."
+        )
+    return check_array(
+        X,
+        accept_sparse=("csr", "csc"),
+        dtype=FLOAT_DTYPES,
+        ensure_all_finite="allow-nan",
+        input_name="X",
+    )
+
+
+def _replaced(X: Any, columns: list[int], values: NDArray[Any]) -> Any:
+    """Return the data frame with new values in some columns, the rest as it was."""
+    frame = type(X)(values, index=X.index, columns=X.columns[columns])
+    if len(columns) == X.shape[1]:
+        return frame
+    out = X.copy(deep=False)
+    for place, column in enumerate(columns):
+        out.isetitem(column, frame.iloc[:, place])
+    return out
+
+
+def _reassembled(parts: list[Any], rows: Any, names: Any) -> Any:
+    """Put the rows of several sources back into their first order."""
+    widths = {name: part.shape[1] for name, part in zip(names, parts)}
+    if len(set(widths.values())) > 1:
+        raise SourceError(
+            f"The scaler gives another number of columns for each source: {widths}. "
+            "Use scale_by='pooled', or a scaler whose width is fixed."
+        )
+    back = np.argsort(np.concatenate(rows), kind="stable")
+    if all(is_frame(part) for part in parts):
+        import pandas as pd
+
+        return pd.concat(parts).iloc[back]
+    if any(sparse.issparse(part) for part in parts):
+        return sparse.vstack(parts, format="csr")[back]
+    return np.concatenate(parts)[back]
+
+
+def table_preprocessor(
+    *, scaler: str | None = "standard", min_frequency: int | float | None = None
+) -> ColumnTransformer:
+    """Prepare a mixed table with missing values for an estimator of numbers.
+
+    Numeric columns are imputed by their median and scaled; all others are
+    one-hot encoded, a missing value being a category and an unseen one all
+    zeros. Put it as `scaler` of an estimator of this package, or in front of
+    an estimator inside a pipeline, so that it is fitted on training rows only.
+
+    Read more in the :ref:`User Guide <merging>`.
+
+    Parameters
+    ----------
+    scaler : {"standard", "minmax", "robust"} or None, default="standard"
+        The scaling of the numeric columns.
+
+    min_frequency : int or float, default=None
+        Categories rarer than this share one column, as in
+        :class:`~sklearn.preprocessing.OneHotEncoder`.
+
+    Returns
+    -------
+    preprocessor : ColumnTransformer
+        A plain, unfitted :class:`~sklearn.compose.ColumnTransformer`, with the
+        parts "numeric" and "categorical".
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sktandem import table_preprocessor
+    >>> table = pd.DataFrame({"age": [40.0, None, 60.0], "sex": ["f", "m", "m"]})
+    >>> table_preprocessor().fit_transform(table).round(1)
+    array([[-1.2,  1. ,  0. ],
+           [ 0. ,  0. ,  1. ],
+           [ 1.2,  0. ,  1. ]])
+    """
+    # A column without a single value stays, as a constant: sources may differ
+    # in what they measured, and a fold must not change the width.
+    numeric = [SimpleImputer(strategy="median", keep_empty_features=True)]
+    if scaler is not None:
+        raise_unless_named(scaler)
+        classes = (StandardScaler, MinMaxScaler, RobustScaler)
+        numeric.append(dict(zip(NAMED_SCALERS, classes))[scaler]())
+    encoder = OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        min_frequency=min_frequency,
+        sparse_output=False,
+    )
+    return ColumnTransformer(
+        [
+            ("numeric", make_pipeline(*numeric), numeric_columns),
+            ("categorical", encoder, other_columns),
+        ],
+        verbose_feature_names_out=False,
+    )

@@ -1,0 +1,88 @@
+"""Fitting the estimator that a merge wraps: weights, seeds, remedies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from sktandem._routing import weight_key, weights_reach_their_step
+from sktandem._scaling import other_columns
+from sktandem._tables import is_frame
+from sktandem.exceptions import SourceError
+
+__all__ = ["fit_inner", "remedy", "seeded_clone"]
+
+
+def seeded_clone(estimator: Any, random_state: Any) -> Any:
+    """Clone `estimator`, with seeds drawn for every `random_state` left at None."""
+    estimator = clone(estimator)
+    if random_state is None:
+        return estimator
+    draw = check_random_state(random_state)
+    params = estimator.get_params()
+    unset = [
+        key
+        for key in sorted(params)
+        if key.split("__")[-1] == "random_state" and params[key] is None
+    ]
+    seeds = draw.randint(np.iinfo(np.int32).max, size=len(unset)).tolist()
+    return estimator.set_params(**dict(zip(unset, seeds)))
+
+
+def fit_inner(
+    estimator: Any, X: Any, y: Any, weights: NDArray[np.float64] | None
+) -> None:
+    """Fit `estimator`, with the weights addressed to its last step."""
+    if weights is None:
+        estimator.fit(X, y)
+        return
+    key = weight_key(estimator)
+    if key is None:
+        raise SourceError(
+            f"{_learner(estimator)}.fit takes no sample_weight, so its sources cannot "
+            "be balanced by weight. Use an estimator that does."
+        )
+    with weights_reach_their_step():
+        estimator.fit(X, y, **{key: weights})
+
+
+def _learner(estimator: Any) -> str:
+    """Name the estimator that would have had to take the weights."""
+    while True:
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "estimator"):
+            estimator = estimator.estimator
+        else:
+            return type(estimator).__name__
+
+
+def remedy(error: ValueError, X: Any, estimator: Any) -> ValueError:
+    """Return the error with the cure, if texts or missing values caused it."""
+    held = _hard_to_take(X)
+    if held is None or isinstance(error, SourceError):
+        return error
+    return SourceError(
+        f"X holds {held}, which {_learner(estimator)} did not take: {error}\n"
+        "table_preprocessor() imputes and encodes: put it in front, as in "
+        f"make_pipeline(table_preprocessor(), {_learner(estimator)}()), or pass "
+        "scaler=table_preprocessor()."
+    )
+
+
+def _hard_to_take(X: Any) -> str | None:
+    if is_frame(X):
+        others = [str(name) for name in X.columns[other_columns(X)]]
+        if others:
+            return f"columns that are not numeric ({', '.join(others[:5])})"
+        return "missing values" if X.isna().to_numpy().any() else None
+    if getattr(X, "ndim", 0) != 2 or not isinstance(X, np.ndarray):
+        return None
+    if X.dtype == object:
+        return "texts" if any(isinstance(v, str) for v in X.ravel()) else None
+    is_float = X.dtype.kind == "f"
+    return "missing values" if is_float and np.isnan(X).any() else None

@@ -1,0 +1,168 @@
+"""What every row counts in a merge: shares and weights, without X."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktandem._cells import class_codes, cross_cells
+from sktandem._sources import Sources, did_you_mean
+from sktandem.exceptions import SourceError, SourceWarning
+
+__all__ = ["MergePlan", "plan_merge"]
+
+BALANCES = ("sources", "classes", "both")
+
+
+@dataclass(frozen=True)
+class MergePlan:
+    """The rows that take part in a merge, and what each of them counts.
+
+    Attributes
+    ----------
+    sources : Sources
+        The source of each row that takes part.
+
+    rows : ndarray of int or None
+        The rows that take part; None for all of them.
+
+    weights : ndarray of float or None
+        The weight of each such row; None where nothing was to be weighed.
+    """
+
+    sources: Sources
+    rows: NDArray[np.intp] | None
+    weights: NDArray[np.float64] | None
+
+    @property
+    def n_samples(self) -> dict[Hashable, int]:
+        """The number of rows of each source."""
+        return dict(zip(self.sources.names, self.sources.sizes.tolist()))
+
+    @property
+    def shares(self) -> dict[Hashable, float]:
+        """Each source's part of the total weight."""
+        totals = _totals(self.sources.codes, _or_ones(self.weights, self.sources))
+        return dict(zip(self.sources.names, (totals / totals.sum()).tolist()))
+
+
+def plan_merge(
+    sources: Sources,
+    y: NDArray[Any] | None = None,
+    *,
+    balance: str | Mapping[Hashable, float] | None = None,
+    sample_weight: NDArray[np.float64] | None = None,
+) -> MergePlan:
+    """Weigh the rows of several sources.
+
+    Within a cell that is to have the share :math:`p` of the whole, a row of
+    base weight :math:`b_i` weighs :math:`b_i p B / B_{cell}`, where :math:`B`
+    sums base weights. The total stays :math:`B`, so penalties keep their
+    meaning. Rows that come to weigh nothing are left out.
+    """
+    part = _taking_part(sources, balance, sample_weight)
+    rows = None if part.all() else np.flatnonzero(part)
+    if rows is not None:
+        sources = sources.take(rows)
+        y = None if y is None else y[rows]
+        sample_weight = None if sample_weight is None else sample_weight[rows]
+    if balance is None:
+        return MergePlan(sources, rows, sample_weight)
+    if len(sources.names) == 1 and (isinstance(balance, Mapping) or balance == "sources"):
+        warnings.warn(
+            f"Only one source, {sources.names[0]!r}: nothing to balance.",
+            SourceWarning,
+            stacklevel=5,
+        )
+    base = _or_ones(sample_weight, sources)
+    cells, shares = _shares(sources, y, balance, base)
+    factor = shares * base.sum() / _totals(cells, base)
+    return MergePlan(sources, rows, base * factor[cells])
+
+
+def _taking_part(sources: Sources, balance: Any, sample_weight: Any) -> NDArray[np.bool_]:
+    part = np.ones(len(sources.codes), dtype=bool)
+    if sample_weight is not None:
+        if not np.isfinite(sample_weight).all() or (sample_weight < 0).any():
+            raise SourceError("sample_weight must hold finite numbers of at least 0.")
+        part &= sample_weight > 0
+    if isinstance(balance, Mapping):
+        part &= _given_shares(sources, balance)[sources.codes] > 0
+    if not part.any():
+        raise SourceError(
+            "Every row has a weight of 0: nothing is left to fit. Give at least one "
+            "source or row some weight."
+        )
+    return part
+
+
+def _shares(
+    sources: Sources, y: Any, balance: Any, base: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return each row's cell, and each cell's share of the whole."""
+    if isinstance(balance, Mapping):
+        given = _given_shares(sources, {n: balance[n] for n in sources.names})
+        return sources.codes, given / given.sum()
+    if balance == "sources":
+        n_sources = len(sources.names)
+        return sources.codes, np.full(n_sources, 1 / n_sources)
+    if balance not in BALANCES:
+        raise SourceError(
+            f"balance must be None, one of {list(BALANCES)} or a dict of shares, got "
+            f"{balance!r}.{did_you_mean(balance, BALANCES)}"
+        )
+    if y is None:
+        raise SourceError(
+            f"balance={balance!r} needs classes, and a regressor has none. Use "
+            "'sources' or a dict of shares."
+        )
+    if y.ndim == 2 and y.shape[1] > 1:
+        raise SourceError(
+            f"balance={balance!r} needs one class per row, got y of shape {y.shape}."
+        )
+    cells = cross_cells(sources, class_codes(y)[1])
+    n_cells = cells.max() + 1
+    if balance == "both":
+        return cells, np.full(n_cells, 1 / n_cells)
+    # Classes are equal within a source, and the source keeps its total.
+    source_of_cell = np.empty(n_cells, dtype=np.intp)
+    source_of_cell[cells] = sources.codes
+    totals = _totals(sources.codes, base)
+    n_classes = np.bincount(source_of_cell)
+    return cells, (totals / n_classes / totals.sum())[source_of_cell]
+
+
+def _given_shares(sources: Sources, balance: Mapping[Hashable, Any]) -> NDArray[np.float64]:
+    """Return the shares of a dict in the order of the sources."""
+    for name, share in balance.items():
+        if name not in sources.names:
+            raise SourceError(
+                f"balance names {name!r}, which is not a source. The sources are "
+                f"{list(sources.names)}.{did_you_mean(name, sources.names)}"
+            )
+        if not isinstance(share, Real) or not np.isfinite(share) or share < 0:
+            raise SourceError(
+                f"balance gives {name!r} the share {share!r}. A share is a number of "
+                "at least 0; only ratios matter."
+            )
+    without = [name for name in sources.names if name not in balance]
+    if without:
+        raise SourceError(
+            f"balance gives no share to {without}. Name every source; a share of 0 "
+            "leaves one out."
+        )
+    return np.array([balance[name] for name in sources.names], dtype=float)
+
+
+def _totals(cells: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.bincount(cells, weights=weights)
+
+
+def _or_ones(weights: NDArray[np.float64] | None, sources: Sources) -> NDArray[np.float64]:
+    return np.ones(len(sources.codes)) if weights is None else weights

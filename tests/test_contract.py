@@ -1,0 +1,28 @@
+"""scikit-learn's own checks, on every public estimator, in both routing modes."""
+
+import pytest
+from sklearn import config_context
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sktandem import MergedClassifier, MergedRegressor, SourceScaler
+
+ESTIMATORS = [
+    MergedClassifier(),
+    MergedClassifier(scaler=None),
+    MergedClassifier(scaler="minmax", scale_by="source", balance="classes"),
+    MergedClassifier(scaler=StandardScaler(), scale_by="source"),
+    MergedRegressor(),
+    MergedRegressor(scaler=None),
+    MergedRegressor(scaler="minmax", scale_by="source", scale_target_by="source"),
+    SourceScaler(),
+    SourceScaler(scaler="minmax"),
+    SourceScaler(scaler=StandardScaler()),
+]
+
+
+@pytest.mark.parametrize("routing", [False, True], ids=["routing_off", "routing_on"])
+@parametrize_with_checks(ESTIMATORS)
+def test_every_check_of_scikit_learn_passes(estimator, check, routing):
+    with config_context(enable_metadata_routing=routing):
+        check(estimator)
