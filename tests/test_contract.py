@@ -11,7 +11,7 @@ ESTIMATORS = [
     MergedClassifier(),
     MergedClassifier(scaler=None),
     MergedClassifier(scaler="minmax", scale_by="source", balance="classes"),
-    MergedClassifier(scaler=StandardScaler(), scale_by="source"),
+    MergedClassifier(scaler=StandardScaler(with_mean=False), scale_by="source"),
     MergedRegressor(),
     MergedRegressor(scaler=None),
     MergedRegressor(scaler="minmax", scale_by="source", scale_target_by="source"),

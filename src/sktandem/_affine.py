@@ -74,7 +74,10 @@ def fit_affine(
     pooled = _statistics(kind, X, None, weights)
     empty = np.isnan(pooled)
     pooled[empty] = np.broadcast_to([[0.0], [1.0]], pooled.shape)[empty]
-    own = [_statistics(kind, X, rows, weights) for rows in (sources.rows if sources else ())]
+    own = [
+        _statistics(kind, X, rows, weights)
+        for rows in (sources.rows if sources else ())
+    ]
     own = [np.where(np.isnan(map_), pooled, map_) for map_ in own]
     center, scale = np.stack([*own, pooled], axis=1)
     return AffineMaps(center, scale)

@@ -12,7 +12,14 @@ from sklearn.utils.multiclass import type_of_target
 from sktandem._sources import Sources, distinct
 from sktandem._tables import is_tensor
 
-__all__ = ["as_target", "class_codes", "classes_by_source", "cross_cells", "target_strata"]
+__all__ = [
+    "as_target",
+    "class_codes",
+    "classes_by_source",
+    "cross_cells",
+    "deal_folds",
+    "target_strata",
+]
 
 N_QUANTILES = 10
 
@@ -77,3 +84,27 @@ def target_strata(
         rank = np.argsort(np.argsort(y.ravel()[rows], kind="stable"), kind="stable")
         strata[rows] = rank * n_quantiles // len(rows)
     return strata
+
+
+def deal_folds(
+    cells: NDArray[np.intp],
+    n_splits: int,
+    rng: np.random.RandomState | None = None,
+) -> NDArray[np.intp]:
+    """Deal the rows of each cell out to folds, as even as whole rows allow.
+
+    No two folds differ by more than one row, neither in a cell nor in all.
+    Rows stay in order, as blocks, unless `rng` shuffles them.
+    """
+    n_cells = cells.max(initial=-1) + 1
+    # Dealt like a sorted pack of cards, small cells take turns at being short.
+    pack = np.sort(cells)
+    hands = [np.bincount(pack[k::n_splits], minlength=n_cells) for k in range(n_splits)]
+    folds_in_order = np.repeat(
+        np.tile(np.arange(n_splits), n_cells), np.stack(hands, axis=1).ravel()
+    )
+    rows = np.arange(len(cells)) if rng is None else rng.permutation(len(cells))
+    order = rows[np.argsort(cells[rows], kind="stable")]
+    folds = np.empty(len(cells), dtype=np.intp)
+    folds[order] = folds_in_order
+    return folds

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 SOURCE = {"sample_source": True}
+SOURCE_AND_GROUPS = {"groups": True, "sample_source": True}
 
 
 class RequestsSource:
@@ -49,7 +50,7 @@ class RequestsSource:
 class SplitsBySource:
     """Mixin of the cross-validators: `groups` and `sample_source` reach split."""
 
-    __metadata_request__split = {"groups": True, "sample_source": True}
+    __metadata_request__split = SOURCE_AND_GROUPS
 
 
 def score_request(owner: object) -> MetadataRequest:

@@ -162,7 +162,9 @@ def numeric_columns(X: Any) -> list[int]:
     """Return the positions of the numeric columns of a data frame or array."""
     if not is_frame(X):
         return list(range(np.shape(X)[1]))
-    return [i for i, dtype in enumerate(X.dtypes) if getattr(dtype, "kind", "O") in "iuf"]
+    return [
+        i for i, dtype in enumerate(X.dtypes) if getattr(dtype, "kind", "O") in "iuf"
+    ]
 
 
 def other_columns(X: Any) -> list[int]:

@@ -140,15 +140,13 @@ class SourceScaler(
             The scaled samples.
         """
         with all_or_nothing(self):
-            X = as_table(X)
-            validate_data(self, X, skip_check_array=True)
             if self.scaler is None:
                 raise SourceError("SourceScaler needs a scaler, got None.")
             check_scaler(self.scaler, "source")
+            X = as_table(X)
+            validate_data(self, X, skip_check_array=True)
             features, sources = resolve_sources(X, sample_source, source=self.source)
-            check_unknown_rule(
-                self.unknown_source, self.primary_source, sources.names
-            )
+            check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
             y = None if y is None else np.asarray(y)
             scaler, scaled = fit_scaler(
                 self.scaler, features, y, sources, scale_by="source"
@@ -235,7 +233,7 @@ class SourceScaler(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        if not isinstance(self.scaler, str) and self.scaler is not None:
+        if hasattr(self.scaler, "__sklearn_tags__"):
             inner = get_tags(self.scaler)
             tags.input_tags.sparse = inner.input_tags.sparse
             tags.input_tags.allow_nan = inner.input_tags.allow_nan

@@ -235,7 +235,7 @@ def _as_list(values: Any) -> list[Any]:
 
 def find_column(X: Any, source: str | int) -> int:
     """Return the position of the column that `source` names."""
-    shape = getattr(X, "shape", None) or as_table(X).shape
+    shape: tuple[int, ...] = getattr(X, "shape", None) or as_table(X).shape
     if len(shape) < 2:
         raise SourceError(
             f"source={source!r} names a column, but X has shape {tuple(shape)}. "
@@ -252,10 +252,10 @@ def find_column(X: Any, source: str | int) -> int:
     names = column_names(X)
     if names is None:
         raise SourceError(
-            f"source={source!r} is a column name, but X is a {type(X).__name__} without "
-            "names. Pass a data frame or the column's position. Where a transformer in "
-            "front took the names, put the estimator outermost, with the preprocessing "
-            "inside it."
+            f"source={source!r} is a column name, but X is a "
+            f"{type(X).__name__} without names. Pass a data frame or the column's "
+            "position. Where a transformer in front took the names, put the estimator "
+            "outermost, with the preprocessing inside it."
         )
     if source not in names:
         raise SourceError(
@@ -282,6 +282,6 @@ def _refuse_transformed(labels: list[Any], source: str | int | None) -> None:
         such = f", {broken[0]:.3g} among them," if broken else ""
         raise SourceError(
             f"The column {source!r} holds {len(values)} different values{such} in "
-            f"{len(labels)} rows, so it looks transformed. Put the estimator outermost, "
-            "with the scaler inside it."
+            f"{len(labels)} rows, so it looks transformed. Put the estimator "
+            "outermost, with the scaler inside it."
         )

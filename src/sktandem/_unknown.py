@@ -27,8 +27,7 @@ def check_unknown_rule(
     if primary_source is None:
         if unknown_source == "primary":
             raise SourceError(
-                "unknown_source='primary' needs primary_source, one of "
-                f"{list(names)}."
+                f"unknown_source='primary' needs primary_source, one of {list(names)}."
             )
     elif primary_source not in names:
         raise SourceError(
@@ -61,8 +60,9 @@ def settle_unknown(
             f"its column by source. {cure}"
         )
     first = int(np.flatnonzero(unknown)[0])
+    label = labels[first]
     raise SourceError(
-        f"{because}, but {int(unknown.sum())} rows have a source that was not there in "
-        f"fit, the first {labels[first]!r} at row {first}. The sources are "
-        f"{list(sources.names)}.{did_you_mean(labels[first], sources.names)} {cure}"
+        f"{because}, but {int(unknown.sum())} rows have no source that was there in "
+        f"fit, the first {label!r} at row {first}. The sources are "
+        f"{list(sources.names)}.{did_you_mean(label, sources.names)} {cure}"
     )

@@ -26,7 +26,7 @@ from sktandem._affine import fit_affine
 from sktandem._cells import as_target, class_codes, classes_by_source
 from sktandem._routing import RequestsSource
 from sktandem._scaling import check_scaler, fit_scaler
-from sktandem._sources import resolve_sources, split_source
+from sktandem._sources import ONLY_SOURCE, resolve_sources, split_source
 from sktandem._tables import read_table, refuse_datasets, take_rows
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule, settle_unknown
@@ -52,18 +52,17 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_source, sample_weight):
         """Check, plan, scale, fit; return the estimator's new attributes."""
+        self._check_inner()
+        check_scaler(self.scaler, self.scale_by)
         refuse_datasets(X)
         validate_data(self, X, y, skip_check_array=True)
-        check_scaler(self.scaler, self.scale_by)
         features, sources = resolve_sources(X, sample_source, source=self.source)
         y = as_target(y)
         check_consistent_length(features, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, features)
         plan = self._plan(sources, y, sample_weight)
-        check_unknown_rule(
-            self.unknown_source, self.primary_source, plan.sources.names
-        )
+        check_unknown_rule(self.unknown_source, self.primary_source, plan.sources.names)
         features, y = take_rows(features, plan.rows), take_rows(y, plan.rows)
 
         inner = seeded_clone(self._inner(), self.random_state)
@@ -90,7 +89,11 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         }
 
     def _inner(self):
-        """Return the estimator to clone, checked to be of the right kind."""
+        """Return the estimator to clone."""
+        raise NotImplementedError
+
+    def _check_inner(self):
+        """Refuse an estimator of the wrong kind."""
         raise NotImplementedError
 
     def _plan(self, sources, y, sample_weight):
@@ -102,7 +105,7 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
 
     def _needs_source(self):
         """Say why predictions depend on the source, or return None."""
-        if len(self.sources_) == 1:
+        if self.sources_ == (ONLY_SOURCE,):
             return None
         if self.scaler_ is not None and self.scaler_.by_source:
             return "X was scaled by source"
@@ -141,16 +144,15 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        parts = [self._inner()]
-        if self.scaler is not None and not isinstance(self.scaler, str):
-            parts.append(self.scaler)
-        inputs = [get_tags(part).input_tags for part in parts]
-        tags.input_tags.sparse = all(one.sparse for one in inputs)
-        tags.input_tags.allow_nan = all(one.allow_nan for one in inputs)
-        inner = get_tags(parts[0])
-        tags.target_tags = inner.target_tags
-        tags.classifier_tags = tags.classifier_tags and inner.classifier_tags
-        tags.regressor_tags = tags.regressor_tags and inner.regressor_tags
+        # Names of scalers have no tags: they take sparse X and missing values.
+        parts = [self._inner(), self.scaler]
+        parts = [get_tags(p) for p in parts if hasattr(p, "__sklearn_tags__")]
+        tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
+        tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
+        if parts:
+            tags.target_tags = parts[0].target_tags
+            tags.classifier_tags = parts[0].classifier_tags or tags.classifier_tags
+            tags.regressor_tags = parts[0].regressor_tags or tags.regressor_tags
         return tags
 
 
@@ -176,10 +178,9 @@ class MergedClassifier(ClassifierMixin, _Merged):
         means that the label comes by the keyword `sample_source`. The column
         is taken out of the features.
 
-    scaler : {"standard", "minmax", "robust"}, transformer or None, \
-            default="standard"
-        A name scales the numeric columns and lets the others pass; sparse X is
-        not centred. A transformer, such as
+    scaler : str, transformer or None, default="standard"
+        "standard", "minmax" or "robust" scales the numeric columns and lets the
+        others pass; sparse X is not centred. A transformer, such as
         :func:`~sktandem.table_preprocessor`, gets every column but the source.
         It is fitted inside `fit`, with the final weights where it takes any.
 
@@ -247,7 +248,7 @@ class MergedClassifier(ClassifierMixin, _Merged):
     Notes
     -----
     A sample of base weight :math:`b` in source :math:`s` weighs
-    :math:`b \\, p_s B / B_s` for share :math:`p_s`, where :math:`B_s` and
+    :math:`p_s b B / B_s` for share :math:`p_s`, where :math:`B_s` and
     :math:`B` sum the base weights of the source and of all. The base weight is
     the user's `sample_weight`, or 1. The total is kept, so penalties such as
     ``C`` keep their meaning. Without `balance`, weights pass untouched. Rows of
@@ -325,12 +326,14 @@ class MergedClassifier(ClassifierMixin, _Merged):
     def _inner(self):
         if self.estimator is None:
             return LogisticRegression(max_iter=1000)
-        if not is_classifier(self.estimator):
+        return self.estimator
+
+    def _check_inner(self):
+        if not is_classifier(self._inner()):
             raise SourceError(
                 f"MergedClassifier needs a classifier, got {self.estimator!r}. "
                 "MergedRegressor takes regressors."
             )
-        return self.estimator
 
     def _plan(self, sources, y, sample_weight):
         return plan_merge(sources, y, balance=self.balance, sample_weight=sample_weight)
@@ -352,8 +355,8 @@ class MergedClassifier(ClassifierMixin, _Merged):
     @property
     def _coded(self):
         """Whether the inner estimator knows the classes by codes only."""
-        kinds = [getattr(e.classes_, "dtype", None) for e in (self, self.estimator_)]
-        return kinds[0] == object and kinds[1] != object
+        own, inner = np.asarray(self.classes_), np.asarray(self.estimator_.classes_)
+        return own.dtype.kind == "O" and inner.dtype.kind != "O"
 
     def predict(self, X, sample_source=None):
         """Predict the class of each sample.
@@ -481,10 +484,9 @@ class MergedRegressor(RegressorMixin, _Merged):
         means that the label comes by the keyword `sample_source`. The column
         is taken out of the features.
 
-    scaler : {"standard", "minmax", "robust"}, transformer or None, \
-            default="standard"
-        A name scales the numeric columns and lets the others pass; sparse X is
-        not centred. A transformer, such as
+    scaler : str, transformer or None, default="standard"
+        "standard", "minmax" or "robust" scales the numeric columns and lets the
+        others pass; sparse X is not centred. A transformer, such as
         :func:`~sktandem.table_preprocessor`, gets every column but the source.
         It is fitted inside `fit`, with the final weights where it takes any.
 
@@ -552,7 +554,7 @@ class MergedRegressor(RegressorMixin, _Merged):
     Notes
     -----
     A sample of base weight :math:`b` in source :math:`s` weighs
-    :math:`b \\, p_s B / B_s` for share :math:`p_s`, where :math:`B_s` and
+    :math:`p_s b B / B_s` for share :math:`p_s`, where :math:`B_s` and
     :math:`B` sum the base weights of the source and of all. The base weight is
     the user's `sample_weight`, or 1. The total is kept, so penalties such as
     ``alpha`` keep their meaning. Without `balance`, weights pass untouched.
@@ -631,14 +633,14 @@ class MergedRegressor(RegressorMixin, _Merged):
         return self
 
     def _inner(self):
-        if self.estimator is None:
-            return Ridge()
-        if not is_regressor(self.estimator):
+        return Ridge() if self.estimator is None else self.estimator
+
+    def _check_inner(self):
+        if not is_regressor(self._inner()):
             raise SourceError(
                 f"MergedRegressor needs a regressor, got {self.estimator!r}. "
                 "MergedClassifier takes classifiers."
             )
-        return self.estimator
 
     def _plan(self, sources, y, sample_weight):
         return plan_merge(sources, balance=self.balance, sample_weight=sample_weight)
@@ -658,7 +660,7 @@ class MergedRegressor(RegressorMixin, _Merged):
         return {"target_scaler_": maps}
 
     def _needs_source(self):
-        if len(self.sources_) > 1 and self.target_scaler_ is not None:
+        if self.sources_ != (ONLY_SOURCE,) and self.target_scaler_ is not None:
             return "y was scaled by source"
         return super()._needs_source()
 

@@ -17,6 +17,7 @@ from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["MergePlan", "plan_merge"]
 
+Floats = NDArray[np.float64]
 BALANCES = ("sources", "classes", "both")
 
 
@@ -38,7 +39,7 @@ class MergePlan:
 
     sources: Sources
     rows: NDArray[np.intp] | None
-    weights: NDArray[np.float64] | None
+    weights: Floats | None
 
     @property
     def n_samples(self) -> dict[Hashable, int]:
@@ -57,7 +58,7 @@ def plan_merge(
     y: NDArray[Any] | None = None,
     *,
     balance: str | Mapping[Hashable, float] | None = None,
-    sample_weight: NDArray[np.float64] | None = None,
+    sample_weight: Floats | None = None,
 ) -> MergePlan:
     """Weigh the rows of several sources.
 
@@ -66,6 +67,12 @@ def plan_merge(
     sums base weights. The total stays :math:`B`, so penalties keep their
     meaning. Rows that come to weigh nothing are left out.
     """
+    if len(sources.names) == 1 and _between_sources(balance):
+        warnings.warn(
+            f"Only one source, {sources.names[0]!r}: nothing to balance.",
+            SourceWarning,
+            stacklevel=5,
+        )
     part = _taking_part(sources, balance, sample_weight)
     rows = None if part.all() else np.flatnonzero(part)
     if rows is not None:
@@ -74,19 +81,19 @@ def plan_merge(
         sample_weight = None if sample_weight is None else sample_weight[rows]
     if balance is None:
         return MergePlan(sources, rows, sample_weight)
-    if len(sources.names) == 1 and (isinstance(balance, Mapping) or balance == "sources"):
-        warnings.warn(
-            f"Only one source, {sources.names[0]!r}: nothing to balance.",
-            SourceWarning,
-            stacklevel=5,
-        )
     base = _or_ones(sample_weight, sources)
     cells, shares = _shares(sources, y, balance, base)
     factor = shares * base.sum() / _totals(cells, base)
     return MergePlan(sources, rows, base * factor[cells])
 
 
-def _taking_part(sources: Sources, balance: Any, sample_weight: Any) -> NDArray[np.bool_]:
+def _between_sources(balance: Any) -> bool:
+    return isinstance(balance, Mapping) or balance == "sources"
+
+
+def _taking_part(
+    sources: Sources, balance: Any, sample_weight: Any
+) -> NDArray[np.bool_]:
     part = np.ones(len(sources.codes), dtype=bool)
     if sample_weight is not None:
         if not np.isfinite(sample_weight).all() or (sample_weight < 0).any():
@@ -103,8 +110,8 @@ def _taking_part(sources: Sources, balance: Any, sample_weight: Any) -> NDArray[
 
 
 def _shares(
-    sources: Sources, y: Any, balance: Any, base: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    sources: Sources, y: Any, balance: Any, base: Floats
+) -> tuple[NDArray[np.intp], Floats]:
     """Return each row's cell, and each cell's share of the whole."""
     if isinstance(balance, Mapping):
         given = _given_shares(sources, {n: balance[n] for n in sources.names})
@@ -138,7 +145,7 @@ def _shares(
     return cells, (totals / n_classes / totals.sum())[source_of_cell]
 
 
-def _given_shares(sources: Sources, balance: Mapping[Hashable, Any]) -> NDArray[np.float64]:
+def _given_shares(sources: Sources, balance: Mapping[Hashable, Any]) -> Floats:
     """Return the shares of a dict in the order of the sources."""
     for name, share in balance.items():
         if name not in sources.names:
@@ -146,7 +153,7 @@ def _given_shares(sources: Sources, balance: Mapping[Hashable, Any]) -> NDArray[
                 f"balance names {name!r}, which is not a source. The sources are "
                 f"{list(sources.names)}.{did_you_mean(name, sources.names)}"
             )
-        if not isinstance(share, Real) or not np.isfinite(share) or share < 0:
+        if not isinstance(share, Real) or not np.isfinite(float(share)) or share < 0:
             raise SourceError(
                 f"balance gives {name!r} the share {share!r}. A share is a number of "
                 "at least 0; only ratios matter."
@@ -160,9 +167,9 @@ def _given_shares(sources: Sources, balance: Mapping[Hashable, Any]) -> NDArray[
     return np.array([balance[name] for name in sources.names], dtype=float)
 
 
-def _totals(cells: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.bincount(cells, weights=weights)
+def _totals(cells: NDArray[np.intp], weights: Floats) -> Floats:
+    return np.bincount(cells, weights=weights).astype(np.float64, copy=False)
 
 
-def _or_ones(weights: NDArray[np.float64] | None, sources: Sources) -> NDArray[np.float64]:
+def _or_ones(weights: Floats | None, sources: Sources) -> Floats:
     return np.ones(len(sources.codes)) if weights is None else weights

@@ -1,0 +1,364 @@
+"""Cross-validators that know which source a row came from."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterator
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import BaseCrossValidator, StratifiedGroupKFold
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length
+
+from sktandem._cells import as_target, cross_cells, deal_folds, target_strata
+from sktandem._routing import SplitsBySource
+from sktandem._sources import Sources, did_you_mean, distinct, resolve_sources
+from sktandem._tables import as_table
+from sktandem.exceptions import SourceError, SourceWarning
+
+__all__ = ["LeaveOneSourceOut", "SourceKFold"]
+
+Split = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+class _SourceSplitter(SplitsBySource, BaseCrossValidator):  # type: ignore[misc]
+    """What both cross-validators share: reading sources and persons."""
+
+    source: str | int | None
+
+    def _read(
+        self, X: Any, y: Any, groups: Any, sample_source: Any
+    ) -> tuple[Sources, NDArray[Any] | None, NDArray[np.intp] | None]:
+        """Return the sources, the target and the number of each row's group."""
+        if self.source is None and sample_source is None:
+            raise SourceError(
+                f"{type(self).__name__} needs each row's source: name its column by "
+                "source=, or pass sample_source (in cross-validation: enable metadata "
+                "routing and pass params={'sample_source': ...})."
+            )
+        _, sources = resolve_sources(as_table(X), sample_source, source=self.source)
+        check_consistent_length(sources.codes, y, groups)
+        people = None if groups is None else distinct(np.asarray(groups).tolist())[1]
+        return sources, None if y is None else as_target(y), people
+
+
+def _without_companions(
+    test: NDArray[np.intp], n: int, people: NDArray[np.intp] | None
+) -> NDArray[np.intp]:
+    """Return the rows to train on: all but `test` and the same persons' rows."""
+    train = np.ones(n, dtype=bool)
+    train[test] = False
+    if people is not None:
+        train &= ~np.isin(people, people[test])
+    return np.flatnonzero(train)
+
+
+class SourceKFold(_SourceSplitter):
+    """K folds in which every source, and every class of it, has its part.
+
+    Plain K-fold lets a small source be missing from a fold; stratifying by
+    class alone does too. Here the rows are dealt out by source and class
+    together, or by source and quantile of a continuous target.
+
+    Read more in the :ref:`User Guide <scores>`.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2.
+
+    source : str or int, default=None
+        Name or position of the column of X that holds each row's source. This
+        is the door that needs no metadata routing.
+
+    test_source : hashable, default=None
+        Test on the rows of this source only. All other sources are always in
+        training: the question "what are they worth to this one?"
+
+    shuffle : bool, default=False
+        Whether to shuffle the rows of each cell before dealing them.
+
+    random_state : int, RandomState instance or None, default=None
+        Seeds the shuffling.
+
+    See Also
+    --------
+    LeaveOneSourceOut : Test on a source that was not there in training.
+
+    Notes
+    -----
+    `groups` always means persons: rows that must stay together. A person in a
+    test fold is in no training row of any source. With groups the folds come
+    from :class:`~sklearn.model_selection.StratifiedGroupKFold`.
+
+    A class of fewer rows than folds is spread without a warning.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktandem.model_selection import SourceKFold
+    >>> sample_source = np.array(["clinic"] * 6 + ["lab"] * 3)
+    >>> X, y = np.zeros((9, 1)), [0, 1, 0, 1, 0, 1, 0, 0, 1]
+    >>> for _, test in SourceKFold(3).split(X, y, sample_source=sample_source):
+    ...     print(sample_source[test])
+    ['clinic' 'clinic' 'lab']
+    ['clinic' 'clinic' 'lab']
+    ['clinic' 'clinic' 'lab']
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        source: str | int | None = None,
+        test_source: Hashable = None,
+        shuffle: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.n_splits = n_splits
+        self.source = source
+        self.test_source = test_source
+        self.shuffle = shuffle
+        self.random_state = random_state
+
+    def split(
+        self, X: Any, y: Any = None, groups: Any = None, sample_source: Any = None
+    ) -> Iterator[Split]:
+        """Generate the rows to train and to test on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples of all sources.
+
+        y : array-like of shape (n_samples,), default=None
+            The target to stratify by; several outputs at once are not.
+
+        groups : array-like of shape (n_samples,), default=None
+            Persons: rows that must stay together.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample; it wins over the column `source`.
+
+        Yields
+        ------
+        train : ndarray of int
+            The rows to train on.
+
+        test : ndarray of int
+            The rows to test on.
+        """
+        self._check_params()
+        sources, target, people = self._read(X, y, groups, sample_source)
+        rows = self._tested_rows(sources)
+        folds = self._folds(
+            Sources(sources.names, sources.codes[rows]),
+            None if target is None else target[rows],
+            None if people is None else people[rows],
+        )
+        for fold in range(self.n_splits):
+            test = rows[folds == fold]
+            yield _without_companions(test, len(sources.codes), people), test
+
+    def get_n_splits(
+        self,
+        X: Any = None,
+        y: Any = None,
+        groups: Any = None,
+        sample_source: Any = None,
+    ) -> int:
+        """Return the number of folds.
+
+        Parameters
+        ----------
+        X, y, groups, sample_source : object
+            Not used; here for the interface.
+
+        Returns
+        -------
+        n_splits : int
+            The number of folds.
+        """
+        return self.n_splits
+
+    def _check_params(self) -> None:
+        if not isinstance(self.n_splits, Integral) or self.n_splits < 2:
+            raise SourceError(
+                f"n_splits must be a whole number of at least 2, got {self.n_splits!r}."
+            )
+        if self.random_state is not None and not self.shuffle:
+            raise SourceError(
+                f"random_state={self.random_state!r} does nothing without shuffle=True."
+            )
+
+    def _tested_rows(self, sources: Sources) -> NDArray[np.intp]:
+        if self.test_source is None:
+            sizes = dict(zip(sources.names, sources.sizes.tolist()))
+        elif self.test_source in sources.names:
+            position = sources.names.index(self.test_source)
+            sizes = {self.test_source: int(sources.sizes[position])}
+        else:
+            raise SourceError(
+                f"test_source={self.test_source!r} is not a source. The sources are "
+                f"{list(sources.names)}.{did_you_mean(self.test_source, sources.names)}"
+            )
+        if self.n_splits > sum(sizes.values()):
+            raise SourceError(
+                f"n_splits={self.n_splits} is more than the {sum(sizes.values())} rows "
+                f"of {list(sizes)}."
+            )
+        small = {name: size for name, size in sizes.items() if size < self.n_splits}
+        if small:
+            warnings.warn(
+                f"n_splits={self.n_splits} is more than the rows of {small}: some test "
+                "folds have none of theirs.",
+                SourceWarning,
+                stacklevel=3,
+            )
+        if self.test_source is None:
+            return np.arange(len(sources.codes))
+        return sources.rows[position]
+
+    def _folds(
+        self,
+        sources: Sources,
+        y: NDArray[Any] | None,
+        people: NDArray[np.intp] | None,
+    ) -> NDArray[np.intp]:
+        cells = cross_cells(sources, target_strata(sources, y))
+        if people is None:
+            rng = check_random_state(self.random_state) if self.shuffle else None
+            return deal_folds(cells, self.n_splits, rng)
+        n_groups = len(np.unique(people))
+        if n_groups < self.n_splits:
+            raise SourceError(
+                f"n_splits={self.n_splits} is more than the {n_groups} groups."
+            )
+        splitter = StratifiedGroupKFold(
+            self.n_splits, shuffle=self.shuffle, random_state=self.random_state
+        )
+        folds = np.empty(len(cells), dtype=np.intp)
+        cells = _without_rare_cells(cells, sources, self.n_splits)
+        for fold, (_, test) in enumerate(splitter.split(cells, cells, people)):
+            folds[test] = fold
+        return folds
+
+
+def _without_rare_cells(
+    cells: NDArray[np.intp], sources: Sources, n_splits: int
+) -> NDArray[np.intp]:
+    """Lay cells that cannot reach every fold to the largest of their source."""
+    sizes = np.bincount(cells)
+    rare = sizes[cells] < n_splits
+    joined = cells.copy()
+    for rows in sources.rows:
+        own = np.bincount(cells[rows], minlength=len(sizes))
+        joined[rows[rare[rows]]] = np.argmax(own)
+    # A source with fewer rows than folds is rare as a whole.
+    rare = np.bincount(joined)[joined] < n_splits
+    joined[rare] = np.argmax(sizes)
+    return joined
+
+
+class LeaveOneSourceOut(_SourceSplitter):
+    """Test on each source in turn, having trained on all others.
+
+    The question is how a model fares at a site that gave it no row. Persons
+    who are in the tested source as well are left out of training.
+
+    Read more in the :ref:`User Guide <scores>`.
+
+    Parameters
+    ----------
+    source : str or int, default=None
+        Name or position of the column of X that holds each row's source.
+
+    See Also
+    --------
+    SourceKFold : Folds with a part of every source.
+
+    Notes
+    -----
+    An estimator that scales by source has no measure for a new one: set its
+    `unknown_source`.
+
+    Examples
+    --------
+    >>> from sktandem.model_selection import LeaveOneSourceOut
+    >>> X = [["clinic"], ["lab"], ["clinic"]]
+    >>> for train, test in LeaveOneSourceOut(source=0).split(X):
+    ...     print(train, test)
+    [1] [0 2]
+    [0 2] [1]
+    """
+
+    def __init__(self, source: str | int | None = None) -> None:
+        self.source = source
+
+    def split(
+        self, X: Any, y: Any = None, groups: Any = None, sample_source: Any = None
+    ) -> Iterator[Split]:
+        """Generate the rows to train and to test on, a source at a time.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples of all sources.
+
+        y : array-like of shape (n_samples,), default=None
+            Not used; here for the interface.
+
+        groups : array-like of shape (n_samples,), default=None
+            Persons: whoever is tested is not trained on.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample; it wins over the column `source`.
+
+        Yields
+        ------
+        train : ndarray of int
+            The rows to train on.
+
+        test : ndarray of int
+            The rows to test on.
+        """
+        sources, _, people = self._read(X, y, groups, sample_source)
+        if len(sources.names) < 2:
+            raise SourceError(
+                "LeaveOneSourceOut needs at least two sources, got "
+                f"{list(sources.names)}."
+            )
+        for test in sources.rows:
+            yield _without_companions(test, len(sources.codes), people), test
+
+    def get_n_splits(
+        self,
+        X: Any = None,
+        y: Any = None,
+        groups: Any = None,
+        sample_source: Any = None,
+    ) -> int:
+        """Return the number of sources.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            Samples, needed where `source` names a column.
+
+        y, groups : object
+            Not used; here for the interface.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample.
+
+        Returns
+        -------
+        n_splits : int
+            The number of sources.
+        """
+        if X is None and sample_source is not None:
+            X = np.empty((len(sample_source), 1))
+        return len(self._read(X, None, None, sample_source)[0].names)

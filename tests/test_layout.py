@@ -1,0 +1,116 @@
+"""The rooms of the house: imports run downward, and heavy ones only when used."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sktandem
+
+ROOT = Path(sktandem.__file__).parent
+
+# From the ground up; a file imports only from files before it.
+ORDER = [
+    "exceptions",
+    "_routing",
+    "_transaction",
+    "_tables",
+    "_sources",
+    "_unknown",
+    "_cells",
+    "_stack",
+    "_shared_rows",
+    "datasets",
+    "_affine",
+    "_scaling",
+    "_source_scaler",
+    "merge._plan",
+    "merge._representation",
+    "merge._resample",
+    "merge._inner",
+    "merge._merged",
+    "merge",
+    "model_selection._split",
+    "model_selection._scorers",
+    "model_selection",
+    "_main",
+]
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def floor_of(module):
+    """Return the place of a module in the order, by itself or by its room."""
+    for name in (module, module.split(".")[0]):
+        if name in ORDER:
+            return ORDER.index(name)
+    return None
+
+
+MODULES = {module_of(path): path for path in ROOT.rglob("*.py")}
+MODULES = {name: path for name, path in MODULES.items() if name not in ("", "__main__")}
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            raise AssertionError(f"{path} has a relative import")
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_file_imports_only_from_files_below_it(module):
+    assert floor_of(module) is not None, f"{module} has no place in ORDER"
+    for imported in imports_of(MODULES[module]):
+        if not imported.startswith("sktandem."):
+            continue
+        below = imported.removeprefix("sktandem.")
+        same_room = below.split(".")[0] == module.split(".")[0]
+        if same_room and floor_of(below) == floor_of(module):
+            continue  # a room that the order lists as one
+        assert floor_of(below) < floor_of(module), f"{module} imports {below}"
+
+
+# scikit-learn itself imports pandas where it is installed, so the modules are
+# made impossible to import: whoever tries, in whatever way, fails.
+LIGHT = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "skorch", "pandas", "matplotlib", "transformers"):
+            raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+import numpy as np
+import sktandem, sktandem.datasets, sktandem.model_selection
+from sktandem import MergedClassifier, MergedRegressor, SourceScaler, stack_sources
+y = [0, 1, 0, 1]
+X, y, s = stack_sources({"a": (np.eye(4), y), "b": (np.eye(4), y)})
+MergedClassifier(balance="both", scale_by="source").fit(X, y, s).predict(X, s)
+MergedRegressor(scale_target_by="source").fit(X, y, s).score(X, y, s)
+SourceScaler().fit_transform(X, sample_source=s)
+sktandem.model_selection.score_by_source(MergedClassifier().fit(X, y, s), X, y, s)
+sktandem.datasets.load_wine_quality()
+print("done")
+"""
+
+
+def test_importing_and_merging_leave_the_heavy_libraries_alone():
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "done"
+
+
+def test_every_public_name_is_there():
+    for name in sktandem.__all__:
+        assert getattr(sktandem, name).__doc__

@@ -1,0 +1,548 @@
+"""Any estimator, fitted on all sources."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.utils import get_tags
+
+from sktandem import (
+    MergedClassifier,
+    MergedRegressor,
+    stack_sources,
+    table_preprocessor,
+)
+from sktandem.exceptions import SourceError, SourceWarning
+
+SEEDS = st.integers(0, 9999)
+
+
+def pair(seed, n_a=30, n_b=12, k=3):
+    """Return two regression datasets whose rules differ a little."""
+    rng = np.random.default_rng(seed)
+    X_a, X_b = rng.normal(size=(n_a, k)), rng.normal(size=(n_b, k))
+    y_a = X_a @ np.ones(k) + rng.normal(size=n_a)
+    y_b = X_b @ np.arange(k) + rng.normal(size=n_b)
+    return {"a": (X_a, y_a), "b": (X_b, y_b)}
+
+
+def fit_coef(datasets, **options):
+    X, y, source = stack_sources(datasets)
+    model = MergedRegressor(LinearRegression(), scaler=None, **options)
+    return model.fit(X, y, sample_source=source).estimator_.coef_
+
+
+@given(seed=SEEDS, copies=st.integers(1, 20))
+def test_repeating_one_source_does_not_move_an_equal_merge(seed, copies):
+    """Ten copies of a source's samples carry no more news than one."""
+    datasets = pair(seed)
+    X_b, y_b = datasets["b"]
+    repeated = np.tile(X_b, (copies, 1)), np.tile(y_b, copies)
+
+    once = fit_coef(datasets, balance="sources")
+    often = fit_coef({**datasets, "b": repeated}, balance="sources")
+
+    np.testing.assert_allclose(often, once, rtol=1e-6, atol=1e-8)
+
+
+@given(seed=SEEDS)
+def test_the_order_of_rows_and_of_sources_does_not_matter(seed):
+    datasets = pair(seed)
+    order = np.random.default_rng(seed).permutation(30)
+    X_a, y_a = datasets["a"]
+    other = {"b": datasets["b"], "a": (X_a[order], y_a[order])}
+
+    for balance in (None, "sources", {"a": 1, "b": 3}):
+        one, two = fit_coef(datasets, balance=balance), fit_coef(other, balance=balance)
+        np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-8)
+
+
+@given(seed=SEEDS)
+def test_a_share_of_zero_is_as_if_the_source_were_not_there(seed):
+    datasets = pair(seed)
+
+    alone = fit_coef({"a": datasets["a"]})
+
+    np.testing.assert_allclose(
+        fit_coef(datasets, balance={"a": 1, "b": 0}), alone, 1e-6
+    )
+
+
+@pytest.mark.parametrize("test_size", [0.25])
+def test_the_job_of_the_tutorials_gives_the_same_r2_as_by_hand(test_size):
+    rng = np.random.default_rng(0)
+    datasets = {
+        name: (X := rng.normal(size=(n, 5)), X @ rng.normal(size=(5, 1)) + 0.1)
+        for name, n in (("first", 100), ("second", 150))
+    }
+    X_hand = np.concatenate([X for X, _ in datasets.values()])
+    y_hand = np.concatenate([y for _, y in datasets.values()])
+
+    # by hand, the scaler fitted on the training rows
+    X_train, X_test, y_train, y_test = train_test_split(
+        X_hand, y_hand, test_size=test_size, random_state=0
+    )
+    scaler = StandardScaler().fit(X_train)
+    by_hand = LinearRegression().fit(scaler.transform(X_train), y_train)
+    r2_by_hand = r2_score(y_test, by_hand.predict(scaler.transform(X_test)))
+
+    X, y, source = stack_sources(datasets)
+    X_train, X_test, y_train, y_test, s_train, s_test = train_test_split(
+        X, y, source, test_size=test_size, random_state=0
+    )
+    model = MergedRegressor(LinearRegression())
+    model.fit(X_train, y_train, sample_source=s_train)
+
+    assert y.shape == (250, 1)
+    assert model.predict(X_test).shape == y_test.shape
+    assert abs(model.score(X_test, y_test, sample_source=s_test) - r2_by_hand) < 1e-10
+
+
+def test_a_pooled_scaler_is_scikit_learns_pipeline():
+    X, y, source = stack_sources(pair(0))
+
+    ours = MergedRegressor(Ridge()).fit(X, y, sample_source=source)
+    theirs = make_pipeline(StandardScaler(), Ridge()).fit(X, y)
+
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X))
+
+
+def test_scaling_by_source_undoes_a_difference_of_units():
+    rng = np.random.default_rng(0)
+    celsius = rng.normal(15, 8, size=(50, 1))
+    rule = 3 * celsius[:, 0]
+    datasets = {"C": (celsius, rule), "F": (1.8 * celsius + 32, rule)}
+    X, y, source = stack_sources(datasets)
+
+    def fitted(scale_by):
+        model = MergedRegressor(LinearRegression(), scale_by=scale_by)
+        return model.fit(X, y, sample_source=source).score(X, y, sample_source=source)
+
+    assert fitted("pooled") < 0.9
+    assert fitted("source") == pytest.approx(1)
+
+
+def test_targets_of_another_scale_are_given_back_in_their_own_units():
+    """A large and a small city whose bicycles follow the same rule."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    rule = X @ [1.0, 2.0]
+    large, small = (X[:100], 4000 + 1000 * rule[:100]), (X[100:], 40 + 10 * rule[100:])
+    X, y, source = stack_sources({"large": large, "small": small})
+    naive = MergedRegressor(LinearRegression()).fit(X, y, sample_source=source)
+    model = clone(naive).set_params(scale_target_by="source")
+    model.fit(X, y, sample_source=source)
+
+    predicted = model.predict(X, sample_source=source)
+
+    by_naive = [
+        r2_score(y[source == s], naive.predict(X)[source == s]) for s in ("small",)
+    ]
+    assert by_naive[0] < 0
+    for name in ("large", "small"):
+        assert r2_score(y[source == name], predicted[source == name]) > 0.95
+    macro = np.mean(
+        [r2_score(y[source == s], predicted[source == s]) for s in set(source)]
+    )
+    assert model.score(X, y, sample_source=source) == pytest.approx(macro)
+
+
+def test_the_score_of_scaled_targets_is_honest():
+    """A model that knows only each source's mean scores nothing."""
+    rng = np.random.default_rng(0)
+    X, noise = np.zeros((100, 1)), rng.normal(size=100)
+    source = np.repeat(["a", "b"], 50)
+    y = noise + 1000 * (source == "b")
+    model = MergedRegressor(scale_target_by="source").fit(X, y, sample_source=source)
+
+    assert r2_score(y, model.predict(X, sample_source=source)) > 0.99
+    assert abs(model.score(X, y, sample_source=source)) < 1e-6
+    weights = np.ones(100)
+    weighted = model.score(X, y, sample_source=source, sample_weight=weights)
+    assert weighted == pytest.approx(model.score(X, y, sample_source=source))
+
+
+def test_several_outputs_are_scaled_each_by_its_own():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    Y = np.column_stack([X[:, 0] * 10 + 100, X[:, 1]])
+    source = np.repeat(["a", "b"], 20)
+    Y[20:] = Y[:20] * 5 + 9
+    X[20:] = X[:20]
+    model = MergedRegressor(LinearRegression(), scale_target_by="source")
+
+    predicted = model.fit(X, Y, sample_source=source).predict(X, sample_source=source)
+
+    assert predicted.shape == Y.shape
+    assert r2_score(Y, predicted) == pytest.approx(1)
+
+
+BLOBS = np.random.default_rng(0).normal(size=(60, 2))
+SOURCE = np.repeat(["a", "b"], [40, 20])
+CLASSES = np.where(BLOBS[:, 0] > 0, "ill", "well")
+BLOBS[CLASSES == "ill"] += 1
+
+
+LEARNER = LogisticRegression()
+STEPS = make_pipeline(StandardScaler(), LEARNER)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize(
+    ("inner", "key"),
+    [
+        (LEARNER, "sample_weight"),
+        (STEPS, "logisticregression__sample_weight"),
+        (
+            make_pipeline(StandardScaler(), STEPS),
+            "pipeline__logisticregression__sample_weight",
+        ),
+        (GridSearchCV(LEARNER, {"C": [0.1, 1.0]}, cv=2), "sample_weight"),
+        (
+            GridSearchCV(STEPS, {"logisticregression__C": [0.1, 1.0]}, cv=2),
+            "logisticregression__sample_weight",
+        ),
+    ],
+    ids=["bare", "pipeline", "nested", "search", "search of a pipeline"],
+)
+def test_weights_reach_the_last_step_in_both_routing_modes(inner, key, routing):
+    weights = np.where(SOURCE == "a", 60 / 2 / 40, 60 / 2 / 20)
+    by_hand = clone(inner).fit(BLOBS, CLASSES, **{key: weights})
+    unweighted = clone(inner).fit(BLOBS, CLASSES)
+
+    with config_context(enable_metadata_routing=routing):
+        model = MergedClassifier(inner, scaler=None, balance="sources")
+        model.fit(BLOBS, CLASSES, sample_source=SOURCE)
+
+    proba = model.predict_proba(BLOBS)
+    np.testing.assert_allclose(proba, by_hand.predict_proba(BLOBS))
+    assert np.abs(proba - unweighted.predict_proba(BLOBS)).max() > 1e-4
+
+
+def test_balance_multiplies_the_users_weights():
+    weight = np.linspace(1, 2, 60)
+
+    ours = MergedClassifier(scaler=None, balance="sources").fit(
+        BLOBS, CLASSES, sample_source=SOURCE, sample_weight=weight
+    )
+    expected = weight.copy()
+    for name in "ab":
+        expected[name == SOURCE] *= weight.sum() / 2 / weight[name == SOURCE].sum()
+    by_hand = LogisticRegression(max_iter=1000).fit(BLOBS, CLASSES, expected)
+
+    np.testing.assert_allclose(ours.estimator_.coef_, by_hand.coef_)
+    np.testing.assert_allclose(ours.plan_.weights, expected)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (KNeighborsClassifier(), "KNeighborsClassifier"),
+        (
+            make_pipeline(StandardScaler(), KNeighborsClassifier()),
+            "KNeighborsClassifier",
+        ),
+    ],
+)
+def test_an_estimator_without_weights_is_told_the_cure(estimator, name):
+    model = MergedClassifier(estimator, balance="sources")
+
+    with pytest.raises(SourceError, match=f"{name}.fit takes no sample_weight, so its"):
+        model.fit(BLOBS, CLASSES, sample_source=SOURCE)
+
+    assert not any(attribute.endswith("_") for attribute in vars(model))
+    MergedClassifier(estimator).fit(BLOBS, CLASSES, sample_source=SOURCE)
+
+
+def test_abilities_of_the_estimator_shine_through():
+    svc = MergedClassifier(LinearSVC())
+    bayes = MergedClassifier(GaussianNB())
+
+    assert hasattr(svc, "decision_function")
+    assert not hasattr(svc, "predict_proba")
+    assert not hasattr(bayes, "decision_function")
+    assert hasattr(bayes, "predict_proba")
+    assert is_classifier(svc)
+    assert is_regressor(MergedRegressor())
+    svc.fit(BLOBS, CLASSES)
+    assert svc.decision_function(BLOBS).shape == (60,)
+    np.testing.assert_allclose(
+        MergedClassifier().fit(BLOBS, CLASSES).predict_log_proba(BLOBS),
+        np.log(MergedClassifier().fit(BLOBS, CLASSES).predict_proba(BLOBS)),
+    )
+
+
+def test_tags_are_those_of_the_estimator():
+    boosted = MergedClassifier(HistGradientBoostingClassifier())
+
+    assert get_tags(boosted).input_tags.allow_nan
+    assert not get_tags(boosted).input_tags.sparse
+    assert get_tags(MergedClassifier()).input_tags.sparse
+    assert not get_tags(MergedClassifier()).input_tags.allow_nan
+    assert get_tags(MergedRegressor()).target_tags.multi_output
+
+
+def test_missing_values_pass_to_an_estimator_that_takes_them():
+    X = BLOBS.copy()
+    X[::7, 1] = np.nan
+    X[SOURCE == "b", 0] = np.nan
+    model = MergedClassifier(HistGradientBoostingClassifier(), scale_by="source")
+
+    model.fit(X, CLASSES, sample_source=SOURCE)
+
+    assert model.score(X, CLASSES, sample_source=SOURCE) > 0.8
+
+
+def test_a_frame_stays_a_frame_up_to_the_estimator():
+    X = pd.DataFrame(BLOBS, columns=["u", "v"]).assign(
+        hospital=SOURCE, sex=np.tile(["f", "m"], 30)
+    )
+    inner = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["sex"]), remainder="passthrough"),
+        LogisticRegression(),
+    )
+    model = MergedClassifier(inner, source="hospital").fit(X, CLASSES)
+
+    assert model.feature_names_in_.tolist() == ["u", "v", "hospital", "sex"]
+    assert model.n_features_in_ == 4
+    assert model.estimator_.feature_names_in_.tolist() == ["u", "v", "sex"]
+    assert model.n_samples_by_source_ == {"a": 40, "b": 20}
+    assert model.sources_ == ("a", "b")
+
+
+def test_a_preprocessor_serves_as_scaler():
+    X = pd.DataFrame(BLOBS, columns=["u", "v"]).assign(sex=np.tile(["f", None], 30))
+    X.loc[3, "u"] = np.nan
+    model = MergedClassifier(scaler=table_preprocessor(), unknown_source="pooled")
+
+    model.fit(X, CLASSES, sample_source=SOURCE)
+    by_source = clone(model).set_params(scale_by="source")
+    by_source.fit(X, CLASSES, sample_source=SOURCE)
+
+    assert model.score(X, CLASSES) > 0.7
+    assert by_source.score(X, CLASSES, sample_source=SOURCE) > 0.7
+    assert by_source.score(X, CLASSES) > 0.6
+
+
+@pytest.mark.parametrize(
+    "container", [sparse.csr_matrix, sparse.csc_matrix, sparse.coo_array]
+)
+def test_sparse_features_stay_sparse(container):
+    X = container(BLOBS)
+    coded = container(np.column_stack([BLOBS, SOURCE == "b"]))
+
+    by_keyword = MergedClassifier(scale_by="source").fit(
+        X, CLASSES, sample_source=SOURCE
+    )
+    by_column = MergedClassifier(scale_by="source", source=-1).fit(coded, CLASSES)
+
+    np.testing.assert_allclose(by_keyword.estimator_.coef_, by_column.estimator_.coef_)
+    np.testing.assert_array_equal(
+        by_keyword.predict(X, sample_source=SOURCE), by_column.predict(coded)
+    )
+
+
+def test_texts_go_to_a_vectorizer_inside():
+    X = ["good wine", "bad wine", "good beer", "bad beer"] * 3
+    y, source = [1, 0] * 6, ["wine", "wine", "beer", "beer"] * 3
+    inner = make_pipeline(TfidfVectorizer(), LogisticRegression())
+
+    model = MergedClassifier(inner, scaler=None, balance="sources")
+
+    assert model.fit(X, y, sample_source=source).predict(["good"]) == [1]
+    with pytest.raises(SourceError, match="needs columns, but X holds texts"):
+        MergedClassifier(inner).fit(X, y, sample_source=source)
+
+
+def test_tensors_are_taken_as_arrays():
+    torch = pytest.importorskip("torch")
+    X, y = torch.from_numpy(BLOBS), torch.from_numpy((CLASSES == "ill").astype(int))
+
+    model = MergedClassifier().fit(X, y, sample_source=SOURCE)
+
+    assert model.score(X, y) > 0.6
+
+
+def test_numbers_and_texts_may_be_classes_together():
+    y = CLASSES.astype(object)
+    y[SOURCE == "b"] = (CLASSES[SOURCE == "b"] == "ill").astype(int)
+    model = MergedClassifier(balance="both").fit(BLOBS, y, sample_source=SOURCE)
+
+    assert model.classes_.tolist() == [0, 1, "ill", "well"]
+    assert model.classes_by_source_["b"].tolist() == [0, 1]
+    assert set(model.predict(BLOBS)) <= {0, 1, "ill", "well"}
+    assert model.predict_proba(BLOBS).shape == (60, 4)
+    again = pickle.loads(pickle.dumps(model))
+    expected = np.mean([a == b for a, b in zip(y, model.predict(BLOBS))])
+    assert again.score(BLOBS, y) == pytest.approx(expected)
+
+
+SHUFFLED = np.random.default_rng(1).normal(scale=9, size=60)
+
+
+def test_a_seed_makes_a_random_estimator_repeat_itself():
+    def proba(seed, **options):
+        forest = RandomForestClassifier(5, **options)
+        model = MergedClassifier(make_pipeline(forest), random_state=seed)
+        return model.fit(BLOBS, BLOBS[:, 1] > 0.1 * SHUFFLED).predict_proba(BLOBS)
+
+    np.testing.assert_array_equal(proba(0), proba(0))
+    assert not np.array_equal(proba(0), proba(1))
+    np.testing.assert_array_equal(proba(0, random_state=5), proba(1, random_state=5))
+
+
+def test_a_fitted_model_survives_pickling():
+    model = MergedClassifier(scale_by="source", balance="both")
+    model.fit(BLOBS, CLASSES, sample_source=SOURCE)
+
+    again = pickle.loads(pickle.dumps(model))
+
+    np.testing.assert_array_equal(
+        again.predict_proba(BLOBS, sample_source=SOURCE),
+        model.predict_proba(BLOBS, sample_source=SOURCE),
+    )
+    assert repr(again) == "MergedClassifier(balance='both', scale_by='source')"
+
+
+def test_inputs_are_not_changed():
+    X, y, source = BLOBS.copy(), CLASSES.copy(), SOURCE.copy()
+    weight = np.ones(60)
+
+    MergedClassifier(scale_by="source", balance="both").fit(X, y, source, weight)
+
+    np.testing.assert_array_equal(X, BLOBS)
+    np.testing.assert_array_equal(y, CLASSES)
+    np.testing.assert_array_equal(source, SOURCE)
+    assert (weight == 1).all()
+
+
+@pytest.mark.parametrize(("rule", "primary"), [("pooled", None), ("primary", "b")])
+def test_an_unknown_source_follows_the_rule(rule, primary):
+    model = MergedClassifier(
+        scale_by="source", unknown_source=rule, primary_source=primary
+    ).fit(BLOBS + 3 * (SOURCE == "b")[:, None], CLASSES, sample_source=SOURCE)
+
+    unseen = model.predict_proba(BLOBS, sample_source=["c"] * 60)
+
+    np.testing.assert_allclose(model.predict_proba(BLOBS), unseen)
+    as_b = model.predict_proba(BLOBS, sample_source=["b"] * 60)
+    assert np.allclose(unseen, as_b) == (rule == "primary")
+
+
+def test_a_source_of_share_zero_is_unknown_at_predict():
+    model = MergedClassifier(scale_by="source", balance={"a": 1, "b": 1, "c": 0})
+    source = SOURCE.astype(object)
+    source[:5] = "c"
+    model.fit(BLOBS, CLASSES, sample_source=source)
+
+    assert model.sources_ == ("a", "b")
+    with pytest.raises(SourceError, match="5 rows have no source that was there"):
+        model.predict(BLOBS, sample_source=source)
+
+
+def test_where_the_source_does_not_matter_nobody_asks_for_it():
+    model = MergedClassifier().fit(BLOBS, CLASSES, sample_source=SOURCE)
+
+    np.testing.assert_array_equal(
+        model.predict(BLOBS), model.predict(BLOBS, sample_source=["new"] * 60)
+    )
+    alone = MergedClassifier(scale_by="source").fit(BLOBS, CLASSES)
+    assert len(alone.predict(BLOBS)) == 60
+
+
+def test_a_failed_refit_leaves_the_old_model():
+    frame = pd.DataFrame(BLOBS, columns=["u", "v"])
+    model = MergedClassifier().fit(frame, CLASSES)
+    before = model.predict(frame)
+
+    with pytest.raises(SourceError, match="sample_source must label every"):
+        model.fit(frame.rename(columns={"u": "w"}), CLASSES, sample_source=["a"])
+
+    np.testing.assert_array_equal(model.predict(frame), before)
+
+
+def test_a_failed_fit_leaves_nothing_fitted():
+    model = MergedClassifier()
+    with pytest.raises(SourceError, match="sample_source must label every"):
+        model.fit(BLOBS, CLASSES, sample_source=["a"])
+    with pytest.raises(NotFittedError):
+        model.predict(BLOBS)
+    assert not any(name.endswith("_") for name in vars(model))
+
+
+MIXED = pd.DataFrame({"u": BLOBS[:, 0], "sex": np.tile(["f", "m"], 30)})
+HOLED = np.where(np.arange(120).reshape(60, 2) % 7 == 0, np.nan, BLOBS)
+
+
+@pytest.mark.parametrize(
+    ("X", "options", "message"),
+    [
+        (MIXED, {}, r"not numeric \(sex\), which LogisticRegression did not take"),
+        (MIXED.to_numpy(), {}, "X holds texts, which LogisticRegression did not take"),
+        (HOLED, {}, "X holds missing values, which LogisticRegression did not"),
+        (
+            pd.DataFrame(HOLED),
+            {"scaler": None},
+            "X holds missing values, which LogisticRegression",
+        ),
+        (MIXED, {"scaler": StandardScaler()}, r"scaler=table_preprocessor\(\)"),
+    ],
+)
+def test_what_the_estimator_cannot_take_is_named_with_the_cure(X, options, message):
+    with pytest.raises(SourceError, match=message):
+        MergedClassifier(**options).fit(X, CLASSES, sample_source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (MergedClassifier(Ridge()), "needs a classifier, got Ridge"),
+        (MergedClassifier(scaler="standart"), "Did you mean 'standard'"),
+        (MergedClassifier(scale_by="sources"), "scale_by must be 'pooled' or 'source'"),
+        (MergedClassifier(unknown_source="x"), "unknown_source must be one of"),
+        (MergedClassifier(primary_source="A"), "primary_source='A' is not a source"),
+        (MergedClassifier(balance={"a": 1}), r"gives no share to \['b'\]"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(model, message):
+    with pytest.raises(SourceError, match=message):
+        model.fit(BLOBS, CLASSES, sample_source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (MergedRegressor(LogisticRegression()), "needs a regressor, got Logistic"),
+        (MergedRegressor(scale_target_by="pooled"), "scale_target_by must be None or"),
+        (MergedRegressor(balance="both"), "'both' needs classes, and a regressor has"),
+    ],
+)
+def test_settings_of_the_regressor_are_refused_too(model, message):
+    with pytest.raises(SourceError, match=message):
+        model.fit(BLOBS, BLOBS[:, 0], sample_source=SOURCE)
+
+
+def test_a_single_source_warns_once_that_there_is_nothing_to_balance():
+    with pytest.warns(SourceWarning, match="Only one source, 'all'") as caught:
+        MergedClassifier(balance="sources").fit(BLOBS, CLASSES)
+
+    assert len(caught) == 1
+    assert caught[0].filename == __file__

@@ -1,0 +1,297 @@
+"""Scores per source."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import config_context
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    get_scorer,
+    log_loss,
+    make_scorer,
+    r2_score,
+    roc_auc_score,
+)
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from sktandem import MergedClassifier, MergedRegressor
+from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.model_selection import (
+    SourceKFold,
+    score_by_source,
+    source_scorer,
+    source_scorers,
+)
+
+RNG = np.random.default_rng(0)
+N = 300
+X = RNG.normal(size=(N, 3))
+SOURCE = np.repeat(["big", "small"], [200, 100])
+RULE = X[:, 0] + RNG.normal(scale=0.7, size=N) + 0.5 * (SOURCE == "small")
+Y = np.select([RULE < -0.5, RULE < 0.5], ["low", "mid"], "top")
+# The small source has no top at all.
+Y_LACKING = np.where((SOURCE == "small") & (Y == "top"), "mid", Y)
+
+
+def fitted(y, **options):
+    return MergedClassifier(**options).fit(X, y, sample_source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    ["accuracy", "f1_macro", "balanced_accuracy", "neg_log_loss", "roc_auc_ovr"],
+)
+def test_with_all_classes_everywhere_a_score_is_scikit_learns_on_the_rows(scoring):
+    model = fitted(Y)
+
+    scores = score_by_source(model, X, Y, SOURCE, scoring)
+
+    for name in ("big", "small"):
+        own = name == SOURCE
+        expected = get_scorer(scoring)(model, X[own], Y[own])
+        assert scores.by_source[name] == pytest.approx(expected)
+    assert scores.overall == pytest.approx(get_scorer(scoring)(model, X, Y))
+    values = list(scores.by_source.values())
+    assert scores.macro == pytest.approx(np.mean(values))
+    assert scores.worst == min(values)
+    assert scores.gap == pytest.approx(max(values) - min(values))
+
+
+def test_without_scoring_the_estimators_own_score_is_used():
+    model = fitted(Y)
+
+    scores = score_by_source(model, X, Y, SOURCE)
+
+    own = SOURCE == "small"
+    assert scores.by_source["small"] == model.score(X[own], Y[own])
+    assert scores.metric == "score"
+
+
+def test_regressors_and_weights_are_scored_too():
+    y, weight = X[:, 0] + (SOURCE == "small"), np.linspace(1, 2, N)
+    model = MergedRegressor(LinearRegression()).fit(X, y, sample_source=SOURCE)
+
+    scores = score_by_source(model, X, y, SOURCE, "r2", sample_weight=weight)
+
+    own = SOURCE == "big"
+    expected = r2_score(y[own], model.predict(X[own]), sample_weight=weight[own])
+    assert scores.by_source["big"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", [f1_score, balanced_accuracy_score])
+def test_a_class_that_a_source_lacks_takes_no_part(metric):
+    model = fitted(Y_LACKING)
+    own = SOURCE == "small"
+    y, predicted = Y_LACKING[own], model.predict(X[own])
+    assert "top" in predicted  # or the test would show nothing
+
+    if metric is f1_score:
+        options = {"average": "macro"}
+        expected = f1_score(y, predicted, labels=["low", "mid"], average="macro")
+    else:
+        options = {}
+        recalls = [np.mean(predicted[y == label] == label) for label in ("low", "mid")]
+        expected = np.mean(recalls)
+
+    scores = score_by_source(
+        model, X, Y_LACKING, SOURCE, make_scorer(metric, **options)
+    )
+
+    assert scores.by_source["small"] == pytest.approx(expected)
+    assert scores.metric == metric.__name__
+
+
+def test_probabilities_are_those_among_the_sources_own_classes():
+    model = fitted(Y_LACKING)
+    own = SOURCE == "small"
+    proba = model.predict_proba(X[own])[:, :2]
+    proba /= proba.sum(axis=1, keepdims=True)
+    y = Y_LACKING[own]
+
+    by_log_loss = score_by_source(model, X, Y_LACKING, SOURCE, "neg_log_loss")
+    by_auc = score_by_source(model, X, Y_LACKING, SOURCE, "roc_auc_ovr")
+
+    assert by_log_loss.by_source["small"] == pytest.approx(-log_loss(y, proba))
+    # roc_auc ranks by the decision function, which orders as the ratio does
+    assert by_auc.by_source["small"] == pytest.approx(
+        roc_auc_score(y == "mid", proba[:, 1])
+    )
+
+
+def test_a_class_in_the_record_but_not_in_the_rows_still_has_its_column():
+    model = fitted(Y)
+    rows = np.flatnonzero((SOURCE == "small") & (Y != "top"))
+    proba = model.predict_proba(X[rows])
+
+    scores = score_by_source(model, X[rows], Y[rows], SOURCE[rows], "neg_log_loss")
+    auc = score_by_source(model, X[rows], Y[rows], SOURCE[rows], "roc_auc_ovr")
+
+    expected = -log_loss(Y[rows], proba, labels=model.classes_)
+    assert scores.by_source["small"] == pytest.approx(expected)
+    ratio = proba[:, 1] / (proba[:, 0] + proba[:, 1])
+    assert auc.by_source["small"] == pytest.approx(
+        roc_auc_score(Y[rows] == "mid", ratio)
+    )
+
+
+@pytest.mark.parametrize(
+    "estimator", [GaussianNB(), RidgeClassifier(), SVC(), DummyClassifier()]
+)
+@pytest.mark.parametrize("scoring", ["accuracy", "f1_weighted", "roc_auc"])
+def test_any_estimator_of_scikit_learn_can_be_scored(estimator, scoring):
+    y = Y_LACKING != "low"
+    model = make_pipeline(StandardScaler(), estimator).fit(X, y)
+
+    scores = score_by_source(model, X, y, SOURCE, scoring)
+
+    own = SOURCE == "small"
+    assert scores.by_source["small"] == pytest.approx(
+        get_scorer(scoring)(model, X[own], y[own])
+    )
+
+
+def test_the_sources_reach_a_predict_that_needs_them():
+    model = fitted(Y, scale_by="source")
+    piped = make_pipeline(StandardScaler(), MergedClassifier(scale_by="source"))
+    piped.fit(X, Y, mergedclassifier__sample_source=SOURCE)
+    search = GridSearchCV(
+        MergedClassifier(scale_by="source"), {"balance": [None]}, cv=SourceKFold(2)
+    )
+    with config_context(enable_metadata_routing=True):
+        search.fit(X, Y, sample_source=SOURCE)
+
+    for estimator in (model, piped, search):
+        scores = score_by_source(estimator, X, Y, SOURCE, "accuracy")
+        expected = np.mean(model.predict(X, sample_source=SOURCE) == Y)
+        assert scores.overall == pytest.approx(expected)
+
+
+def test_the_estimators_own_column_is_read():
+    frame = pd.DataFrame(X, columns=list("uvw")).assign(s=SOURCE)
+    by_column = MergedClassifier(source="s", scale_by="source").fit(frame, Y)
+    by_keyword = fitted(Y, scale_by="source")
+
+    one = score_by_source(by_column, frame, Y)
+    two = score_by_source(by_keyword, X, Y, SOURCE)
+
+    assert one == two
+
+
+def test_mixed_classes_are_scored_within_each_source():
+    y = Y.astype(object)
+    y[SOURCE == "small"] = (Y[SOURCE == "small"] == "low").astype(int)
+    model = fitted(y)
+    own = SOURCE == "small"
+    expected = np.mean([a == b for a, b in zip(model.predict(X[own]), y[own])])
+
+    assert score_by_source(model, X, y, SOURCE).by_source["small"] == expected
+
+
+def test_scores_read_well_as_text_frame_and_html():
+    scores = score_by_source(fitted(Y), X, Y, SOURCE, "accuracy")
+
+    frame = scores.to_frame()
+
+    assert frame.index.tolist() == ["big", "small", "overall", "macro", "worst"]
+    assert frame["n_samples"].tolist()[:3] == [200, 100, 300]
+    assert frame.loc["small", "accuracy"] == scores.by_source["small"]
+    lines = repr(scores).splitlines()
+    assert lines[0].split() == ["source", "rows", "accuracy"]
+    assert lines[1].split() == ["big", "200", f"{scores.by_source['big']:.3f}"]
+    html = scores._repr_html_()
+    assert "<th style='text-align:left'>small</th><td>100</td>" in html
+
+
+def test_rows_without_a_source_are_refused():
+    model = fitted(Y)
+    with pytest.raises(SourceError, match="score_by_source needs each row's source"):
+        score_by_source(model, X, Y)
+    with pytest.raises(
+        SourceError, match=r"source_scorer\('r2', 'a'\) needs each row's"
+    ):
+        source_scorer("r2", "a")(model, X, Y)
+
+
+def test_a_search_sees_every_source_and_refits_on_one():
+    frame = pd.DataFrame(X, columns=list("uvw")).assign(s=SOURCE)
+    scorers = source_scorers("f1_macro", ["big", "small"], source="s")
+    search = GridSearchCV(
+        MergedClassifier(source="s"),
+        {"balance": [None, "sources", {"big": 0, "small": 1}]},
+        cv=SourceKFold(3, source="s"),
+        scoring=scorers,
+        refit="f1_macro[small]",
+        error_score="raise",
+    ).fit(frame, Y)
+
+    results = search.cv_results_
+    best = np.argmax(results["mean_test_f1_macro[small]"])
+    assert search.best_index_ == best
+    macro = (
+        results["mean_test_f1_macro[big]"] + results["mean_test_f1_macro[small]"]
+    ) / 2
+    np.testing.assert_allclose(results["mean_test_f1_macro.macro"], macro)
+    assert (results["mean_test_f1_macro.worst"] <= macro).all()
+
+
+def test_with_routing_the_keyword_reaches_scorers_and_splitters():
+    with config_context(enable_metadata_routing=True):
+        results = cross_validate(
+            make_pipeline(StandardScaler(), MergedClassifier(scale_by="source")),
+            X,
+            Y,
+            cv=SourceKFold(3),
+            scoring=source_scorers("accuracy", ["big", "small"]),
+            params={"sample_source": SOURCE},
+            error_score="raise",
+            return_estimator=True,
+            return_indices=True,
+        )
+
+    for k, model in enumerate(results["estimator"]):
+        test = results["indices"]["test"][k]
+        own = test[SOURCE[test] == "small"]
+        predicted = model[-1].predict(model[0].transform(X[own]), SOURCE[own])
+        expected = accuracy_score(Y[own], predicted)
+        assert results["test_accuracy[small]"][k] == pytest.approx(expected)
+
+
+def test_a_source_without_rows_scores_nan_and_says_so():
+    model = fitted(Y)
+    with pytest.warns(
+        SourceWarning, match="No row of source 'smal'.*Did you mean 'smal"
+    ):
+        score = source_scorer("accuracy", "smal")(model, X, Y, sample_source=SOURCE)
+
+    assert np.isnan(score)
+
+
+def test_scorers_show_how_they_were_made():
+    scorers = source_scorers("r2", ["a", "b"], source="s")
+
+    assert repr(scorers["r2[a]"]) == "source_scorer('r2', 'a', source='s')"
+    assert repr(scorers["r2.worst"]).endswith("source='s')['r2.worst']")
+    assert list(source_scorers(None, ["a"])) == [
+        "score[a]",
+        "score.macro",
+        "score.worst",
+    ]
+
+
+def test_decision_columns_that_cannot_be_told_apart_are_refused():
+    y = np.select([X[:, 0] < -0.5, X[:, 0] < 0, X[:, 0] < 0.5], list("pqr"), "s")
+    y[(SOURCE == "small") & (y == "s")] = "r"
+    model = SVC(decision_function_shape="ovo").fit(X, y)
+
+    with pytest.raises(SourceError, match="6 columns for 4 classes"):
+        score_by_source(model, X[200:], y[200:], SOURCE[200:], "top_k_accuracy")
+    logistic = LogisticRegression().fit(X, y)
+    score_by_source(logistic, X, y, SOURCE, "top_k_accuracy")

@@ -1,0 +1,177 @@
+"""Several datasets become one table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from sktandem import stack_sources
+from sktandem.exceptions import SourceError
+
+torch = pytest.importorskip("torch")
+
+
+@given(sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4), k=st.integers(1, 3))
+def test_stacking_then_picking_a_source_gives_the_dataset_back(sizes, k):
+    rng = np.random.default_rng(0)
+    datasets = {
+        f"s{i}": (rng.normal(size=(n, k)), rng.normal(size=n))
+        for i, n in enumerate(sizes)
+    }
+
+    X, y, sample_source = stack_sources(datasets)
+
+    for name, (X_own, y_own) in datasets.items():
+        np.testing.assert_array_equal(X[sample_source == name], X_own)
+        np.testing.assert_array_equal(y[sample_source == name], y_own)
+
+
+def test_frames_stay_frames_and_columns_are_aligned_by_name():
+    red = pd.DataFrame({"ph": [1.0], "colour": pd.Categorical(["r"])})
+    white = pd.DataFrame({"colour": pd.Categorical(["r"]), "ph": [2.0]}, index=[9])
+
+    X, y, _ = stack_sources(
+        {"red": (red, pd.Series([1])), "white": (white, pd.Series([2]))}
+    )
+
+    assert list(X.columns) == ["ph", "colour"]
+    assert X["colour"].dtype == "category"
+    assert X.index.tolist() == [0, 1]
+    assert y.tolist() == [1, 2]
+
+
+def test_sparse_matrices_stay_sparse():
+    a, b = sparse.csr_matrix(np.eye(2)), sparse.csr_array(np.eye(2))
+
+    X, _, _ = stack_sources({"a": (a, [0, 1]), "b": (b, [1, 0])})
+
+    assert X.format == "csr"
+    np.testing.assert_array_equal(X.toarray(), np.vstack([np.eye(2)] * 2))
+
+
+def test_texts_stay_a_list_of_texts():
+    X, y, sample_source = stack_sources(
+        {"en": (["hello", "bye"], ["hi", "bye"]), "de": (["hallo"], ["hi"])}
+    )
+
+    assert X == ["hello", "bye", "hallo"]
+    assert y.tolist() == ["hi", "bye", "hi"]
+    assert sample_source.tolist() == ["en", "en", "de"]
+
+
+def test_tensors_stay_tensors():
+    X, y, _ = stack_sources(
+        {
+            "a": (torch.zeros(2, 3), torch.tensor([0, 1])),
+            "b": (torch.ones(1, 3), torch.tensor([1])),
+        }
+    )
+
+    assert torch.equal(X, torch.tensor([[0.0] * 3] * 2 + [[1.0] * 3]))
+    assert torch.equal(y, torch.tensor([0, 1, 1]))
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 1), (2, 3)])
+def test_targets_keep_their_shape(shape):
+    _, y, _ = stack_sources(
+        {
+            "a": (np.zeros((2, 1)), np.zeros(shape)),
+            "b": (np.zeros((2, 1)), np.ones(shape)),
+        }
+    )
+
+    assert y.shape == (4, *shape[1:])
+
+
+def test_no_dataset_needs_a_target():
+    assert stack_sources({"a": ([[1.0]], None), "b": ([[2.0]], None)}).y is None
+
+
+def test_the_column_carries_names_in_frames_and_sorted_positions_in_arrays():
+    frames = {n: (pd.DataFrame({"ph": [1.0]}), [0]) for n in ("white", "red")}
+    arrays = {n: (np.ones((1, 1)), [0]) for n in ("white", "red")}
+    tensors = {n: (torch.ones(1, 1), [0]) for n in ("white", "red")}
+    sparse_ = {n: (sparse.csr_matrix([[1.0]]), [0]) for n in ("white", "red")}
+
+    assert stack_sources(frames, column="wine").X["wine"].tolist() == ["white", "red"]
+    expected = [[1.0, 1.0], [1.0, 0.0]]
+    assert stack_sources(arrays, column="wine").X.tolist() == expected
+    assert stack_sources(tensors, column="wine").X.tolist() == expected
+    assert stack_sources(sparse_, column="wine").X.toarray().tolist() == expected
+
+
+def test_integer_names_stay_integers():
+    _, _, sample_source = stack_sources({3: ([[1.0]], [0]), 1: ([[1.0]], [0])})
+
+    assert sample_source.tolist() == [3, 1]
+
+
+def test_numbers_beside_texts_become_text_only_when_asked():
+    datasets = {"a": ([[1.0]], [0]), "b": ([[2.0]], ["good"])}
+
+    with pytest.raises(SourceError, match=r"y has \{'a': 'numbers', 'b': 'texts'\}"):
+        stack_sources(datasets)
+
+    assert stack_sources(datasets, labels="str").y.tolist() == ["0", "good"]
+
+
+def test_inputs_are_not_changed():
+    frame = pd.DataFrame({"ph": [1.0]})
+    before = frame.copy()
+
+    X, _, _ = stack_sources({"a": (frame, [0])}, column="source")
+    X.loc[0, "ph"] = 9.0
+
+    pd.testing.assert_frame_equal(frame, before)
+
+
+X2, X3, y2 = np.zeros((2, 2)), np.zeros((2, 3)), [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("datasets", "options", "message"),
+    [
+        ({}, {}, "expects a dict"),
+        ([(X2, y2)], {}, r"expects a dict \{name: \(X, y\), ...\}, got list"),
+        ({"a": X2}, {}, r"'a' must be a pair \(X, y\), got ndarray"),
+        ({"a": (X2, y2, y2)}, {}, r"'a' must be a pair \(X, y\), got tuple of 3"),
+        ({"a": (X2, [0])}, {}, "'a' has 2 rows of X and 1 of y"),
+        ({"a": (X2[:0], [])}, {}, "'a' has no rows. Leave it out"),
+        ({"a": (X2, y2), "b": (X2, None)}, {}, r"\['b'\] have no y, but \['a'\] have"),
+        ({"a": (X2, y2), "b": (X3, y2)}, {}, r"their columns, got \{'a': 2, 'b': 3\}"),
+        (
+            {"a": (X2, y2), "b": (X2, np.zeros((2, 2)))},
+            {},
+            "must have the same outputs",
+        ),
+        ({"a": (X2, y2), "b": (pd.DataFrame(X2), y2)}, {}, "must be of one kind"),
+        ({"a": (X2, y2), "b": (X2.astype(str), y2)}, {}, "Use data frames"),
+        ({1: (X2, y2), "1": (X2, y2)}, {}, "read the same as text"),
+        ({"a": (X2, y2)}, {"join": "left"}, "join must be"),
+        ({"a": (X2, y2)}, {"labels": "int"}, "labels must be None or 'str'"),
+        ({"a": (["t", "u"], y2)}, {"column": "s"}, "but X has no columns"),
+        (
+            {"a": (pd.DataFrame({"s": [1, 2]}), y2)},
+            {"column": "s"},
+            "column='s' is a column of X already",
+        ),
+        (
+            {
+                "a": (pd.DataFrame({"p": [1], "q": [1]}), [0]),
+                "b": (pd.DataFrame({"p": [1], "r": [1]}), [0]),
+            },
+            {},
+            r"'a' lacks \['r'\]; 'b' lacks \['q'\]. Align",
+        ),
+        (
+            {"a": (pd.DataFrame([[1, 2]], columns=["p", "p"]), [0])},
+            {},
+            r"'a' has the columns \['p'\] more than once",
+        ),
+    ],
+)
+def test_datasets_that_do_not_fit_together_are_refused(datasets, options, message):
+    with pytest.raises(SourceError, match=message):
+        stack_sources(datasets, **options)
