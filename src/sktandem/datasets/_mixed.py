@@ -1,0 +1,43 @@
+"""Tables of numbers beside words, which only a data frame keeps as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+__all__ = ["as_mixed_frame", "pandas_for", "with_names"]
+
+
+def pandas_for(what: str) -> ModuleType:
+    """Return pandas, or say what wants it and how to get it."""
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError(
+            f'{what} needs pandas. Install it with: pip install "sktandem[notebook]"'
+        ) from None
+    return pandas
+
+
+def as_mixed_frame(columns: dict[str, np.ndarray], pd: ModuleType) -> Any:
+    """Return texts as a data frame: whole numbers as such, words as categories.
+
+    The categories are those of all sources together, so a column means the
+    same in each of them and stays categorical when they are stacked.
+    """
+    return pd.DataFrame({name: _read(v, pd) for name, v in columns.items()})
+
+
+def _read(values: np.ndarray, pd: ModuleType) -> Any:
+    if np.char.isdigit(values).all():
+        return values.astype(int)
+    return pd.Categorical(values)
+
+
+def with_names(values: np.ndarray, names: Mapping[Any, str], pd: ModuleType) -> Any:
+    """Return codes as a categorical of their names; a code without one is missing."""
+    spelt = np.array([names.get(value) for value in values.tolist()], dtype=object)
+    return pd.Categorical(spelt, categories=list(names.values()))
