@@ -20,7 +20,9 @@ ORDER = [
     "_sources",
     "_unknown",
     "_cells",
+    "_join",
     "_stack",
+    "_near_rows",
     "_shared_rows",
     "datasets",
     "_affine",
@@ -35,7 +37,7 @@ ORDER = [
     "model_selection._split",
     "model_selection._scorers",
     "model_selection",
-    "_main",
+    "__main__",
 ]
 
 
@@ -53,7 +55,7 @@ def floor_of(module):
 
 
 MODULES = {module_of(path): path for path in ROOT.rglob("*.py")}
-MODULES = {name: path for name, path in MODULES.items() if name not in ("", "__main__")}
+MODULES = {name: path for name, path in MODULES.items() if name}
 
 
 def imports_of(path):

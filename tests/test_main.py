@@ -1,0 +1,130 @@
+"""The command line: the comparison on the two wines."""
+
+import csv
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.metrics import balanced_accuracy_score, r2_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sktandem import __main__ as command
+from sktandem.datasets import load_wine_quality
+from sktandem.model_selection import SourceKFold
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    results = []
+    compare = command.compare
+    with pytest.MonkeyPatch.context() as patch:
+        # The run itself is kept, so that one run serves all tests.
+        def kept(*args):
+            for result in compare(*args):
+                results.append(result)
+                yield result
+
+        patch.setattr(command, "compare", kept)
+        lines = []
+        patch.setattr("builtins.print", lambda *a, **k: lines.append(" ".join(a)))
+        assert command.main(["--output", str(folder)]) == 0
+    return folder, results, "\n".join(lines)
+
+
+def by_hand(train_on):
+    """Score plain scikit-learn on the same folds, without this package's estimators."""
+    X, y, wine = load_wine_quality(return_X_y=True)
+    scores = {"red": [], "white": []}
+    folds = SourceKFold(5, shuffle=True, random_state=0)
+    for train, test in folds.split(X, y, sample_source=wine):
+        rows = train[np.isin(wine[train], train_on)]
+        model = make_pipeline(StandardScaler(), Ridge()).fit(X[rows], y[rows])
+        for name in scores:
+            own = test[wine[test] == name]
+            scores[name].append(r2_score(y[own], model.predict(X[own])))
+    return scores
+
+
+@pytest.mark.parametrize(
+    ("strategy", "train_on"),
+    [("only red", ["red"]), ("only white", ["white"]), ("merged", ["red", "white"])],
+)
+def test_the_figures_are_those_of_plain_scikit_learn(printed, strategy, train_on):
+    _, results, text = printed
+    ridge = [r for r in results if r.learner == "ridge regression"]
+    ours = next(r for r in ridge if r.strategy == strategy)
+
+    expected = by_hand(train_on)
+
+    for source in ("red", "white"):
+        np.testing.assert_allclose(ours.scores[source], expected[source], atol=1e-8)
+        mean, spread = np.mean(expected[source]), np.std(expected[source], ddof=1)
+        assert f"{mean:.3f} ±{spread:.3f}" in text
+
+
+def test_what_is_written_is_what_was_shown(printed):
+    folder, results, text = printed
+    with (folder / "scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+
+    assert len(rows) == 2 * 5 * 2 * 5  # learners, strategies, sources, folds
+    merged = [
+        float(row["r2"])
+        for row in rows
+        if (row["learner"], row["strategy"], row["source"])
+        == ("boosted trees", "merged", "red")
+    ]
+    ours = [
+        r for r in results if (r.learner, r.strategy) == ("boosted trees", "merged")
+    ]
+    np.testing.assert_allclose(merged, ours[0].scores["red"], atol=1e-6)
+    report = (folder / "report.txt").read_text(encoding="utf-8")
+    for line in report.splitlines():
+        assert line in text
+    assert "1,177 duplicates dropped" in report
+
+
+def test_the_picture_is_a_picture(printed):
+    folder, _, text = printed
+
+    assert (folder / "scores.png").read_bytes().startswith(b"\x89PNG")
+    assert "report.txt, scores.csv, scores.png" in text
+
+
+def test_without_matplotlib_the_rest_is_written(printed, monkeypatch, capsys, tmp_path):
+    _, results, _ = printed
+    monkeypatch.setattr(command, "has_matplotlib", lambda: False)
+    monkeypatch.setattr(command, "compare", lambda *_: iter(results))
+
+    command.main(["--output", str(tmp_path)])
+
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.txt", "scores.csv"]
+    assert 'pip install "sktandem[notebook]"' in capsys.readouterr().out
+
+
+def test_classes_are_compared_by_balanced_accuracy():
+    first = next(command.compare("classification", n_folds=2))
+    _, y, wine = load_wine_quality("classification", return_X_y=True)
+
+    assert first.strategy == "only red"
+    assert set(first.scores) == {"red", "white"}
+    chance = balanced_accuracy_score(y[wine == "red"], ["low"] * (wine == "red").sum())
+    assert first.mean("red") > chance
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--folds", "1"], "n_splits must be a whole number of at least 2, got 1"),
+        (["--task", "clustering"], "invalid choice: 'clustering'"),
+        (["--output", "/dev/null/x"], "Not a directory"),
+    ],
+)
+def test_wrong_arguments_end_with_a_reason(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command.main(arguments)
+
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
