@@ -31,9 +31,9 @@ clean:
 
 # A virtual environment of its own, then a dependency group on top: installed
 # anew only when what is asked for has changed. Groups need a recent pip.
-%/bin/python:
-	$(PYTHON) -m venv $*
-	$*/bin/python -m pip install --quiet --constraint constraints.txt pip
+$(BIN)/python $(OLDEST)/bin/python:
+	$(PYTHON) -m venv $(@D:/bin=)
+	$@ -m pip install --quiet --constraint constraints.txt pip
 
 $(VENV)/.has-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch

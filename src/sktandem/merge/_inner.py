@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
 from sktandem._routing import weight_key, weights_reach_their_step
 from sktandem._scaling import other_columns
@@ -17,19 +16,18 @@ from sktandem.exceptions import SourceError
 __all__ = ["fit_inner", "remedy", "seeded_clone"]
 
 
-def seeded_clone(estimator: Any, random_state: Any) -> Any:
+def seeded_clone(estimator: Any, rng: np.random.RandomState | None) -> Any:
     """Clone `estimator`, with seeds drawn for every `random_state` left at None."""
     estimator = clone(estimator)
-    if random_state is None:
+    if rng is None:
         return estimator
-    draw = check_random_state(random_state)
     params = estimator.get_params()
     unset = [
         key
         for key in sorted(params)
         if key.split("__")[-1] == "random_state" and params[key] is None
     ]
-    seeds = draw.randint(np.iinfo(np.int32).max, size=len(unset)).tolist()
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(unset)).tolist()
     return estimator.set_params(**dict(zip(unset, seeds)))
 
 
@@ -44,7 +42,8 @@ def fit_inner(
     if key is None:
         raise SourceError(
             f"{_learner(estimator)}.fit takes no sample_weight, so its sources cannot "
-            "be balanced by weight. Use an estimator that does."
+            "be balanced by weight. Use balance_by='oversample', or an estimator that "
+            "does."
         )
     with weights_reach_their_step():
         estimator.fit(X, y, **{key: weights})

@@ -13,9 +13,10 @@ from sklearn.base import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import get_tags
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
+    _check_feature_names_in,
     _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
@@ -26,13 +27,23 @@ from sktandem._affine import fit_affine
 from sktandem._cells import as_target, class_codes, classes_by_source
 from sktandem._routing import RequestsSource
 from sktandem._scaling import check_scaler, fit_scaler
-from sktandem._sources import ONLY_SOURCE, resolve_sources, split_source
-from sktandem._tables import read_table, refuse_datasets, take_rows
+from sktandem._sources import (
+    ONLY_SOURCE,
+    find_column,
+    resolve_sources,
+    split_source,
+)
+from sktandem._tables import n_rows, read_table, refuse_datasets, take_rows
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError
 from sktandem.merge._inner import fit_inner, remedy, seeded_clone
 from sktandem.merge._plan import plan_merge
+from sktandem.merge._representation import (
+    check_representation,
+    represent,
+    represented_names,
+)
 
 __all__ = ["MergedClassifier", "MergedRegressor"]
 
@@ -54,6 +65,7 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         """Check, plan, scale, fit; return the estimator's new attributes."""
         self._check_inner()
         check_scaler(self.scaler, self.scale_by)
+        check_representation(self.representation)
         refuse_datasets(X)
         validate_data(self, X, y, skip_check_array=True)
         features, sources = resolve_sources(X, sample_source, source=self.source)
@@ -61,11 +73,20 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(features, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, features)
-        plan = self._plan(sources, y, sample_weight)
+        seeded = self.random_state is not None
+        rng = check_random_state(self.random_state) if seeded else None
+        plan = plan_merge(
+            sources,
+            self._classes_to_balance(y),
+            balance=self.balance,
+            balance_by=self.balance_by,
+            sample_weight=sample_weight,
+            random_state=rng,
+        )
         check_unknown_rule(self.unknown_source, self.primary_source, plan.sources.names)
         features, y = take_rows(features, plan.rows), take_rows(y, plan.rows)
 
-        inner = seeded_clone(self._inner(), self.random_state)
+        inner = seeded_clone(self._inner(), rng)
         scaler, scaled = None, features
         try:
             if self.scaler is not None:
@@ -77,6 +98,7 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
                     scale_by=self.scale_by,
                     weights=plan.weights,
                 )
+            scaled = self._represent(scaled, plan.sources.codes, plan.sources.names)
             learned = self._fit_inner(inner, scaled, y, plan)
         except ValueError as error:
             raise remedy(error, scaled, inner) from error
@@ -96,7 +118,8 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         """Refuse an estimator of the wrong kind."""
         raise NotImplementedError
 
-    def _plan(self, sources, y, sample_weight):
+    def _classes_to_balance(self, y):
+        """Return the classes of y, or None where there are none."""
         raise NotImplementedError
 
     def _fit_inner(self, inner, X, y, plan):
@@ -109,7 +132,18 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             return None
         if self.scaler_ is not None and self.scaler_.by_source:
             return "X was scaled by source"
+        if self.representation != "shared":
+            return f"representation is {self.representation!r}"
         return None
+
+    def _represent(self, X, codes, names):
+        return represent(
+            X,
+            codes,
+            names,
+            self.representation,
+            allow_sparse=get_tags(self._inner()).input_tags.sparse,
+        )
 
     def _prepare(self, X, sample_source):
         """Return X as the inner estimator wants it, and each row's code if needed."""
@@ -123,7 +157,9 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             features, codes = self._codes(X, sample_source, because)
         if self.scaler_ is not None:
             features = self.scaler_.transform(features, codes)
-        return features, codes
+        if codes is None:
+            codes = np.zeros(n_rows(features), dtype=np.intp)
+        return self._represent(features, codes, self.sources_), codes
 
     def _codes(self, X, sample_source, because):
         _, labels = split_source(X, sample_source, self.source)
@@ -138,6 +174,36 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
     def _predict_with(self, method, X, sample_source):
         features, _ = self._prepare(X, sample_source)
         return getattr(self.estimator_, method)(features)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the features that `estimator_` was fitted on.
+
+        They are the columns of its ``coef_`` or ``feature_importances_``: the
+        features after scaling, then ``source[red]`` for an indicator and
+        ``alcohol[red]`` for a source's own copy.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            The names of the features of X; by default those seen in `fit`.
+
+        Returns
+        -------
+        names : ndarray of str
+            The names.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        if self.source is not None:
+            table = np.empty((0, len(names)))
+            by_name = isinstance(self.source, str)
+            place = list(names).index(self.source) if by_name else None
+            place = find_column(table, self.source) if place is None else place
+            names = np.delete(names, place)
+        if hasattr(self.scaler_, "pooled"):
+            names = self.scaler_.pooled.get_feature_names_out(names)
+        names = represented_names(names, self.sources_, self.representation)
+        return np.asarray(names, dtype=object)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimator_")
@@ -187,6 +253,16 @@ class MergedClassifier(ClassifierMixin, _Merged):
     scale_by : {"pooled", "source"}, default="pooled"
         Whether one scaler serves all rows, or each source has its own.
 
+    representation : {"shared", "indicator", "augmented"}, default="shared"
+        How the source shows in the features that `estimator` gets.
+
+        - "shared": not at all.
+        - "indicator": as one 0/1 column per source.
+        - "augmented": as a copy of all features for each source, zero in the
+          rows of the others, beside the shared ones [1]_. A linear model then
+          has a rule for all and what is particular to each source. Sparse where
+          that is smaller and `estimator` takes it.
+
     balance : {"sources", "classes", "both"} or dict, default=None
         The influence of each source.
 
@@ -199,6 +275,12 @@ class MergedClassifier(ClassifierMixin, _Merged):
           ``{"clinic": 3, "lab": 1}`` gives the clinic three quarters; a share
           of 0 leaves a source out.
 
+    balance_by : {"weight", "oversample", "undersample"}, default="weight"
+        How the influence is given: by sample weights; by drawing rows of what
+        has too few again; or by leaving rows out of what has too many. The
+        latter two are for estimators without `sample_weight`: cells of rows are
+        balanced by their count, and rows keep the weights they came with.
+
     primary_source : hashable, default=None
         The source you care about most.
 
@@ -208,7 +290,8 @@ class MergedClassifier(ClassifierMixin, _Merged):
         the primary source's, or scale it by the measure of all rows.
 
     random_state : int, RandomState instance or None, default=None
-        Seeds every `random_state` that `estimator` leaves at None.
+        Seeds the resampling, and every `random_state` that `estimator` leaves
+        at None.
 
     Attributes
     ----------
@@ -231,7 +314,7 @@ class MergedClassifier(ClassifierMixin, _Merged):
         The names of the sources, in order.
 
     n_samples_by_source_ : dict of {source: int}
-        The number of rows that each source brought.
+        The number of rows of each source that were fitted, after resampling.
 
     n_features_in_ : int
         Number of features seen in `fit`, the source column included.
@@ -252,7 +335,14 @@ class MergedClassifier(ClassifierMixin, _Merged):
     :math:`B` sum the base weights of the source and of all. The base weight is
     the user's `sample_weight`, or 1. The total is kept, so penalties such as
     ``C`` keep their meaning. Without `balance`, weights pass untouched. Rows of
-    weight 0 are dropped before anything is fitted.
+    weight 0 are dropped before anything is fitted. Resampling keeps every row
+    of the cells that set its size: oversampling takes the smallest number of
+    rows in which no cell loses one, undersampling the largest in which no cell
+    gains one.
+
+    References
+    ----------
+    .. [1] H. Daumé III (2007), "Frustratingly Easy Domain Adaptation", ACL.
 
     Examples
     --------
@@ -275,7 +365,9 @@ class MergedClassifier(ClassifierMixin, _Merged):
         source=None,
         scaler="standard",
         scale_by="pooled",
+        representation="shared",
         balance=None,
+        balance_by="weight",
         primary_source=None,
         unknown_source="error",
         random_state=None,
@@ -284,7 +376,9 @@ class MergedClassifier(ClassifierMixin, _Merged):
         self.source = source
         self.scaler = scaler
         self.scale_by = scale_by
+        self.representation = representation
         self.balance = balance
+        self.balance_by = balance_by
         self.primary_source = primary_source
         self.unknown_source = unknown_source
         self.random_state = random_state
@@ -335,8 +429,8 @@ class MergedClassifier(ClassifierMixin, _Merged):
                 "MergedRegressor takes regressors."
             )
 
-    def _plan(self, sources, y, sample_weight):
-        return plan_merge(sources, y, balance=self.balance, sample_weight=sample_weight)
+    def _classes_to_balance(self, y):
+        return y
 
     def _fit_inner(self, inner, X, y, plan):
         # scikit-learn cannot hold numbers and texts in one y: such classes go
@@ -499,6 +593,16 @@ class MergedRegressor(RegressorMixin, _Merged):
         targets that are alike in shape but not in scale, such as the bicycles
         hired in a large and a small city.
 
+    representation : {"shared", "indicator", "augmented"}, default="shared"
+        How the source shows in the features that `estimator` gets.
+
+        - "shared": not at all.
+        - "indicator": as one 0/1 column per source.
+        - "augmented": as a copy of all features for each source, zero in the
+          rows of the others, beside the shared ones [1]_. A linear model then
+          has a rule for all and what is particular to each source. Sparse where
+          that is smaller and `estimator` takes it.
+
     balance : {"sources"} or dict, default=None
         The influence of each source.
 
@@ -507,6 +611,12 @@ class MergedRegressor(RegressorMixin, _Merged):
         - dict: a share per source. Only ratios matter, so
           ``{"clinic": 3, "lab": 1}`` gives the clinic three quarters; a share
           of 0 leaves a source out.
+
+    balance_by : {"weight", "oversample", "undersample"}, default="weight"
+        How the influence is given: by sample weights; by drawing rows of what
+        has too few again; or by leaving rows out of what has too many. The
+        latter two are for estimators without `sample_weight`: cells of rows are
+        balanced by their count, and rows keep the weights they came with.
 
     primary_source : hashable, default=None
         The source you care about most.
@@ -517,7 +627,8 @@ class MergedRegressor(RegressorMixin, _Merged):
         the primary source's, or scale it by the measure of all rows.
 
     random_state : int, RandomState instance or None, default=None
-        Seeds every `random_state` that `estimator` leaves at None.
+        Seeds the resampling, and every `random_state` that `estimator` leaves
+        at None.
 
     Attributes
     ----------
@@ -537,7 +648,7 @@ class MergedRegressor(RegressorMixin, _Merged):
         The names of the sources, in order.
 
     n_samples_by_source_ : dict of {source: int}
-        The number of rows that each source brought.
+        The number of rows of each source that were fitted, after resampling.
 
     n_features_in_ : int
         Number of features seen in `fit`, the source column included.
@@ -558,7 +669,14 @@ class MergedRegressor(RegressorMixin, _Merged):
     :math:`B` sum the base weights of the source and of all. The base weight is
     the user's `sample_weight`, or 1. The total is kept, so penalties such as
     ``alpha`` keep their meaning. Without `balance`, weights pass untouched.
-    Rows of weight 0 are dropped before anything is fitted.
+    Rows of weight 0 are dropped before anything is fitted. Resampling keeps
+    every row of the sources that set its size: oversampling takes the smallest
+    number of rows in which no source loses one, undersampling the largest in
+    which none gains one.
+
+    References
+    ----------
+    .. [1] H. Daumé III (2007), "Frustratingly Easy Domain Adaptation", ACL.
 
     Examples
     --------
@@ -583,7 +701,9 @@ class MergedRegressor(RegressorMixin, _Merged):
         scaler="standard",
         scale_by="pooled",
         scale_target_by=None,
+        representation="shared",
         balance=None,
+        balance_by="weight",
         primary_source=None,
         unknown_source="error",
         random_state=None,
@@ -593,7 +713,9 @@ class MergedRegressor(RegressorMixin, _Merged):
         self.scaler = scaler
         self.scale_by = scale_by
         self.scale_target_by = scale_target_by
+        self.representation = representation
         self.balance = balance
+        self.balance_by = balance_by
         self.primary_source = primary_source
         self.unknown_source = unknown_source
         self.random_state = random_state
@@ -642,8 +764,8 @@ class MergedRegressor(RegressorMixin, _Merged):
                 "MergedClassifier takes classifiers."
             )
 
-    def _plan(self, sources, y, sample_weight):
-        return plan_merge(sources, balance=self.balance, sample_weight=sample_weight)
+    def _classes_to_balance(self, y):
+        return None
 
     def _fit_inner(self, inner, X, y, plan):
         if self.scale_target_by not in (None, "source"):

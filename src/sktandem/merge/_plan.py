@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
 from sktandem._cells import class_codes, cross_cells
 from sktandem._sources import Sources, did_you_mean
 from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.merge._resample import RESAMPLERS, resample_rows
 
 __all__ = ["MergePlan", "plan_merge"]
 
@@ -31,7 +33,8 @@ class MergePlan:
         The source of each row that takes part.
 
     rows : ndarray of int or None
-        The rows that take part; None for all of them.
+        The rows that take part, resampled ones as often as they were drawn;
+        None for all of them.
 
     weights : ndarray of float or None
         The weight of each such row; None where nothing was to be weighed.
@@ -58,20 +61,26 @@ def plan_merge(
     y: NDArray[Any] | None = None,
     *,
     balance: str | Mapping[Hashable, float] | None = None,
+    balance_by: str = "weight",
     sample_weight: Floats | None = None,
+    random_state: Any = None,
 ) -> MergePlan:
-    """Weigh the rows of several sources.
+    """Weigh, or resample, the rows of several sources.
 
     Within a cell that is to have the share :math:`p` of the whole, a row of
     base weight :math:`b_i` weighs :math:`b_i p B / B_{cell}`, where :math:`B`
     sums base weights. The total stays :math:`B`, so penalties keep their
     meaning. Rows that come to weigh nothing are left out.
+
+    Resampled, a cell has its share of the rows instead, and rows keep the
+    weights that they came with.
     """
+    _check_balance_by(balance_by)
     if len(sources.names) == 1 and _between_sources(balance):
         warnings.warn(
             f"Only one source, {sources.names[0]!r}: nothing to balance.",
             SourceWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
     part = _taking_part(sources, balance, sample_weight)
     rows = None if part.all() else np.flatnonzero(part)
@@ -81,10 +90,42 @@ def plan_merge(
         sample_weight = None if sample_weight is None else sample_weight[rows]
     if balance is None:
         return MergePlan(sources, rows, sample_weight)
+    if balance_by != "weight":
+        return _resampled(
+            sources, rows, y, balance, balance_by, sample_weight, random_state
+        )
     base = _or_ones(sample_weight, sources)
     cells, shares = _shares(sources, y, balance, base)
     factor = shares * base.sum() / _totals(cells, base)
     return MergePlan(sources, rows, base * factor[cells])
+
+
+def _resampled(
+    sources: Sources,
+    rows: NDArray[np.intp] | None,
+    y: NDArray[Any] | None,
+    balance: Any,
+    balance_by: str,
+    sample_weight: Floats | None,
+    random_state: Any,
+) -> MergePlan:
+    cells, shares = _shares(sources, y, balance, np.ones(len(sources.codes)))
+    rng = check_random_state(random_state)
+    drawn = resample_rows(cells, shares, balance_by, rng)
+    return MergePlan(
+        Sources(sources.names, sources.codes[drawn]),
+        drawn if rows is None else rows[drawn],
+        None if sample_weight is None else sample_weight[drawn],
+    )
+
+
+def _check_balance_by(balance_by: str) -> None:
+    known = ("weight", *RESAMPLERS)
+    if balance_by not in known:
+        raise SourceError(
+            f"balance_by must be one of {list(known)}, got {balance_by!r}."
+            f"{did_you_mean(balance_by, known)}"
+        )
 
 
 def _between_sources(balance: Any) -> bool:

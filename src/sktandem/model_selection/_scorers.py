@@ -238,14 +238,15 @@ def source_scorer(
     >>> from sktandem.datasets import load_wine_quality
     >>> from sktandem.model_selection import SourceKFold, source_scorer
     >>> wine = load_wine_quality("classification", column="wine")
-    >>> cross_val_score(
+    >>> scores = cross_val_score(
     ...     MergedClassifier(source=-1),
     ...     wine.data,
     ...     wine.target,
     ...     cv=SourceKFold(3, source=-1),
     ...     scoring=source_scorer("accuracy", 0, source=-1),
-    ... ).mean().round(2)
-    np.float64(0.6)
+    ... )
+    >>> print(round(scores.mean(), 2))
+    0.6
     """
     return SourceScorer(scoring, (name,), "only", source)
 

@@ -1,0 +1,141 @@
+"""How the source shows in the features: not at all, as a column, or as copies."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from sktandem._scaling import other_columns
+from sktandem._sources import UNKNOWN, did_you_mean
+from sktandem._tables import is_frame
+from sktandem.exceptions import SourceError
+
+__all__ = ["check_representation", "represent", "represented_names"]
+
+REPRESENTATIONS = ("shared", "indicator", "augmented")
+
+
+def check_representation(representation: str) -> None:
+    """Refuse a representation that is none."""
+    if representation not in REPRESENTATIONS:
+        raise SourceError(
+            f"representation must be one of {list(REPRESENTATIONS)}, got "
+            f"{representation!r}.{did_you_mean(representation, REPRESENTATIONS)}"
+        )
+
+
+def represent(
+    X: Any,
+    codes: NDArray[np.intp],
+    names: Sequence[Hashable],
+    representation: str,
+    *,
+    allow_sparse: bool,
+) -> Any:
+    """Return the features with the source in them.
+
+    A row whose code is ``UNKNOWN`` has no indicator and no copy of its own.
+    """
+    if representation == "shared":
+        return X
+    if getattr(X, "ndim", 2) != 2:
+        raise SourceError(
+            f"representation={representation!r} needs columns, but X has shape "
+            f"{X.shape}."
+        )
+    if representation == "indicator":
+        return _with_indicators(X, codes, names)
+    return _with_copies(X, codes, names, allow_sparse)
+
+
+def represented_names(
+    columns: Sequence[str], names: Sequence[Hashable], representation: str
+) -> list[str]:
+    """Return the names of the features, such as ``alcohol[red]``."""
+    columns = list(columns)
+    if representation == "indicator":
+        return columns + [f"source[{name}]" for name in names]
+    if representation == "augmented":
+        return columns + [f"{c}[{name}]" for name in names for c in columns]
+    return columns
+
+
+def _with_indicators(X: Any, codes: NDArray[np.intp], names: Sequence[Hashable]) -> Any:
+    rows = np.flatnonzero(codes != UNKNOWN)
+    if sparse.issparse(X):
+        ones = np.ones(len(rows), dtype=X.dtype)
+        shape = (X.shape[0], len(names))
+        indicators = sparse.csr_matrix((ones, (rows, codes[rows])), shape=shape)
+        return sparse.hstack([X, indicators], format="csr")
+    if is_frame(X):
+        added = represented_names([], names, "indicator")
+        indicators = (codes[:, None] == np.arange(len(names))).astype(float)
+        frame = X.assign(**dict(zip(added, indicators.T)))
+        if all(isinstance(column, str) for column in X.columns):
+            return frame
+        return frame.set_axis(range(frame.shape[1]), axis=1)
+    n, width = X.shape
+    features = np.zeros((n, width + len(names)), dtype=X.dtype)
+    features[:, :width] = X
+    features[rows, width + codes[rows]] = 1
+    return features
+
+
+def _with_copies(
+    X: Any, codes: NDArray[np.intp], names: Sequence[Hashable], allow_sparse: bool
+) -> Any:
+    if sparse.issparse(X):
+        return _sparse_copies(X.tocsr(), codes, len(names))
+    columns = None
+    if is_frame(X):
+        others = [str(name) for name in X.columns[other_columns(X)]]
+        if others:
+            raise SourceError(
+                f"representation='augmented' copies numbers, but {others} are not "
+                "numeric. Use scaler=table_preprocessor()."
+            )
+        columns, index = [str(name) for name in X.columns], X.index
+        frame, X = type(X), X.to_numpy()
+    # A sparse copy stores each value twice with its column, a dense one as often
+    # as there are sources and once more.
+    if allow_sparse and len(names) > 2:
+        return _block_copies(X, codes, len(names))
+    n, width = X.shape
+    features = np.zeros((n, 1 + len(names), width), dtype=X.dtype)
+    features[:, 0] = X
+    rows = np.flatnonzero(codes != UNKNOWN)
+    features[rows, 1 + codes[rows]] = X[rows]
+    features = features.reshape(n, -1)
+    if columns is None:
+        return features
+    named = represented_names(columns, names, "augmented")
+    return frame(features, index=index, columns=named)
+
+
+def _block_copies(X: NDArray[Any], codes: NDArray[np.intp], n_sources: int) -> Any:
+    """Build the sparse matrix of a dense X: its rows are two full blocks."""
+    n, width = X.shape
+    size = 2 * n * width
+    integer = np.int32 if size < np.iinfo(np.int32).max else np.int64
+    values = np.empty((n, 2, width), dtype=X.dtype)
+    columns = np.empty((n, 2, width), dtype=integer)
+    values[:] = X[:, None]
+    values[codes == UNKNOWN, 1] = 0
+    columns[:] = np.arange(width, dtype=integer)
+    columns[:, 1] += (width * (1 + np.maximum(codes, 0)))[:, None].astype(integer)
+    starts = np.arange(0, size + 1, 2 * width, dtype=integer)
+    shape = (n, width * (1 + n_sources))
+    return sparse.csr_matrix((values.ravel(), columns.ravel(), starts), shape=shape)
+
+
+def _sparse_copies(X: Any, codes: NDArray[np.intp], n_sources: int) -> Any:
+    n, width = X.shape
+    row = np.repeat(np.arange(n), np.diff(X.indptr))
+    columns = X.indices + width * np.maximum(codes, 0)[row]
+    values = np.where(codes[row] == UNKNOWN, 0, X.data).astype(X.dtype)
+    own = sparse.csr_matrix((values, columns, X.indptr), shape=(n, width * n_sources))
+    return sparse.hstack([X, own], format="csr")
