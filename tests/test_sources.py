@@ -156,7 +156,7 @@ def test_sources_that_read_the_same_are_refused():
 def test_unhashable_labels_are_refused():
     with pytest.raises(SourceError, match=r"hashable, got \['a'\] of type list"):
         resolve_sources(np.zeros((2, 1)), [["a"], ["b"]])
-    with pytest.raises(SourceError, match="unhashable labels"):
+    with pytest.raises(SourceError, match="Labels must be hashable"):
         resolve_sources(np.zeros((2, 1)), [["a"], ["b"]], names=("a", "b"))
 
 

@@ -31,11 +31,16 @@ class AffineMaps:
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
 
-    def forward(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def forward(
+        self,
+        X: Any,
+        codes: NDArray[np.intp] | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> Any:
         """Scale X by the map of each row's source; by the pooled one without codes."""
         if sparse.issparse(X):
             return _rescale_sparse(X, 1 / self.scale, codes)
-        scaled = np.empty(X.shape, dtype=np.result_type(X.dtype, np.float32))
+        scaled = np.empty(X.shape, dtype=_float_of(X)) if out is None else out
         for chunk in _chunks(*X.shape):
             center, scale = self._of(codes, chunk, scaled.dtype)
             np.subtract(X[chunk], center, out=scaled[chunk])
@@ -46,7 +51,7 @@ class AffineMaps:
         """Undo `forward`."""
         if sparse.issparse(X):
             return _rescale_sparse(X, self.scale, codes)
-        original = np.empty(X.shape, dtype=np.result_type(X.dtype, np.float32))
+        original = np.empty(X.shape, dtype=_float_of(X))
         for chunk in _chunks(*X.shape):
             center, scale = self._of(codes, chunk, original.dtype)
             np.multiply(X[chunk], scale, out=original[chunk])
@@ -58,6 +63,10 @@ class AffineMaps:
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         which = -1 if codes is None else codes[chunk]
         return self.center[which].astype(dtype), self.scale[which].astype(dtype)
+
+
+def _float_of(X: Any) -> np.dtype:
+    return np.result_type(X.dtype, np.float32)
 
 
 def fit_affine(

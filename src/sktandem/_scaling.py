@@ -26,7 +26,7 @@ from sktandem._sources import Sources, did_you_mean
 from sktandem._tables import is_frame, take_rows
 from sktandem.exceptions import SourceError
 
-__all__ = ["check_scaler", "fit_scaler", "table_preprocessor"]
+__all__ = ["check_scaler", "fit_named", "fit_transformers", "table_preprocessor"]
 
 
 def check_scaler(scaler: Any, scale_by: str) -> None:
@@ -47,7 +47,7 @@ def raise_unless_named(scaler: Any) -> None:
         )
 
 
-def fit_scaler(
+def fit_transformers(
     scaler: Any,
     X: Any,
     y: Any,
@@ -55,22 +55,16 @@ def fit_scaler(
     *,
     scale_by: str,
     weights: NDArray[np.float64] | None = None,
-) -> tuple[Any, Any]:
-    """Fit `scaler` on X; return it with the scaled X.
+) -> tuple[ScaledByTransformers, Any]:
+    """Fit clones of a transformer; return them with the transformed X.
 
-    What is returned has ``transform(X, codes)`` and, where it can be undone,
-    ``inverse_transform(X, codes)``.
+    The training rows come from ``fit_transform``, which for some transformers,
+    such as target encoders, is not ``transform`` after ``fit``.
     """
-    by_source = sources if scale_by == "source" else None
-    if isinstance(scaler, str):
-        fitted = fit_named(scaler, X, by_source, weights)
-        return fitted, fitted.transform(X, sources.codes)
-    if by_source is None:
-        transformer = clone(scaler)
-        scaled = _fit_transform(transformer, X, y, weights)
-        return ScaledByTransformers(sources.names, (), transformer), scaled
     pooled = clone(scaler)
-    _fit_transform(pooled, X, y, weights)
+    scaled = _fit_transform(pooled, X, y, weights)
+    if scale_by == "pooled":
+        return ScaledByTransformers(sources.names, (), pooled), scaled
     own, parts = [], []
     for rows in sources.rows:
         transformer = clone(scaler)
@@ -89,11 +83,17 @@ def _fit_transform(transformer: Any, X: Any, y: Any, weights: Any) -> Any:
 
 
 def fit_named(
-    scaler: str, X: Any, sources: Sources | None, weights: Any = None
+    scaler: str,
+    X: Any,
+    sources: Sources,
+    *,
+    scale_by: str,
+    weights: NDArray[np.float64] | None = None,
 ) -> ScaledByName:
     """Fit a named scaler on the numeric columns of X."""
+    by_source = sources if scale_by == "source" else None
     columns = numeric_columns(X) if is_frame(X) else None
-    maps = fit_affine(scaler, _numbers(X, columns, scaler), sources, weights)
+    maps = fit_affine(scaler, numbers_of(X, columns, scaler), by_source, weights)
     return ScaledByName(scaler, maps, columns)
 
 
@@ -110,6 +110,16 @@ class ScaledByName:
         """Whether each source has a map of its own."""
         return len(self.maps.center) > 1
 
+    def read(self, X: Any) -> Any:
+        """Return an array or sparse matrix as the floats that `scale_into` takes."""
+        return numbers_of(X, self.columns, self.scaler)
+
+    def scale_into(
+        self, out: NDArray[Any], numbers: NDArray[Any], codes: NDArray[np.intp] | None
+    ) -> None:
+        """Write scaled rows where they are wanted, so that no other copy is made."""
+        self.maps.forward(numbers, codes if self.by_source else None, out=out)
+
     def transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
         """Scale the rows of X, each by its source's map."""
         return self._apply(self.maps.forward, X, codes)
@@ -119,8 +129,7 @@ class ScaledByName:
         return self._apply(self.maps.inverse, X, codes)
 
     def _apply(self, apply: Any, X: Any, codes: Any) -> Any:
-        numbers = _numbers(X, self.columns, self.scaler)
-        values = apply(numbers, codes if self.by_source else None)
+        values = apply(self.read(X), codes if self.by_source else None)
         return values if self.columns is None else _replaced(X, self.columns, values)
 
 
@@ -173,7 +182,7 @@ def other_columns(X: Any) -> list[int]:
     return [i for i in range(np.shape(X)[1]) if i not in numeric]
 
 
-def _numbers(X: Any, columns: list[int] | None, scaler: str) -> Any:
+def numbers_of(X: Any, columns: list[int] | None, scaler: str) -> Any:
     """Return the numeric part of X as floats, checked."""
     if columns is not None:
         X = X.iloc[:, columns]

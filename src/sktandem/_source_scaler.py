@@ -8,7 +8,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sktandem._routing import RequestsSource
-from sktandem._scaling import check_scaler, fit_scaler
+from sktandem._scaling import check_scaler, fit_named, fit_transformers
 from sktandem._sources import ONLY_SOURCE, find_column, resolve_sources, split_source
 from sktandem._tables import as_table, insert_column, is_frame, read_table, take_column
 from sktandem._transaction import all_or_nothing
@@ -148,9 +148,13 @@ class SourceScaler(
             features, sources = resolve_sources(X, sample_source, source=self.source)
             check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
             y = None if y is None else np.asarray(y)
-            scaler, scaled = fit_scaler(
-                self.scaler, features, y, sources, scale_by="source"
-            )
+            if isinstance(self.scaler, str):
+                scaler = fit_named(self.scaler, features, sources, scale_by="source")
+                scaled = scaler.transform(features, sources.codes)
+            else:
+                scaler, scaled = fit_transformers(
+                    self.scaler, features, y, sources, scale_by="source"
+                )
             if scaled.shape[1] != features.shape[1]:
                 raise SourceError(
                     "SourceScaler needs a scaler that keeps the columns, but "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ __all__ = [
 
 UNKNOWN = -1
 ONLY_SOURCE = "all"
+FEW = 4
+Labels = list[Any] | NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -105,23 +108,21 @@ def resolve_sources(
         return features, _match(labels, n_rows(features), names)
     if labels is None:
         return features, Sources((ONLY_SOURCE,), np.zeros(n_rows(features), np.intp))
-    if sample_source is None:
-        _refuse_transformed(labels, source)
-    return features, _record(labels)
+    return features, _record(labels, source if sample_source is None else None)
 
 
 def split_source(
     X: Any, sample_source: Any = None, source: str | int | None = None
-) -> tuple[Any, list[Any] | None]:
+) -> tuple[Any, Labels | None]:
     """Return the features and the raw labels, None where no door was used."""
     table = as_table(X)
     labels = None
     if source is not None:
         position = find_column(X, source)
-        labels = _as_list(take_column(table, position))
+        labels = _as_labels(take_column(table, position))
         table = drop_column(table, position)
     if sample_source is not None:
-        labels = _as_list(sample_source)
+        labels = _as_labels(sample_source)
         if len(labels) != n_rows(table):
             raise SourceError(
                 f"sample_source must label every sample: X has {n_rows(table)}, "
@@ -131,21 +132,53 @@ def split_source(
     return table, labels
 
 
-def distinct(labels: Iterable[Hashable]) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
+def distinct(labels: Labels) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
     """Return the distinct labels in order, and each label's position among them."""
-    labels = list(labels)
-    # Hashing, unlike np.unique, never spells the number 1 as the text '1'.
+    if isinstance(labels, np.ndarray) and labels.dtype.kind != "O":
+        seen, codes = _told_apart(labels)
+    else:
+        seen, codes = _hashed(list(labels))
+    names = _in_order(seen)
+    position = {name: code for code, name in enumerate(names)}
+    order = np.array([position[name] for name in seen], dtype=np.intp)
+    return tuple(plain_label(name) for name in names), order[codes]
+
+
+def _told_apart(labels: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    """Number the labels of an array, in order of appearance.
+
+    A few labels are found by comparing the whole array to each, at a fraction
+    of the time that a Python object for every row takes.
+    """
+    seen: list[Any] = []
+    codes = np.full(len(labels), UNKNOWN, np.intp)
+    for code in range(FEW):
+        first = int(np.argmin(codes))
+        if len(codes) == 0 or codes[first] != UNKNOWN:
+            return seen, codes
+        label = labels[first]
+        codes[labels == label] = code
+        if codes[first] == UNKNOWN:  # nan, which equals nothing
+            break
+        seen.append(label.item())
+    return _hashed(labels.tolist())
+
+
+def _hashed(labels: list[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    """Number any labels, in order of appearance.
+
+    Hashing, unlike np.unique, never spells the number 1 as the text '1'.
+    """
+    position: defaultdict[Any, int] = defaultdict(count().__next__)
     try:
-        seen = dict.fromkeys(labels)
+        found = map(position.__getitem__, labels)
+        codes = np.fromiter(found, np.intp, len(labels))
     except TypeError:
         odd = next(label for label in labels if not isinstance(label, Hashable))
         raise SourceError(
             f"Labels must be hashable, got {odd!r} of type {type(odd).__name__}."
         ) from None
-    names = _in_order(seen)
-    position = {name: code for code, name in enumerate(names)}
-    codes = np.fromiter(map(position.__getitem__, labels), np.intp, len(labels))
-    return tuple(plain_label(name) for name in names), codes
+    return list(position), codes
 
 
 def did_you_mean(name: object, names: Iterable[object]) -> str:
@@ -170,7 +203,7 @@ def plain_label(label: Any) -> Any:
     return label
 
 
-def _record(labels: list[Any]) -> Sources:
+def _record(labels: Labels, column: str | int | None) -> Sources:
     """Record the labels of fit, which must be complete and tell apart."""
     names, codes = distinct(labels)
     if any(map(_is_missing, names)):
@@ -179,6 +212,8 @@ def _record(labels: list[Any]) -> Sources:
             f"sample_source leaves {len(missing)} samples unlabelled, the first at row "
             f"{missing[0]}. Drop them, or give them a name of their own."
         )
+    if column is not None:
+        _refuse_transformed(names, len(codes), column)
     spelt: dict[str, Hashable] = {}
     for name in names:
         twin = spelt.setdefault(str(name), name)
@@ -190,15 +225,14 @@ def _record(labels: list[Any]) -> Sources:
     return Sources(names, codes)
 
 
-def _match(labels: list[Any] | None, n: int, names: Sequence[Hashable]) -> Sources:
+def _match(labels: Labels | None, n: int, names: Sequence[Hashable]) -> Sources:
+    """Find the labels of predict among the names of fit."""
     if labels is None:
         return Sources(tuple(names), np.full(n, UNKNOWN, np.intp))
     position = {name: code for code, name in enumerate(names)}
-    try:
-        found = map(position.get, labels, repeat(UNKNOWN))
-        return Sources(tuple(names), np.fromiter(found, np.intp, n))
-    except TypeError as error:
-        raise SourceError(f"sample_source holds unhashable labels: {error}.") from None
+    found, codes = distinct(labels)
+    known = np.array([position.get(name, UNKNOWN) for name in found], dtype=np.intp)
+    return Sources(tuple(names), known[codes])
 
 
 def _is_missing(label: Any) -> bool:
@@ -210,8 +244,8 @@ def _is_missing(label: Any) -> bool:
         return True
 
 
-def _as_list(values: Any) -> list[Any]:
-    """Return labels of any container as a list of plain values."""
+def _as_labels(values: Any) -> Labels:
+    """Return labels of any container as an array, or a list of plain values."""
     if isinstance(values, str):
         raise SourceError(
             f"sample_source must hold one label per row, got the text {values!r}. "
@@ -227,6 +261,8 @@ def _as_list(values: Any) -> list[Any]:
         raise SourceError(
             f"sample_source must hold one label per row, got shape {tuple(shape)}."
         )
+    if isinstance(values, np.ndarray):
+        return values
     for method in ("tolist", "to_list"):
         if hasattr(values, method):
             return list(getattr(values, method)())
@@ -273,15 +309,14 @@ def _shortened(names: list[Any], most: int = 12) -> str:
     return f"[{shown}{more}]"
 
 
-def _refuse_transformed(labels: list[Any], source: str | int | None) -> None:
+def _refuse_transformed(names: tuple[Any, ...], n_rows: int, column: str | int) -> None:
     """Refuse a column that a scaler or a projection has been at."""
-    values = dict.fromkeys(label for label in labels if not _is_missing(label))
-    broken = [v for v in values if isinstance(v, float) and not v.is_integer()]
+    broken = [name for name in names if isinstance(name, float)]
     # Ten values are few enough to be sources, whatever the number of rows.
-    if broken or len(values) > max(10, len(labels) / 2):
+    if broken or len(names) > max(10, n_rows / 2):
         such = f", {broken[0]:.3g} among them," if broken else ""
         raise SourceError(
-            f"The column {source!r} holds {len(values)} different values{such} in "
-            f"{len(labels)} rows, so it looks transformed. Put the estimator "
-            "outermost, with the scaler inside it."
+            f"The column {column!r} holds {len(names)} different values{such} in "
+            f"{n_rows} rows, so it looks transformed. Put the estimator outermost, "
+            "with the scaler inside it."
         )

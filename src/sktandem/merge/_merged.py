@@ -26,9 +26,14 @@ from sklearn.utils.validation import (
 from sktandem._affine import fit_affine
 from sktandem._cells import as_target, class_codes, classes_by_source
 from sktandem._routing import RequestsSource
-from sktandem._scaling import check_scaler, fit_scaler
+from sktandem._scaling import (
+    check_scaler,
+    fit_named,
+    fit_transformers,
+)
 from sktandem._sources import (
     ONLY_SOURCE,
+    Sources,
     find_column,
     resolve_sources,
     split_source,
@@ -87,21 +92,20 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         features, y = take_rows(features, plan.rows), take_rows(y, plan.rows)
 
         inner = seeded_clone(self._inner(), rng)
-        scaler, scaled = None, features
+        scaling = {"scale_by": self.scale_by, "weights": plan.weights}
         try:
-            if self.scaler is not None:
-                scaler, scaled = fit_scaler(
-                    self.scaler,
-                    features,
-                    y,
-                    plan.sources,
-                    scale_by=self.scale_by,
-                    weights=plan.weights,
+            scaler = pending = None
+            if isinstance(self.scaler, str):
+                scaler = fit_named(self.scaler, features, plan.sources, **scaling)
+                pending = scaler
+            elif self.scaler is not None:
+                scaler, features = fit_transformers(
+                    self.scaler, features, y, plan.sources, **scaling
                 )
-            scaled = self._represent(scaled, plan.sources.codes, plan.sources.names)
-            learned = self._fit_inner(inner, scaled, y, plan)
+            features = self._represent(features, plan.sources, pending)
+            learned = self._fit_inner(inner, features, y, plan)
         except ValueError as error:
-            raise remedy(error, scaled, inner) from error
+            raise remedy(error, features, inner) from error
         return learned | {
             "estimator_": inner,
             "scaler_": scaler,
@@ -136,13 +140,14 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             return f"representation is {self.representation!r}"
         return None
 
-    def _represent(self, X, codes, names):
+    def _represent(self, X, sources, scaler):
         return represent(
             X,
-            codes,
-            names,
+            sources.codes,
+            sources.names,
             self.representation,
             allow_sparse=get_tags(self._inner()).input_tags.sparse,
+            scaler=scaler,
         )
 
     def _prepare(self, X, sample_source):
@@ -150,16 +155,13 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         read_table(self, X)
         because = self._needs_source()
-        codes = None
         if because is None:
             features, _ = split_source(X, sample_source, self.source)
+            codes = np.zeros(n_rows(features), dtype=np.intp)
         else:
             features, codes = self._codes(X, sample_source, because)
-        if self.scaler_ is not None:
-            features = self.scaler_.transform(features, codes)
-        if codes is None:
-            codes = np.zeros(n_rows(features), dtype=np.intp)
-        return self._represent(features, codes, self.sources_), codes
+        sources = Sources(self.sources_, codes)
+        return self._represent(features, sources, self.scaler_), codes
 
     def _codes(self, X, sample_source, because):
         _, labels = split_source(X, sample_source, self.source)

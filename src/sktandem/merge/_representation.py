@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sktandem._scaling import other_columns
+from sktandem._scaling import ScaledByName, other_columns
 from sktandem._sources import UNKNOWN, did_you_mean
 from sktandem._tables import is_frame
 from sktandem.exceptions import SourceError
@@ -35,11 +35,15 @@ def represent(
     representation: str,
     *,
     allow_sparse: bool,
+    scaler: Any = None,
 ) -> Any:
-    """Return the features with the source in them.
+    """Return the features, scaled if a scaler is given, with the source in them.
 
     A row whose code is ``UNKNOWN`` has no indicator and no copy of its own.
     """
+    in_place = isinstance(scaler, ScaledByName) and isinstance(X, np.ndarray)
+    if scaler is not None and (representation == "shared" or not in_place):
+        X, scaler = scaler.transform(X, codes), None
     if representation == "shared":
         return X
     if getattr(X, "ndim", 2) != 2:
@@ -48,8 +52,17 @@ def represent(
             f"{X.shape}."
         )
     if representation == "indicator":
-        return _with_indicators(X, codes, names)
-    return _with_copies(X, codes, names, allow_sparse)
+        return _with_indicators(X, codes, names, scaler)
+    return _with_copies(X, codes, names, allow_sparse, scaler)
+
+
+def _fill(
+    out: NDArray[Any], X: NDArray[Any], codes: NDArray[np.intp], scaler: Any
+) -> None:
+    if scaler is None:
+        out[:] = X
+    else:
+        scaler.scale_into(out, X, codes)
 
 
 def represented_names(
@@ -64,7 +77,9 @@ def represented_names(
     return columns
 
 
-def _with_indicators(X: Any, codes: NDArray[np.intp], names: Sequence[Hashable]) -> Any:
+def _with_indicators(
+    X: Any, codes: NDArray[np.intp], names: Sequence[Hashable], scaler: Any
+) -> Any:
     rows = np.flatnonzero(codes != UNKNOWN)
     if sparse.issparse(X):
         ones = np.ones(len(rows), dtype=X.dtype)
@@ -78,15 +93,20 @@ def _with_indicators(X: Any, codes: NDArray[np.intp], names: Sequence[Hashable])
         if all(isinstance(column, str) for column in X.columns):
             return frame
         return frame.set_axis(range(frame.shape[1]), axis=1)
+    X = X if scaler is None else scaler.read(X)
     n, width = X.shape
     features = np.zeros((n, width + len(names)), dtype=X.dtype)
-    features[:, :width] = X
+    _fill(features[:, :width], X, codes, scaler)
     features[rows, width + codes[rows]] = 1
     return features
 
 
 def _with_copies(
-    X: Any, codes: NDArray[np.intp], names: Sequence[Hashable], allow_sparse: bool
+    X: Any,
+    codes: NDArray[np.intp],
+    names: Sequence[Hashable],
+    allow_sparse: bool,
+    scaler: Any,
 ) -> Any:
     if sparse.issparse(X):
         return _sparse_copies(X.tocsr(), codes, len(names))
@@ -100,15 +120,16 @@ def _with_copies(
             )
         columns, index = [str(name) for name in X.columns], X.index
         frame, X = type(X), X.to_numpy()
+    X = X if scaler is None else scaler.read(X)
     # A sparse copy stores each value twice with its column, a dense one as often
     # as there are sources and once more.
     if allow_sparse and len(names) > 2:
-        return _block_copies(X, codes, len(names))
+        return _block_copies(X, codes, len(names), scaler)
     n, width = X.shape
     features = np.zeros((n, 1 + len(names), width), dtype=X.dtype)
-    features[:, 0] = X
+    _fill(features[:, 0], X, codes, scaler)
     rows = np.flatnonzero(codes != UNKNOWN)
-    features[rows, 1 + codes[rows]] = X[rows]
+    features[rows, 1 + codes[rows]] = features[rows, 0]
     features = features.reshape(n, -1)
     if columns is None:
         return features
@@ -116,14 +137,17 @@ def _with_copies(
     return frame(features, index=index, columns=named)
 
 
-def _block_copies(X: NDArray[Any], codes: NDArray[np.intp], n_sources: int) -> Any:
+def _block_copies(
+    X: NDArray[Any], codes: NDArray[np.intp], n_sources: int, scaler: Any
+) -> Any:
     """Build the sparse matrix of a dense X: its rows are two full blocks."""
     n, width = X.shape
     size = 2 * n * width
     integer = np.int32 if size < np.iinfo(np.int32).max else np.int64
     values = np.empty((n, 2, width), dtype=X.dtype)
     columns = np.empty((n, 2, width), dtype=integer)
-    values[:] = X[:, None]
+    _fill(values[:, 0], X, codes, scaler)
+    values[:, 1] = values[:, 0]
     values[codes == UNKNOWN, 1] = 0
     columns[:] = np.arange(width, dtype=integer)
     columns[:, 1] += (width * (1 + np.maximum(codes, 0)))[:, None].astype(integer)
