@@ -24,7 +24,7 @@ bench: $(VENV)/.has-test
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 test-oldest: $(OLDEST)/.has-test
-	$(OLDEST)/bin/python -m pytest
+	$(OLDEST)/bin/python -m pytest tests src README.md
 
 clean:
 	rm -rf $(VENV) $(OLDEST) docs/_build docs/auto_examples docs/api/generated sktandem-report

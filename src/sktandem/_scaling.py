@@ -222,7 +222,9 @@ def _reassembled(parts: list[Any], rows: Any, names: Any) -> Any:
     if len(set(widths.values())) > 1:
         raise SourceError(
             f"The scaler gives another number of columns for each source: {widths}. "
-            "Use scale_by='pooled', or a scaler whose width is fixed."
+            "Use scale_by='pooled'; or leave scaler='standard' to scale the numbers by "
+            "source, and encode the rest inside: "
+            "make_pipeline(table_preprocessor(scaler=None), estimator)."
         )
     back = np.argsort(np.concatenate(rows), kind="stable")
     if all(is_frame(part) for part in parts):

@@ -60,7 +60,7 @@ class SourceScaler(
     n_features_in_ : int
         Number of features seen in `fit`, the source column included.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen in `fit`, where X has names that are all texts.
 
     See Also

@@ -27,6 +27,7 @@ __all__ = [
     "ONLY_SOURCE",
     "UNKNOWN",
     "Sources",
+    "counted",
     "did_you_mean",
     "distinct",
     "find_column",
@@ -195,6 +196,11 @@ def _in_order(labels: Iterable[Any]) -> list[Any]:
         return sorted(labels, key=lambda label: (type(label).__name__, str(label)))
 
 
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it needs one."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def plain_label(label: Any) -> Any:
     """Return a label as a plain Python value, whole floats as integers."""
     label = label.item() if isinstance(label, np.generic) else label
@@ -209,8 +215,8 @@ def _record(labels: Labels, column: str | int | None) -> Sources:
     if any(map(_is_missing, names)):
         missing = [row for row, label in enumerate(labels) if _is_missing(label)]
         raise SourceError(
-            f"sample_source leaves {len(missing)} samples unlabelled, the first at row "
-            f"{missing[0]}. Drop them, or give them a name of their own."
+            f"sample_source leaves {counted(len(missing), 'sample')} unlabelled, the "
+            f"first at row {missing[0]}. Drop them, or give them a name of their own."
         )
     if column is not None:
         _refuse_transformed(names, len(codes), column)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._sources import UNKNOWN, Sources, did_you_mean
+from sktandem._sources import UNKNOWN, Sources, counted, did_you_mean
 from sktandem.exceptions import SourceError
 
 __all__ = ["check_unknown_rule", "settle_unknown"]
@@ -61,8 +61,9 @@ def settle_unknown(
         )
     first = int(np.flatnonzero(unknown)[0])
     label = labels[first]
+    n_unknown = counted(int(unknown.sum()), "row")
     raise SourceError(
-        f"{because}, but {int(unknown.sum())} rows have no source that was there in "
-        f"fit, the first {label!r} at row {first}. The sources are "
+        f"{because}, but {n_unknown} of {len(unknown):,} are of no source that was "
+        f"there in fit, the first {label!r} at row {first}. The sources are "
         f"{list(sources.names)}.{did_you_mean(label, sources.names)} {cure}"
     )

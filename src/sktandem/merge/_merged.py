@@ -321,7 +321,7 @@ class MergedClassifier(ClassifierMixin, _Merged):
     n_features_in_ : int
         Number of features seen in `fit`, the source column included.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen in `fit`, where X has names that are all texts.
 
     See Also
@@ -655,7 +655,7 @@ class MergedRegressor(RegressorMixin, _Merged):
     n_features_in_ : int
         Number of features seen in `fit`, the source column included.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen in `fit`, where X has names that are all texts.
 
     See Also

@@ -53,7 +53,8 @@ class MergePlan:
     def shares(self) -> dict[Hashable, float]:
         """Each source's part of the total weight."""
         totals = _totals(self.sources.codes, _or_ones(self.weights, self.sources))
-        return dict(zip(self.sources.names, (totals / totals.sum()).tolist()))
+        shares = np.round(totals / totals.sum(), 12)  # sums of weights are inexact
+        return dict(zip(self.sources.names, shares.tolist()))
 
 
 def plan_merge(

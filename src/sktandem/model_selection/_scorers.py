@@ -346,7 +346,8 @@ class SourceScorer:
         warnings.warn(
             f"No row of source {name!r} among the {len(rows.sources.codes)} to score: "
             f"the score is nan. The sources here are {list(rows.names)}."
-            f"{did_you_mean(name, rows.names)}",
+            f"{did_you_mean(name, rows.names)} SourceKFold gives every fold rows of "
+            "each source.",
             SourceWarning,
             stacklevel=3,
         )

@@ -1,0 +1,86 @@
+"""How the documentation is built: ``sphinx-build -W docs docs/_build/html``."""
+
+from __future__ import annotations
+
+import warnings
+
+import sktandem
+
+project = "sktandem"
+copyright = "the sktandem developers"
+author = "The sktandem developers"
+release = version = sktandem.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+# References to scikit-learn stay plain text: the build must not need a network,
+# so there is no intersphinx inventory to resolve them with.
+nitpicky = False
+
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "examples", "auto_examples/**.ipynb"]
+default_role = "any_text"
+root_doc = "index"
+
+autosummary_generate = True
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings tell the types, in plainer words
+numpydoc_show_class_members = False
+numpydoc_validation_checks: set[str] = set()
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "within_subsection_order": "ExampleTitleSortKey",
+    "backreferences_dir": "api/generated/backreferences",
+    "doc_module": ("sktandem",),
+    "reference_url": {"sktandem": None},
+    "image_scrapers": ("matplotlib",),
+    "image_srcset": ["2x"],
+    "remove_config_comments": True,
+    "show_memory": False,
+    "download_all_examples": False,
+    "abort_on_example_error": True,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sktandem"
+html_static_path = ["_static"]
+html_css_files = ["sktandem.css"]
+html_show_sourcelink = False
+html_sidebars = {"index": [], "changelog": []}
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+# An example that warns is an example to be mended.
+warnings.filterwarnings("error", module="sktandem")
+
+
+def _skip_routing(app, what, name, obj, skip, options):
+    """Leave out what scikit-learn's metadata routing adds to every class."""
+    routed = name.startswith("set_") and name.endswith("_request")
+    return True if routed or name == "get_metadata_routing" else skip
+
+
+def _plain_text(name, rawtext, text, lineno, inliner, options=None, content=None):
+    """Render `name` in single backticks as code, as scikit-learn's pages do."""
+    from docutils import nodes
+
+    return [nodes.literal(rawtext, text)], []
+
+
+def setup(app):
+    """Register the above."""
+    app.add_role("any_text", _plain_text)
+    app.connect("autodoc-skip-member", _skip_routing)
