@@ -35,7 +35,10 @@ ORDER = [
     "merge._merged",
     "merge",
     "model_selection._split",
+    "model_selection._view",
+    "model_selection._scores",
     "model_selection._scorers",
+    "model_selection._report",
     "model_selection",
     "__main__",
 ]

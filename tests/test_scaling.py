@@ -229,7 +229,7 @@ def test_unknown_rows_are_refused_by_default(scaler):
         SourceError, match="scaled by source, so each row's source is n"
     ):
         model.transform(X)
-    message = "but 1 row of 3 are of no source that was there in fit, the first 'aa' at row"
+    message = "1 row of 3 are of no source that was there in fit, the first 'aa' at row"
     with pytest.raises(SourceError, match=message):
         model.transform(X[:3], sample_source=["a", "b", "aa"])
 

@@ -26,6 +26,7 @@ from sktandem import MergedClassifier, MergedRegressor
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection import (
     SourceKFold,
+    classification_report_by_source,
     score_by_source,
     source_scorer,
     source_scorers,
@@ -208,6 +209,53 @@ def test_scores_read_well_as_text_frame_and_html():
     assert lines[1].split() == ["big", "200", f"{scores.by_source['big']:.3f}"]
     html = scores._repr_html_()
     assert "<th style='text-align:left'>small</th><td>100</td>" in html
+
+
+def test_several_metrics_make_a_table():
+    model = fitted(Y)
+
+    table = score_by_source(model, X, Y, SOURCE, ["accuracy", "f1_macro"])
+    named = score_by_source(model, X, Y, SOURCE, {"hits": get_scorer("accuracy")})
+
+    assert table["f1_macro"] == score_by_source(model, X, Y, SOURCE, "f1_macro")
+    assert named["hits"].by_source == table["accuracy"].by_source
+    frame = table.to_frame()
+    assert frame.columns.tolist() == ["n_samples", "accuracy", "f1_macro"]
+    assert frame.loc["big", "f1_macro"] == table["f1_macro"].by_source["big"]
+    lines = repr(table).splitlines()
+    assert lines[0].split() == ["source", "rows", "accuracy", "f1_macro"]
+    assert lines[1].split()[2:] == [f"{table[m].by_source['big']:.3f}" for m in table]
+    assert table._repr_html_().count("<table>") == 2
+
+
+def test_a_report_tells_the_classes_of_each_source():
+    model = fitted(Y_LACKING)
+    own = SOURCE == "small"
+
+    report = classification_report_by_source(
+        model, X, Y_LACKING, SOURCE, output_dict=True
+    )
+    text = classification_report_by_source(model, X, Y_LACKING, SOURCE, digits=3)
+
+    called_low = model.predict(X[own]) == "low"
+    expected = np.mean(Y_LACKING[own][called_low] == "low")
+    assert report["small"]["low"]["precision"] == pytest.approx(expected)
+    assert "top" not in report["small"]
+    assert "top" in report["big"]
+    assert text.startswith("big\n")
+    assert f"{expected:.3f}" in text.split("small\n")[1]
+
+
+def test_a_report_takes_numbers_beside_texts_and_refuses_regressors():
+    y = Y.astype(object)
+    y[SOURCE == "small"] = (Y[SOURCE == "small"] == "low").astype(int)
+
+    report = classification_report_by_source(fitted(y), X, y, SOURCE, output_dict=True)
+
+    assert {"0", "1"} <= set(report["small"])
+    regressor = MergedRegressor().fit(X, X[:, 0], SOURCE)
+    with pytest.raises(SourceError, match="needs a classifier, got MergedRegressor"):
+        classification_report_by_source(regressor, X, X[:, 0], SOURCE)
 
 
 def test_rows_without_a_source_are_refused():

@@ -1,0 +1,243 @@
+"""A fitted estimator as one source's rows and classes see it."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import warnings
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_consistent_length
+
+from sktandem._cells import as_target
+from sktandem._routing import accepts_source
+from sktandem._sources import Sources, resolve_sources
+from sktandem._tables import take_rows
+from sktandem.exceptions import SourceError
+
+__all__ = [
+    "Rows",
+    "Scoring",
+    "SourceView",
+    "best_of",
+    "metric_name",
+    "own_classes",
+    "read_rows",
+]
+
+Scoring = str | Callable[..., float] | None
+RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows to score, with their sources as the estimator wants them."""
+
+    X: Any
+    y: NDArray[Any]
+    sources: Sources
+    keyword: bool  # whether the sources came by keyword, and go on by it
+    weight: NDArray[np.float64] | None
+
+    @classmethod
+    def read(
+        cls, X: Any, y: Any, sample_source: Any, column: str | int | None, weight: Any
+    ) -> Rows:
+        _, sources = resolve_sources(X, sample_source, source=column)
+        y = as_target(y)
+        check_consistent_length(sources.codes, y, weight)
+        weight = None if weight is None else np.asarray(weight, dtype=float)
+        return cls(X, y, sources, sample_source is not None, weight)
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        return self.sources.names
+
+    @property
+    def labels(self) -> NDArray[Any] | None:
+        """The sources to hand to the estimator, None where it reads a column."""
+        if not self.keyword:
+            return None
+        names = np.empty(len(self.names), dtype=object)
+        names[:] = self.names
+        return names[self.sources.codes]
+
+    def of(self, name: Hashable) -> Rows:
+        """Return the rows of one source."""
+        rows = self.sources.rows[self.names.index(name)]
+        return Rows(
+            take_rows(self.X, rows),
+            self.y[rows],
+            self.sources.take(rows),
+            self.keyword,
+            None if self.weight is None else self.weight[rows],
+        )
+
+    def score(self, fitted: Any, scorer: Any) -> float:
+        """Score the fitted estimator within the classes of these sources."""
+        classes = own_classes(fitted, self.names, self.y)
+        view = SourceView(fitted, self.labels, classes)
+        if classes is not None:
+            scorer = _within(scorer, view, self.X, self.y)
+        weights = {} if self.weight is None else {"sample_weight": self.weight}
+        with warnings.catch_warnings():
+            # Balanced accuracy is right here, and says so to no purpose.
+            warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
+            return float(scorer(view, self.X, self.y, **weights))
+
+
+class SourceView:
+    """A fitted estimator as the rows of one source see it.
+
+    The sources of the rows are handed to every method that takes them.
+    `classes_` and the columns of scores are those of the source alone, and its
+    probabilities add up to 1.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        labels: NDArray[Any] | None = None,
+        classes: NDArray[Any] | None = None,
+    ) -> None:
+        self._estimator = estimator
+        self._labels = labels
+        if classes is not None:
+            self.classes_ = classes
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copying and pickling ask before __init__
+            raise AttributeError(name)
+        value = getattr(self._estimator, name)
+        if name not in (*RESPONSES, "score"):
+            return value
+        takes = self._labels is not None and accepts_source(self._estimator, name)
+        handed = {"sample_source": self._labels} if takes else {}
+
+        @wraps(value)
+        def respond(*args: Any, **kwargs: Any) -> Any:
+            return self._own_columns(name, value(*args, **kwargs, **handed))
+
+        return respond
+
+    def __sklearn_tags__(self) -> Any:
+        return get_tags(self._estimator)
+
+    @property
+    def all_classes(self) -> Any:
+        """The classes of all sources."""
+        return self._estimator.classes_
+
+    def _own_columns(self, method: str, response: Any) -> Any:
+        """Return the columns of the source's own classes."""
+        if method in ("predict", "score") or "classes_" not in vars(self):
+            return response
+        every, own = self.all_classes.tolist(), self.classes_.tolist()
+        if own == every:
+            return response
+        if response.ndim == 1:  # two classes, of which the source has one
+            return response
+        if response.shape[1] != len(every):
+            raise SourceError(
+                f"{method} gives {response.shape[1]} columns for {len(every)} classes, "
+                "so they cannot be told apart by source."
+            )
+        columns = response[:, [every.index(label) for label in own]]
+        if method == "predict_proba":
+            return _normalised(columns)
+        if method == "predict_log_proba":
+            return np.log(_normalised(np.exp(columns)))
+        return columns[:, 1] - columns[:, 0] if len(own) == 2 else columns
+
+
+def _normalised(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Let rows add up to 1; a row that gave all its mass away is even."""
+    total = columns.sum(axis=1, keepdims=True)
+    parts = np.full_like(columns, 1 / columns.shape[1])
+    np.divide(columns, total, out=parts, where=total > 0)
+    return parts
+
+
+def own_classes(
+    fitted: Any, names: Iterable[Hashable], y: NDArray[Any]
+) -> NDArray[Any] | None:
+    """Return the classes that sources had in fit or have here; None if none."""
+    classes = getattr(fitted, "classes_", None)
+    if not isinstance(classes, np.ndarray) or y.ndim != 1:
+        return None
+    record = getattr(_last(fitted), "classes_by_source_", {})
+    own = set(y.tolist())
+    for name in names:
+        own |= set(np.asarray(record.get(name, [])).tolist())
+    return _only(classes, own)
+
+
+def _only(classes: NDArray[Any], kept: set[Any]) -> NDArray[Any]:
+    return classes[[label in kept for label in classes.tolist()]]
+
+
+def _within(scorer: Any, view: SourceView, X: Any, y: NDArray[Any]) -> Any:
+    """Keep a metric within the classes that the view has."""
+    function = getattr(scorer, "_score_func", None)
+    if function is None:
+        return scorer
+    own, seen = view.classes_, set(y.tolist())
+    takes_labels = "labels" in inspect.signature(function).parameters
+    if scorer._response_method == "predict":
+        # Predictions are of all classes, whichever of them are averaged over.
+        view.classes_ = view.all_classes
+        own = _only(own, seen | set(view.predict(X).tolist()))
+    elif not takes_labels or function is roc_auc_score:
+        # A ranking has no value for a class without a row: the view lacks it.
+        view.classes_ = _only(own, seen)
+        return scorer
+    if not takes_labels or "labels" in scorer._kwargs:
+        return scorer
+    bounded = copy.copy(scorer)
+    bounded._kwargs = {**scorer._kwargs, "labels": own.tolist()}
+    return bounded
+
+
+def read_rows(
+    fitted: Any, X: Any, y: Any, sample_source: Any, weight: Any, asked_by: str
+) -> Rows:
+    """Return the rows, their sources by keyword or from the estimator's column."""
+    column = None if sample_source is not None else _source_column(fitted)
+    if sample_source is None and column is None:
+        raise SourceError(
+            f"{asked_by} needs each row's source: pass sample_source, or an estimator "
+            "whose source= names a column."
+        )
+    return Rows.read(X, y, sample_source, column, weight)
+
+
+def best_of(estimator: Any) -> Any:
+    """Return what a fitted search predicts with; anything else as it is."""
+    return getattr(estimator, "best_estimator_", estimator)
+
+
+def _last(estimator: Any) -> Any:
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _source_column(fitted: Any) -> str | int | None:
+    """Return the column that an estimator of this package reads."""
+    column = getattr(fitted, "source", None)
+    return column if isinstance(column, str | int) else None
+
+
+def metric_name(scoring: Scoring) -> str:
+    if scoring is None:
+        return "score"
+    if isinstance(scoring, str):
+        return scoring
+    function = getattr(scoring, "_score_func", scoring)
+    return getattr(function, "__name__", type(function).__name__)
