@@ -9,8 +9,7 @@ from scipy import sparse, stats
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupKFold
 
-from sktandem import _shared_rows
-from sktandem._shared_rows import find_shared_rows
+from sktandem import _near_rows, find_shared_rows
 from sktandem.datasets import load_student_performance, load_wine_quality
 from sktandem.exceptions import SourceError
 
@@ -181,7 +180,7 @@ def test_pairs_compared_a_few_at_a_time_give_the_same_numbers(monkeypatch):
     X = np.random.default_rng(0).normal(size=(300, 2))
     at_once = find_shared_rows(X, tolerance=0.05).groups
 
-    monkeypatch.setattr(_shared_rows, "BUDGET", 10)
+    monkeypatch.setattr(_near_rows, "BUDGET", 10)
     in_portions = find_shared_rows(X, tolerance=0.05).groups
 
     assert 1 < at_once.max() < 299
@@ -321,6 +320,14 @@ def test_rows_without_any_key_are_not_taken_for_one_person():
         1,
         3,
     ]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, np.datetime64("NaT")])
+def test_whatever_stands_for_a_missing_key_is_no_person(missing):
+    keys = np.array([missing, missing])
+
+    assert find_shared_rows(keys[:, None], subset=0).groups.tolist() == [0, 1]
+    assert find_shared_rows(keys[:, None]).groups.tolist() == [0, 0]
 
 
 # The report

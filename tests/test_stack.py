@@ -117,6 +117,34 @@ def test_numbers_beside_texts_become_text_only_when_asked():
     assert stack_sources(datasets, labels="str").y.tolist() == ["0", "good"]
 
 
+def test_a_label_is_spelt_alike_as_a_whole_number_and_as_a_float():
+    datasets = {"a": ([[1.0]], [1]), "b": ([[2.0]], [1.0]), "c": ([[2.0]], ["x"])}
+
+    assert stack_sources(datasets, labels="str").y.tolist() == ["1", "1", "x"]
+
+
+def test_numbers_beside_texts_in_rows_stay_numbers():
+    X = stack_sources({"a": ([[1, "x"]], [0]), "b": ([[2, "y"]], [0])}).X
+
+    assert X.tolist() == [[1, "x"], [2, "y"]]
+
+
+def test_targets_in_frames_are_stacked_by_name():
+    a, b = pd.DataFrame({"p": [1], "q": [2]}), pd.DataFrame({"q": [4], "p": [3]})
+
+    y = stack_sources({"a": ([[1.0]], a), "b": ([[1.0]], b)}).y
+
+    assert y.to_dict("list") == {"p": [1, 3], "q": [2, 4]}
+
+
+def test_names_may_be_any_hashable_thing():
+    names = [("ward", 1), ("ward", 2)]
+
+    sample_source = stack_sources({name: ([[1.0]], None) for name in names})[2]
+
+    assert sample_source.tolist() == names
+
+
 def test_inputs_are_not_changed():
     frame = pd.DataFrame({"ph": [1.0]})
     before = frame.copy()
@@ -152,6 +180,38 @@ X2, X3, y2 = np.zeros((2, 2)), np.zeros((2, 3)), [0, 1]
         ({"a": (X2, y2)}, {"join": "left"}, "join must be"),
         ({"a": (X2, y2)}, {"labels": "int"}, "labels must be None or 'str'"),
         ({"a": (["t", "u"], y2)}, {"column": "s"}, "but X has no columns"),
+        ({"a": (np.zeros((2, 2, 2)), y2)}, {"column": "s"}, "but X has no columns"),
+        (
+            {name: (X2.astype(bool), y2) for name in "abc"},
+            {"column": "s"},
+            "column='s' needs numbers up to 2, which X of bool cannot hold",
+        ),
+        (
+            {name: (torch.zeros(2, 2, dtype=bool), y2) for name in "abc"},
+            {"column": "s"},
+            "numbers up to 2, which X of torch.bool cannot hold",
+        ),
+        (
+            {name: (X2.astype(int).astype("U1"), y2) for name in "abcdefghijk"},
+            {"column": "s"},
+            "numbers up to 10, which X of <U1 cannot hold",
+        ),
+        ({"a": (None, y2)}, {}, "'a': X must hold a row for each sample, got NoneT"),
+        ({"a": (X2, "label")}, {}, "'a': y must hold a target for .*, got str"),
+        ({"a": ([X2, X2], y2)}, {}, "'a': X is a list of 2 datasets; expected one"),
+        (
+            {
+                "a": (X2, pd.DataFrame({"p": y2})),
+                "b": (X2, pd.DataFrame({"q": y2})),
+            },
+            {},
+            r"the same outputs, got {'a': \['p'\], 'b': \['q'\]}. Name the col",
+        ),
+        (
+            {"a": (X2, [0.0, None]), "b": (X2, ["x", "y"])},
+            {"labels": "str"},
+            "y of 'a' is missing in 1 row, the first at row 1",
+        ),
         (
             {"a": (pd.DataFrame({"s": [1, 2]}), y2)},
             {"column": "s"},
@@ -163,7 +223,7 @@ X2, X3, y2 = np.zeros((2, 2)), np.zeros((2, 3)), [0, 1]
                 "b": (pd.DataFrame({"p": [1], "r": [1]}), [0]),
             },
             {},
-            r"'a' lacks \['r'\]; 'b' lacks \['q'\]. Align",
+            r"'a' lacks \['r'\]; 'b' lacks \['q'\]. Rename",
         ),
         (
             {"a": (pd.DataFrame([[1, 2]], columns=["p", "p"]), [0])},

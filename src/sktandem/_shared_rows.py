@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from numbers import Real
@@ -11,17 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
+from sktandem._near_rows import cross_codes, join_near
 from sktandem._sources import Sources, did_you_mean, resolve_sources
-from sktandem._tables import column_names, n_rows, take_column
+from sktandem._tables import column_names, is_missing, n_rows, take_column
 from sktandem.exceptions import SourceError
 
 __all__ = ["SharedRows", "find_shared_rows"]
 
-# Numbers held at a time while pairs of rows are compared, some 32 megabytes.
-BUDGET = 4_000_000
 MOST_PAIRS_TOLD = 10
 NUMBERS = "biufc"
 
@@ -156,7 +153,7 @@ def find_shared_rows(
 
     Examples
     --------
-    >>> from sktandem._shared_rows import find_shared_rows
+    >>> from sktandem import find_shared_rows
     >>> from sktandem.datasets import load_wine_quality
     >>> X, y, sample_source = load_wine_quality(drop_duplicates=False, return_X_y=True)
     >>> find_shared_rows(X, sample_source)
@@ -173,9 +170,11 @@ def find_shared_rows(
         raise SourceError("X has no rows to compare.")
     columns = _columns(features, subset)
     _check_tolerance(tolerance, columns)
-    groups = _fold([_codes(column) for column in columns])
+    groups = cross_codes([_codes(column) for column in columns])
     if tolerance:
-        groups = _join_near(columns, groups, float(tolerance))
+        numbers = [_as_floats(column) for column in columns if _is_measured(column)]
+        words = [_codes(column) for column in columns if not _is_measured(column)]
+        groups = join_near(groups, numbers, words, float(tolerance))
     if subset is not None:
         groups = _leave_alone(np.all([_missing(c) for c in columns], axis=0), groups)
     return _count(_by_first_row(groups), sources)
@@ -199,6 +198,9 @@ def _columns(X: Any, subset: Any) -> list[Any]:
 
 def _plain(column: Any) -> Any:
     """Return a column as it is, but plain numbers of a data frame as an array."""
+    if hasattr(column, "null_count"):  # polars: missing numbers must not round others
+        whole = column.null_count() and column.dtype.is_integer()
+        return np.array(column.to_list(), dtype=object) if whole else column.to_numpy()
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in NUMBERS:
         return np.asarray(column)
     return column
@@ -281,100 +283,21 @@ def _missing(column: Any) -> NDArray[np.bool_]:
         return np.asarray(column.isna(), dtype=bool)
     if column.dtype.kind in "fc":
         return np.isnan(column)
+    if column.dtype.kind in "mM":
+        return np.isnat(column)
     if column.dtype.kind != "O":
         return np.zeros(len(column), dtype=bool)
-    return np.array([_is_nothing(value) for value in column.tolist()], dtype=bool)
-
-
-def _is_nothing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
-
-
-def _fold(codes: list[NDArray[np.intp]]) -> NDArray[np.intp]:
-    """Number the different combinations of several codes."""
-    groups = codes[0]
-    for more in codes[1:]:
-        # Renumbered at each step, so the product stays below n_samples squared.
-        combined = groups * (more.max() + 1) + more
-        groups = np.unique(combined, return_inverse=True)[1]
-    return groups
-
-
-# Near copies
+    return np.array([is_missing(value) for value in column.tolist()], dtype=bool)
 
 
 def _is_measured(column: Any) -> bool:
-    return column.dtype.kind in "iuf"
-
-
-def _join_near(
-    columns: list[Any], groups: NDArray[np.intp], tolerance: float
-) -> NDArray[np.intp]:
-    """Join the groups of exact copies that are near each other."""
-    _, first, groups = np.unique(groups, return_index=True, return_inverse=True)
-    measured = [_as_floats(column) for column in columns if _is_measured(column)]
-    widths = np.array([tolerance * _spread(values) for values in measured])
-    values = np.column_stack(measured)[first]
-    finite = np.isfinite(values)
-    # Infinite and missing values have no distance: they are told like words.
-    kinds = np.where(np.isnan(values), 1, np.sign(values) + 3).astype(np.intp)
-    told = [_codes(column)[first] for column in columns if not _is_measured(column)]
-    told += list(np.where(finite, 0, kinds).T)
-    return _join_pairs(np.where(finite, values, 0.0), widths, _fold(told))[groups]
+    return bool(column.dtype.kind in "iuf")
 
 
 def _as_floats(column: Any) -> NDArray[np.float64]:
     if isinstance(column, np.ndarray):
         return column.astype(float)
-    return column.to_numpy(dtype=float, na_value=np.nan)
-
-
-def _spread(values: NDArray[np.float64]) -> float:
-    # Sorted first: no order of the rows may move the last digit of a sum.
-    values = np.sort(values[np.isfinite(values)])
-    if len(values) == 0:
-        return 0.0
-    low, high = np.percentile(values, [25, 75])
-    return float(high - low) or float(np.std(values))
-
-
-def _join_pairs(
-    values: NDArray[np.float64], widths: NDArray[np.float64], blocks: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    """Label the rows so that near rows of one block share their label."""
-    scale = np.where(widths > 0, widths, 1.0)
-    # In these units near is a distance of at most 1 along every axis; the
-    # blocks stand 4 apart, and one tree serves them all.
-    points = np.column_stack([values / scale, 4.0 * blocks])
-    # Slightly too far, because the division rounds; then compared exactly.
-    reach = {"r": 1.0 + 1e-6, "p": np.inf}
-    tree = cKDTree(points)
-    n_near = tree.query_ball_point(points, **reach, return_length=True)
-    labels = np.arange(len(points))
-    for rows in _portions(n_near, max(1, BUDGET // points.shape[1])):
-        left = np.repeat(rows, n_near[rows])
-        right = np.concatenate(tree.query_ball_point(points[rows], **reach))
-        right = right.astype(np.intp)
-        news = labels[left] != labels[right]
-        left, right = left[news], right[news]
-        near = (np.abs(values[left] - values[right]) <= widths).all(axis=1)
-        labels = _merged(labels, left[near], right[near])
-    return labels
-
-
-def _portions(sizes: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:
-    """Cut the rows so that each portion's sizes add up to about `most`."""
-    portion = np.cumsum(sizes) // most
-    yield from np.split(np.arange(len(sizes)), np.flatnonzero(np.diff(portion)) + 1)
-
-
-def _merged(
-    labels: NDArray[np.intp], left: NDArray[np.intp], right: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    n = len(labels)
-    edges = np.ones(len(left), dtype=bool), (labels[left], labels[right])
-    _, joined = connected_components(sparse.coo_matrix(edges, (n, n)), directed=False)
-    return joined[labels].astype(np.intp)
+    return np.asarray(column.to_numpy(dtype=float, na_value=np.nan))
 
 
 # The record
