@@ -207,6 +207,11 @@ def test_a_frame_of_numbered_columns_gets_numbered_columns():
             r"copies numbers, but \['sex'\] are not numeric. Use scaler=table",
         ),
         (
+            FRAME2[["u"]].assign(**{"source[left]": 1.0}),
+            {"representation": "indicator"},
+            r"but X has \['source\[left\]'\] already. Rename them",
+        ),
+        (
             ["some", "texts"] * 100,
             {"representation": "indicator", "scaler": None},
             "needs columns, but X has shape",

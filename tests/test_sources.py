@@ -196,6 +196,8 @@ def test_a_column_that_is_not_there_is_refused_with_its_likeness():
         resolve_sources(np.zeros((2, 2)), source="hospital")
     with pytest.raises(SourceError, match=r"names a column, but X has shape \(2,\)"):
         resolve_sources(["some text", "another"], source=0)
+    with pytest.raises(SourceError, match=r"but X has shape \(4, 3, 2\)"):
+        resolve_sources(np.zeros((4, 3, 2)), source=0)
 
 
 def test_a_scaled_column_is_refused():

@@ -30,7 +30,8 @@ def as_target(y: Any) -> NDArray[Any]:
         return np.asarray(y.detach().numpy())
     array = np.asarray(y)
     if array.dtype.kind in "US" and isinstance(y, list | tuple):
-        return np.array(y, dtype=object) if _mixes_kinds(y) else array
+        objects = np.array(y, dtype=object)
+        return objects if _mixes_kinds(objects.ravel()) else array
     return array
 
 
@@ -40,7 +41,7 @@ def _mixes_kinds(values: Any) -> bool:
 
 def class_codes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return the classes of y, of any kinds together, and each row's position."""
-    names, codes = distinct(y.ravel().tolist())
+    names, codes = distinct(y.ravel())
     if _mixes_kinds(names):
         classes = np.empty(len(names), dtype=object)
         classes[:] = names

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -23,7 +22,14 @@ from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_paramete
 
 from sktandem._affine import NAMED_SCALERS, AffineMaps, fit_affine
 from sktandem._sources import Sources, did_you_mean
-from sktandem._tables import is_frame, take_rows
+from sktandem._tables import (
+    is_frame,
+    numeric_columns,
+    replace_columns,
+    stack_rows,
+    take_rows,
+    to_floats,
+)
 from sktandem.exceptions import SourceError
 
 __all__ = ["check_scaler", "fit_named", "fit_transformers", "table_preprocessor"]
@@ -130,7 +136,9 @@ class ScaledByName:
 
     def _apply(self, apply: Any, X: Any, codes: Any) -> Any:
         values = apply(self.read(X), codes if self.by_source else None)
-        return values if self.columns is None else _replaced(X, self.columns, values)
+        if self.columns is None:
+            return values
+        return replace_columns(X, self.columns, values)
 
 
 @dataclass(frozen=True)
@@ -167,15 +175,6 @@ class ScaledByTransformers:
         return _reassembled(parts, rows, [(*self.names, "pooled")[c] for c in present])
 
 
-def numeric_columns(X: Any) -> list[int]:
-    """Return the positions of the numeric columns of a data frame or array."""
-    if not is_frame(X):
-        return list(range(np.shape(X)[1]))
-    return [
-        i for i, dtype in enumerate(X.dtypes) if getattr(dtype, "kind", "O") in "iuf"
-    ]
-
-
 def other_columns(X: Any) -> list[int]:
     """Return the positions of the columns that are not numeric."""
     numeric = set(numeric_columns(X))
@@ -185,10 +184,7 @@ def other_columns(X: Any) -> list[int]:
 def numbers_of(X: Any, columns: list[int] | None, scaler: str) -> Any:
     """Return the numeric part of X as floats, checked."""
     if columns is not None:
-        X = X.iloc[:, columns]
-        kinds = {np.dtype(getattr(d, "numpy_dtype", d)) for d in X.dtypes}
-        single = kinds == {np.dtype(np.float32)}
-        X = X.to_numpy(np.float32 if single else np.float64, na_value=np.nan)
+        X = to_floats(X, columns)
         if not columns:
             return X
     elif np.ndim(X) == 1 and X.dtype == object and isinstance(X[0], str):
@@ -205,17 +201,6 @@ def numbers_of(X: Any, columns: list[int] | None, scaler: str) -> Any:
     )
 
 
-def _replaced(X: Any, columns: list[int], values: NDArray[Any]) -> Any:
-    """Return the data frame with new values in some columns, the rest as it was."""
-    frame = type(X)(values, index=X.index, columns=X.columns[columns])
-    if len(columns) == X.shape[1]:
-        return frame
-    out = X.copy(deep=False)
-    for place, column in enumerate(columns):
-        out.isetitem(column, frame.iloc[:, place])
-    return out
-
-
 def _reassembled(parts: list[Any], rows: Any, names: Any) -> Any:
     """Put the rows of several sources back into their first order."""
     widths = {name: part.shape[1] for name, part in zip(names, parts)}
@@ -227,13 +212,7 @@ def _reassembled(parts: list[Any], rows: Any, names: Any) -> Any:
             "make_pipeline(table_preprocessor(scaler=None), estimator)."
         )
     back = np.argsort(np.concatenate(rows), kind="stable")
-    if all(is_frame(part) for part in parts):
-        import pandas as pd
-
-        return pd.concat(parts).iloc[back]
-    if any(sparse.issparse(part) for part in parts):
-        return sparse.vstack(parts, format="csr")[back]
-    return np.concatenate(parts)[back]
+    return take_rows(stack_rows(parts), back)
 
 
 def table_preprocessor(

@@ -10,7 +10,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sktandem._routing import RequestsSource
 from sktandem._scaling import check_scaler, fit_named, fit_transformers
 from sktandem._sources import ONLY_SOURCE, find_column, resolve_sources, split_source
-from sktandem._tables import as_table, insert_column, is_frame, read_table, take_column
+from sktandem._tables import (
+    as_table,
+    column_names,
+    frame_like,
+    insert_column,
+    is_frame,
+    read_table,
+    take_column,
+)
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError
@@ -227,10 +235,10 @@ class SourceScaler(
         if self.source is None:
             return scaled
         position = find_column(X, self.source)
+        names = column_names(X) if is_frame(X) else [None] * X.shape[1]
+        name = names.pop(position)
         if is_frame(X) and not is_frame(scaled):
-            columns = np.delete(X.columns, position)
-            scaled = type(X)(scaled, index=X.index, columns=columns)
-        name = X.columns[position] if is_frame(X) else None
+            scaled = frame_like(X, scaled, names)
         return insert_column(scaled, position, take_column(X, position), name)
 
     def __sklearn_tags__(self):

@@ -18,6 +18,7 @@ from sktandem._tables import (
     column_names,
     drop_column,
     is_frame,
+    is_missing,
     n_rows,
     take_column,
 )
@@ -212,8 +213,8 @@ def plain_label(label: Any) -> Any:
 def _record(labels: Labels, column: str | int | None) -> Sources:
     """Record the labels of fit, which must be complete and tell apart."""
     names, codes = distinct(labels)
-    if any(map(_is_missing, names)):
-        missing = [row for row, label in enumerate(labels) if _is_missing(label)]
+    if any(map(is_missing, names)):
+        missing = [row for row, label in enumerate(labels) if is_missing(label)]
         raise SourceError(
             f"sample_source leaves {counted(len(missing), 'sample')} unlabelled, the "
             f"first at row {missing[0]}. Drop them, or give them a name of their own."
@@ -241,15 +242,6 @@ def _match(labels: Labels | None, n: int, names: Sequence[Hashable]) -> Sources:
     return Sources(tuple(names), known[codes])
 
 
-def _is_missing(label: Any) -> bool:
-    if label is None:
-        return True
-    try:
-        return bool(label != label)
-    except (TypeError, ValueError):  # pandas.NA answers neither yes nor no
-        return True
-
-
 def _as_labels(values: Any) -> Labels:
     """Return labels of any container as an array, or a list of plain values."""
     if isinstance(values, str):
@@ -258,7 +250,7 @@ def _as_labels(values: Any) -> Labels:
             f"To read a column of X, set source={values!r} on the estimator."
         )
     if is_frame(values) and values.shape[1] == 1:
-        values = values.iloc[:, 0]
+        values = take_column(values, 0)
     shape = getattr(values, "shape", None)
     if shape is not None and len(shape) == 2 and shape[1] == 1:
         values = values.reshape(-1)
@@ -278,7 +270,7 @@ def _as_labels(values: Any) -> Labels:
 def find_column(X: Any, source: str | int) -> int:
     """Return the position of the column that `source` names."""
     shape: tuple[int, ...] = getattr(X, "shape", None) or as_table(X).shape
-    if len(shape) < 2:
+    if len(shape) != 2:
         raise SourceError(
             f"source={source!r} names a column, but X has shape {tuple(shape)}. "
             "Pass sample_source instead."

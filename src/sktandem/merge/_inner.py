@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from sktandem._routing import weight_key, weights_reach_their_step
 from sktandem._scaling import other_columns
-from sktandem._tables import is_frame
+from sktandem._tables import is_frame, numeric_columns, to_floats
 from sktandem.exceptions import SourceError
 
 __all__ = ["fit_inner", "remedy", "seeded_clone"]
@@ -75,10 +75,11 @@ def remedy(error: ValueError, X: Any, estimator: Any) -> ValueError:
 
 def _hard_to_take(X: Any) -> str | None:
     if is_frame(X):
-        others = [str(name) for name in X.columns[other_columns(X)]]
+        others = [str(X.columns[position]) for position in other_columns(X)]
         if others:
             return f"columns that are not numeric ({', '.join(others[:5])})"
-        return "missing values" if X.isna().to_numpy().any() else None
+        floats = to_floats(X, numeric_columns(X))
+        return "missing values" if np.isnan(floats).any() else None
     if getattr(X, "ndim", 0) != 2 or not isinstance(X, np.ndarray):
         return None
     if X.dtype == object:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from sktandem._scaling import ScaledByName, other_columns
 from sktandem._sources import UNKNOWN, did_you_mean
-from sktandem._tables import is_frame
+from sktandem._tables import frame_like, insert_column, is_frame, to_floats
 from sktandem.exceptions import SourceError
 
 __all__ = ["check_representation", "represent", "represented_names"]
@@ -89,7 +89,15 @@ def _with_indicators(
     if is_frame(X):
         added = represented_names([], names, "indicator")
         indicators = (codes[:, None] == np.arange(len(names))).astype(float)
-        frame = X.assign(**dict(zip(added, indicators.T)))
+        taken = [name for name in added if name in X.columns]
+        if taken:
+            raise SourceError(
+                f"representation='indicator' adds columns {added}, but X has {taken} "
+                "already. Rename them."
+            )
+        frame = X
+        for name, column in zip(added, indicators.T):
+            frame = insert_column(frame, frame.shape[1], column, name)
         if all(isinstance(column, str) for column in X.columns):
             return frame
         return frame.set_axis(range(frame.shape[1]), axis=1)
@@ -110,16 +118,15 @@ def _with_copies(
 ) -> Any:
     if sparse.issparse(X):
         return _sparse_copies(X.tocsr(), codes, len(names))
-    columns = None
+    frame = None
     if is_frame(X):
-        others = [str(name) for name in X.columns[other_columns(X)]]
+        others = [str(X.columns[position]) for position in other_columns(X)]
         if others:
             raise SourceError(
                 f"representation='augmented' copies numbers, but {others} are not "
                 "numeric. Use scaler=table_preprocessor()."
             )
-        columns, index = [str(name) for name in X.columns], X.index
-        frame, X = type(X), X.to_numpy()
+        frame, X = X, to_floats(X, list(range(X.shape[1])))
     X = X if scaler is None else scaler.read(X)
     # A sparse copy stores each value twice with its column, a dense one as often
     # as there are sources and once more.
@@ -131,10 +138,10 @@ def _with_copies(
     rows = np.flatnonzero(codes != UNKNOWN)
     features[rows, 1 + codes[rows]] = features[rows, 0]
     features = features.reshape(n, -1)
-    if columns is None:
+    if frame is None:
         return features
-    named = represented_names(columns, names, "augmented")
-    return frame(features, index=index, columns=named)
+    columns = [str(name) for name in frame.columns]
+    return frame_like(frame, features, represented_names(columns, names, "augmented"))
 
 
 def _block_copies(
