@@ -214,6 +214,21 @@ def test_a_new_source_is_predicted_where_the_source_does_not_matter(routing):
     assert len(scores) == 2
 
 
+@both_modes
+def test_leaving_a_source_out_works_in_searches_and_curves(routing):
+    model, cv = MergedClassifier(source="hospital"), LeaveOneSourceOut("hospital")
+    with config_context(enable_metadata_routing=routing):
+        search = GridSearchCV(model, {"balance": [None, "classes"]}, cv=cv)
+        search.fit(FRAME, Y)
+        _, _, curve = learning_curve(
+            model, FRAME, Y, cv=cv, train_sizes=[1.0], error_score="raise"
+        )
+
+    assert search.n_splits_ == 2
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert curve.shape == (1, 2)
+
+
 # ---- what goes wrong ends in a clear error, never in a silent wrong answer
 
 

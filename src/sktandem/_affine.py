@@ -14,7 +14,7 @@ from sklearn.utils.sparsefuncs import min_max_axis
 
 from sktandem._sources import Sources
 
-__all__ = ["NAMED_SCALERS", "AffineMaps", "fit_affine"]
+__all__ = ["NAMED_SCALERS", "AffineMaps", "fit_affine", "row_chunks"]
 
 NAMED_SCALERS = ("standard", "minmax", "robust")
 CHUNK = 1 << 20  # values held at once: a few MB, so that X is never held twice
@@ -41,7 +41,7 @@ class AffineMaps:
         if sparse.issparse(X):
             return _rescale_sparse(X, 1 / self.scale, codes)
         scaled = np.empty(X.shape, dtype=_float_of(X)) if out is None else out
-        for chunk in _chunks(*X.shape):
+        for chunk in row_chunks(*X.shape):
             center, scale = self._of(codes, chunk, scaled.dtype)
             np.subtract(X[chunk], center, out=scaled[chunk])
             scaled[chunk] /= scale
@@ -52,7 +52,7 @@ class AffineMaps:
         if sparse.issparse(X):
             return _rescale_sparse(X, self.scale, codes)
         original = np.empty(X.shape, dtype=_float_of(X))
-        for chunk in _chunks(*X.shape):
+        for chunk in row_chunks(*X.shape):
             center, scale = self._of(codes, chunk, original.dtype)
             np.multiply(X[chunk], scale, out=original[chunk])
             original[chunk] += center
@@ -141,7 +141,8 @@ def _robust(X: Any, rows: Any, weights: Any) -> Any:
 FITTERS = {"standard": _standard, "minmax": _minmax, "robust": _robust}
 
 
-def _chunks(n_rows: int, n_columns: int) -> Iterator[slice]:
+def row_chunks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Cut rows into slices of a few MB."""
     step = max(1, CHUNK // max(1, n_columns))
     for start in range(0, n_rows, step):
         yield slice(start, start + step)
@@ -152,7 +153,7 @@ def _parts(X: Any, rows: Any, weights: Any) -> Iterator[tuple[Any, Any]]:
         picked = slice(None) if rows is None else rows
         yield X[picked], None if weights is None else weights[picked]
         return
-    for chunk in _chunks(X.shape[0] if rows is None else len(rows), X.shape[1]):
+    for chunk in row_chunks(X.shape[0] if rows is None else len(rows), X.shape[1]):
         picked = chunk if rows is None else rows[chunk]
         yield X[picked], None if weights is None else weights[picked]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 
-from sktandem._sources import Sources, distinct
+from sktandem._sources import Codes, Sources, distinct
 from sktandem._tables import is_tensor
 
 __all__ = [
@@ -39,7 +39,7 @@ def _mixes_kinds(values: Any) -> bool:
     return len({isinstance(value, str) for value in values}) > 1
 
 
-def class_codes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def class_codes(y: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
     """Return the classes of y, of any kinds together, and each row's position."""
     names, codes = distinct(y.ravel())
     if _mixes_kinds(names):
@@ -60,18 +60,19 @@ def classes_by_source(
     return {name: classes[own] for name, own in zip(sources.names, table)}
 
 
-def cross_cells(sources: Sources, strata: NDArray[np.intp]) -> NDArray[np.intp]:
+def cross_cells(sources: Sources, strata: Codes) -> NDArray[np.intp]:
     """Number the cell of each row, source crossed with stratum, without gaps.
 
     Cells are ordered by source, then by stratum.
     """
-    crossed = sources.codes * (strata.max(initial=0) + 1) + strata
+    n_strata = int(strata.max(initial=0)) + 1
+    crossed = sources.codes.astype(np.intp) * n_strata + strata
     return np.unique(crossed, return_inverse=True)[1].astype(np.intp)
 
 
 def target_strata(
     sources: Sources, y: NDArray[Any] | None, *, n_quantiles: int = N_QUANTILES
-) -> NDArray[np.intp]:
+) -> Codes:
     """Return the class of each row, or the quantile of y within its source.
 
     Several outputs at once, or no y, make a single stratum.

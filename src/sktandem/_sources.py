@@ -27,6 +27,7 @@ from sktandem.exceptions import SourceError
 __all__ = [
     "ONLY_SOURCE",
     "UNKNOWN",
+    "Codes",
     "Sources",
     "counted",
     "did_you_mean",
@@ -41,6 +42,7 @@ UNKNOWN = -1
 ONLY_SOURCE = "all"
 FEW = 4
 Labels = list[Any] | NDArray[Any]
+Codes = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,12 @@ class Sources:
     """The source of every row.
 
     `codes` holds a position in `names` for each row, or ``UNKNOWN`` for a row
-    whose source was not there in fit (such rows come with predict only).
+    whose source was not there in fit (such rows come with predict only). It is
+    of the smallest integer type that holds them: cast before you calculate.
     """
 
     names: tuple[Hashable, ...]
-    codes: NDArray[np.intp]
+    codes: Codes
 
     @cached_property
     def sizes(self) -> NDArray[np.intp]:
@@ -70,7 +73,7 @@ class Sources:
         codes = self.codes[rows]
         kept = np.unique(codes)
         names = tuple(self.names[code] for code in kept)
-        return Sources(names, np.searchsorted(kept, codes))
+        return Sources(names, np.searchsorted(kept, codes).astype(codes.dtype))
 
 
 def resolve_sources(
@@ -109,7 +112,7 @@ def resolve_sources(
     if names is not None:
         return features, _match(labels, n_rows(features), names)
     if labels is None:
-        return features, Sources((ONLY_SOURCE,), np.zeros(n_rows(features), np.intp))
+        return features, Sources((ONLY_SOURCE,), np.zeros(n_rows(features), np.int8))
     return features, _record(labels, source if sample_source is None else None)
 
 
@@ -134,7 +137,7 @@ def split_source(
     return table, labels
 
 
-def distinct(labels: Labels) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
+def distinct(labels: Labels) -> tuple[tuple[Any, ...], Codes]:
     """Return the distinct labels in order, and each label's position among them."""
     if isinstance(labels, np.ndarray) and labels.dtype.kind != "O":
         seen, codes = _told_apart(labels)
@@ -142,18 +145,22 @@ def distinct(labels: Labels) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
         seen, codes = _hashed(list(labels))
     names = _in_order(seen)
     position = {name: code for code, name in enumerate(names)}
-    order = np.array([position[name] for name in seen], dtype=np.intp)
+    order = np.array([position[name] for name in seen], dtype=_smallest(len(seen)))
     return tuple(plain_label(name) for name in names), order[codes]
 
 
-def _told_apart(labels: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+def _smallest(n_codes: int) -> np.dtype[Any]:
+    return np.min_scalar_type(-max(n_codes, 1))  # negative, so that UNKNOWN fits
+
+
+def _told_apart(labels: NDArray[Any]) -> tuple[list[Any], Codes]:
     """Number the labels of an array, in order of appearance.
 
     A few labels are found by comparing the whole array to each, at a fraction
     of the time that a Python object for every row takes.
     """
     seen: list[Any] = []
-    codes = np.full(len(labels), UNKNOWN, np.intp)
+    codes = np.full(len(labels), UNKNOWN, np.int8)
     for code in range(FEW):
         first = int(np.argmin(codes))
         if len(codes) == 0 or codes[first] != UNKNOWN:
@@ -166,7 +173,7 @@ def _told_apart(labels: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
     return _hashed(labels.tolist())
 
 
-def _hashed(labels: list[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+def _hashed(labels: list[Any]) -> tuple[list[Any], Codes]:
     """Number any labels, in order of appearance.
 
     Hashing, unlike np.unique, never spells the number 1 as the text '1'.
@@ -235,10 +242,11 @@ def _record(labels: Labels, column: str | int | None) -> Sources:
 def _match(labels: Labels | None, n: int, names: Sequence[Hashable]) -> Sources:
     """Find the labels of predict among the names of fit."""
     if labels is None:
-        return Sources(tuple(names), np.full(n, UNKNOWN, np.intp))
+        return Sources(tuple(names), np.full(n, UNKNOWN, np.int8))
     position = {name: code for code, name in enumerate(names)}
     found, codes = distinct(labels)
-    known = np.array([position.get(name, UNKNOWN) for name in found], dtype=np.intp)
+    places = [position.get(name, UNKNOWN) for name in found]
+    known = np.array(places, dtype=_smallest(len(names)))
     return Sources(tuple(names), known[codes])
 
 

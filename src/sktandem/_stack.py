@@ -110,7 +110,7 @@ def stack_sources(
     ...     "lab": ([[3.0]], ["well"]),
     ... })
     >>> sample_source
-    array(['clinic', 'clinic', 'lab'], dtype='<U6')
+    array(['clinic', 'clinic', 'lab'], dtype=object)
     >>> X.shape
     (3, 1)
 
@@ -181,8 +181,12 @@ def _checked_pair(name: Hashable, pair: Any) -> tuple[Any, Any]:
 
 
 def _names(tables: Mapping[Hashable, Any]) -> np.ndarray:
-    """Return the names as an array of their own kind, or of objects."""
-    if len(set(map(type, tables))) == 1 and isinstance(next(iter(tables)), str | int):
+    """Return the names as an array of integers, or of objects.
+
+    Of texts too: an array of fixed-width texts holds each name again in every
+    row, one of objects only a pointer to it.
+    """
+    if set(map(type, tables)) == {int}:
         return np.array(list(tables))
     return np.fromiter(tables, dtype=object, count=len(tables))
 

@@ -157,7 +157,7 @@ class _Merged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         because = self._needs_source()
         if because is None:
             features, _ = split_source(X, sample_source, self.source)
-            codes = np.zeros(n_rows(features), dtype=np.intp)
+            codes = np.zeros(n_rows(features), dtype=np.int8)
         else:
             features, codes = self._codes(X, sample_source, because)
         sources = Sources(self.sources_, codes)

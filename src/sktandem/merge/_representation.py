@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sktandem._affine import row_chunks
 from sktandem._scaling import ScaledByName, other_columns
 from sktandem._sources import UNKNOWN, did_you_mean
 from sktandem._tables import frame_like, insert_column, is_frame, to_floats
@@ -51,6 +52,7 @@ def represent(
             f"representation={representation!r} needs columns, but X has shape "
             f"{X.shape}."
         )
+    codes = codes.astype(np.intp)
     if representation == "indicator":
         return _with_indicators(X, codes, names, scaler)
     return _with_copies(X, codes, names, allow_sparse, scaler)
@@ -135,8 +137,10 @@ def _with_copies(
     n, width = X.shape
     features = np.zeros((n, 1 + len(names), width), dtype=X.dtype)
     _fill(features[:, 0], X, codes, scaler)
-    rows = np.flatnonzero(codes != UNKNOWN)
-    features[rows, 1 + codes[rows]] = features[rows, 0]
+    for part in row_chunks(n, width):
+        rows = np.flatnonzero(codes[part] != UNKNOWN)
+        own = features[part]
+        own[rows, 1 + codes[part][rows]] = own[rows, 0]
     features = features.reshape(n, -1)
     if frame is None:
         return features
@@ -154,7 +158,9 @@ def _block_copies(
     values = np.empty((n, 2, width), dtype=X.dtype)
     columns = np.empty((n, 2, width), dtype=integer)
     _fill(values[:, 0], X, codes, scaler)
-    values[:, 1] = values[:, 0]
+    # In parts: as a whole NumPy would make a copy, for fear of an overlap.
+    for part in row_chunks(n, width):
+        values[part, 1] = values[part, 0]
     values[codes == UNKNOWN, 1] = 0
     columns[:] = np.arange(width, dtype=integer)
     columns[:, 1] += (width * (1 + np.maximum(codes, 0)))[:, None].astype(integer)
