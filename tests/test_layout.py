@@ -33,6 +33,8 @@ ORDER = [
     "merge._representation",
     "merge._inner",
     "merge._merged",
+    "merge._classifier",
+    "merge._regressor",
     "merge",
     "model_selection._split",
     "model_selection._view",

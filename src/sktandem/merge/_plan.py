@@ -81,7 +81,7 @@ def plan_merge(
         warnings.warn(
             f"Only one source, {sources.names[0]!r}: nothing to balance.",
             SourceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     part = _taking_part(sources, balance, sample_weight)
     rows = None if part.all() else np.flatnonzero(part)
