@@ -33,14 +33,14 @@ clean:
 # anew only when what is asked for has changed. Groups need a recent pip.
 $(BIN)/python $(OLDEST)/bin/python:
 	$(PYTHON) -m venv $(@D:/bin=)
-	$@ -m pip install --quiet --constraint constraints.txt pip
+	$@ -m pip --disable-pip-version-check install --quiet --constraint constraints.txt pip
 
 $(VENV)/.has-%: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebook]' --group $*
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[notebook]' --group $*
 	touch $@
 
 $(OLDEST)/.has-%: pyproject.toml constraints-oldest.txt | $(OLDEST)/bin/python
-	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt torch
-	$(OLDEST)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[notebook]' --group $*
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-oldest.txt torch
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-oldest.txt --editable '.[notebook]' --group $*
 	touch $@

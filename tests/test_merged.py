@@ -10,18 +10,24 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import get_tags
 
 from sktandem import (
@@ -31,6 +37,7 @@ from sktandem import (
     table_preprocessor,
 )
 from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.model_selection import score_by_source
 
 SEEDS = st.integers(0, 9999)
 
@@ -454,7 +461,9 @@ def test_a_source_of_share_zero_is_unknown_at_predict():
     model.fit(BLOBS, CLASSES, sample_source=source)
 
     assert model.sources_ == ("a", "b")
-    with pytest.raises(SourceError, match=r"5 rows? of .* are of no source"):
+    with pytest.raises(
+        SourceError, match=r"source that was there in fit: 5 of \d+ have none"
+    ):
         model.predict(BLOBS, sample_source=source)
 
 
@@ -464,8 +473,155 @@ def test_where_the_source_does_not_matter_nobody_asks_for_it():
     np.testing.assert_array_equal(
         model.predict(BLOBS), model.predict(BLOBS, sample_source=["new"] * 60)
     )
-    alone = MergedClassifier(scale_by="source").fit(BLOBS, CLASSES)
-    assert len(alone.predict(BLOBS)) == 60
+
+
+def test_a_forgotten_source_is_noticed_and_not_asked_for_again():
+    model = MergedRegressor(scale_by="source", scale_target_by="source")
+    message = "'all': scale_by='source', scale_target_by='source' has nothing to tell"
+
+    with pytest.warns(SourceWarning, match=message) as caught:
+        model.fit(BLOBS, BLOBS[:, 0])
+
+    assert caught[0].filename == __file__
+    assert len(model.predict(BLOBS)) == 60
+    with pytest.warns(SourceWarning, match="representation='indicator' has nothing"):
+        MergedClassifier(representation="indicator").fit(BLOBS, CLASSES)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_a_missing_label_is_no_class(missing):
+    y = CLASSES.astype(object)
+    y[3] = missing
+    for labels in (y, pd.Series(y), pd.Series(y).astype("category")):
+        with pytest.raises(
+            SourceError, match="y leaves 1 sample without a label, the f"
+        ):
+            MergedClassifier().fit(BLOBS, labels, sample_source=SOURCE)
+
+
+def test_weights_in_the_place_of_sources_are_refused():
+    with pytest.raises(
+        SourceError, match="60 different numbers in 60 rows, so it looks"
+    ):
+        MergedClassifier().fit(BLOBS, CLASSES, np.random.default_rng(0).random(60))
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(SourceError, match="X has no rows to fit"):
+        MergedClassifier().fit(BLOBS[:0], CLASSES[:0])
+    model = MergedClassifier(scale_by="source").fit(BLOBS, CLASSES, SOURCE)
+    with pytest.raises(ValueError, match="0 sample"):
+        model.predict(BLOBS[:0], SOURCE[:0])
+
+
+def test_parameters_of_a_default_are_told_the_object_to_pass():
+    with pytest.raises(
+        SourceError, match=r"estimator=LogisticRegression\(max_iter=1000\)"
+    ):
+        MergedClassifier().set_params(estimator__C=1)
+    with pytest.raises(SourceError, match=r"scaler is 'standard'. Pass the object"):
+        MergedRegressor().set_params(scaler__with_mean=False)
+    model = MergedClassifier(LogisticRegression()).set_params(estimator__C=5)
+    assert model.estimator.C == 5
+
+
+def test_a_model_of_a_frame_takes_an_array_as_scikit_learn_does():
+    frame = pd.DataFrame(BLOBS, columns=["u", "v"])
+    model = MergedClassifier().fit(frame, CLASSES)
+
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        predicted = model.predict(BLOBS)
+
+    np.testing.assert_array_equal(predicted, model.predict(frame))
+    mixed = MergedClassifier(HistGradientBoostingClassifier(categorical_features=[1]))
+    mixed.fit(frame.assign(v=pd.Categorical(np.tile(["f", "m"], 30))), CLASSES)
+    with (
+        pytest.warns(UserWarning, match="valid feature names"),
+        pytest.raises(SourceError, match="1 numeric columns among 2, and ndarray does"),
+    ):
+        mixed.predict(BLOBS)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        VotingClassifier([("one", LogisticRegression())]),
+        CalibratedClassifierCV(LogisticRegression(), cv=2),
+    ],
+)
+def test_weights_reach_what_wraps_several_estimators(inner):
+    weights = np.where(SOURCE == "a", 60 / 2 / 40, 60 / 2 / 20)
+    by_hand = clone(inner).fit(BLOBS, CLASSES, sample_weight=weights)
+
+    model = MergedClassifier(inner, scaler=None, balance="sources")
+    model.fit(BLOBS, CLASSES, sample_source=SOURCE)
+
+    np.testing.assert_array_equal(model.predict(BLOBS), by_hand.predict(BLOBS))
+
+
+def test_weights_reach_the_regressor_of_a_transformed_target():
+    inner = TransformedTargetRegressor(Ridge(), transformer=StandardScaler())
+    model = MergedRegressor(inner, scaler=None, balance="sources")
+    y = BLOBS[:, 0] + (SOURCE == "b")
+    weights = np.where(SOURCE == "a", 60 / 2 / 40, 60 / 2 / 20)
+
+    model.fit(BLOBS, y, sample_source=SOURCE)
+
+    by_hand = clone(inner).fit(BLOBS, y, sample_weight=weights)
+    np.testing.assert_allclose(model.predict(BLOBS), by_hand.predict(BLOBS))
+
+
+def test_weights_of_the_user_are_not_called_a_balance():
+    with pytest.raises(
+        SourceError, match=r"takes no sample_weight. Leave it out, or use"
+    ):
+        MergedClassifier(KNeighborsClassifier()).fit(
+            BLOBS, CLASSES, SOURCE, np.arange(1.0, 61)
+        )
+
+
+def test_an_error_of_another_cause_is_left_as_it_was():
+    model = MergedRegressor(HistGradientBoostingRegressor(loss="poisson"))
+
+    with pytest.raises(ValueError, match="requires non-negative y") as caught:
+        model.fit(HOLED, BLOBS[:, 0] - 5, sample_source=SOURCE)
+
+    assert not isinstance(caught.value, SourceError)
+    assert caught.value.__cause__ is None
+
+
+def test_several_outputs_may_have_other_numbers_of_classes():
+    Y = np.column_stack([BLOBS[:, 0] > 0, np.arange(60) % 3]).astype(int)
+    model = MergedClassifier(RandomForestClassifier(5, random_state=0))
+
+    model.fit(BLOBS, CLASSES, sample_source=SOURCE).fit(BLOBS, Y, sample_source=SOURCE)
+
+    assert model.predict(BLOBS).shape == (60, 2)
+    assert model.classes_by_source_ == {}
+
+
+def test_a_score_needs_no_more_rows_than_sources():
+    """What looks like a measurement in fit may be a few rows to score."""
+    names = [f"site {k}" for k in range(12)]
+    X = pd.DataFrame({"u": np.arange(240) % 7.0, "site": np.repeat(names, 20)})
+    y = X["u"] * 2 + np.repeat(np.arange(12), 20)
+    model = MergedRegressor(source="site", scale_target_by="source").fit(X, y)
+    few = X.iloc[::20].index.union(
+        [1, 21, 41, 61, 81, 101, 121, 141, 161, 181, 201, 221]
+    )
+
+    assert np.isfinite(model.score(X.loc[few], y[few]))
+    assert len(score_by_source(model, X.loc[few], y[few]).by_source) == 12
+
+
+def test_a_precomputed_kernel_is_sliced_on_both_sides():
+    kernel = BLOBS @ BLOBS.T
+    model = MergedClassifier(SVC(kernel="precomputed"), scaler=None)
+
+    ours = cross_val_score(model, kernel, CLASSES, cv=3)
+
+    theirs = cross_val_score(SVC(kernel="precomputed"), kernel, CLASSES, cv=3)
+    np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_failed_refit_leaves_the_old_model():

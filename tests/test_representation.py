@@ -136,9 +136,9 @@ def test_features_have_names():
         return got
 
     assert names() == ["u", "v"]
-    indicator = ["u", "v", "source[left]", "source[right]"]
+    indicator = ["u", "v", "source__left", "source__right"]
     assert names(representation="indicator") == indicator
-    augmented = ["u", "v", "u[left]", "v[left]", "u[right]", "v[right]"]
+    augmented = ["u", "v", "u__left", "v__left", "u__right", "v__right"]
     assert names(representation="augmented") == augmented
     prepared = {"scaler": table_preprocessor()}
     assert names(representation="augmented", **prepared) == augmented
@@ -150,7 +150,7 @@ def test_arrays_have_positions_for_names():
 
     names = model.get_feature_names_out().tolist()
 
-    assert names == ["x0", "x1", "source[0]", "source[1]"]
+    assert names == ["x0", "x1", "source__0", "source__1"]
 
 
 def test_an_unknown_source_has_the_shared_part_only():
@@ -207,9 +207,9 @@ def test_a_frame_of_numbered_columns_gets_numbered_columns():
             r"copies numbers, but \['sex'\] are not numeric. Use scaler=table",
         ),
         (
-            FRAME2[["u"]].assign(**{"source[left]": 1.0}),
+            FRAME2[["u"]].assign(**{"source__left": 1.0}),
             {"representation": "indicator"},
-            r"but X has \['source\[left\]'\] already. Rename them",
+            r"but X has \['source__left'\] already. Rename them",
         ),
         (
             ["some", "texts"] * 100,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline as make_resampling_pipeline
@@ -31,6 +31,8 @@ def test_every_cell_has_the_count_it_should(how, sizes, ratios, seed):
     shares = np.array(ratios[: len(sizes)])
     shares /= shares.sum()
     cells = np.random.default_rng(seed).permutation(np.repeat(range(len(sizes)), sizes))
+    total = min(size / share for size, share in zip(sizes, shares))
+    assume(how == "oversample" or total * shares.min() >= 0.5)
 
     drawn = resample_rows(cells, shares, how, np.random.RandomState(seed))
 
@@ -188,6 +190,27 @@ def test_synthetic_rows_come_from_an_inner_imbalanced_learn_pipeline():
     smoted = MergedClassifier(inner).fit(X, y, sample_source=SOURCE)
 
     assert smoted.predict(X).sum() > plain.predict(X).sum()
+
+
+@pytest.mark.parametrize(
+    ("how", "shares", "message"),
+    [
+        (
+            "undersample",
+            {"a": 1, "b": 1e-4},
+            "45 rows would come of 60, the smallest pa",
+        ),
+        (
+            "oversample",
+            {"a": 1 - 1e-6, "b": 1e-6},
+            "cannot be met by balance_by='overs",
+        ),
+    ],
+)
+def test_shares_that_whole_rows_cannot_meet_are_refused(how, shares, message):
+    model = MergedClassifier(balance=shares, balance_by=how, random_state=0)
+    with pytest.raises(SourceError, match=message):
+        model.fit(X, Y, sample_source=SOURCE)
 
 
 def test_ways_to_balance_are_named():

@@ -22,7 +22,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sktandem import MergedClassifier, SourceScaler, stack_sources
 from sktandem.exceptions import SourceError
-from sktandem.model_selection import LeaveOneSourceOut, SourceKFold
+from sktandem.model_selection import (
+    LeaveOneSourceOut,
+    SourceKFold,
+    score_by_source,
+)
 
 # The two sources carry the same signal, one of them turned upside down and moved:
 # only a model that knows the source of a row at predict gets it right.
@@ -145,6 +149,14 @@ def test_with_routing_a_scaler_in_a_pipeline_gets_the_keyword_at_predict_too():
         model.fit(X, Y, sample_source=SOURCE)
 
         assert np.mean(model.predict(X, sample_source=SOURCE) == Y) > GOOD
+
+
+def test_with_routing_scores_reach_a_scaler_in_a_pipeline():
+    with config_context(enable_metadata_routing=True):
+        model = make_pipeline(SourceScaler(), LogisticRegression())
+        model.fit(X, Y, sample_source=SOURCE)
+
+        assert score_by_source(model, X, Y, SOURCE, "accuracy").worst > GOOD
 
 
 def test_with_routing_a_search_hands_the_keyword_to_fit_and_score():
@@ -326,7 +338,9 @@ def test_an_empty_source_and_a_wrong_length_are_refused():
 def test_an_unseen_source_is_refused_where_it_matters(routing):
     with (
         config_context(enable_metadata_routing=routing),
-        pytest.raises(SourceError, match=r"60 rows? of .* are of no source"),
+        pytest.raises(
+            SourceError, match=r"source that was there in fit: 60 of \d+ have none"
+        ),
     ):
         cross_val_score(
             BY_NAME, FRAME, Y, cv=LeaveOneSourceOut("hospital"), error_score="raise"

@@ -20,7 +20,7 @@ from sktandem import SourceScaler, table_preprocessor
 from sktandem import _affine as affine
 from sktandem._affine import fit_affine
 from sktandem._sources import resolve_sources
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
 
 THEIRS = {
     "standard": StandardScaler(),
@@ -229,7 +229,7 @@ def test_unknown_rows_are_refused_by_default(scaler):
         SourceError, match="scaled by source, so each row's source is n"
     ):
         model.transform(X)
-    message = "1 row of 3 are of no source that was there in fit, the first 'aa' at row"
+    message = "1 of 3 have none, the first 'aa' at row 2"
     with pytest.raises(SourceError, match=message):
         model.transform(X[:3], sample_source=["a", "b", "aa"])
 
@@ -259,11 +259,40 @@ def test_settings_that_make_no_sense_leave_nothing_fitted(options, message):
 def test_an_encoder_of_another_width_per_source_is_refused():
     X = pd.DataFrame({"colour": ["r", "g", "b"]})
     with pytest.raises(
-        SourceError, match=r"each source: \{'a': 2, 'b': 1\}. Use scale_b"
+        SourceError, match=r"'b' has 1, such as .*, 'a' has 2. Use scale_by='p"
     ):
         SourceScaler(OneHotEncoder(sparse_output=False)).fit(
             X, sample_source=["a", "a", "b"]
         )
+
+
+def test_columns_of_other_meaning_per_source_are_refused():
+    """The same number of columns, and not one of them the same."""
+    X = pd.DataFrame({"town": ["Bern", "Ulm", "Zug", "Graz"]})
+    encoder = OneHotEncoder(sparse_output=False)
+
+    with pytest.raises(
+        SourceError, match=r"'b' has 2, such as \['town_Graz', 'town_Zug"
+    ):
+        SourceScaler(encoder).fit(X, sample_source=["a", "a", "b", "b"])
+
+
+def test_numbers_in_columns_of_objects_are_noticed():
+    X = pd.DataFrame(
+        {"u": np.array([1.0, 2.0, 3.0], dtype=object), "v": [1.0, 2.0, 3.0]}
+    )
+    message = r"\['u'\] hold numbers but are of dtype object.*infer_objects"
+
+    with pytest.warns(SourceWarning, match=message):
+        SourceScaler().fit(X, sample_source=["a", "a", "b"])
+    with pytest.warns(SourceWarning, match=message):
+        table_preprocessor().fit(X)
+
+
+def test_the_kept_column_keeps_its_dtype():
+    X = pd.DataFrame({"u": [1.0, 2.0], "s": pd.Categorical(["a", "b"])})
+
+    assert SourceScaler(source="s").fit_transform(X)["s"].dtype == "category"
 
 
 def test_a_mixed_table_is_imputed_encoded_and_scaled():

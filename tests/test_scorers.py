@@ -254,7 +254,9 @@ def test_a_report_takes_numbers_beside_texts_and_refuses_regressors():
 
     assert {"0", "1"} <= set(report["small"])
     regressor = MergedRegressor().fit(X, X[:, 0], SOURCE)
-    with pytest.raises(SourceError, match="needs a classifier, got MergedRegressor"):
+    with pytest.raises(
+        SourceError, match="needs a classifier of one output, got Merged"
+    ):
         classification_report_by_source(regressor, X, X[:, 0], SOURCE)
 
 
@@ -313,13 +315,100 @@ def test_with_routing_the_keyword_reaches_scorers_and_splitters():
 
 
 def test_a_source_without_rows_scores_nan_and_says_so():
-    model = fitted(Y)
-    with pytest.warns(
-        SourceWarning, match="No row of source 'smal'.*Did you mean 'smal"
-    ):
-        score = source_scorer("accuracy", "smal")(model, X, Y, sample_source=SOURCE)
+    model, big = fitted(Y), SOURCE == "big"
+    with pytest.warns(SourceWarning, match=r"No row of source 'small' among the 200"):
+        score = source_scorer("accuracy", "small")(
+            model, X[big], Y[big], sample_source=SOURCE[big]
+        )
 
     assert np.isnan(score)
+
+
+def test_what_a_scorer_cannot_do_is_said_when_it_can_be_known():
+    with pytest.raises(SourceError, match=r"'smal', which is no source.*mean 'small'"):
+        source_scorer("accuracy", "smal")(fitted(Y), X, Y, sample_source=SOURCE)
+    with pytest.raises(SourceError, match=r"a list of at least one source, got 'red'"):
+        source_scorers("r2", "red")
+    with pytest.raises(SourceError, match=r"at least one source, got \[\]"):
+        source_scorers("r2", [])
+    with pytest.raises(ValueError, match="'acuracy' is not a valid scoring value"):
+        source_scorers("acuracy", ["a"])
+
+
+def test_several_metrics_make_the_scorers_of_one_search():
+    keys = list(source_scorers(["r2", "neg_max_error"], ["a"]))
+
+    assert keys[:3] == ["r2[a]", "r2.macro", "r2.worst"]
+    assert keys[3] == "neg_max_error[a]"
+
+
+def test_a_class_that_fit_never_saw_still_counts_against_the_model():
+    y = np.where(RULE > 0, "u", "v")
+    model = MergedClassifier().fit(X, y, sample_source=SOURCE)
+    y[-20:] = "w"
+    own = SOURCE == "small"
+
+    scores = score_by_source(model, X, y, SOURCE, "f1_macro")
+    report = classification_report_by_source(model, X, y, SOURCE, output_dict=True)
+
+    expected = f1_score(y[own], model.predict(X[own]), average="macro")
+    assert scores.by_source["small"] == pytest.approx(expected)
+    assert report["small"]["w"]["recall"] == 0
+
+
+def test_averages_over_rows_count_every_wrong_prediction():
+    model = fitted(Y_LACKING)
+    own = SOURCE == "small"
+
+    scores = score_by_source(model, X, Y_LACKING, SOURCE, "f1_micro")
+
+    expected = np.mean(model.predict(X[own]) == Y_LACKING[own])
+    assert scores.by_source["small"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc", "roc_auc_ovr"])
+def test_a_source_of_one_class_has_no_ranking(scoring):
+    y = np.where(RULE > 0, "u", "v")
+    y[SOURCE == "small"] = "u"
+    model = MergedClassifier().fit(X, y, sample_source=SOURCE)
+
+    with pytest.warns(SourceWarning, match=r"\['small'\] have a single class, \['u'\]"):
+        scores = score_by_source(model, X, y, SOURCE, scoring)
+
+    assert np.isnan(scores.by_source["small"])
+    assert np.isfinite(scores.by_source["big"])
+    assert np.isnan(scores.worst)
+    assert np.isnan(scores.gap)
+
+
+@pytest.mark.parametrize(
+    "scoring", ["accuracy", "f1_macro", "balanced_accuracy", "neg_log_loss"]
+)
+def test_numbers_beside_texts_are_scored_by_every_metric(scoring):
+    y = Y.astype(object)
+    y[SOURCE == "small"] = (Y[SOURCE == "small"] == "low").astype(int)
+    as_text = np.array([str(label) for label in y])
+
+    mixed = score_by_source(fitted(y), X, y, SOURCE, scoring)
+    spelt = score_by_source(fitted(as_text), X, as_text, SOURCE, scoring)
+
+    assert mixed.by_source == pytest.approx(spelt.by_source)
+    assert mixed.overall == pytest.approx(spelt.overall)
+
+
+def test_a_source_is_predicted_once_for_each_metric():
+    calls = []
+
+    class Counting(LogisticRegression):
+        def predict(self, X):
+            calls.append(len(X))
+            return super().predict(X)
+
+    model = MergedClassifier(Counting()).fit(X, Y, sample_source=SOURCE)
+
+    score_by_source(model, X, Y, SOURCE, "f1_macro")
+
+    assert sorted(calls) == [100, 200, 300]
 
 
 def test_scorers_show_how_they_were_made():

@@ -351,6 +351,14 @@ def test_the_report_says_when_nothing_is_shared_and_is_short_when_much_is():
     assert "and 5 more pairs" in repr(many)
 
 
+def test_the_source_itself_is_not_compared():
+    X = pd.DataFrame({"u": [1, 1, 2], "site": ["a", "b", "b"]})
+    with pytest.raises(SourceError, match="X holds the source itself as a column"):
+        find_shared_rows(X, X["site"])
+
+    assert find_shared_rows(X, source="site").n_rows_across == 2
+
+
 def test_the_record_is_frozen():
     shared = find_shared_rows([[1], [2]])
 

@@ -166,7 +166,9 @@ def test_labels_in_two_columns_are_refused():
 
 
 def test_a_text_as_labels_is_told_to_be_a_column():
-    with pytest.raises(SourceError, match="set source='hospital' on the estimator"):
+    with pytest.raises(
+        SourceError, match="use source='hospital'; if it is the source of all"
+    ):
         resolve_sources(np.zeros((2, 1)), "hospital")
 
 
@@ -217,6 +219,33 @@ def test_ten_sources_of_one_row_are_lawful():
     _, sources = resolve_sources(np.arange(20).reshape(10, 2), source=0)
 
     assert len(sources.names) == 10
+
+
+def test_dates_are_the_same_in_any_container():
+    days = np.array(["2026-01-01", "2026-01-02"], dtype="datetime64[ns]")
+    by_array = resolve_sources(np.zeros((2, 1)), days)[1]
+    by_series = resolve_sources(
+        np.zeros((2, 1)), pd.Series(days), names=by_array.names
+    )[1]
+
+    np.testing.assert_array_equal(by_array.codes, by_series.codes)
+
+
+def test_a_name_of_two_columns_is_refused():
+    X = pd.DataFrame([["a", "b"]], columns=["s", "s"])
+    with pytest.raises(SourceError, match=r"'s' is the name of 2 columns of X. Rename"):
+        resolve_sources(X, source="s")
+
+
+def test_no_rows_are_lawful_to_resolve():
+    _, sources = resolve_sources(np.zeros((0, 1)), np.array([], dtype=str))
+
+    assert sources.names == ()
+
+
+def test_what_has_no_rows_is_no_table():
+    with pytest.raises(SourceError, match="X must hold a row for each sample, got int"):
+        resolve_sources(3)
 
 
 def test_a_hint_names_what_was_probably_meant():

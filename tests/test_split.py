@@ -200,7 +200,11 @@ def test_a_source_smaller_than_the_folds_is_named():
             {},
             r"test_source='aa' is not a source.*\['a'",
         ),
-        (SourceKFold(2, random_state=0), {}, "does nothing without shuffle=True"),
+        (
+            SourceKFold(2),
+            {"groups": [1, 2, None, 3]},
+            "groups leaves 1 row without a pe",
+        ),
         (
             SourceKFold(2),
             {"sample_source": None},
@@ -220,7 +224,7 @@ def test_a_source_smaller_than_the_folds_is_named():
         (
             SourceKFold(2),
             {"groups": [1, 1, 1, 1]},
-            "n_splits=2 is more than the 1 groups",
+            "n_splits=2 is more than the 1 group to",
         ),
     ],
 )
@@ -228,6 +232,22 @@ def test_what_cannot_be_split_is_refused(cv, options, message):
     options = {"sample_source": ["a", "a", "b", "b"]} | options
     with pytest.raises(SourceError, match=message):
         list(cv.split(np.zeros((4, 1)), [0, 1, 0, 1], **options))
+
+
+def test_a_seed_without_shuffling_is_refused():
+    with pytest.raises(SourceError, match="does nothing without shuffle=True"):
+        SourceKFold(2, random_state=0)
+
+
+def test_a_meta_estimator_may_hand_its_seed_to_the_splitter():
+    """Stacking writes random_state on any splitter that has one."""
+    X, y, source = pack(5)
+    cv = SourceKFold(3)
+    cv.random_state = np.random.RandomState(0)
+
+    groups = np.arange(60)
+    assert len(list(cv.split(X, y, groups, source))) == 3
+    assert len(list(cv.split(X, y, sample_source=source))) == 3
 
 
 def test_splitters_show_their_settings():

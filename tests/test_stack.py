@@ -161,7 +161,7 @@ X2, X3, y2 = np.zeros((2, 2)), np.zeros((2, 3)), [0, 1]
 @pytest.mark.parametrize(
     ("datasets", "options", "message"),
     [
-        ({}, {}, "expects a dict"),
+        ({}, {}, "expects a dict .*, got an empty one"),
         ([(X2, y2)], {}, r"expects a dict \{name: \(X, y\), ...\}, got list"),
         ({"a": X2}, {}, r"'a' must be a pair \(X, y\), got ndarray"),
         ({"a": (X2, y2, y2)}, {}, r"'a' must be a pair \(X, y\), got tuple of 3"),
@@ -209,6 +209,11 @@ X2, X3, y2 = np.zeros((2, 2)), np.zeros((2, 3)), [0, 1]
         ),
         (
             {"a": (X2, [0.0, None]), "b": (X2, ["x", "y"])},
+            {"labels": "str"},
+            "'a': y leaves 1 sample without a label, the first at row 1. Drop them",
+        ),
+        (
+            {"a": (X2, [0.0, np.nan]), "b": (X2, ["x", "y"])},
             {"labels": "str"},
             "y of 'a' is missing in 1 row, the first at row 1",
         ),

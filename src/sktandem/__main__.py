@@ -19,7 +19,6 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from sktandem.datasets import load_wine_quality
-from sktandem.exceptions import SourceError
 from sktandem.merge import MergedClassifier, MergedRegressor
 from sktandem.model_selection import SourceKFold, score_by_source
 
@@ -207,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sktandem",
         description="Two datasets, one model: what the red wines, the white wines and "
-        "both together are worth on each, by cross-validation.",
+        "both together are worth on each, by cross-validation. The wines are bundled.",
     )
     parser.add_argument("--task", choices=list(JOBS), default="regression")
     parser.add_argument("--folds", type=int, default=5, help="default: 5")
@@ -221,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.output is not None:
             options.output.mkdir(parents=True, exist_ok=True)
         results = _show(options.task, metric, options.folds, options.seed)
-    except (SourceError, OSError) as error:
+    except (ValueError, OSError) as error:
         parser.error(str(error))
     closing = [
         "",

@@ -20,7 +20,7 @@ NAMED_SCALERS = ("standard", "minmax", "robust")
 CHUNK = 1 << 20  # values held at once: a few MB, so that X is never held twice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AffineMaps:
     """Maps ``(x - center) / scale`` by column.
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 
-from sktandem._sources import Codes, Sources, distinct
-from sktandem._tables import is_tensor
+from sktandem._sources import Codes, Sources, counted, distinct
+from sktandem._tables import is_missing, is_tensor
+from sktandem.exceptions import SourceError
 
 __all__ = [
     "as_target",
@@ -18,6 +19,7 @@ __all__ = [
     "classes_by_source",
     "cross_cells",
     "deal_folds",
+    "mixes_kinds",
     "target_strata",
 ]
 
@@ -25,24 +27,40 @@ N_QUANTILES = 10
 
 
 def as_target(y: Any) -> NDArray[Any]:
-    """Return y as an array that keeps numbers beside texts as they are."""
+    """Return y as an array that keeps numbers beside texts as they are.
+
+    Of objects none may be missing: hashed, a missing label would be a class.
+    """
+    array = _as_array(y)
+    if array.dtype == object:
+        missing = [row for row, v in enumerate(array.ravel().tolist()) if is_missing(v)]
+        if missing:
+            raise SourceError(
+                f"y leaves {counted(len(missing), 'sample')} without a label, the "
+                f"first at row {missing[0]}. Drop them first."
+            )
+    return array
+
+
+def _as_array(y: Any) -> NDArray[Any]:
     if is_tensor(y):
         return np.asarray(y.detach().numpy())
     array = np.asarray(y)
     if array.dtype.kind in "US" and isinstance(y, list | tuple):
         objects = np.array(y, dtype=object)
-        return objects if _mixes_kinds(objects.ravel()) else array
+        return objects if mixes_kinds(objects.ravel()) else array
     return array
 
 
-def _mixes_kinds(values: Any) -> bool:
+def mixes_kinds(values: Any) -> bool:
+    """Tell whether there are texts beside anything else."""
     return len({isinstance(value, str) for value in values}) > 1
 
 
 def class_codes(y: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
     """Return the classes of y, of any kinds together, and each row's position."""
     names, codes = distinct(y.ravel())
-    if _mixes_kinds(names):
+    if mixes_kinds(names):
         classes = np.empty(len(names), dtype=object)
         classes[:] = names
         return classes, codes
@@ -70,9 +88,7 @@ def cross_cells(sources: Sources, strata: Codes) -> NDArray[np.intp]:
     return np.unique(crossed, return_inverse=True)[1].astype(np.intp)
 
 
-def target_strata(
-    sources: Sources, y: NDArray[Any] | None, *, n_quantiles: int = N_QUANTILES
-) -> Codes:
+def target_strata(sources: Sources, y: NDArray[Any] | None) -> Codes:
     """Return the class of each row, or the quantile of y within its source.
 
     Several outputs at once, or no y, make a single stratum.
@@ -84,7 +100,7 @@ def target_strata(
         return class_codes(y)[1]
     for rows in sources.rows:
         rank = np.argsort(np.argsort(y.ravel()[rows], kind="stable"), kind="stable")
-        strata[rows] = rank * n_quantiles // len(rows)
+        strata[rows] = rank * N_QUANTILES // len(rows)
     return strata
 
 

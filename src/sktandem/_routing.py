@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sklearn import config_context
+from sklearn import config_context, get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import has_fit_parameter
@@ -61,14 +61,18 @@ def score_request(owner: object) -> MetadataRequest:
     """
     request = MetadataRequest(owner=owner)
     request.score.add_request(param="sample_source", alias=True)
-    request.score.add_request(param="sample_weight", alias=True)
     return request
 
 
 def accepts_source(estimator: Any, method: str) -> bool:
     """Tell whether `method` of a fitted estimator takes `sample_source`."""
     if isinstance(estimator, Pipeline):
-        return accepts_source(estimator[-1], method)
+        # With routing on, a pipeline hands the label to every step that asks.
+        routed = get_config()["enable_metadata_routing"]
+        fronts = [step for _, step in estimator.steps[:-1]] if routed else []
+        return accepts_source(estimator[-1], method) or any(
+            accepts_source(step, "transform") for step in fronts
+        )
     function = getattr(estimator, method, None)
     if function is None:
         return False
@@ -87,10 +91,11 @@ def weight_key(estimator: Any) -> str | None:
         return None if inner is None else f"{name}__{inner}"
     if has_fit_parameter(estimator, "sample_weight"):
         return "sample_weight"
-    wrapped = getattr(estimator, "estimator", None)
-    if wrapped is None or not _forwards_fit_params(estimator):
+    if not _forwards_fit_params(estimator):
         return None
-    return weight_key(wrapped)
+    # What hands its parameters on to one estimator or to several, as it sees fit.
+    wrapped = getattr(estimator, "estimator", None)
+    return "sample_weight" if wrapped is None else weight_key(wrapped)
 
 
 def _forwards_fit_params(estimator: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -23,14 +24,22 @@ from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_paramete
 from sktandem._affine import NAMED_SCALERS, AffineMaps, fit_affine
 from sktandem._sources import Sources, did_you_mean
 from sktandem._tables import (
+    holds_numbers,
     is_frame,
     numeric_columns,
     replace_columns,
     stack_rows,
+    take_column,
     take_rows,
     to_floats,
 )
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
+
+INSIDE = (
+    "Use scale_by='pooled'; or leave scaler='standard' to scale the numbers by source, "
+    "and encode the rest inside: make_pipeline(table_preprocessor(scaler=None), "
+    "estimator)."
+)
 
 __all__ = ["check_scaler", "fit_named", "fit_transformers", "table_preprocessor"]
 
@@ -78,8 +87,25 @@ def fit_transformers(
         part = take_rows(X, rows), None if y is None else y[rows], weight
         parts.append(_fit_transform(transformer, *part))
         own.append(transformer)
+    _refuse_other_columns(own, sources.names)
     fitted = ScaledByTransformers(sources.names, tuple(own), pooled)
     return fitted, _reassembled(parts, sources.rows, sources.names)
+
+
+def _refuse_other_columns(own: list[Any], names: tuple[Hashable, ...]) -> None:
+    """Refuse transformers whose columns mean another thing for each source."""
+    if not all(hasattr(transformer, "get_feature_names_out") for transformer in own):
+        return
+    made = {n: list(t.get_feature_names_out()) for n, t in zip(names, own)}
+    first = made[names[0]]
+    other = next((n for n in names if made[n] != first), None)
+    if other is not None:
+        only = [name for name in made[other] if name not in first]
+        raise SourceError(
+            f"scale_by='source' fits the scaler to each source, and its columns are "
+            f"not the same: {other!r} has {len(made[other])}, such as {only[:3]}, "
+            f"{names[0]!r} has {len(first)}. {INSIDE}"
+        )
 
 
 def _fit_transform(transformer: Any, X: Any, y: Any, weights: Any) -> Any:
@@ -98,7 +124,7 @@ def fit_named(
 ) -> ScaledByName:
     """Fit a named scaler on the numeric columns of X."""
     by_source = sources if scale_by == "source" else None
-    columns = numeric_columns(X) if is_frame(X) else None
+    columns = typed_numbers(X) if is_frame(X) else None
     maps = fit_affine(scaler, numbers_of(X, columns, scaler), by_source, weights)
     return ScaledByName(scaler, maps, columns)
 
@@ -118,7 +144,15 @@ class ScaledByName:
 
     def read(self, X: Any) -> Any:
         """Return an array or sparse matrix as the floats that `scale_into` takes."""
-        return numbers_of(X, self.columns, self.scaler)
+        if self.columns is None or is_frame(X):
+            return numbers_of(X, self.columns, self.scaler)
+        if len(self.columns) < X.shape[1]:
+            raise SourceError(
+                f"fit saw a data frame with {len(self.columns)} numeric columns among "
+                f"{X.shape[1]}, and {type(X).__name__} does not tell which. "
+                "Pass a data frame."
+            )
+        return numbers_of(X, None, self.scaler)
 
     def scale_into(
         self, out: NDArray[Any], numbers: NDArray[Any], codes: NDArray[np.intp] | None
@@ -136,7 +170,7 @@ class ScaledByName:
 
     def _apply(self, apply: Any, X: Any, codes: Any) -> Any:
         values = apply(self.read(X), codes if self.by_source else None)
-        if self.columns is None:
+        if self.columns is None or not is_frame(X):
             return values
         return replace_columns(X, self.columns, values)
 
@@ -175,6 +209,24 @@ class ScaledByTransformers:
         return _reassembled(parts, rows, [(*self.names, "pooled")[c] for c in present])
 
 
+def typed_numbers(X: Any) -> list[int]:
+    """Return the numeric columns; warn of numbers that hide in columns of objects."""
+    numeric = numeric_columns(X)
+    if is_frame(X):
+        rest = set(range(X.shape[1])) - set(numeric)
+        hidden = [
+            X.columns[i] for i in sorted(rest) if holds_numbers(take_column(X, i))
+        ]
+        if hidden:
+            warnings.warn(
+                f"The columns {hidden} hold numbers but are of dtype object, so they "
+                "are not taken for numeric. X.infer_objects() gives them their type.",
+                SourceWarning,
+                stacklevel=2,
+            )
+    return numeric
+
+
 def other_columns(X: Any) -> list[int]:
     """Return the positions of the columns that are not numeric."""
     numeric = set(numeric_columns(X))
@@ -207,9 +259,7 @@ def _reassembled(parts: list[Any], rows: Any, names: Any) -> Any:
     if len(set(widths.values())) > 1:
         raise SourceError(
             f"The scaler gives another number of columns for each source: {widths}. "
-            "Use scale_by='pooled'; or leave scaler='standard' to scale the numbers by "
-            "source, and encode the rest inside: "
-            "make_pipeline(table_preprocessor(scaler=None), estimator)."
+            f"{INSIDE}"
         )
     back = np.argsort(np.concatenate(rows), kind="stable")
     return take_rows(stack_rows(parts), back)
@@ -266,7 +316,7 @@ def table_preprocessor(
     )
     return ColumnTransformer(
         [
-            ("numeric", make_pipeline(*numeric), numeric_columns),
+            ("numeric", make_pipeline(*numeric), typed_numbers),
             ("categorical", encoder, other_columns),
         ],
         verbose_feature_names_out=False,

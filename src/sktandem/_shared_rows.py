@@ -169,6 +169,8 @@ def find_shared_rows(
     if n_rows(features) == 0:
         raise SourceError("X has no rows to compare.")
     columns = _columns(features, subset)
+    if sample_source is not None and 1 < len(sources.names) < len(sources.codes):
+        _refuse_source_column(columns, sources)
     _check_tolerance(tolerance, columns)
     groups = cross_codes([_codes(column) for column in columns])
     if tolerance:
@@ -178,6 +180,19 @@ def find_shared_rows(
     if subset is not None:
         groups = _leave_alone(np.all([_missing(c) for c in columns], axis=0), groups)
     return _count(_by_first_row(groups), sources)
+
+
+def _refuse_source_column(columns: list[Any], sources: Sources) -> None:
+    """Refuse to compare the source itself: nothing would be in two of them."""
+    for column in columns:
+        values = _codes(column)
+        if values.max() + 1 == len(sources.names) and np.array_equal(
+            _by_first_row(values), _by_first_row(sources.codes)
+        ):
+            raise SourceError(
+                "X holds the source itself as a column, so that no row could be in two "
+                "sources. Pass its name as source=, or leave it out by subset=."
+            )
 
 
 # The columns to compare

@@ -215,15 +215,14 @@ class SourceScaler(
         """Return X as a table, its features, and each row's code."""
         check_is_fitted(self)
         X = read_table(self, X)
-        features, labels = split_source(X, sample_source, self.source)
-        if self.sources_ == (ONLY_SOURCE,):
-            return X, features, None
-        _, sources = resolve_sources(
+        features, sources = resolve_sources(
             X, sample_source, source=self.source, names=self.sources_
         )
+        if self.sources_ == (ONLY_SOURCE,):
+            return X, features, None
         codes = settle_unknown(
             sources,
-            labels,
+            lambda: split_source(X, sample_source, self.source)[1],
             self.unknown_source,
             self.primary_source,
             because="X is scaled by source",

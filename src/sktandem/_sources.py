@@ -45,7 +45,7 @@ Labels = list[Any] | NDArray[Any]
 Codes = NDArray[np.signedinteger[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sources:
     """The source of every row.
 
@@ -68,6 +68,9 @@ class Sources:
         order = np.argsort(self.codes, kind="stable")
         return tuple(np.split(order, np.cumsum(self.sizes)[:-1]))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"names": self.names, "codes": self.codes}  # the rest is derived
+
     def take(self, rows: NDArray[np.intp]) -> Sources:
         """Return the sources of some rows, without the names that go empty."""
         codes = self.codes[rows]
@@ -82,6 +85,7 @@ def resolve_sources(
     *,
     source: str | int | None = None,
     names: Sequence[Hashable] | None = None,
+    fitting: bool = True,
 ) -> tuple[Any, Sources]:
     """Find every row's source through either door.
 
@@ -97,8 +101,12 @@ def resolve_sources(
         Name or position of the column of X that holds the labels.
 
     names : sequence of hashable, default=None
-        The sources known from fit. None means that this is fit: labels must
-        be complete, and with no label at all there is one source.
+        The sources known from fit. Without them labels must be complete, and
+        with no label at all there is one source.
+
+    fitting : bool, default=True
+        Whether to refuse labels that look like measurements. A few rows to
+        score may hold more sources than one would expect of so few.
 
     Returns
     -------
@@ -113,7 +121,12 @@ def resolve_sources(
         return features, _match(labels, n_rows(features), names)
     if labels is None:
         return features, Sources((ONLY_SOURCE,), np.zeros(n_rows(features), np.int8))
-    return features, _record(labels, source if sample_source is None else None)
+    sources = _record(labels)
+    if fitting and sample_source is None:
+        _refuse_transformed(sources, source)
+    elif fitting:
+        _refuse_measurements(sources)
+    return features, sources
 
 
 def split_source(
@@ -139,7 +152,9 @@ def split_source(
 
 def distinct(labels: Labels) -> tuple[tuple[Any, ...], Codes]:
     """Return the distinct labels in order, and each label's position among them."""
-    if isinstance(labels, np.ndarray) and labels.dtype.kind != "O":
+    if isinstance(labels, np.ndarray) and labels.dtype.kind in "mM":
+        labels = labels.astype(f"{labels.dtype.kind}8[us]").tolist()  # as datetimes
+    if isinstance(labels, np.ndarray) and labels.dtype != object:
         seen, codes = _told_apart(labels)
     else:
         seen, codes = _hashed(list(labels))
@@ -162,7 +177,7 @@ def _told_apart(labels: NDArray[Any]) -> tuple[list[Any], Codes]:
     seen: list[Any] = []
     codes = np.full(len(labels), UNKNOWN, np.int8)
     for code in range(FEW):
-        first = int(np.argmin(codes))
+        first = int(np.argmin(codes)) if len(codes) else 0
         if len(codes) == 0 or codes[first] != UNKNOWN:
             return seen, codes
         label = labels[first]
@@ -217,7 +232,7 @@ def plain_label(label: Any) -> Any:
     return label
 
 
-def _record(labels: Labels, column: str | int | None) -> Sources:
+def _record(labels: Labels) -> Sources:
     """Record the labels of fit, which must be complete and tell apart."""
     names, codes = distinct(labels)
     if any(map(is_missing, names)):
@@ -226,15 +241,13 @@ def _record(labels: Labels, column: str | int | None) -> Sources:
             f"sample_source leaves {counted(len(missing), 'sample')} unlabelled, the "
             f"first at row {missing[0]}. Drop them, or give them a name of their own."
         )
-    if column is not None:
-        _refuse_transformed(names, len(codes), column)
     spelt: dict[str, Hashable] = {}
     for name in names:
         twin = spelt.setdefault(str(name), name)
         if twin is not name:
             raise SourceError(
                 f"The sources {twin!r} and {name!r} read the same as text. Rename one: "
-                "names become parts of keys such as 'valid_loss[red]'."
+                "names become parts of keys such as 'f1_macro[red]'."
             )
     return Sources(names, codes)
 
@@ -254,8 +267,9 @@ def _as_labels(values: Any) -> Labels:
     """Return labels of any container as an array, or a list of plain values."""
     if isinstance(values, str):
         raise SourceError(
-            f"sample_source must hold one label per row, got the text {values!r}. "
-            f"To read a column of X, set source={values!r} on the estimator."
+            f"sample_source must hold one label per row, got the text {values!r}. If "
+            f"that is a column of X, use source={values!r}; if it is the source of all "
+            f"rows, [{values!r}] * len(X)."
         )
     if is_frame(values) and values.shape[1] == 1:
         values = take_column(values, 0)
@@ -306,6 +320,11 @@ def find_column(X: Any, source: str | int) -> int:
             "front dropped or renamed it, put the estimator outermost, with the "
             "preprocessing inside it."
         )
+    if names.count(source) > 1:
+        raise SourceError(
+            f"source={source!r} is the name of {names.count(source)} columns of X. "
+            "Rename all but one."
+        )
     return names.index(source)
 
 
@@ -315,8 +334,21 @@ def _shortened(names: list[Any], most: int = 12) -> str:
     return f"[{shown}{more}]"
 
 
-def _refuse_transformed(names: tuple[Any, ...], n_rows: int, column: str | int) -> None:
+def _refuse_measurements(sources: Sources) -> None:
+    """Refuse numbers that tell rows apart, such as weights in the wrong place."""
+    names, n_rows = sources.names, len(sources.codes)
+    broken = any(isinstance(name, float) for name in names)
+    if broken and len(names) > max(10, n_rows / 2):
+        raise SourceError(
+            f"sample_source holds {len(names)} different numbers in {n_rows} rows, so "
+            "it looks like a measurement. Weights go by sample_weight=; numbers that "
+            "are names by text."
+        )
+
+
+def _refuse_transformed(sources: Sources, column: str | int | None) -> None:
     """Refuse a column that a scaler or a projection has been at."""
+    names, n_rows = sources.names, len(sources.codes)
     broken = [name for name in names if isinstance(name, float)]
     # Ten values are few enough to be sources, whatever the number of rows.
     if broken or len(names) > max(10, n_rows / 2):

@@ -135,7 +135,7 @@ def stack_sources(
     if not isinstance(datasets, Mapping) or len(datasets) == 0:
         raise SourceError(
             "stack_sources expects a dict {name: (X, y), ...}, got "
-            f"{type(datasets).__name__}."
+            f"{'an empty one' if datasets == {} else type(datasets).__name__}."
         )
     tables, targets = {}, {}
     for name, pair in datasets.items():
@@ -167,7 +167,10 @@ def _checked_pair(name: Hashable, pair: Any) -> tuple[Any, Any]:
     if n_rows(X) == 0:
         raise SourceError(f"{name!r} has no rows. Leave it out.")
     if y is not None:
-        y = y if hasattr(y, "iloc") or is_tensor(y) else as_target(y)
+        try:
+            y = y if hasattr(y, "iloc") or is_tensor(y) else as_target(y)
+        except SourceError as error:
+            raise SourceError(f"{name!r}: {error}") from None
         if y.ndim == 0:
             raise SourceError(
                 f"{name!r}: y must hold a target for each sample, got "

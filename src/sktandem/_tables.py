@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,12 @@ from sklearn.utils.validation import check_array, validate_data
 from sktandem.exceptions import SourceError
 
 __all__ = [
+    "append_columns",
     "as_table",
     "column_names",
     "drop_column",
     "frame_like",
+    "holds_numbers",
     "insert_column",
     "is_frame",
     "is_missing",
@@ -159,7 +162,8 @@ def insert_column(X: Any, position: int, values: Any, name: Any) -> Any:
         return X.clone().insert_column(position, column)
     if is_frame(X):
         out = X.copy(deep=False)
-        out.insert(position, name, np.asarray(values), allow_duplicates=True)
+        kept = getattr(values, "array", values)  # of a series, its own dtype
+        out.insert(position, name, kept, allow_duplicates=True)
         return out
     if sparse.issparse(X):
         column = sparse.csr_matrix(np.reshape(values, (-1, 1)))
@@ -179,6 +183,15 @@ def numeric_columns(X: Any) -> list[int]:
     return [
         i for i, dtype in enumerate(X.dtypes) if getattr(dtype, "kind", "O") in "iuf"
     ]
+
+
+def holds_numbers(column: Any) -> bool:
+    """Tell whether a column of objects holds nothing but numbers."""
+    if column.dtype != object:
+        return False
+    values = [value for value in column.to_list() if not is_missing(value)]
+    numbers = all(isinstance(v, Number) and not isinstance(v, bool) for v in values)
+    return bool(values) and numbers
 
 
 def to_floats(X: Any, columns: list[int]) -> NDArray[np.floating[Any]]:
@@ -212,6 +225,14 @@ def replace_columns(X: Any, columns: list[int], values: NDArray[Any]) -> Any:
     for place, column in enumerate(columns):
         out.isetitem(column, frame.iloc[:, place])
     return out
+
+
+def append_columns(X: Any, values: NDArray[Any], names: Sequence[str]) -> Any:
+    """Return the data frame with columns of numbers behind its own."""
+    added = frame_like(X, values, names)
+    if is_polars(X):
+        return X.hstack(added.get_columns())
+    return sys.modules["pandas"].concat([X, added], axis=1)
 
 
 def frame_like(X: Any, values: NDArray[Any], names: Sequence[Any]) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._sources import UNKNOWN, Sources, counted, did_you_mean
+from sktandem._sources import UNKNOWN, Sources, did_you_mean
 from sktandem.exceptions import SourceError
 
 __all__ = ["check_unknown_rule", "settle_unknown"]
@@ -38,7 +38,7 @@ def check_unknown_rule(
 
 def settle_unknown(
     sources: Sources,
-    labels: Sequence[Any] | None,
+    labels: Callable[[], Sequence[Any] | None],
     unknown_source: str,
     primary_source: Any,
     *,
@@ -46,7 +46,8 @@ def settle_unknown(
 ) -> NDArray[np.intp]:
     """Return a code for every row; ``UNKNOWN`` where the pooled rule applies.
 
-    `because` says why the output depends on the source, for the message.
+    `because` says why the output depends on the source, and `labels` gives the
+    labels as they came, both for the message.
     """
     unknown = sources.codes == UNKNOWN
     if unknown_source == "pooled" or not unknown.any():
@@ -54,16 +55,18 @@ def settle_unknown(
     if unknown_source == "primary":
         return np.where(unknown, sources.names.index(primary_source), sources.codes)
     cure = "unknown_source='pooled' or 'primary' says what to do with such rows."
-    if labels is None:
+    given = labels()
+    if given is None:
         raise SourceError(
             f"{because}, so each row's source is needed: pass sample_source, or name "
-            f"its column by source. {cure}"
+            "its column by source. Most tools of scikit-learn do not hand "
+            f"sample_source on to predict; with them take the column. {cure}"
         )
     first = int(np.flatnonzero(unknown)[0])
-    label = labels[first]
-    n_unknown = counted(int(unknown.sum()), "row")
+    label = given[first]
     raise SourceError(
-        f"{because}, but {n_unknown} of {len(unknown):,} are of no source that was "
-        f"there in fit, the first {label!r} at row {first}. The sources are "
+        f"{because}, but not all rows have a source that was there in fit: "
+        f"{int(unknown.sum())} of {len(unknown)} have none, the first {label!r} at row "
+        f"{first}. The sources are "
         f"{list(sources.names)}.{did_you_mean(label, sources.names)} {cure}"
     )

@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 from sktandem._stack import stack_sources
 from sktandem.exceptions import SourceError
 
-__all__ = ["as_bunch", "first_of_each", "read_columns"]
+__all__ = ["as_bunch", "check_task", "first_of_each", "read_columns"]
 
 
 def read_columns(file_name: str) -> dict[str, np.ndarray]:

@@ -99,7 +99,7 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         The classes of all sources.
 
     classes_by_source_ : dict of {source: ndarray}
-        The classes that each source had in `fit`.
+        The classes that each source had in `fit`; empty for several outputs.
 
     plan_ : MergePlan
         The rows, shares and weights used.
@@ -229,22 +229,25 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
     def _fit_inner(self, inner, X, y, plan):
         # scikit-learn cannot hold numbers and texts in one y: such classes go
         # in as codes, and come back by their own names.
-        classes = None
+        classes, balanced = None, self._by_weight()
         if y.dtype == object and len({isinstance(v, str) for v in y.ravel()}) > 1:
             classes, codes = class_codes(y)
-            fit_inner(inner, X, codes, plan.weights)
+            fit_inner(inner, X, codes, plan.weights, balanced=balanced)
         else:
-            fit_inner(inner, X, y, plan.weights)
+            fit_inner(inner, X, y, plan.weights, balanced=balanced)
         learned = {"classes_": inner.classes_ if classes is None else classes}
-        if y.ndim == 1 or y.shape[1] == 1:
-            learned["classes_by_source_"] = classes_by_source(plan.sources, y)
-        return learned
+        single = y.ndim == 1 or y.shape[1] == 1
+        own = classes_by_source(plan.sources, y) if single else {}
+        return learned | {"classes_by_source_": own}
 
     @property
     def _coded(self):
         """Whether the inner estimator knows the classes by codes only."""
-        own, inner = np.asarray(self.classes_), np.asarray(self.estimator_.classes_)
-        return own.dtype.kind == "O" and inner.dtype.kind != "O"
+        if not isinstance(self.classes_, np.ndarray):  # several outputs
+            return False
+        return (
+            self.classes_.dtype == object and self.estimator_.classes_.dtype != object
+        )
 
     def predict(self, X, sample_source=None):
         """Predict the class of each sample.

@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils import get_tags
 
 from sktandem._routing import weight_key, weights_reach_their_step
 from sktandem._scaling import other_columns
 from sktandem._tables import is_frame, numeric_columns, to_floats
 from sktandem.exceptions import SourceError
 
-__all__ = ["fit_inner", "remedy", "seeded_clone"]
+MISSING = "missing values"
+
+__all__ = ["fit_inner", "refuse_nested", "remedy", "seeded_clone"]
 
 
 def seeded_clone(estimator: Any, rng: np.random.RandomState | None) -> Any:
@@ -31,10 +34,29 @@ def seeded_clone(estimator: Any, rng: np.random.RandomState | None) -> Any:
     return estimator.set_params(**dict(zip(unset, seeds)))
 
 
+def refuse_nested(key: str, owner: str, value: Any, default: Any) -> None:
+    """Refuse a parameter of a default that is not an object."""
+    if value is not None and not isinstance(value, str):
+        return
+    instead = repr(default) if owner == "estimator" else "StandardScaler()"
+    raise SourceError(
+        f"{key!r} cannot be set, because {owner} is {value!r}. Pass the object that "
+        f"has it, such as {owner}={instead}."
+    )
+
+
 def fit_inner(
-    estimator: Any, X: Any, y: Any, weights: NDArray[np.float64] | None
+    estimator: Any,
+    X: Any,
+    y: Any,
+    weights: NDArray[np.float64] | None,
+    *,
+    balanced: bool = False,
 ) -> None:
-    """Fit `estimator`, with the weights addressed to its last step."""
+    """Fit `estimator`, with the weights addressed to its last step.
+
+    `balanced` tells whether they are of our making, for the message.
+    """
     if weights is None:
         estimator.fit(X, y)
         return
@@ -44,6 +66,9 @@ def fit_inner(
             f"{_learner(estimator)}.fit takes no sample_weight, so its sources cannot "
             "be balanced by weight. Use balance_by='oversample', or an estimator that "
             "does."
+            if balanced
+            else f"{_learner(estimator)}.fit takes no sample_weight. Leave it out, or "
+            "use an estimator that does."
         )
     with weights_reach_their_step():
         estimator.fit(X, y, **{key: weights})
@@ -60,11 +85,18 @@ def _learner(estimator: Any) -> str:
             return type(estimator).__name__
 
 
-def remedy(error: ValueError, X: Any, estimator: Any) -> ValueError:
-    """Return the error with the cure, if texts or missing values caused it."""
+def remedy(error: ValueError, X: Any, estimator: Any) -> SourceError | None:
+    """Return an error with the cure, if texts or missing values caused this one."""
     held = _hard_to_take(X)
-    if held is None or isinstance(error, SourceError):
-        return error
+    at_ease = held == MISSING and get_tags(estimator).input_tags.allow_nan
+    if held is None or at_ease or isinstance(error, SourceError):
+        return None
+    if held == "texts":
+        return SourceError(
+            f"X holds texts, which {_learner(estimator)} did not take: {error}\n"
+            "An array has one type for all columns: pass a data frame, and "
+            "scaler=table_preprocessor()."
+        )
     return SourceError(
         f"X holds {held}, which {_learner(estimator)} did not take: {error}\n"
         "table_preprocessor() imputes and encodes: put it in front, as in "
@@ -79,10 +111,10 @@ def _hard_to_take(X: Any) -> str | None:
         if others:
             return f"columns that are not numeric ({', '.join(others[:5])})"
         floats = to_floats(X, numeric_columns(X))
-        return "missing values" if np.isnan(floats).any() else None
+        return MISSING if np.isnan(floats).any() else None
     if getattr(X, "ndim", 0) != 2 or not isinstance(X, np.ndarray):
         return None
     if X.dtype == object:
         return "texts" if any(isinstance(v, str) for v in X.ravel()) else None
     is_float = X.dtype.kind == "f"
-    return "missing values" if is_float and np.isnan(X).any() else None
+    return MISSING if is_float and np.isnan(X).any() else None

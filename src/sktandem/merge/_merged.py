@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
@@ -32,7 +34,8 @@ from sktandem._sources import (
 from sktandem._tables import n_rows, read_table, refuse_datasets, take_rows
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule, settle_unknown
-from sktandem.merge._inner import remedy, seeded_clone
+from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.merge._inner import refuse_nested, remedy, seeded_clone
 from sktandem.merge._plan import plan_merge
 from sktandem.merge._representation import (
     check_representation,
@@ -42,12 +45,15 @@ from sktandem.merge._representation import (
 
 __all__ = ["BaseMerged", "inner_has"]
 
+SOURCE_BLIND = ("pooled", "shared", None)
+
 
 def inner_has(method):
     """Let a method appear where the inner estimator has it."""
 
     def check(self):
-        getattr(getattr(self, "estimator_", None) or self._inner(), method)
+        fitted = getattr(self, "estimator_", None)
+        getattr(self._inner() if fitted is None else fitted, method)
         return True
 
     return check
@@ -62,10 +68,13 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             features, y, plan, rng = self._read(X, y, sample_source, sample_weight)
             inner = seeded_clone(self._inner(), rng)
             try:
-                scaler, features = self._fit_scaler(features, y, plan)
+                scaler, features = self._fit_scaler(features, y, plan, inner)
                 learned = self._fit_inner(inner, features, y, plan)
             except ValueError as error:
-                raise remedy(error, features, inner) from error
+                with_cure = remedy(error, features, inner)
+                if with_cure is None:
+                    raise
+                raise with_cure from error
         # Last, so that a failed fit leaves nothing half-fitted.
         self.estimator_, self.scaler_, self.plan_ = inner, scaler, plan
         self.sources_ = plan.sources.names
@@ -83,6 +92,9 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         features, sources = resolve_sources(X, sample_source, source=self.source)
         y = as_target(y)
         check_consistent_length(features, y)
+        if len(y) == 0:
+            raise SourceError("X has no rows to fit.")
+        self._warn_of_forgotten_source(sources)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, features)
         seeded = self.random_state is not None
@@ -98,16 +110,53 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         check_unknown_rule(self.unknown_source, self.primary_source, plan.sources.names)
         return take_rows(features, plan.rows), take_rows(y, plan.rows), plan, rng
 
-    def _fit_scaler(self, X, y, plan):
+    def _warn_of_forgotten_source(self, sources):
+        """Say so if a setting tells sources apart and no row has a source."""
+        idle = {**self._settings_by_source(), "representation": self.representation}
+        idle = {key: value for key, value in idle.items() if value not in SOURCE_BLIND}
+        if idle and sources.names == (ONLY_SOURCE,):
+            told = ", ".join(f"{key}={value!r}" for key, value in idle.items())
+            warnings.warn(
+                f"Only one source, {ONLY_SOURCE!r}: {told} has nothing to tell apart. "
+                "Pass sample_source, or name its column by source.",
+                SourceWarning,
+                stacklevel=5,
+            )
+
+    def _settings_by_source(self):
+        """Return the settings that tell sources apart, by name."""
+        return {"scale_by": self.scale_by}
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name, those of the inner estimator as
+            ``estimator__name``.
+
+        Returns
+        -------
+        self : estimator instance
+            This estimator.
+        """
+        for key in params:
+            owner, nested, _ = key.partition("__")
+            if nested and owner in ("estimator", "scaler") and owner not in params:
+                refuse_nested(key, owner, getattr(self, owner), self._inner())
+        return super().set_params(**params)
+
+    def _fit_scaler(self, X, y, plan, inner):
         """Return the fitted scaling and the features as the estimator wants them."""
         options = {"scale_by": self.scale_by, "weights": plan.weights}
         if self.scaler is None:
-            return None, self._represent(X, plan.sources, None)
+            return None, self._represent(X, plan.sources, None, inner)
         if isinstance(self.scaler, str):
             scaler = fit_named(self.scaler, X, plan.sources, **options)
-            return scaler, self._represent(X, plan.sources, scaler)
+            return scaler, self._represent(X, plan.sources, scaler, inner)
         scaler, scaled = fit_transformers(self.scaler, X, y, plan.sources, **options)
-        return scaler, self._represent(scaled, plan.sources, None)
+        return scaler, self._represent(scaled, plan.sources, None, inner)
 
     def _inner(self):
         """Return the estimator to clone."""
@@ -125,6 +174,9 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         """Fit `inner` in place; return what else was learned, by name."""
         raise NotImplementedError
 
+    def _by_weight(self):
+        return self.balance is not None and self.balance_by == "weight"
+
     def _needs_source(self):
         """Say why predictions depend on the source, or return None."""
         if self.sources_ == (ONLY_SOURCE,):
@@ -135,13 +187,13 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             return f"representation is {self.representation!r}"
         return None
 
-    def _represent(self, X, sources, scaler):
+    def _represent(self, X, sources, scaler, estimator):
         return represent(
             X,
             sources.codes,
             sources.names,
             self.representation,
-            allow_sparse=get_tags(self._inner()).input_tags.sparse,
+            allow_sparse=get_tags(estimator).input_tags.sparse,
             scaler=scaler,
         )
 
@@ -156,15 +208,18 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         else:
             features, codes = self._codes(X, sample_source, because)
         sources = Sources(self.sources_, codes)
-        return self._represent(features, sources, self.scaler_), codes
+        return self._represent(features, sources, self.scaler_, self.estimator_), codes
 
     def _codes(self, X, sample_source, because):
-        _, labels = split_source(X, sample_source, self.source)
         features, sources = resolve_sources(
             X, sample_source, source=self.source, names=self.sources_
         )
         codes = settle_unknown(
-            sources, labels, self.unknown_source, self.primary_source, because=because
+            sources,
+            lambda: split_source(X, sample_source, self.source)[1],
+            self.unknown_source,
+            self.primary_source,
+            because=because,
         )
         return features, codes
 
@@ -176,8 +231,8 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         """Return the names of the features that `estimator_` was fitted on.
 
         They are the columns of its ``coef_`` or ``feature_importances_``: the
-        features after scaling, then ``source[red]`` for an indicator and
-        ``alcohol[red]`` for a source's own copy.
+        features after scaling, then ``source__red`` for an indicator and
+        ``alcohol__red`` for a source's own copy.
 
         Parameters
         ----------
@@ -210,6 +265,8 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         parts = [get_tags(p) for p in parts if hasattr(p, "__sklearn_tags__")]
         tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
         tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
+        alone = self.scaler is None and self.source is None
+        tags.input_tags.pairwise = alone and all(p.input_tags.pairwise for p in parts)
         if parts:
             tags.target_tags = parts[0].target_tags
             tags.classifier_tags = parts[0].classifier_tags or tags.classifier_tags

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 BALANCES = ("sources", "classes", "both")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MergePlan:
     """The rows that take part in a merge, and what each of them counts.
 

@@ -9,12 +9,12 @@ from sklearn.base import (
 )
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_array
 
 from sktandem._affine import fit_affine
 from sktandem._cells import as_target
 from sktandem._sources import (
     ONLY_SOURCE,
-    resolve_sources,
 )
 from sktandem.exceptions import SourceError
 from sktandem.merge._inner import fit_inner
@@ -238,11 +238,17 @@ class MergedRegressor(RegressorMixin, BaseMerged):
             )
         maps = None
         if self.scale_target_by == "source":
-            columns = np.asarray(y, dtype=float).reshape(len(y), -1)
+            columns = check_array(
+                np.reshape(y, (len(y), -1)), dtype=float, input_name="y"
+            )
             maps = fit_affine("standard", columns, plan.sources, plan.weights)
             y = maps.forward(columns, plan.sources.codes).reshape(y.shape)
-        fit_inner(inner, X, y, plan.weights)
+        fit_inner(inner, X, y, plan.weights, balanced=self._by_weight())
         return {"target_scaler_": maps}
+
+    def _settings_by_source(self):
+        by_source = super()._settings_by_source()
+        return by_source | {"scale_target_by": self.scale_target_by}
 
     def _needs_source(self):
         if self.sources_ != (ONLY_SOURCE,) and self.target_scaler_ is not None:
@@ -266,19 +272,23 @@ class MergedRegressor(RegressorMixin, BaseMerged):
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted targets.
         """
+        return self._predict_with_codes(X, sample_source)[0]
+
+    def _predict_with_codes(self, X, sample_source):
         features, codes = self._prepare(X, sample_source)
         predicted = self.estimator_.predict(features)
         if self.target_scaler_ is None:
-            return predicted
+            return predicted, codes
         columns = np.reshape(predicted, (len(predicted), -1))
-        return self.target_scaler_.inverse(columns, codes).reshape(predicted.shape)
+        columns = self.target_scaler_.inverse(columns, codes)
+        return columns.reshape(predicted.shape), codes
 
     def score(self, X, y, sample_source=None, sample_weight=None):
         """Return R2 over all samples, or its mean over the sources.
 
         Where `scale_target_by` is "source" the score is the mean of the
         sources' R2: over all samples, R2 is near 1 for a model that knows
-        nothing but each source's mean.
+        nothing but each source's mean. Rows of unknown sources count as one.
 
         Parameters
         ----------
@@ -299,10 +309,9 @@ class MergedRegressor(RegressorMixin, BaseMerged):
         score : float
             R2, or the macro mean of R2.
         """
-        y, predicted = as_target(y), self.predict(X, sample_source)
+        y, (predicted, codes) = as_target(y), self._predict_with_codes(X, sample_source)
         if self.target_scaler_ is None or len(self.sources_) == 1:
             return r2_score(y, predicted, sample_weight=sample_weight)
-        _, sources = resolve_sources(X, sample_source, source=self.source)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         scores = [
             r2_score(
@@ -310,6 +319,6 @@ class MergedRegressor(RegressorMixin, BaseMerged):
                 predicted[rows],
                 sample_weight=None if weight is None else weight[rows],
             )
-            for rows in sources.rows
+            for rows in (np.flatnonzero(codes == code) for code in np.unique(codes))
         ]
         return float(np.mean(scores))

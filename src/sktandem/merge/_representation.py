@@ -12,7 +12,7 @@ from scipy import sparse
 from sktandem._affine import row_chunks
 from sktandem._scaling import ScaledByName, other_columns
 from sktandem._sources import UNKNOWN, did_you_mean
-from sktandem._tables import frame_like, insert_column, is_frame, to_floats
+from sktandem._tables import append_columns, frame_like, is_frame, to_floats
 from sktandem.exceptions import SourceError
 
 __all__ = ["check_representation", "represent", "represented_names"]
@@ -70,12 +70,12 @@ def _fill(
 def represented_names(
     columns: Sequence[str], names: Sequence[Hashable], representation: str
 ) -> list[str]:
-    """Return the names of the features, such as ``alcohol[red]``."""
+    """Return the names of the features, such as ``alcohol__red``."""
     columns = list(columns)
     if representation == "indicator":
-        return columns + [f"source[{name}]" for name in names]
+        return columns + [f"source__{name}" for name in names]
     if representation == "augmented":
-        return columns + [f"{c}[{name}]" for name in names for c in columns]
+        return columns + [f"{c}__{name}" for name in names for c in columns]
     return columns
 
 
@@ -97,9 +97,7 @@ def _with_indicators(
                 f"representation='indicator' adds columns {added}, but X has {taken} "
                 "already. Rename them."
             )
-        frame = X
-        for name, column in zip(added, indicators.T):
-            frame = insert_column(frame, frame.shape[1], column, name)
+        frame = append_columns(X, indicators, added)
         if all(isinstance(column, str) for column in X.columns):
             return frame
         return frame.set_axis(range(frame.shape[1]), axis=1)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sktandem.exceptions import SourceError
+
+MOST_COPIES = 1000
+
 __all__ = ["RESAMPLERS", "cell_counts", "resample_rows"]
 
 RESAMPLERS = ("oversample", "undersample")
@@ -20,8 +24,7 @@ def cell_counts(
     """
     totals = sizes / shares
     total = totals.max() if how == "oversample" else totals.min()
-    # Rounding may not take the cell that set the total off its own size.
-    return np.rint(shares * total).astype(np.intp)
+    return np.floor(shares * total + 0.5).astype(np.intp)
 
 
 def resample_rows(
@@ -35,10 +38,17 @@ def resample_rows(
     A row of an oversampled cell comes as often as any other, give or take
     once: whole copies first, then a draw without replacement.
     """
-    counts = cell_counts(np.bincount(cells), shares, how)
+    sizes = np.bincount(cells)
+    counts = cell_counts(sizes, shares, how)
+    if counts.min() == 0 or counts.sum() > MOST_COPIES * sizes.sum():
+        raise SourceError(
+            f"Shares of {shares.min():.2g} to {shares.max():.2g} cannot be met by "
+            f"balance_by={how!r}: {counts.sum():,} rows would come of {sizes.sum():,}, "
+            f"the smallest part with {counts.min()}. Use balance_by='weight'."
+        )
     order = np.argsort(cells, kind="stable")
     drawn = []
-    for own, count in zip(np.split(order, np.cumsum(np.bincount(cells))[:-1]), counts):
+    for own, count in zip(np.split(order, np.cumsum(sizes)[:-1]), counts):
         copies, rest = divmod(int(count), len(own))
         drawn += [own] * copies
         drawn.append(rng.choice(own, size=rest, replace=False))

@@ -84,10 +84,10 @@ def classification_report_by_source(
     (0.5, 1.0)
     """
     fitted = best_of(estimator)
-    if getattr(fitted, "classes_", None) is None:
+    if not isinstance(getattr(fitted, "classes_", None), np.ndarray):
         raise SourceError(
-            f"A classification report needs a classifier, got {fitted!r}. "
-            "score_by_source takes regressors."
+            "A classification report needs a classifier of one output, got "
+            f"{fitted!r}. score_by_source takes other estimators."
         )
     every = read_rows(fitted, X, y, sample_source, None, "The report")
     reports = {}
@@ -97,8 +97,9 @@ def classification_report_by_source(
         own = own_classes(fitted, [name], rows.y)
         classes = [] if own is None else own.tolist()
         # As codes: scikit-learn's metrics cannot hold numbers beside texts.
-        code = {label: k for k, label in enumerate([*classes, *fitted.classes_])}
-        code |= {label: k for k, label in enumerate(classes)}
+        classes += [label for label in set(rows.y.tolist()) if label not in classes]
+        others = [c for c in fitted.classes_.tolist() if c not in classes]
+        code = {label: k for k, label in enumerate([*classes, *others])}
         reports[name] = classification_report(
             [code[label] for label in rows.y.tolist()],
             [code[label] for label in np.asarray(view.predict(rows.X)).tolist()],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer
 
 from sktandem._routing import score_request
 from sktandem._sources import did_you_mean
@@ -68,19 +68,23 @@ def source_scorer(
     >>> print(round(scores.mean(), 2))
     0.6
     """
+    if isinstance(scoring, str):
+        get_scorer(scoring)  # a misspelt metric fails here, not in every fold
     return SourceScorer(scoring, (name,), "only", source)
 
 
 def source_scorers(
-    scoring: Scoring, names: Iterable[Hashable], source: str | int | None = None
+    scoring: Scoring | list[str],
+    names: Iterable[Hashable],
+    source: str | int | None = None,
 ) -> dict[str, SourceScorer]:
     """Make the scorers of a search that looks at every source.
 
     Parameters
     ----------
-    scoring : str or callable
-        The metric, as in :func:`~sklearn.metrics.check_scoring`. None means the
-        estimator's ``score``.
+    scoring : str, callable or list of str
+        The metric or metrics, as in :func:`~sklearn.metrics.check_scoring`.
+        None means the estimator's ``score``.
 
     names : iterable of hashable
         The sources to score.
@@ -106,10 +110,16 @@ def source_scorers(
     >>> list(source_scorers("r2", ["red", "white"]))
     ['r2[red]', 'r2[white]', 'r2.macro', 'r2.worst']
     """
-    every, metric = tuple(names), metric_name(scoring)
+    if isinstance(names, str) or not (every := tuple(names)):
+        raise SourceError(
+            f"names must be a list of at least one source, got {names!r}."
+        )
+    if isinstance(scoring, list | tuple):
+        each = [source_scorers(one, every, source) for one in scoring]
+        return {key: scorer for scorers in each for key, scorer in scorers.items()}
+    metric = metric_name(scoring)
     scorers = {
-        f"{metric}[{name}]": SourceScorer(scoring, (name,), "only", source)
-        for name in every
+        f"{metric}[{name}]": source_scorer(scoring, name, source) for name in every
     }
     for summary in ("macro", "worst"):
         scorers[f"{metric}.{summary}"] = SourceScorer(scoring, every, summary, source)
@@ -154,11 +164,17 @@ class SourceScorer:
     def _score_one(self, rows: Rows, name: Hashable, fitted: Any, scorer: Any) -> float:
         if name in rows.names:
             return rows.of(name).score(fitted, scorer)
+        known = getattr(fitted, "sources_", None)
+        if isinstance(known, tuple) and name not in known:
+            every = [*known, *(n for n in rows.names if n not in known)]
+            raise SourceError(
+                f"{self!r} names {name!r}, which is no source here. The sources are "
+                f"{every}.{did_you_mean(name, every)}"
+            )
         warnings.warn(
             f"No row of source {name!r} among the {len(rows.sources.codes)} to score: "
             f"the score is nan. The sources here are {list(rows.names)}."
-            f"{did_you_mean(name, rows.names)} SourceKFold gives every fold rows of "
-            "each source.",
+            " SourceKFold gives every fold rows of each source.",
             SourceWarning,
             stacklevel=3,
         )

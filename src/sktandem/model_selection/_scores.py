@@ -53,12 +53,12 @@ class SourceScores:
     @property
     def worst(self) -> float:
         """The score of the source that fares worst."""
-        return min(self.by_source.values())
+        return float(np.min(list(self.by_source.values())))
 
     @property
     def gap(self) -> float:
         """How far the best source is above the worst."""
-        return max(self.by_source.values()) - self.worst
+        return float(np.max(list(self.by_source.values()))) - self.worst
 
     def to_frame(self) -> Any:
         """Return the scores as a data frame, one row per source and summary."""

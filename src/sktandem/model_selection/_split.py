@@ -15,8 +15,14 @@ from sklearn.utils.validation import check_consistent_length
 
 from sktandem._cells import as_target, cross_cells, deal_folds, target_strata
 from sktandem._routing import SplitsBySource
-from sktandem._sources import Sources, did_you_mean, distinct, resolve_sources
-from sktandem._tables import as_table
+from sktandem._sources import (
+    Sources,
+    counted,
+    did_you_mean,
+    distinct,
+    resolve_sources,
+)
+from sktandem._tables import as_table, is_missing
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["LeaveOneSourceOut", "SourceKFold"]
@@ -41,8 +47,21 @@ class _SourceSplitter(SplitsBySource, BaseCrossValidator):  # type: ignore[misc]
             )
         _, sources = resolve_sources(as_table(X), sample_source, source=self.source)
         check_consistent_length(sources.codes, y, groups)
-        people = None if groups is None else distinct(np.asarray(groups).tolist())[1]
+        people = None if groups is None else _numbered(groups)
         return sources, None if y is None else as_target(y), people
+
+
+def _numbered(groups: Any) -> NDArray[np.intp]:
+    """Number the persons; each row must have one."""
+    values = np.asarray(groups).ravel()
+    names, codes = distinct(values)
+    if any(map(is_missing, names)):
+        missing = [row for row, value in enumerate(values) if is_missing(value)]
+        raise SourceError(
+            f"groups leaves {counted(len(missing), 'row')} without a person, the first "
+            f"at row {missing[0]}. Give each a name of its own."
+        )
+    return codes.astype(np.intp)
 
 
 def _without_companions(
@@ -123,6 +142,12 @@ class SourceKFold(_SourceSplitter):
         self.test_source = test_source
         self.shuffle = shuffle
         self.random_state = random_state
+        # Here, as in scikit-learn's splitters, and not in split: some of its
+        # meta-estimators set random_state on whatever splitter they are given.
+        if random_state is not None and not shuffle:
+            raise SourceError(
+                f"random_state={random_state!r} does nothing without shuffle=True."
+            )
 
     def split(
         self, X: Any, y: Any = None, groups: Any = None, sample_source: Any = None
@@ -189,10 +214,6 @@ class SourceKFold(_SourceSplitter):
             raise SourceError(
                 f"n_splits must be a whole number of at least 2, got {self.n_splits!r}."
             )
-        if self.random_state is not None and not self.shuffle:
-            raise SourceError(
-                f"random_state={self.random_state!r} does nothing without shuffle=True."
-            )
 
     def _tested_rows(self, sources: Sources) -> NDArray[np.intp]:
         if self.test_source is None:
@@ -235,10 +256,13 @@ class SourceKFold(_SourceSplitter):
         n_groups = len(np.unique(people))
         if n_groups < self.n_splits:
             raise SourceError(
-                f"n_splits={self.n_splits} is more than the {n_groups} groups."
+                f"n_splits={self.n_splits} is more than the "
+                f"{counted(n_groups, 'group')} to deal out."
             )
         splitter = StratifiedGroupKFold(
-            self.n_splits, shuffle=self.shuffle, random_state=self.random_state
+            self.n_splits,
+            shuffle=self.shuffle,
+            random_state=self.random_state if self.shuffle else None,
         )
         folds = np.empty(len(cells), dtype=np.intp)
         cells = _without_rare_cells(cells, sources, self.n_splits)

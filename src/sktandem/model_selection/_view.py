@@ -17,11 +17,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_consistent_length
 
-from sktandem._cells import as_target
+from sktandem._cells import as_target, mixes_kinds
 from sktandem._routing import accepts_source
-from sktandem._sources import Sources, resolve_sources
+from sktandem._sources import Sources, distinct, resolve_sources
 from sktandem._tables import take_rows
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = [
     "Rows",
@@ -51,7 +51,7 @@ class Rows:
     def read(
         cls, X: Any, y: Any, sample_source: Any, column: str | int | None, weight: Any
     ) -> Rows:
-        _, sources = resolve_sources(X, sample_source, source=column)
+        _, sources = resolve_sources(X, sample_source, source=column, fitting=False)
         y = as_target(y)
         check_consistent_length(sources.codes, y, weight)
         weight = None if weight is None else np.asarray(weight, dtype=float)
@@ -83,15 +83,25 @@ class Rows:
 
     def score(self, fitted: Any, scorer: Any) -> float:
         """Score the fitted estimator within the classes of these sources."""
-        classes = own_classes(fitted, self.names, self.y)
+        classes, y = own_classes(fitted, self.names, self.y), self.y
         view = SourceView(fitted, self.labels, classes)
-        if classes is not None:
-            scorer = _within(scorer, view, self.X, self.y)
+        if classes is not None and hasattr(scorer, "_score_func"):
+            if classes.dtype == object and mixes_kinds([*view.all_classes, *y]):
+                y = view.code(y)
+            scorer = _within(scorer, view, self.X, y)
+            if scorer is None:
+                warnings.warn(
+                    f"{list(self.names)} have a single class, {classes.tolist()}: "
+                    "a score of probabilities or rankings is nan.",
+                    SourceWarning,
+                    stacklevel=4,
+                )
+                return np.nan
         weights = {} if self.weight is None else {"sample_weight": self.weight}
         with warnings.catch_warnings():
             # Balanced accuracy is right here, and says so to no purpose.
             warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
-            return float(scorer(view, self.X, self.y, **weights))
+            return float(scorer(view, self.X, y, **weights))
 
 
 class SourceView:
@@ -110,8 +120,22 @@ class SourceView:
     ) -> None:
         self._estimator = estimator
         self._labels = labels
+        self._code: dict[Any, int] | None = None
+        self._last: tuple[str, Any, Any] = ("", None, None)
         if classes is not None:
             self.classes_ = classes
+
+    def code(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Go over to codes, because metrics cannot hold numbers beside texts."""
+        every = distinct([*self.all_classes.tolist(), *y.tolist()])[0]
+        self._code = {label: code for code, label in enumerate(every)}
+        self.classes_ = self._coded(self.classes_)
+        return self._coded(y)
+
+    def _coded(self, labels: NDArray[Any]) -> NDArray[Any]:
+        if self._code is None:
+            return labels
+        return np.array([self._code[label] for label in labels.tolist()], dtype=np.intp)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copying and pickling ask before __init__
@@ -123,8 +147,11 @@ class SourceView:
         handed = {"sample_source": self._labels} if takes else {}
 
         @wraps(value)
-        def respond(*args: Any, **kwargs: Any) -> Any:
-            return self._own_columns(name, value(*args, **kwargs, **handed))
+        def respond(X: Any, *args: Any) -> Any:
+            # Asked twice for the same rows, an estimator predicts once.
+            if args or self._last[0] != name or self._last[1] is not X:
+                self._last = name, X, value(X, *args, **handed)
+            return self._own_columns(name, self._last[2])
 
         return respond
 
@@ -134,11 +161,13 @@ class SourceView:
     @property
     def all_classes(self) -> Any:
         """The classes of all sources."""
-        return self._estimator.classes_
+        return self._coded(self._estimator.classes_)
 
     def _own_columns(self, method: str, response: Any) -> Any:
         """Return the columns of the source's own classes."""
-        if method in ("predict", "score") or "classes_" not in vars(self):
+        if method == "predict":
+            return self._coded(response)
+        if method == "score" or "classes_" not in vars(self):
             return response
         every, own = self.all_classes.tolist(), self.classes_.tolist()
         if own == every:
@@ -173,7 +202,7 @@ def own_classes(
     classes = getattr(fitted, "classes_", None)
     if not isinstance(classes, np.ndarray) or y.ndim != 1:
         return None
-    record = getattr(_last(fitted), "classes_by_source_", {})
+    record = getattr(_last(fitted), "classes_by_source_", None) or {}
     own = set(y.tolist())
     for name in names:
         own |= set(np.asarray(record.get(name, [])).tolist())
@@ -185,20 +214,27 @@ def _only(classes: NDArray[Any], kept: set[Any]) -> NDArray[Any]:
 
 
 def _within(scorer: Any, view: SourceView, X: Any, y: NDArray[Any]) -> Any:
-    """Keep a metric within the classes that the view has."""
-    function = getattr(scorer, "_score_func", None)
-    if function is None:
-        return scorer
+    """Keep a metric within the classes that the view has.
+
+    None if it has no value there, because there is a single class.
+    """
+    function = scorer._score_func
     own, seen = view.classes_, set(y.tolist())
     takes_labels = "labels" in inspect.signature(function).parameters
     if scorer._response_method == "predict":
+        # Averaged over rows, a wrong class counts whether the source has it or not.
+        takes_labels &= scorer._kwargs.get("average") in ("macro", "weighted")
         # Predictions are of all classes, whichever of them are averaged over.
         view.classes_ = view.all_classes
-        own = _only(own, seen | set(view.predict(X).tolist()))
+        kept = _only(own, seen | set(view.predict(X).tolist())).tolist()
+        # A class that fit never saw is of the source if the source has it.
+        own = np.array([*kept, *(seen - set(own.tolist()))], dtype=object)
     elif not takes_labels or function is roc_auc_score:
         # A ranking has no value for a class without a row: the view lacks it.
         view.classes_ = _only(own, seen)
-        return scorer
+        return scorer if len(view.classes_) > 1 else None
+    elif len(own) < 2:
+        return None
     if not takes_labels or "labels" in scorer._kwargs:
         return scorer
     bounded = copy.copy(scorer)
