@@ -122,3 +122,32 @@ def test_importing_and_merging_leave_the_heavy_libraries_alone():
 def test_every_public_name_is_there():
     for name in sktandem.__all__:
         assert getattr(sktandem, name).__doc__
+
+
+NEEDS_PANDAS = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pandas":
+            raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+from sktandem.datasets import load_wine_quality
+from sktandem.model_selection import SourceScores
+for call in (
+    lambda: load_wine_quality(as_frame=True),
+    SourceScores("r2", 0.5, {"red": 0.5}, {"red": 1}).to_frame,
+):
+    try:
+        call()
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_what_needs_pandas_says_how_to_get_it():
+    done = subprocess.run(
+        [sys.executable, "-c", NEEDS_PANDAS], capture_output=True, text=True, check=True
+    )
+
+    cure = 'needs pandas. Install it with: pip install "sktandem[notebook]"'
+    assert done.stdout.splitlines() == [f"as_frame=True {cure}", f"to_frame {cure}"]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.metrics import balanced_accuracy_score, r2_score
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktandem import __main__ as command
@@ -33,30 +32,48 @@ def printed(tmp_path_factory):
     return folder, results, "\n".join(lines)
 
 
-def by_hand(train_on):
+BOTH = ["red", "white"]
+
+
+def by_hand(train_on, by_source=False, balanced=False):
     """Score plain scikit-learn on the same folds, without this package's estimators."""
     X, y, wine = load_wine_quality(return_X_y=True)
     scores = {"red": [], "white": []}
     folds = SourceKFold(5, shuffle=True, random_state=0)
     for train, test in folds.split(X, y, sample_source=wine):
         rows = train[np.isin(wine[train], train_on)]
-        model = make_pipeline(StandardScaler(), Ridge()).fit(X[rows], y[rows])
+        weight = np.ones(len(wine))
+        Z = np.empty_like(X)
+        for name in scores:
+            if balanced:
+                weight[wine == name] = len(rows) / 2 / (wine[rows] == name).sum()
+        for name in scores:
+            measured = rows[wine[rows] == name] if by_source else rows
+            scaler = StandardScaler().fit(X[measured], sample_weight=weight[measured])
+            Z[wine == name] = scaler.transform(X[wine == name])
+        model = Ridge().fit(Z[rows], y[rows], sample_weight=weight[rows])
         for name in scores:
             own = test[wine[test] == name]
-            scores[name].append(r2_score(y[own], model.predict(X[own])))
+            scores[name].append(r2_score(y[own], model.predict(Z[own])))
     return scores
 
 
 @pytest.mark.parametrize(
-    ("strategy", "train_on"),
-    [("only red", ["red"]), ("only white", ["white"]), ("merged", ["red", "white"])],
+    ("strategy", "settings"),
+    [
+        ("only red", {"train_on": ["red"]}),
+        ("only white", {"train_on": ["white"]}),
+        ("merged", {"train_on": BOTH}),
+        ("merged, scaled by source", {"train_on": BOTH, "by_source": True}),
+        ("merged, sources balanced", {"train_on": BOTH, "balanced": True}),
+    ],
 )
-def test_the_figures_are_those_of_plain_scikit_learn(printed, strategy, train_on):
+def test_the_figures_are_those_of_plain_scikit_learn(printed, strategy, settings):
     _, results, text = printed
     ridge = [r for r in results if r.learner == "ridge regression"]
     ours = next(r for r in ridge if r.strategy == strategy)
 
-    expected = by_hand(train_on)
+    expected = by_hand(**settings)
 
     for source in ("red", "white"):
         np.testing.assert_allclose(ours.scores[source], expected[source], atol=1e-8)

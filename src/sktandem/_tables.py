@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from numbers import Number
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "is_tensor",
     "n_rows",
     "numeric_columns",
+    "pandas_for",
     "read_table",
     "refuse_datasets",
     "replace_columns",
@@ -63,6 +65,17 @@ def is_missing(value: Any) -> bool:
         return bool(value != value)
     except (TypeError, ValueError):  # pandas.NA answers neither yes nor no
         return True
+
+
+def pandas_for(what: str) -> ModuleType:
+    """Return pandas, or say what wants it and how to get it."""
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError(
+            f'{what} needs pandas. Install it with: pip install "sktandem[notebook]"'
+        ) from None
+    return pandas
 
 
 def as_table(X: Any) -> Any:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from sktandem._tables import pandas_for
 from sktandem.datasets._loading import as_bunch, first_of_each, read_columns
-from sktandem.datasets._mixed import pandas_for, with_names
+from sktandem.datasets._mixed import with_names
 
 __all__ = ["load_heart_disease"]
 

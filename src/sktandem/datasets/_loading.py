@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sktandem._stack import stack_sources
+from sktandem._tables import pandas_for
 from sktandem.exceptions import SourceError
 
 __all__ = ["as_bunch", "check_task", "first_of_each", "read_columns"]
@@ -67,13 +68,7 @@ def as_bunch(
 
 
 def _framed(X: Any, y: Any, feature_names: Sequence[str], target_name: str) -> Any:
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError(
-            "as_frame=True needs pandas. "
-            'Install it with: pip install "sktandem[notebook]"'
-        ) from None
+    pd = pandas_for("as_frame=True")
     return pd.DataFrame(X, columns=list(feature_names)), pd.Series(y, name=target_name)
 
 

@@ -8,18 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_mixed_frame", "pandas_for", "with_names"]
-
-
-def pandas_for(what: str) -> ModuleType:
-    """Return pandas, or say what wants it and how to get it."""
-    try:
-        import pandas
-    except ImportError:
-        raise ImportError(
-            f'{what} needs pandas. Install it with: pip install "sktandem[notebook]"'
-        ) from None
-    return pandas
+__all__ = ["as_mixed_frame", "with_names"]
 
 
 def as_mixed_frame(columns: dict[str, np.ndarray], pd: ModuleType) -> Any:

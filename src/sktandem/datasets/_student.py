@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sktandem._shared_rows import find_shared_rows
+from sktandem._tables import pandas_for
 from sktandem.datasets._loading import as_bunch, read_columns
-from sktandem.datasets._mixed import as_mixed_frame, pandas_for
+from sktandem.datasets._mixed import as_mixed_frame
 
 __all__ = ["load_student_performance"]
 

@@ -216,7 +216,7 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
             return LogisticRegression(max_iter=1000)
         return self.estimator
 
-    def _check_inner(self):
+    def _check_settings(self):
         if not is_classifier(self._inner()):
             raise SourceError(
                 f"MergedClassifier needs a classifier, got {self.estimator!r}. "

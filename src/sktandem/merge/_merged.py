@@ -84,7 +84,7 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
 
     def _read(self, X, y, sample_source, sample_weight):
         """Check settings and input; return the rows that take part, and the plan."""
-        self._check_inner()
+        self._check_settings()
         check_scaler(self.scaler, self.scale_by)
         check_representation(self.representation)
         refuse_datasets(X)
@@ -162,8 +162,8 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         """Return the estimator to clone."""
         raise NotImplementedError
 
-    def _check_inner(self):
-        """Refuse an estimator of the wrong kind."""
+    def _check_settings(self):
+        """Refuse an estimator of the wrong kind, and settings that make no sense."""
         raise NotImplementedError
 
     def _classes_to_balance(self, y):

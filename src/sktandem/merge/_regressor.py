@@ -220,22 +220,22 @@ class MergedRegressor(RegressorMixin, BaseMerged):
     def _inner(self):
         return Ridge() if self.estimator is None else self.estimator
 
-    def _check_inner(self):
+    def _check_settings(self):
         if not is_regressor(self._inner()):
             raise SourceError(
                 f"MergedRegressor needs a regressor, got {self.estimator!r}. "
                 "MergedClassifier takes classifiers."
+            )
+        if self.scale_target_by not in (None, "source"):
+            raise SourceError(
+                "scale_target_by must be None or 'source', got "
+                f"{self.scale_target_by!r}."
             )
 
     def _classes_to_balance(self, y):
         return None
 
     def _fit_inner(self, inner, X, y, plan):
-        if self.scale_target_by not in (None, "source"):
-            raise SourceError(
-                "scale_target_by must be None or 'source', got "
-                f"{self.scale_target_by!r}."
-            )
         maps = None
         if self.scale_target_by == "source":
             columns = check_array(

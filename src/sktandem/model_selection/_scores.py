@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from sktandem._tables import pandas_for
 from sktandem.model_selection._view import (
     Rows,
     Scoring,
@@ -62,13 +63,7 @@ class SourceScores:
 
     def to_frame(self) -> Any:
         """Return the scores as a data frame, one row per source and summary."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError(
-                "to_frame needs pandas. "
-                'Install it with: pip install "sktandem[notebook]"'
-            ) from None
+        pd = pandas_for("to_frame")
         rows = self._rows()
         index = pd.Index([name for name, _, _ in rows], name="source")
         columns = {
