@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.linear_model import (
+    BayesianRidge,
+    LinearRegression,
+    LogisticRegression,
+    RidgeClassifier,
+)
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -409,6 +414,20 @@ def test_a_source_is_predicted_once_for_each_metric():
     score_by_source(model, X, Y, SOURCE, "f1_macro")
 
     assert sorted(calls) == [100, 200, 300]
+
+
+def test_a_callable_of_the_users_may_ask_more_of_predict():
+    y = X[:, 0] + RNG.normal(size=N)
+    model = BayesianRidge().fit(X, y)
+
+    def sharpness(estimator, X, y):
+        return -estimator.predict(X, return_std=True)[1].mean()
+
+    scores = score_by_source(model, X, y, SOURCE, sharpness)
+
+    own = SOURCE == "small"
+    assert scores.metric == "sharpness"
+    assert scores.by_source["small"] == pytest.approx(sharpness(model, X[own], y[own]))
 
 
 def test_scorers_show_how_they_were_made():

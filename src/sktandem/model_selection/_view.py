@@ -147,10 +147,10 @@ class SourceView:
         handed = {"sample_source": self._labels} if takes else {}
 
         @wraps(value)
-        def respond(X: Any, *args: Any) -> Any:
+        def respond(X: Any, *args: Any, **kwargs: Any) -> Any:
             # Asked twice for the same rows, an estimator predicts once.
-            if args or self._last[0] != name or self._last[1] is not X:
-                self._last = name, X, value(X, *args, **handed)
+            if args or kwargs or self._last[0] != name or self._last[1] is not X:
+                self._last = name, X, value(X, *args, **kwargs, **handed)
             return self._own_columns(name, self._last[2])
 
         return respond
