@@ -52,17 +52,21 @@ def options(description, **defaults):
     return parser.parse_args()
 
 
-def report(title, rows, path=None):
-    """Print a table of dicts and write it as JSON if asked."""
+def report(title, rows):
+    """Print a table of dicts; return it with its setting."""
     print(f"{title}\n{_setting()}")
     heads = list(rows[0])
     cells = [[_cell(row[head]) for head in heads] for row in rows]
     widths = [max(len(h), *(len(c[i]) for c in cells)) for i, h in enumerate(heads)]
     for line in [heads, *cells]:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths)))
+    return {"title": title, "setting": _setting(), "rows": rows}
+
+
+def write_json(path, *tables):
+    """Write reported tables to a file, if one was asked for."""
     if path is not None:
-        figures = {"title": title, "setting": _setting(), "rows": rows}
-        path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
 
 
 def _cell(value):

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parent))
-from _measure import alternate, options, peak, ratio, report
+from _measure import alternate, options, peak, ratio, report, write_json
 
 from sktandem import MergedClassifier, MergedRegressor, stack_sources
 
@@ -119,15 +119,11 @@ def main():
     with threadpool_limits(1):
         merged = against_the_hand(given.rows, given.repeats)
         copies = twenty_sources(given.rows // 4, given.repeats)
-    report(f"Merge, {given.rows:,} x {N_FEATURES} float32, two sources", merged)
+    title = f"Merge, {given.rows:,} x {N_FEATURES} float32, two sources"
+    first = report(title, merged)
     print()
     title = f"Augmented, {given.rows // 4:,} x {N_FEATURES}, twenty sources"
-    report(title, copies)
-    if given.json is not None:
-        import json
-
-        figures = {"merge": merged, "twenty_sources": copies}
-        given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_json(given.json, first, report(title, copies))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parent))
-from _measure import options, report
+from _measure import options, report, write_json
 
 from sktandem import MergedClassifier
 from sktandem.datasets import load_mushroom
@@ -67,7 +67,7 @@ def main():
         }
         for name, values in found.items()
     ]
-    report("Mushroom, error on the target", rows, given.json)
+    write_json(given.json, report("Mushroom, error on the target", rows))
 
 
 if __name__ == "__main__":

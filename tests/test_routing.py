@@ -16,6 +16,7 @@ from sklearn.model_selection import (
     cross_validate,
     learning_curve,
     permutation_test_score,
+    validation_curve,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -187,8 +188,33 @@ def test_with_routing_cross_validation_and_curves_hand_the_keyword_on():
             error_score="raise",
         )
 
+        _, validation = validation_curve(
+            BY_KEYWORD,
+            X,
+            Y,
+            cv=SourceKFold(3),
+            params=params,
+            param_name="balance",
+            param_range=[None, "both"],
+            error_score="raise",
+        )
+        score, _, _ = permutation_test_score(
+            BY_KEYWORD, X, Y, cv=SourceKFold(3), params=params, n_permutations=2
+        )
+
     assert scores.min() > GOOD
     assert curve.min() > GOOD
+    assert validation.min() > GOOD
+    assert score > GOOD
+
+
+def test_with_routing_a_wrong_length_is_refused_in_cross_validation():
+    options = {"params": {"sample_source": SOURCE[1:]}, "error_score": "raise"}
+    with (
+        config_context(enable_metadata_routing=True),
+        pytest.raises(ValueError, match=r"120.*119|119.*120"),
+    ):
+        cross_val_score(BY_KEYWORD, X, Y, cv=SourceKFold(3), **options)
 
 
 def test_with_routing_bagging_hands_the_keyword_to_fit():

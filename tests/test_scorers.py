@@ -175,9 +175,10 @@ def test_the_sources_reach_a_predict_that_needs_them():
         search.fit(X, Y, sample_source=SOURCE)
 
     for estimator in (model, piped, search):
-        scores = score_by_source(estimator, X, Y, SOURCE, "accuracy")
         expected = np.mean(model.predict(X, sample_source=SOURCE) == Y)
-        assert scores.overall == pytest.approx(expected)
+        for scoring in ("accuracy", None):
+            scores = score_by_source(estimator, X, Y, SOURCE, scoring)
+            assert scores.overall == pytest.approx(expected)
 
 
 def test_the_estimators_own_column_is_read():

@@ -6,9 +6,10 @@ The routing interface of scikit-learn still moves, so it is met in one place.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 
 from sklearn import config_context, get_config
 from sklearn.pipeline import Pipeline
@@ -20,6 +21,7 @@ __all__ = [
     "SplitsBySource",
     "accepts_source",
     "score_request",
+    "source_method",
     "weight_key",
     "weights_reach_their_step",
 ]
@@ -77,6 +79,25 @@ def accepts_source(estimator: Any, method: str) -> bool:
     if function is None:
         return False
     return "sample_source" in inspect.signature(function).parameters
+
+
+def source_method(estimator: Any, method: str) -> Callable[..., Any]:
+    """Return a method of a fitted estimator, by a way on which the source is kept.
+
+    With routing off, a pipeline hands the label to ``predict`` of its last
+    step but drops it on the way to ``score``, without a word.
+    """
+    routed = get_config()["enable_metadata_routing"]
+    if method != "score" or routed or not isinstance(estimator, Pipeline):
+        return cast(Callable[..., Any], getattr(estimator, method))
+
+    @wraps(estimator.score)
+    def score(X: Any, *args: Any, **kwargs: Any) -> Any:
+        for _, step in estimator.steps[:-1]:
+            X = X if step in (None, "passthrough") else step.transform(X)
+        return source_method(estimator[-1], "score")(X, *args, **kwargs)
+
+    return score
 
 
 def weight_key(estimator: Any) -> str | None:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 
-from sktandem._cells import as_target, class_codes, classes_by_source
+from sktandem._cells import as_target, class_codes, classes_by_source, mixes_kinds
 from sktandem.exceptions import SourceError
 from sktandem.merge._inner import fit_inner
 from sktandem.merge._merged import BaseMerged, inner_has
@@ -230,7 +230,7 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         # scikit-learn cannot hold numbers and texts in one y: such classes go
         # in as codes, and come back by their own names.
         classes, balanced = None, self._by_weight()
-        if y.dtype == object and len({isinstance(v, str) for v in y.ravel()}) > 1:
+        if y.dtype == object and mixes_kinds(y.ravel()):
             classes, codes = class_codes(y)
             fit_inner(inner, X, codes, plan.weights, balanced=balanced)
         else:

@@ -112,8 +112,8 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
 
     def _warn_of_forgotten_source(self, sources):
         """Say so if a setting tells sources apart and no row has a source."""
-        idle = {**self._settings_by_source(), "representation": self.representation}
-        idle = {key: value for key, value in idle.items() if value not in SOURCE_BLIND}
+        settings = self._settings_by_source().items()
+        idle = {key: value for key, value in settings if value not in SOURCE_BLIND}
         if idle and sources.names == (ONLY_SOURCE,):
             told = ", ".join(f"{key}={value!r}" for key, value in idle.items())
             warnings.warn(
@@ -125,7 +125,7 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
 
     def _settings_by_source(self):
         """Return the settings that tell sources apart, by name."""
-        return {"scale_by": self.scale_by}
+        return {"scale_by": self.scale_by, "representation": self.representation}
 
     def set_params(self, **params):
         """Set the parameters of this estimator.

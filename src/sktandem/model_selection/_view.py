@@ -18,7 +18,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_consistent_length
 
 from sktandem._cells import as_target, mixes_kinds
-from sktandem._routing import accepts_source
+from sktandem._routing import accepts_source, source_method
 from sktandem._sources import Sources, distinct, resolve_sources
 from sktandem._tables import take_rows
 from sktandem.exceptions import SourceError, SourceWarning
@@ -140,9 +140,9 @@ class SourceView:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # copying and pickling ask before __init__
             raise AttributeError(name)
-        value = getattr(self._estimator, name)
         if name not in (*RESPONSES, "score"):
-            return value
+            return getattr(self._estimator, name)
+        value = source_method(self._estimator, name)
         takes = self._labels is not None and accepts_source(self._estimator, name)
         handed = {"sample_source": self._labels} if takes else {}
 
