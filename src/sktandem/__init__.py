@@ -1,5 +1,8 @@
 """One scikit-learn model from two datasets."""
 
+from importlib import import_module
+from typing import Any
+
 from sktandem._scaling import table_preprocessor
 from sktandem._shared_rows import SharedRows, find_shared_rows
 from sktandem._source_scaler import SourceScaler
@@ -9,7 +12,12 @@ from sktandem.merge import MergedClassifier, MergedRegressor
 
 __version__ = "0.1.0.dev0"
 
+# These need torch, which takes a second to import: on first use.
+_NETS = ("AlternatingClassifier", "AlternatingRegressor")
+
 __all__ = [
+    "AlternatingClassifier",
+    "AlternatingRegressor",
     "MergedClassifier",
     "MergedRegressor",
     "SharedRows",
@@ -20,3 +28,13 @@ __all__ = [
     "stack_sources",
     "table_preprocessor",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NETS:
+        return getattr(import_module("sktandem.nn"), name)
+    raise AttributeError(f"module 'sktandem' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -74,19 +74,24 @@ def fit_affine(
     X: Any,
     sources: Sources | None = None,
     weights: NDArray[np.float64] | None = None,
+    rows: NDArray[np.intp] | None = None,
 ) -> AffineMaps:
     """Fit the named scaler on all rows and, given sources, on each source.
+
+    Given `rows`, no others are looked at.
 
     A column in which a source has no value takes the pooled map there; one in
     which nobody has a value is left alone.
     """
-    pooled = _statistics(kind, X, None, weights)
+    pooled = _statistics(kind, X, rows, weights)
     empty = np.isnan(pooled)
     pooled[empty] = np.broadcast_to([[0.0], [1.0]], pooled.shape)[empty]
-    own = [
-        _statistics(kind, X, rows, weights)
-        for rows in (sources.rows if sources else ())
-    ]
+    parts = sources.rows if sources else ()
+    if rows is not None and sources is not None:
+        part = np.zeros(len(X), dtype=bool)
+        part[rows] = True
+        parts = tuple(own[part[own]] for own in parts)
+    own = [_statistics(kind, X, own, weights) for own in parts]
     own = [np.where(np.isnan(map_), pooled, map_) for map_ in own]
     center, scale = np.stack([*own, pooled], axis=1)
     return AffineMaps(center, scale)

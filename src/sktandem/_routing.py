@@ -40,6 +40,7 @@ class RequestsSource:
     """
 
     __metadata_request__fit = SOURCE
+    __metadata_request__partial_fit = SOURCE
     __metadata_request__transform = SOURCE
     __metadata_request__inverse_transform = SOURCE
     __metadata_request__predict = SOURCE

@@ -121,11 +121,13 @@ def fit_named(
     *,
     scale_by: str,
     weights: NDArray[np.float64] | None = None,
+    rows: NDArray[np.intp] | None = None,
 ) -> ScaledByName:
-    """Fit a named scaler on the numeric columns of X."""
+    """Fit a named scaler on the numeric columns of X, all rows or some."""
     by_source = sources if scale_by == "source" else None
     columns = typed_numbers(X) if is_frame(X) else None
-    maps = fit_affine(scaler, numbers_of(X, columns, scaler), by_source, weights)
+    numbers = numbers_of(X, columns, scaler)
+    maps = fit_affine(scaler, numbers, by_source, weights, rows)
     return ScaledByName(scaler, maps, columns)
 
 

@@ -16,7 +16,7 @@ from sktandem.exceptions import SourceError
 
 MISSING = "missing values"
 
-__all__ = ["fit_inner", "refuse_nested", "remedy", "seeded_clone"]
+__all__ = ["fit_inner", "remedy", "seeded_clone"]
 
 
 def seeded_clone(estimator: Any, rng: np.random.RandomState | None) -> Any:
@@ -32,17 +32,6 @@ def seeded_clone(estimator: Any, rng: np.random.RandomState | None) -> Any:
     ]
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(unset)).tolist()
     return estimator.set_params(**dict(zip(unset, seeds)))
-
-
-def refuse_nested(key: str, owner: str, value: Any, default: Any) -> None:
-    """Refuse a parameter of a default that is not an object."""
-    if value is not None and not isinstance(value, str):
-        return
-    instead = repr(default) if owner == "estimator" else "StandardScaler()"
-    raise SourceError(
-        f"{key!r} cannot be set, because {owner} is {value!r}. Pass the object that "
-        f"has it, such as {owner}={instead}."
-    )
 
 
 def fit_inner(

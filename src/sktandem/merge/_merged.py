@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from sktandem._cells import as_target
+from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
 from sktandem._scaling import (
     check_scaler,
@@ -35,7 +36,7 @@ from sktandem._tables import n_rows, read_table, refuse_datasets, take_rows
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.merge._inner import refuse_nested, remedy, seeded_clone
+from sktandem.merge._inner import remedy, seeded_clone
 from sktandem.merge._plan import plan_merge
 from sktandem.merge._representation import (
     check_representation,
@@ -144,7 +145,9 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         for key in params:
             owner, nested, _ = key.partition("__")
             if nested and owner in ("estimator", "scaler") and owner not in params:
-                refuse_nested(key, owner, getattr(self, owner), self._inner())
+                of_estimator = owner == "estimator"
+                instead = repr(self._inner()) if of_estimator else "StandardScaler()"
+                refuse_nested(key, owner, getattr(self, owner), instead)
         return super().set_params(**params)
 
     def _fit_scaler(self, X, y, plan, inner):

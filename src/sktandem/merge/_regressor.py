@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array
 
 from sktandem._affine import fit_affine
 from sktandem._cells import as_target
+from sktandem._macro import macro_r2
 from sktandem._sources import (
     ONLY_SOURCE,
 )
@@ -313,12 +314,4 @@ class MergedRegressor(RegressorMixin, BaseMerged):
         if self.target_scaler_ is None or len(self.sources_) == 1:
             return r2_score(y, predicted, sample_weight=sample_weight)
         weight = None if sample_weight is None else np.asarray(sample_weight)
-        scores = [
-            r2_score(
-                y[rows],
-                predicted[rows],
-                sample_weight=None if weight is None else weight[rows],
-            )
-            for rows in (np.flatnonzero(codes == code) for code in np.unique(codes))
-        ]
-        return float(np.mean(scores))
+        return macro_r2(y, predicted, codes, weight)

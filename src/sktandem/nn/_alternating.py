@@ -1,0 +1,553 @@
+"""The walk of the data that all nets on several sources share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
+
+from sktandem._nested import refuse_nested
+from sktandem._routing import RequestsSource
+from sktandem._scaling import check_scaler
+from sktandem._sources import (
+    ONLY_SOURCE,
+    Sources,
+    counted,
+    did_you_mean,
+    resolve_sources,
+    split_source,
+)
+from sktandem._tables import n_rows, read_table, refuse_datasets, take_rows
+from sktandem._transaction import all_or_nothing
+from sktandem._unknown import check_unknown_rule, settle_unknown
+from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.nn._average import Averaged, check_average
+from sktandem.nn._batches import (
+    GivenRows,
+    SourceRows,
+    Table,
+    derive_seed,
+    rows_in_order,
+)
+from sktandem.nn._features import as_tensor, fit_features
+from sktandem.nn._loop import Recorder, taking_turns
+from sktandem.nn._net import built_net, check_net, probe
+from sktandem.nn._precision import double_twin, precision_of
+from sktandem.nn._resume import history_of, load_checkpoint
+from sktandem.nn._turns import TrainingRows, TurnBatches, turns_of
+from sktandem.nn._validation import check_fraction, held_out
+from sktandem.schedules import Sizes, resolve_schedule
+
+__all__ = ["BaseAlternating"]
+
+KEEPS = ("best", "last")
+DETAILS = ("batch", "epoch")
+
+
+class Rows(NamedTuple):
+    """Rows that were read and checked."""
+
+    X: Any
+    y: np.ndarray  # as it came
+    targets: np.ndarray  # as the net learns it
+    sources: Sources
+
+    def take(self, rows: np.ndarray | None) -> Rows:
+        """Return some of the rows; sources keep their codes."""
+        if rows is None:
+            return self
+        sources = Sources(self.sources.names, self.sources.codes[rows])
+        return Rows(take_rows(self.X, rows), self.y[rows], self.targets[rows], sources)
+
+
+class Piece(NamedTuple):
+    """Numbers, the rows they were made of, and which of them are used."""
+
+    numbers: np.ndarray
+    rows: Rows
+    used: np.ndarray | None  # None for all
+    weights: np.ndarray | None
+
+    def by_source(self) -> list[np.ndarray]:
+        """Return the rows used of each source."""
+        if self.used is None:
+            return list(self.rows.sources.rows)
+        names, codes = self.rows.sources.names, self.rows.sources.codes
+        own = Sources(names, codes[self.used]).rows
+        return [self.used[places] for places in own]
+
+
+class BaseAlternating(RequestsSource, BaseEstimator):
+    """What the alternating classifier and regressor share: the walk of the data."""
+
+    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+        """Train a clone of `net` on all sources in turns; see the subclasses."""
+        with all_or_nothing(self):
+            self._check_settings()
+            rows = self._read(X, y, sample_source)
+            self._warn_of_forgotten_source(rows.sources)
+            past = None if resume_from is None else history_of(resume_from)
+            seed = past[0]["seed"] if past else self._draw_seed()
+            learned = self._learn_labels(rows)
+            rows = rows._replace(targets=self._encoded(rows.y, learned))
+            held = self._read_held(rows, validation_data, seed, learned)
+            data = self._prepared(rows, held, learned, first=True)
+            net = self._built(data, learned, seed)
+            if resume_from is not None:
+                load_checkpoint(net, resume_from, keep=self.keep)
+            epochs = net.max_epochs - len(net.history)
+            self._train(net, data, learned, seed, epochs=epochs, keep=self.keep)
+            self._remember(net, data, learned)
+        return self
+
+    def partial_fit(
+        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
+    ):
+        """Go on training; see the subclasses."""
+        first = not hasattr(self, "net_")
+        with all_or_nothing(self):
+            self._check_settings()
+            names = sources if first else self.sources_
+            rows = self._read(X, y, sample_source, names=names, reset=first)
+            seed = self._draw_seed() if first else self.net_.history[0]["seed"]
+            learned = self._learn_labels(rows, classes) if first else dict(vars(self))
+            rows = rows._replace(targets=self._encoded(rows.y, learned))
+            held = self._read_held(rows, None, seed, learned)
+            data = self._prepared(rows, held, learned, first=first)
+            net = self._built(data, learned, seed) if first else self.net_
+            epochs = net.max_epochs if epochs is None else epochs
+            self._train(net, data, learned, seed, epochs=epochs, keep="last")
+            self._remember(net, data, learned)
+        return self
+
+    # Reading ------------------------------------------------------------------
+
+    def _check_settings(self):
+        """Refuse settings that make no sense whatever the data."""
+        check_net(self._net(), type(self).__name__)
+        check_scaler(self.scaler, self.scale_by)
+        check_fraction(self.validation_fraction)
+        check_average(self.average)
+        _one_of("keep", self.keep, KEEPS)
+        _one_of("history_detail", self.history_detail, DETAILS)
+        resolve_schedule(self.schedule)
+
+    def _read(self, X, y, sample_source, *, names=None, reset=True):
+        """Check X, y and the labels; return them as rows."""
+        refuse_datasets(X)
+        validate_data(self, X, y, skip_check_array=True, reset=reset)
+        features, sources = resolve_sources(X, sample_source, source=self.source)
+        if names is not None:
+            sources = _among(sources, names)
+        y = self._checked_target(y)
+        check_consistent_length(features, y)
+        if len(y) == 0:
+            raise SourceError("X has no rows to fit.")
+        check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
+        return Rows(features, y, y, sources)
+
+    def _warn_of_forgotten_source(self, sources):
+        if sources.names == (ONLY_SOURCE,):
+            warnings.warn(
+                f"Only one source, {ONLY_SOURCE!r}: nobody to take turns with. Pass "
+                "sample_source, or name its column by source.",
+                SourceWarning,
+                stacklevel=4,
+            )
+
+    def _draw_seed(self):
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _read_held(self, rows, validation_data, seed, learned):
+        """Return the rows held out: a mask over all rows, or rows of their own."""
+        if validation_data is None:
+            fraction, classes = self.validation_fraction, is_classifier(self)
+            return held_out(fraction, rows.sources, rows.targets, seed, classes=classes)
+        if len(validation_data) not in (2, 3):
+            raise SourceError(
+                "validation_data must be (X, y) or (X, y, sample_source), got "
+                f"{counted(len(validation_data), 'part')}."
+            )
+        X, y, labels = (*validation_data, None)[:3]
+        self._refuse_other_columns(X)
+        names = rows.sources.names
+        features, sources = resolve_sources(X, labels, source=self.source, names=names)
+        if names != (ONLY_SOURCE,):
+            settle_unknown(
+                sources,
+                lambda: split_source(X, labels, self.source)[1],
+                "error",
+                None,
+                because="The losses of validation_data are told by source",
+            )
+        codes = np.maximum(sources.codes, 0)
+        y = self._checked_target(y)
+        check_consistent_length(features, y)
+        targets = self._encoded(y, learned)
+        return Rows(features, y, targets, Sources(names, codes))
+
+    def _refuse_other_columns(self, X):
+        try:
+            validate_data(self, X, reset=False, skip_check_array=True)
+        except ValueError as error:
+            raise SourceError(
+                f"The columns of validation_data are not those of X: {error}\n"
+                "It meets no preprocessing that stands in front of "
+                f"{type(self).__name__}: put that into scaler, or set "
+                "validation_fraction instead."
+            ) from None
+
+    # Preparing ----------------------------------------------------------------
+
+    def _prepared(self, rows, held, learned, *, first):
+        """Fit the scaling on the training rows; return the numbers of all rows."""
+        apart = held if isinstance(held, Rows) else None
+        used = None
+        if apart is None and held.any():
+            used = np.flatnonzero(~held)
+        weights = self._row_weights(rows, used)
+        if first:
+            self._learn_target_scale(rows, used, learned)
+            learned["features_"], numbers = fit_features(
+                self.scaler,
+                rows.X,
+                rows.y,
+                rows.sources,
+                scale_by=self.scale_by,
+                training=used,
+                weights=weights,
+            )
+        else:
+            numbers = learned["features_"].numbers(rows.X, rows.sources.codes)
+        rest = None if used is None else np.flatnonzero(held)
+        if len(numbers) < len(rows.y):  # a transformer made the training rows only
+            apart, rows = rows.take(rest), rows.take(used)
+            weights = None if weights is None else weights[used]
+            used = rest = None
+        training = Piece(numbers, rows, used, weights)
+        if apart is not None:
+            made = learned["features_"].numbers(apart.X, apart.sources.codes)
+            return training, Piece(made, apart, None, None)
+        return training, None if rest is None else Piece(numbers, rows, rest, None)
+
+    def _built(self, data, learned, seed):
+        """Return an initialized clone of the net, of the size of the data."""
+        net = self._net()
+        settings = {
+            "iterator_train": turns_of,
+            "iterator_valid": rows_in_order,
+            "train_split": parts_of,
+        }
+        if self.verbose is not None:
+            settings["verbose"] = self.verbose
+        if isinstance(self.batch_size, int | np.integer):
+            settings["batch_size"] = int(self.batch_size)
+        n_outputs, _ = self._n_outputs(net, learned)
+        sizes = {"n_outputs": n_outputs}
+        X = data[0].numbers
+        if X.ndim == 2:
+            sizes["n_features"] = X.shape[1]
+        n_classes = len(learned["classes_"]) if "classes_" in learned else None
+        with _seeded(derive_seed(seed, "init"), net.device):
+            net = built_net(net, sizes=sizes, settings=settings, n_classes=n_classes)
+        if self.average is not None:
+            Averaged.attach(net, self.average)
+        if X.dtype.kind in "iu" and self.scaler is None:
+            # Whether whole numbers are tokens or measurements, the module knows.
+            tokens = replace(learned["features_"], tokens=True)
+            with suppress(SourceError):
+                self._probed(data[0], learned | {"features_": tokens}, net)
+                learned["features_"] = tokens
+        return net
+
+    def _table(self, piece, learned, net, n_dims):
+        """Return a piece as tensors on the net's device."""
+        device = torch.device(net.device)
+        targets = self._target_tensor(piece.rows, learned, net, n_dims)
+        weights = piece.weights
+        if weights is not None:
+            weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
+        return Table(
+            as_tensor(piece.numbers, device),
+            targets.to(device),
+            torch.as_tensor(piece.rows.sources.codes.astype(np.int16), device=device),
+            learned["features_"].maps,
+            weights,
+            learned["features_"].dtype,
+        )
+
+    def _probed(self, piece, learned, net):
+        """Return the module's answer to the first rows."""
+        few = np.arange(min(2, len(piece.numbers)))
+        head = Piece(piece.numbers[few], piece.rows.take(few), None, None)
+        features, device = learned["features_"], torch.device(net.device)
+        table = Table(
+            as_tensor(head.numbers, device),
+            None,
+            torch.as_tensor(head.rows.sources.codes.astype(np.int16), device=device),
+            features.maps,
+            dtype=features.dtype,
+        )
+        x = table.features(torch.arange(len(few), device=device), None)
+        return probe(net, x, *self._n_outputs(net, learned))
+
+    def _laid_out(self, data, learned, net):
+        """Return the training and the validation rows as datasets of tensors."""
+        training, valid = data
+        device = torch.device(net.device)
+        answer = self._probed(training, learned, net)
+        table = self._table(training, learned, net, answer.ndim)
+        names = training.rows.sources.names
+        rows = [as_tensor(own, device) for own in training.by_source()]
+        datasets = [TrainingRows(table, names, rows), None]
+        if valid is not None:
+            if valid.numbers is not training.numbers:
+                table = self._table(valid, learned, net, answer.ndim)
+            rows = [as_tensor(own, device) for own in valid.by_source()]
+            datasets[1] = SourceRows(table, names, rows)
+        return datasets
+
+    def _sizes(self, training, valid, net):
+        """Return what the plan may know."""
+        validated = set() if valid is None else set(valid.sources)
+        n_rows = tuple(len(own) for own in training.rows)
+        sizes = self._batch_sizes(training.sources, n_rows, net.batch_size)
+        known = tuple(source in validated for source in training.sources)
+        return Sizes(training.sources, n_rows, sizes, net.max_epochs, known)
+
+    def _batch_sizes(self, names, n_rows, of_net):
+        given = of_net if self.batch_size is None else self.batch_size
+        if not isinstance(given, Mapping):
+            given = dict.fromkeys(names, given)
+        else:
+            for name in given:
+                if name not in names:
+                    raise SourceError(
+                        f"batch_size names {name!r}, which is not a source. The "
+                        f"sources are {list(names)}.{did_you_mean(name, names)}"
+                    )
+            missing = [name for name in names if name not in given]
+            if missing:
+                raise SourceError(
+                    f"batch_size gives no size to {missing}. Name every source, or "
+                    "give one number for all."
+                )
+        sizes = []
+        for name, n in zip(names, n_rows):
+            size = given[name]
+            whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
+            if not whole or (size < 1 and size != -1):
+                raise SourceError(
+                    "batch_size must be a number of rows, -1 for all rows of a source, "
+                    f"or a dict by source, got {size!r}."
+                )
+            sizes.append(n if size == -1 else int(size))
+        return tuple(sizes)
+
+    # Training -----------------------------------------------------------------
+
+    def _train(self, net, data, learned, seed, *, epochs, keep):
+        """Train an initialized net for some epochs."""
+        training, valid = self._laid_out(data, learned, net)
+        sizes = self._sizes(training, valid, net)
+        schedule = resolve_schedule(self.schedule)
+        schedule.check(sizes)
+        training.valid = valid
+        training.turns = turns = TurnBatches(
+            training,
+            valid,
+            schedule,
+            sizes,
+            seed=seed,
+            net=net,
+            difficulty=lambda wanted: self._difficulty(wanted, data[0], training),
+        )
+        monitor = "valid_loss_macro"
+        if self.primary_source is not None:
+            monitor = f"valid_loss[{self.primary_source}]"
+        recorder = Recorder(self.history_detail, monitor, keep)
+        if epochs > 0:
+            with (
+                _seeded(derive_seed(seed, "train"), net.device),
+                taking_turns(net, turns, recorder),
+            ):
+                net.partial_fit(training, None, epochs=epochs)
+        if recorder.best_ is not None:
+            net.module_.load_state_dict(recorder.best_[1])
+        net._set_training(False)
+
+    def _difficulty(self, wanted, piece, training):
+        """Return the user's difficulty of each source's training rows."""
+        values = wanted(piece.rows.X, piece.rows.y) if callable(wanted) else wanted
+        values = np.asarray(values, dtype=float)
+        if values.shape != (len(piece.rows.y),):
+            raise SourceError(
+                "difficulty must hold one number for each row of X: X has "
+                f"{len(piece.rows.y)}, difficulty has shape {values.shape}."
+            )
+        return [values[own.cpu().numpy()] for own in training.rows]
+
+    def _remember(self, net, data, learned):
+        """Set the attributes, last, so that a failed fit leaves nothing behind."""
+        piece = data[0]
+        counts = [len(own) for own in piece.by_source()]
+        if not hasattr(self, "net_") or self.net_ is not net:
+            learned["n_samples_by_source_"] = dict.fromkeys(learned["sources_"], 0)
+            learned["precision_"] = precision_of(
+                net, piece.numbers, learned["features_"].dtype
+            )
+        seen = learned["n_samples_by_source_"]
+        learned["n_samples_by_source_"] = {
+            name: seen[name] + n for name, n in zip(learned["sources_"], counts)
+        }
+        vars(self).update(learned)
+        self.net_ = net
+
+    # Predicting ---------------------------------------------------------------
+
+    def _outputs(self, method, X, sample_source):
+        """Return what a method of the net gives for X, and each row's code."""
+        check_is_fitted(self)
+        read_table(self, X)
+        because = self._needs_source()
+        if because is None:
+            features, _ = split_source(X, sample_source, self.source)
+            codes = np.zeros(n_rows(features), dtype=np.int16)
+        else:
+            features, sources = resolve_sources(
+                X, sample_source, source=self.source, names=self.sources_
+            )
+            codes = settle_unknown(
+                sources,
+                lambda: split_source(X, sample_source, self.source)[1],
+                self.unknown_source,
+                self.primary_source,
+                because=because,
+            )
+        device = torch.device(self.net_.device)
+        numbers = self.features_.numbers(features, codes)
+        dtype = getattr(torch, self.precision_)
+        table = Table(
+            as_tensor(numbers, device),
+            None,
+            torch.as_tensor(codes.astype(np.int16), device=device),
+            self.features_.maps,
+            dtype=dtype if self.features_.dtype is not None else None,
+        )
+        net = double_twin(self.net_) if dtype == torch.float64 else self.net_
+        with torch.random.fork_rng(devices=_cuda(device)):
+            return getattr(net, method)(GivenRows(table)), codes
+
+    def _needs_source(self):
+        """Say why predictions depend on the source, or return None."""
+        if self.sources_ == (ONLY_SOURCE,):
+            return None
+        return "X was scaled by source" if self.features_.by_source else None
+
+    @property
+    def module_(self):
+        """The trained torch module."""
+        return self.net_.module_
+
+    @property
+    def history_(self):
+        """The history of the training: a row for each epoch."""
+        return self.net_.history
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name, those of the net as ``net__name``, those of the
+            schedule as ``schedule__name``.
+
+        Returns
+        -------
+        self : estimator instance
+            This estimator.
+        """
+        for key in params:
+            owner, nested, _ = key.partition("__")
+            if (
+                nested
+                and owner in ("net", "schedule", "scaler")
+                and owner not in params
+            ):
+                value = getattr(self, owner)
+                refuse_nested(key, owner, value, self._instead_of(owner, value))
+        return super().set_params(**params)
+
+    def _instead_of(self, owner, value):
+        """Return the object to pass instead of a word for it, as code."""
+        if owner == "net":
+            task = "" if is_classifier(self) else "'regression'"
+            return f"sktandem.nn.default_net({task})"
+        if owner == "schedule" and isinstance(value, str):
+            return repr(resolve_schedule(value))
+        return "StandardScaler()"
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "net_")
+
+
+def parts_of(dataset, y=None, **kwargs):
+    """Split a dataset into training and validation: skorch's `train_split`."""
+    return dataset, dataset.valid
+
+
+def _among(sources, names):
+    """Return sources by their place among all that there may be."""
+    names = tuple(names)
+    for name in sources.names:
+        if name not in names:
+            raise SourceError(
+                f"sample_source holds {name!r}, which is not among the sources of the "
+                f"first partial_fit, {list(names)}.{did_you_mean(name, names)} Name "
+                "all that will come by sources= there."
+            )
+    absent = [name for name in names if name not in sources.names]
+    if absent:
+        warnings.warn(
+            f"partial_fit got no rows of {absent}, so only "
+            f"{list(sources.names)} train in this call.",
+            SourceWarning,
+            stacklevel=5,
+        )
+    places = np.array([names.index(name) for name in sources.names], dtype=np.int16)
+    return Sources(names, places[sources.codes])
+
+
+def _one_of(parameter, value, known):
+    if value not in known:
+        raise SourceError(
+            f"{parameter} must be one of {list(known)}, got {value!r}."
+            f"{did_you_mean(value, known)}"
+        )
+
+
+def _cuda(device):
+    """Return the devices whose random state is to be kept, besides the CPU's."""
+    device = torch.device(device)
+    return [device] if device.type == "cuda" else []
+
+
+@contextmanager
+def _seeded(seed: int, device: Any) -> Iterator[None]:
+    """Seed torch in the block, and give its random state back afterwards."""
+    with torch.random.fork_rng(devices=_cuda(device)):
+        torch.manual_seed(seed)
+        yield

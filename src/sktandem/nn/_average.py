@@ -1,0 +1,103 @@
+"""Weights averaged over training, and the raw ones they are exchanged with."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from torch import Tensor, nn
+
+from sktandem._sources import did_you_mean
+from sktandem.exceptions import SourceError
+
+__all__ = ["Averaged", "check_average"]
+
+AVERAGES = ("ema", "swa")
+EMA_DECAY = 0.99
+SWA_START = 0.75  # of all epochs, as in Izmailov et al. (2018)
+
+
+def check_average(average: Any) -> None:
+    """Refuse what is no way to average."""
+    if average is None or (isinstance(average, str) and average in AVERAGES):
+        return
+    number = isinstance(average, Real) and not isinstance(average, bool)
+    if not (number and 0 < average < 1):
+        raise SourceError(
+            f"average must be one of {list(AVERAGES)}, the decay of an exponential "
+            f"average such as {EMA_DECAY}, or None, got {average!r}."
+            f"{did_you_mean(average, AVERAGES)}"
+        )
+
+
+class Averaged(nn.Module):
+    """The averaged weights of a module while the raw ones train, and the reverse.
+
+    It lives as a part of the criterion, so that skorch's own checkpoints,
+    pickles and moves between devices take it along.
+    """
+
+    count: Tensor
+    shown: Tensor
+
+    def __init__(self, module: nn.Module, average: str | float) -> None:
+        super().__init__()
+        self.swa = average == "swa"
+        self.decay = EMA_DECAY if isinstance(average, str) else float(average)
+        for place, weight in enumerate(module.parameters()):
+            self.register_buffer(f"weight_{place}", weight.detach().clone())
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("shown", torch.zeros((), dtype=torch.bool))
+
+    @classmethod
+    def of(cls, net: NeuralNet) -> Averaged | None:
+        """Return the average that a net carries, if any."""
+        found = getattr(net.criterion_, "averaged_weights", None)
+        return found if isinstance(found, cls) else None
+
+    @classmethod
+    def attach(cls, net: NeuralNet, average: str | float) -> None:
+        """Let an initialized net carry an average from now on."""
+        if not isinstance(net.criterion_, nn.Module):
+            raise SourceError(
+                f"average={average!r} needs a criterion that is a torch module, got "
+                f"{net.criterion_!r}."
+            )
+        net.criterion_.averaged_weights = cls(net.module_, average)
+
+    def _held(self) -> list[Tensor]:
+        return list(self._buffers.values())[:-2]  # the last two are no weights
+
+    def after_step(self, net: NeuralNet) -> None:
+        """Take in the weights after an optimizer step."""
+        if self.swa:
+            return
+        self.count += 1
+        # Early on the first weights, which are random, would weigh too much.
+        step = int(self.count)
+        self._take_in(net, 1 - min(self.decay, (1 + step) / (10 + step)))
+
+    def after_epoch(self, net: NeuralNet, epoch: int, max_epochs: int) -> None:
+        """Take in the weights after an epoch, the first of which is 1."""
+        if not self.swa:
+            return
+        averaging = epoch > SWA_START * max_epochs
+        self.count += int(averaging)
+        self._take_in(net, 1 / int(self.count) if averaging else 1.0)
+
+    def _take_in(self, net: NeuralNet, part: float) -> None:
+        weights = [weight.detach() for weight in net.module_.parameters()]
+        torch._foreach_lerp_(self._held(), weights, part)
+
+    def show(self, net: NeuralNet, shown: bool) -> None:
+        """Put the averaged weights into the module, or the raw ones back."""
+        if bool(self.shown) == shown:
+            return
+        with torch.no_grad():
+            for held, weight in zip(self._held(), net.module_.parameters()):
+                raw = weight.detach().clone()
+                weight.copy_(held)
+                held.copy_(raw)
+        self.shown.fill_(shown)

@@ -1,0 +1,286 @@
+"""Batches by source: slices of one tensor, in the order of a schedule."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from sktandem._affine import AffineMaps
+
+__all__ = [
+    "GivenRows",
+    "Order",
+    "RowBatch",
+    "SourceRows",
+    "Table",
+    "derive_seed",
+    "rows_in_order",
+]
+
+SCORED_AT_ONCE = 4096  # rows; without gradients a large batch is a cheap one
+VALUES_AT_ONCE = 1 << 20
+
+
+def derive_seed(*parts: int | str) -> int:
+    """Mix a seed with what it is for, such as a source and a pass."""
+    numbers = [p if isinstance(p, int) else zlib.crc32(p.encode()) for p in parts]
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+class RowBatch(tuple[Any, Any]):
+    """A pair (X, y), as skorch knows it, that also tells where it is from.
+
+    Attributes
+    ----------
+    label : str
+        The sources in it, for the history.
+
+    parts : tuple of (str, slice, float) or None
+        Name, rows and loss weight of each source, if it is a joint batch.
+
+    weights : Tensor or None
+        What the loss of each row counts.
+    """
+
+    label: str
+    parts: tuple[tuple[str, slice, float], ...] | None = None
+    weights: Tensor | None = None
+
+    def __reduce__(self) -> Any:
+        return type(self), (tuple(self),), vars(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Features and targets of all rows, each kept once.
+
+    X is scaled a batch at a time, in its own precision, so that neither a
+    scaled nor a cast copy of it is ever made.
+
+    Attributes
+    ----------
+    X : Tensor of shape (n_rows, ...)
+        Features as they came.
+
+    y : Tensor or None
+        Targets.
+
+    codes : Tensor of shape (n_rows,)
+        Position of each row's source.
+
+    maps : AffineMaps or None
+        The scaling.
+
+    weights : Tensor or None
+        What the loss of each row counts.
+    """
+
+    X: Tensor
+    y: Tensor | None
+    codes: Tensor
+    maps: AffineMaps | None = None
+    weights: Tensor | None = None
+    dtype: torch.dtype | None = torch.float32  # of features; None leaves them
+    _center: Tensor | None = field(init=False, default=None)
+    _scale: Tensor | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.maps is not None:
+            precise = self.X.dtype if self.X.is_floating_point() else torch.float64
+            for name in ("center", "scale"):
+                values = torch.as_tensor(
+                    getattr(self.maps, name), dtype=precise, device=self.X.device
+                )
+                object.__setattr__(self, f"_{name}", values)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def features(self, rows: Tensor, source: int | None) -> Tensor:
+        """Return some rows as the module wants them; `source` if they share one."""
+        x = self.X.index_select(0, rows)
+        if self._center is not None and self._scale is not None:
+            which = self._maps_of(rows, source)
+            x = x.to(self._center.dtype)  # whole numbers; others stay
+            x.sub_(self._center[which]).div_(self._scale[which])
+        return x if self.dtype is None else x.to(self.dtype)
+
+    def _maps_of(self, rows: Tensor, source: int | None) -> int | Tensor:
+        if self._center is None or len(self._center) == 1:
+            return -1  # pooled
+        return self.codes.index_select(0, rows).long() if source is None else source
+
+    def pair(self, rows: Tensor, source: int | None) -> tuple[Tensor, Tensor]:
+        """Return features and targets; without targets zeros, as skorch does."""
+        x = self.features(rows, source)
+        if self.y is None:
+            return x, torch.zeros(len(rows))
+        return x, self.y.index_select(0, rows)
+
+    def at_once(self, batch_size: int) -> int:
+        """Return how many rows to score in one go."""
+        per_row = max(1, self.X[:1].numel())
+        return max(batch_size, min(SCORED_AT_ONCE, VALUES_AT_ONCE // per_row), 1)
+
+
+class SourceRows(Dataset[Any]):
+    """Some rows of a table, by source: the dataset that skorch gets.
+
+    Parameters
+    ----------
+    table : Table
+        All rows.
+
+    names : sequence
+        The names of the sources; empty ones may be among them.
+
+    rows : sequence of Tensor
+        The rows of each source; one without rows is left out.
+    """
+
+    def __init__(
+        self, table: Table, names: Sequence[Hashable], rows: Sequence[Tensor]
+    ) -> None:
+        self.table = table
+        # The code by which the table knows a source is its place among all.
+        self.codes = [code for code, own in enumerate(rows) if len(own)]
+        self.sources = tuple(names[code] for code in self.codes)
+        self.names = tuple(str(name) for name in self.sources)
+        self.rows = tuple(rows[code] for code in self.codes)
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self.rows)
+
+    def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
+        x, y = self.table.pair(torch.cat(self.rows)[position].reshape(1), None)
+        return x[0], y[0]
+
+    def batch(self, source: int, rows: Tensor) -> RowBatch:
+        """Return rows that all belong to one source, told by its place here."""
+        batch = RowBatch(self.table.pair(rows, self.codes[source]))
+        batch.label = self.names[source]
+        if self.table.weights is not None:
+            batch.weights = self.table.weights.index_select(0, rows)
+        return batch
+
+    def mixed(self, sources: Sequence[int], rows: Tensor) -> RowBatch:
+        """Return rows of several sources that share one loss."""
+        batch = RowBatch(self.table.pair(rows, None))
+        batch.label = ", ".join(self.names[source] for source in sources)
+        if self.table.weights is not None:
+            batch.weights = self.table.weights.index_select(0, rows)
+        return batch
+
+    def joint(
+        self, sources: Sequence[int], rows: Sequence[Tensor], weights: Sequence[float]
+    ) -> RowBatch:
+        """Return rows of several sources, each with a loss of its own."""
+        batches = [self.batch(source, own) for source, own in zip(sources, rows)]
+        batch = RowBatch(torch.cat(part) for part in zip(*batches))
+        batch.label = ", ".join(own.label for own in batches)
+        ends = np.cumsum([len(own) for own in rows]).tolist()
+        slices = [slice(end - len(own), end) for end, own in zip(ends, rows)]
+        labels = [own.label for own in batches]
+        batch.parts = tuple(zip(labels, slices, weights))
+        if self.table.weights is not None:
+            batch.weights = torch.cat([own.weights for own in batches])
+        return batch
+
+    def in_order(self, batch_size: int) -> Iterator[RowBatch]:
+        """Yield all rows, source by source."""
+        for source, rows in enumerate(self.rows):
+            for own in rows.split(batch_size):
+                yield self.batch(source, own)
+
+
+class Order:
+    """The order of rows: shuffled anew in each pass over a source.
+
+    It is a function of seed, source and pass alone; rows seen before decide
+    where it goes on.
+
+    Parameters
+    ----------
+    seed : int
+        The seed of the fit.
+
+    rows : Tensor
+        The rows to shuffle.
+
+    name : str
+        The name of the source.
+
+    seen : int
+        How many of its rows have been used before.
+    """
+
+    def __init__(self, seed: int, rows: Tensor, name: str, seen: int) -> None:
+        self._seed, self._rows, self._name = seed, rows, name
+        self._pass, self._start = divmod(seen, max(1, len(rows)))
+        self._shuffled: Tensor | None = None
+
+    def take(self, n: int) -> Tensor:
+        """Return the next `n` rows, or what is left of the pass."""
+        if self._start >= len(self._rows):
+            self._pass, self._start, self._shuffled = self._pass + 1, 0, None
+        if self._shuffled is None:
+            seed = derive_seed(self._seed, "order", self._name, self._pass)
+            generator = torch.Generator().manual_seed(seed)
+            order = torch.randperm(len(self._rows), generator=generator)
+            self._shuffled = self._rows[order.to(self._rows.device)]
+        n = min(n, len(self._rows) - self._start)
+        taken = self._shuffled.narrow(0, self._start, n)
+        self._start += n
+        return taken
+
+
+class _InOrder:
+    """All rows of a dataset in order, as often as asked for."""
+
+    def __init__(self, dataset: SourceRows, batch_size: int) -> None:
+        self.dataset, self.batch_size = dataset, batch_size
+
+    def __iter__(self) -> Iterator[RowBatch]:
+        yield from self.dataset.in_order(self.batch_size)
+
+
+class _AsGiven:
+    """The rows of a table as they stand, for predictions."""
+
+    def __init__(self, table: Table, batch_size: int) -> None:
+        self.table, self.batch_size = table, batch_size
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        rows = torch.arange(len(self.table), device=self.table.X.device)
+        for part in rows.split(self.batch_size):
+            yield self.table.pair(part, None)
+
+
+class GivenRows(Dataset[Any]):
+    """The rows of a table as they stand: the dataset of a prediction."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
+        x, y = self.table.pair(torch.tensor([position]), None)
+        return x[0], y[0]
+
+
+def rows_in_order(dataset: Any, batch_size: int = 1, **kwargs: Any) -> Any:
+    """Open a dataset for validation or prediction: skorch's `iterator_valid`."""
+    if isinstance(dataset, SourceRows):
+        return _InOrder(dataset, dataset.table.at_once(batch_size))
+    if isinstance(dataset, GivenRows):
+        return _AsGiven(dataset.table, dataset.table.at_once(batch_size))
+    return DataLoader(dataset, batch_size=batch_size, **kwargs)

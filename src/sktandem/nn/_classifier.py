@@ -1,0 +1,490 @@
+"""A classifier whose net takes turns between the sources."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_is_fitted,
+    column_or_1d,
+)
+from skorch import (
+    NeuralNetBinaryClassifier,
+    NeuralNetClassifier,
+    NeuralNetRegressor,
+)
+
+from sktandem._cells import (
+    as_target,
+    class_codes,
+    classes_by_source,
+    mixes_kinds,
+)
+from sktandem._sources import counted, did_you_mean
+from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.merge._plan import plan_merge
+from sktandem.nn._alternating import BaseAlternating
+from sktandem.nn._modules import default_net
+from sktandem.nn._net import is_binary
+
+__all__ = ["AlternatingClassifier"]
+
+BALANCES = (None, "classes", "both")
+
+
+class AlternatingClassifier(ClassifierMixin, BaseAlternating):
+    """Train any skorch classifier on several datasets in turns.
+
+    Whoever trains one net on two datasets writes a loop by hand, and has to
+    think of the switching, of unequal sizes, of validation by source, and of
+    the last dataset having the last word. Here that loop is skorch's own, and
+    who trains when is a parameter, to be searched like any other.
+
+    Read more in the :ref:`User Guide <alternating>`.
+
+    Parameters
+    ----------
+    net : skorch net, default=None
+        A ``NeuralNetClassifier``, ``NeuralNetBinaryClassifier``, ``NeuralNet`` or
+        a subclass of your own, unfitted. A fitted net, or a module
+        that is an instance, is cloned and never trained in place. The sizes
+        `n_features` and `n_outputs` are filled in where the module's
+        ``__init__`` names them. None means :func:`sktandem.nn.default_net`, a
+        perceptron with Adam.
+
+    source : str or int, default=None
+        Name or position of the column of X that holds each row's source. None
+        means that the label comes by the keyword `sample_source`. The column
+        is taken out of the features.
+
+    schedule : str or Schedule, default="batches"
+        Who trains when: an object of :mod:`sktandem.schedules`, or one of
+        "batches", "epochs", "plateau", "sampled", "curriculum", "bandit",
+        "joint" and "shuffled" for one with its defaults.
+
+    batch_size : int or dict, default=None
+        Rows in a batch, or a number for each source. -1 takes all rows of a
+        source. None keeps the net's.
+
+    validation_fraction : float, dict or None, default=0.2
+        The part of each source that is held out to validate on,
+        the same of each class. A
+        dict gives the part by source, and sources it does not name are not
+        validated. None turns validation off. Which rows it is depends on
+        `random_state` and their place only.
+
+    keep : {"best", "last"}, default="best"
+        "best" goes back to the weights of the epoch with the best validation
+        loss when `fit` ends: its mean over the sources, or that of
+        `primary_source`. Without validation, and in `partial_fit`, the last
+        weights stay.
+
+    average : {"ema", "swa"}, float or None, default=None
+        The source that trained last decides where the weights end. Averaged
+        weights cure that: "ema" is an exponential moving average over steps
+        with a decay of 0.99, a number is its decay, "swa" is the mean over the
+        last quarter of the epochs [1]_. Validation, `keep` and predictions
+        then concern the averaged weights. Running statistics, as of batch
+        normalisation, are not averaged.
+
+    balance : {"classes", "both"} or None, default=None
+        Weighs the loss of rows. "classes" lets the classes count the same
+        within each source, "both" every class of every source. What part the
+        sources have in the training is for the schedule to say.
+
+    scaler : str, transformer or None, default="standard"
+        "standard", "minmax" or "robust" scales columns, a batch at a time, so
+        that X is never copied. A transformer, such as
+        :func:`~sktandem.table_preprocessor`, gets every column but the source.
+        It is fitted inside `fit`, on training rows only. None leaves images
+        and tokens as they are.
+
+    scale_by : {"pooled", "source"}, default="pooled"
+        Whether one scaler serves all rows, or each source has its own.
+
+    primary_source : hashable, default=None
+        The source you care about most: `keep` goes by its validation loss.
+
+    unknown_source : {"error", "primary", "pooled"}, default="error"
+        What to do with a row whose source was not there in `fit`, or is not
+        given, where the prediction depends on the source: raise, treat it as
+        the primary source's, or take the measure of all rows.
+
+    history_detail : {"batch", "epoch"}, default="batch"
+        Whether the history keeps a row for each batch of every epoch, or only
+        of the present one. A row takes about 200 bytes.
+
+    random_state : int, RandomState instance or None, default=None
+        Seeds the weights, the split, the order of rows, the schedule and
+        dropout. Torch's own random state stays as it was.
+
+    verbose : int, default=None
+        Whether to print a line for each epoch. None keeps the net's.
+
+    Attributes
+    ----------
+    net_ : skorch net
+        The trained net, of the class of `net`.
+
+    module_ : torch.nn.Module
+        Its module.
+
+    history_ : skorch.history.History
+        A row for each epoch: `train_loss`, `valid_loss`, for each source
+        ``train_loss[red]``, ``valid_loss[red]`` and ``rows_seen[red]`` (rows
+        trained on so far), their mean `valid_loss_macro`, and `source`, who was
+        in turn. Each batch has its `source`, too.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes of all sources.
+
+    classes_by_source_ : dict of {source: ndarray}
+        The classes that each source has in `fit`.
+
+    features_ : object
+        The fitted scaling of X.
+
+    sources_ : tuple
+        The names of the sources, in order.
+
+    n_samples_by_source_ : dict of {source: int}
+        The number of rows of each source that were trained on, those held out
+        not counted.
+
+    precision_ : {"float64", "float32"}
+        The precision of predictions. It is double on the CPU wherever the
+        module can be cast to it, so that a row's prediction does not depend on
+        the rows predicted with it.
+
+    n_features_in_ : int
+        Number of features seen in `fit`, the source column included.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen in `fit`, where X has names that are all texts.
+
+    See Also
+    --------
+    AlternatingRegressor : The same for numbers as target.
+    MergedClassifier : Any scikit-learn classifier on the merged rows.
+    sktandem.inspection.HistoryDisplay : Draws the losses and the turns.
+
+    Notes
+    -----
+    Each step trains on a batch of one source, as the schedule says; "joint" on
+    a batch of each at once. Rows come in an order that is a function of seed,
+    source and pass, and the schedule's only memory is the history. So three
+    calls of `partial_fit` with two epochs each end bit for bit where six epochs
+    of `fit` with ``keep="last"`` do, and a fit that was killed goes on from a
+    checkpoint as if it had not been.
+
+    Training runs in skorch's own fit loop, with its callbacks. Where no step of
+    the net is overridden, a shorter form of the loop takes over, to the same
+    bit. `sample_weight` is not taken: a row of weight 2 is not two rows in a
+    shuffled batch.
+
+    References
+    ----------
+    .. [1] P. Izmailov, D. Podoprikhin, T. Garipov, D. Vetrov and A. G. Wilson
+       (2018), "Averaging Weights Leads to Wider Optima and Better
+       Generalization", UAI.
+
+    Examples
+    --------
+    >>> from sktandem import AlternatingClassifier
+    >>> from sktandem.datasets import load_wine_quality
+    >>> X, y, sample_source = load_wine_quality("classification", return_X_y=True)
+    >>> model = AlternatingClassifier(schedule="joint", random_state=0)
+    >>> model = model.set_params(net=sktandem.nn.default_net(max_epochs=5))
+    """
+
+    def __init__(
+        self,
+        net=None,
+        *,
+        source=None,
+        schedule="batches",
+        batch_size=None,
+        validation_fraction=0.2,
+        keep="best",
+        average=None,
+        balance=None,
+        scaler="standard",
+        scale_by="pooled",
+        primary_source=None,
+        unknown_source="error",
+        history_detail="batch",
+        random_state=None,
+        verbose=None,
+    ):
+        self.net = net
+        self.source = source
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.keep = keep
+        self.average = average
+        self.balance = balance
+        self.scaler = scaler
+        self.scale_by = scale_by
+        self.primary_source = primary_source
+        self.unknown_source = unknown_source
+        self.history_detail = history_detail
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+        """Train a clone of `net` on all sources in turns.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, tensor} of shape (n_samples, n_features, ...)
+            Samples of all sources. More than two dimensions need
+            ``scaler=None``.
+
+        y : array-like of shape (n_samples,)
+            Labels of any kind.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample; it wins over the column `source`. With
+            neither, all samples are one source.
+
+        validation_data : tuple (X, y) or (X, y, sample_source), default=None
+            Rows to validate on instead of a part of X. They meet no
+            preprocessing that stands in front of this estimator.
+
+        resume_from : str or path, default=None
+            The folder of a skorch ``Checkpoint``: training goes on after its
+            last epoch, up to the net's `max_epochs`.
+
+        Returns
+        -------
+        self : AlternatingClassifier
+            The fitted instance.
+
+        Raises
+        ------
+        SourceError
+            If labels, settings and data do not fit each other, the module does
+            not fit the data, or the loss is no number any more.
+        """
+        return super().fit(
+            X,
+            y,
+            sample_source,
+            validation_data=validation_data,
+            resume_from=resume_from,
+        )
+
+    def partial_fit(
+        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
+    ):
+        """Go on training, from where the last call stopped.
+
+        The scaling is that of the first call. `keep` does not apply: the last
+        weights stay.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, tensor} of shape (n_samples, ...)
+            Samples.
+
+        y : array-like of shape (n_samples,)
+            Labels of any kind.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample.
+
+        classes : array-like, default=None
+            In the first call: all labels that will ever come.
+
+        sources : sequence, default=None
+            In the first call: all sources that will ever come.
+
+        epochs : int, default=None
+            How many epochs to train for. None means the net's `max_epochs`,
+            which remains what a schedule takes for the whole of the training.
+
+        Returns
+        -------
+        self : AlternatingClassifier
+            This instance.
+        """
+        return super().partial_fit(
+            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
+        )
+
+    def _net(self):
+        return default_net() if self.net is None else self.net
+
+    def _check_settings(self):
+        super()._check_settings()
+        if isinstance(self._net(), NeuralNetRegressor):
+            raise SourceError(
+                f"AlternatingClassifier needs a net for classes, got "
+                f"{type(self.net).__name__}. AlternatingRegressor takes it."
+            )
+        if self.balance not in BALANCES:
+            raise SourceError(
+                f"balance must be one of {list(BALANCES)}, got {self.balance!r}. What "
+                "part each source has is for the schedule to say."
+            )
+
+    def _checked_target(self, y):
+        y = as_target(y)
+        if y.ndim == 2:
+            y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        if y.dtype != object or not mixes_kinds(y.ravel()):
+            check_classification_targets(y)
+        return y
+
+    def _learn_labels(self, rows, classes=None):
+        """Return the classes, of all sources and of each."""
+        of_y, _ = class_codes(rows.y)
+        if classes is None:
+            classes = of_y
+        else:
+            classes, _ = class_codes(as_target(classes))
+        if is_binary(self._net()) and len(classes) > 2:
+            raise SourceError(
+                f"{type(self._net()).__name__} tells two classes apart, and y has "
+                f"{len(classes)}: {list(classes[:10])}. Use NeuralNetClassifier."
+            )
+        own = classes_by_source(rows.sources, rows.y)
+        for name, some in own.items():
+            if len(some) == 1 and len(of_y) > 1:
+                warnings.warn(
+                    f"The source {name!r} has a single class, {some[0]!r}: its batches "
+                    "teach the net to say nothing else. schedule='shuffled' mixes "
+                    "sources within a batch.",
+                    SourceWarning,
+                    stacklevel=4,
+                )
+        return {
+            "classes_": classes,
+            "classes_by_source_": own,
+            "sources_": rows.sources.names,
+        }
+
+    def _encoded(self, y, learned):
+        """Return the position of each label among the classes."""
+        found, codes = class_codes(y)
+        place = {label: code for code, label in enumerate(learned["classes_"].tolist())}
+        unseen = [label for label in found.tolist() if label not in place]
+        if unseen:
+            raise SourceError(
+                f"y holds {unseen[:5]}, which fit did not see. The classes are "
+                f"{list(place)[:10]}.{did_you_mean(unseen[0], place)} partial_fit "
+                "takes all that will come by classes= in its first call."
+            )
+        order = np.array([place[label] for label in found.tolist()], dtype=np.int64)
+        return order[codes]
+
+    def _learn_target_scale(self, rows, used, learned):
+        pass  # classes have no scale
+
+    def _row_weights(self, rows, used):
+        """Return the weight of each row's loss, 0 for rows held out."""
+        if self.balance is None:
+            return None
+        weights = np.zeros(len(rows.y))
+        places = np.arange(len(rows.y)) if used is None else used
+        sources = rows.sources.take(places)
+        plan = plan_merge(sources, rows.targets[places], balance=self.balance)
+        weights[places] = plan.weights
+        return weights
+
+    def _n_outputs(self, net, learned):
+        """Return how many outputs the module needs, and why."""
+        n_classes = len(learned["classes_"])
+        if is_binary(net):
+            return 1, f"{type(net).__name__} tells two classes apart by one number"
+        shown = ", ".join(repr(label) for label in learned["classes_"][:5].tolist())
+        more = ", ..." if n_classes > 5 else ""
+        return max(2, n_classes), f"y has {counted(n_classes, 'class')} ({shown}{more})"
+
+    def _target_tensor(self, rows, learned, net, n_dims):
+        targets = torch.from_numpy(rows.targets)
+        if not is_binary(net):
+            return targets
+        shape = (-1,) if n_dims == 1 else (-1, 1)
+        return targets.float().reshape(shape)
+
+    def predict(self, X, sample_source=None):
+        """Predict the class of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, tensor} of shape (n_samples, ...)
+            Samples.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample, needed where `scale_by` is "source".
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+            Predicted classes.
+        """
+        check_is_fitted(self)
+        own = isinstance(self.net_, NeuralNetClassifier | NeuralNetBinaryClassifier)
+        if own:
+            codes, _ = self._outputs("predict", X, sample_source)
+        else:
+            codes = self.predict_proba(X, sample_source).argmax(axis=1)
+        # A net for one class has a second output that means nothing.
+        codes = np.minimum(np.ravel(codes).astype(int), len(self.classes_) - 1)
+        return self.classes_[codes]
+
+    def predict_proba(self, X, sample_source=None):
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, tensor} of shape (n_samples, ...)
+            Samples.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample, needed where `scale_by` is "source".
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of `classes_`.
+        """
+        proba, _ = self._outputs("predict_proba", X, sample_source)
+        if proba.ndim == 1 or proba.shape[1] == 1:
+            proba = np.column_stack([1 - np.ravel(proba), np.ravel(proba)])
+        proba = proba[:, : len(self.classes_)].astype(np.float64)
+        return proba / proba.sum(axis=1, keepdims=True)
+
+    def score(self, X, y, sample_source=None, sample_weight=None):
+        """Return the accuracy over all samples.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, tensor} of shape (n_samples, ...)
+            Samples.
+
+        y : array-like of shape (n_samples,)
+            True classes.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample, needed where `scale_by` is "source".
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts.
+
+        Returns
+        -------
+        score : float
+            Share of samples whose class is predicted.
+        """
+        predicted = self.predict(X, sample_source)
+        right = np.ravel(as_target(y)) == predicted
+        return float(np.average(right, weights=sample_weight))

@@ -1,0 +1,153 @@
+"""From X to the tensor of a net: checks, scaling, and nothing copied twice."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils.validation import check_array
+
+from sktandem._affine import AffineMaps
+from sktandem._scaling import (
+    ScaledByName,
+    ScaledByTransformers,
+    fit_named,
+    fit_transformers,
+)
+from sktandem._sources import Sources
+from sktandem._tables import is_frame, numeric_columns, take_rows, to_floats
+from sktandem.exceptions import SourceError
+
+__all__ = ["Features", "as_numbers", "as_tensor", "fit_features"]
+
+Scaling = ScaledByName | ScaledByTransformers | None
+
+
+@dataclass(frozen=True)
+class Features:
+    """How X becomes a tensor: the scaling learned from training rows."""
+
+    scaling: Scaling
+    tokens: bool = False  # whole numbers stay what they are
+
+    @property
+    def by_source(self) -> bool:
+        """Whether each source has a scaling of its own."""
+        return self.scaling is not None and self.scaling.by_source
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The type that batches are cast to; None for tokens."""
+        return None if self.tokens else torch.float32
+
+    @property
+    def maps(self) -> AffineMaps | None:
+        """The scaling that is left to each batch."""
+        if not isinstance(self.scaling, ScaledByName):
+            return None
+        maps = self.scaling.maps
+        return maps if self.by_source else AffineMaps(maps.center[-1:], maps.scale[-1:])
+
+    def numbers(self, X: Any, codes: NDArray[Any] | None) -> NDArray[Any]:
+        """Return X as numbers; what the maps do is still to be done."""
+        if isinstance(self.scaling, ScaledByTransformers):
+            return as_numbers(self.scaling.transform(X, codes), made=True)
+        return as_numbers(X)
+
+
+def fit_features(
+    scaler: Any,
+    X: Any,
+    y: Any,
+    sources: Sources,
+    *,
+    scale_by: str,
+    training: NDArray[np.intp] | None,
+    weights: NDArray[np.float64] | None,
+) -> tuple[Features, NDArray[Any]]:
+    """Fit the scaling on the training rows.
+
+    Returns
+    -------
+    features : Features
+        What was learned.
+
+    numbers : ndarray
+        X as numbers: all rows, or only the training rows where a transformer
+        made them, which for some is not what `transform` makes of them.
+    """
+    if scaler is None or isinstance(scaler, str):
+        numbers = as_numbers(X)
+        if scaler is None:
+            return Features(None), numbers
+        if numbers.ndim > 2:
+            raise SourceError(
+                f"scaler={scaler!r} scales columns, but X has shape {numbers.shape}. "
+                "Set scaler=None, and scale before or in the module."
+            )
+        options = {"scale_by": scale_by, "weights": weights, "rows": training}
+        return Features(fit_named(scaler, numbers, sources, **options)), numbers
+    if training is not None:
+        X, y, sources = take_rows(X, training), y[training], sources.take(training)
+        weights = None if weights is None else weights[training]
+    scaled, made = fit_transformers(
+        scaler, X, y, sources, scale_by=scale_by, weights=weights
+    )
+    return Features(scaled), as_numbers(made, made=True)
+
+
+def as_numbers(X: Any, *, made: bool = False) -> NDArray[Any]:
+    """Return X as an array of finite numbers; `made` by a scaler or as it came."""
+    if sparse.issparse(X) and made:
+        raise SourceError(
+            "The scaler gives a sparse matrix, and a net takes dense X. Set its "
+            "sparse_output=False, or sparse_threshold=0 of a ColumnTransformer."
+        )
+    if is_frame(X):
+        X = to_floats(X, _columns_of_numbers(X))
+    cure = "" if made else " scaler=table_preprocessor() fills missing values in."
+    try:
+        array = check_array(X, dtype="numeric", allow_nd=True, input_name="X")
+    except ValueError as error:
+        if "NaN" not in str(error) or not cure:
+            raise
+        first = str(error).split(chr(10))[0]
+        raise SourceError(first + cure) from None
+    if made and array.dtype.kind != "f":
+        array = array.astype(np.float32)
+    return np.asarray(array)
+
+
+def _columns_of_numbers(X: Any) -> list[int]:
+    """Return all columns of a data frame, if they are numbers or yes and no."""
+    numeric = set(numeric_columns(X))
+    names = [name for i, name in enumerate(X.columns) if i not in numeric]
+    others = [str(name) for name in names if "bool" not in str(X[name].dtype).lower()]
+    if others:
+        raise SourceError(
+            f"A net takes numbers, and the columns {others[:5]} are not numeric. "
+            "scaler=table_preprocessor() encodes them, and fills missing values in."
+        )
+    return list(range(X.shape[1]))
+
+
+def as_tensor(array: NDArray[Any], device: Any = "cpu") -> torch.Tensor:
+    """Return an array as a tensor, without a copy where torch can take it."""
+    if array.dtype.kind in "biu" and array.dtype != bool:
+        array = array.astype(np.int64, copy=False)
+    elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+        array = array.astype(np.float32)
+    if any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    with warnings.catch_warnings():
+        # Read-only X, as memory-mapped by joblib: nothing writes to it here.
+        warnings.filterwarnings("ignore", message=".*not writable.*")
+        tensor = torch.from_numpy(array)
+    return tensor.to(device)

@@ -1,0 +1,130 @@
+"""The net that is used when the user brings none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
+from skorch.callbacks import EpochScoring
+from torch import nn
+
+from sktandem._sources import did_you_mean
+from sktandem.exceptions import SourceError
+
+__all__ = ["MLP", "default_net"]
+
+TASKS = ("classification", "regression")
+
+
+class MLP(nn.Sequential):
+    """A multilayer perceptron: linear layers with an activation between them.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input.
+
+    n_outputs : int
+        Width of the output: one logit per class, or one value per target.
+
+    hidden_sizes : sequence of int, default=(64, 32)
+        Widths of the hidden layers.
+
+    activation : callable, default=torch.nn.ReLU
+        Makes the module that stands behind each hidden layer.
+
+    dropout : float, default=0.0
+        Share of hidden values that are dropped in training.
+
+    See Also
+    --------
+    default_net : The skorch net around it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktandem.nn import MLP
+    >>> module = MLP(n_features=10, n_outputs=3, hidden_sizes=(8,))
+    >>> module(torch.zeros(5, 10)).shape
+    torch.Size([5, 3])
+    >>> sum(parameter.numel() for parameter in module.parameters())
+    115
+
+    That is 10 * 8 + 8 weights into the hidden layer and 8 * 3 + 3 out of it.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        hidden_sizes: Sequence[int] = (64, 32),
+        activation: Callable[[], nn.Module] = nn.ReLU,
+        dropout: float = 0.0,
+    ) -> None:
+        layers: list[nn.Module] = []
+        width = n_features
+        for size in hidden_sizes:
+            layers += [nn.Linear(width, size), activation()]
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+            width = size
+        super().__init__(*layers, nn.Linear(width, n_outputs))
+
+
+def default_net(task: str = "classification", **params: Any) -> NeuralNet:
+    """Make the net that ``net=None`` stands for, to change what you like of it.
+
+    It is a plain skorch net with an :class:`MLP`, cross-entropy or squared
+    error, and Adam in torch's fused form, which takes a quarter to a third off
+    a small net's step and differs from the other only in rounding.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}, default="classification"
+        What the net is for.
+
+    **params : dict
+        Parameters of the net, such as ``lr`` or ``module__hidden_sizes``.
+
+    Returns
+    -------
+    net : skorch.NeuralNetClassifier or skorch.NeuralNetRegressor
+        An unfitted net.
+
+    Examples
+    --------
+    >>> from sktandem.nn import default_net
+    >>> net = default_net(lr=0.01, module__hidden_sizes=(100,))
+    >>> net.lr, net.max_epochs, net.optimizer__fused
+    (0.01, 50, True)
+    """
+    if task not in TASKS:
+        raise SourceError(
+            f"task must be one of {list(TASKS)}, got {task!r}."
+            f"{did_you_mean(task, TASKS)}"
+        )
+    settings: dict[str, Any] = {
+        "module": MLP,
+        "optimizer": torch.optim.Adam,
+        "optimizer__fused": True,
+        "lr": 0.003,
+        "max_epochs": 50,
+        "batch_size": 64,
+        "verbose": 0,
+    }
+    if task == "regression":
+        return NeuralNetRegressor(**(settings | params))
+    settings["criterion"] = nn.CrossEntropyLoss
+    # scikit-learn's own scorer takes longer than an epoch over small data.
+    settings["callbacks__valid_acc"] = EpochScoring(
+        accuracy, name="valid_acc", lower_is_better=False
+    )
+    return NeuralNetClassifier(**(settings | params))
+
+
+def accuracy(net: NeuralNet, X: Any, y: Any) -> float:
+    """Return the share of rows that the net gets right."""
+    return float(np.mean(net.predict(X) == y))

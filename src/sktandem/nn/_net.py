@@ -1,0 +1,133 @@
+"""Making the user's skorch net ready: whose settings are whose, and its sizes."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from sklearn.base import clone
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
+from skorch.dataset import Dataset, ValidSplit
+from torch import nn
+from torch.utils.data import DataLoader
+
+from sktandem._sources import counted
+from sktandem.exceptions import SourceError
+
+__all__ = ["built_net", "check_net", "is_binary", "probe"]
+
+# What the estimator decides, and the parameter of its own that does so.
+OWNED = {
+    "train_split": "validation_fraction",
+    "dataset": "scaler",
+    "iterator_train": "schedule and batch_size",
+    "iterator_valid": "validation_fraction and batch_size",
+    "warm_start": "partial_fit",
+}
+BINARY = (nn.BCELoss, nn.BCEWithLogitsLoss)
+
+
+def check_net(net: Any, owner: str) -> None:
+    """Refuse what is no skorch net, or decides what is not its to decide."""
+    if not isinstance(net, NeuralNet):
+        hint = "an instance" if inspect.isclass(net) else "a skorch net around it"
+        raise SourceError(
+            f"net must be a skorch net such as NeuralNetClassifier(module), got "
+            f"{net!r}. Pass {hint}, or None for sktandem.nn.default_net()."
+        )
+    for key, value in vars(net).items():
+        prefix = key.split("__")[0]
+        if prefix in OWNED and ("__" in key or not _is_default(key, value)):
+            raise SourceError(
+                f"{key}={value!r} of the net is {owner}'s to decide. Leave it out of "
+                f"{type(net).__name__}; {OWNED[prefix]} of {owner} serves for it."
+            )
+
+
+def _is_default(key: str, value: Any) -> bool:
+    if key == "train_split":
+        return isinstance(value, ValidSplit) and (value.cv, value.random_state) == (
+            5,
+            None,
+        )
+    defaults = {
+        "dataset": Dataset,
+        "iterator_train": DataLoader,
+        "iterator_valid": DataLoader,
+        "warm_start": False,
+    }
+    return bool(value == defaults[key])
+
+
+def is_binary(net: NeuralNet) -> bool:
+    """Tell whether the net answers with one number for two classes."""
+    criterion = net.criterion if inspect.isclass(net.criterion) else type(net.criterion)
+    return isinstance(net, NeuralNetBinaryClassifier) or issubclass(criterion, BINARY)
+
+
+def built_net(
+    net: NeuralNet,
+    *,
+    sizes: dict[str, int],
+    settings: dict[str, Any],
+    n_classes: int | None = None,
+) -> NeuralNet:
+    """Return an initialized clone of the user's net, with the sizes it asks for."""
+    net = clone(net)
+    taken = _parameters_of(net.module)
+    net.set_params(
+        **settings,
+        **{
+            f"module__{size}": value
+            for size, value in sizes.items()
+            if size in taken and f"module__{size}" not in vars(net)
+        },
+    )
+    if isinstance(net, NeuralNetClassifier) and n_classes is not None:
+        net.classes_inferred_ = torch.arange(n_classes).numpy()
+    return net.initialize()
+
+
+def _parameters_of(module: Any) -> set[str]:
+    """Return the parameters that a module class or factory names."""
+    if isinstance(module, nn.Module):
+        return set()  # an instance has its sizes
+    target = module.__init__ if inspect.isclass(module) else module
+    return set(inspect.signature(target).parameters)
+
+
+def probe(net: NeuralNet, x: torch.Tensor, n_outputs: int, wants: str) -> torch.Tensor:
+    """Return the module's answer to a few rows, or say why it does not fit.
+
+    `wants` tells what needs `n_outputs` of them.
+    """
+    module = net.module_
+    net._set_training(False)
+    try:
+        with torch.no_grad():
+            y = net.infer(x)
+    except Exception as error:
+        raise SourceError(
+            f"{type(module).__name__} did not take a batch of shape {tuple(x.shape)} "
+            f"and type {str(x.dtype).removeprefix('torch.')}{_expected(module)}: "
+            f"{error}\nA module whose __init__ names n_features gets the number of "
+            "columns by itself."
+        ) from error
+    y = y[0] if isinstance(y, tuple) else y
+    width = y.shape[1] if y.ndim > 1 else 1
+    if width != n_outputs:
+        raise SourceError(
+            f"{type(module).__name__} gives {counted(width, 'output')}, but {wants}. A "
+            "module whose __init__ names n_outputs gets their number by itself."
+        )
+    return y
+
+
+def _expected(module: nn.Module) -> str:
+    """Tell the width that the first layer with one expects."""
+    for layer in module.modules():
+        width = getattr(layer, "in_features", None)
+        if width:
+            return f" (its first layer takes {counted(int(width), 'feature')})"
+    return ""

@@ -1,0 +1,74 @@
+"""Going on from the files of skorch's Checkpoint."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from skorch import NeuralNet
+from skorch.history import History
+
+from sktandem._sources import counted
+from sktandem.exceptions import SourceError, SourceWarning
+
+__all__ = ["history_of", "load_checkpoint"]
+
+FILES = ("params.pt", "optimizer.pt", "criterion.pt", "history.json")
+
+
+def _paths(folder: Any) -> dict[str, Path]:
+    if not isinstance(folder, str | os.PathLike):
+        raise SourceError(
+            "resume_from must be the folder of a skorch Checkpoint, got "
+            f"{type(folder).__name__}."
+        )
+    return {name: Path(folder) / name for name in FILES}
+
+
+def history_of(folder: Any) -> History:
+    """Return the history of a checkpoint, or say which files are missing."""
+    paths = _paths(folder)
+    missing = [
+        name
+        for name in ("params.pt", "optimizer.pt", "history.json")
+        if not paths[name].exists()
+    ]
+    if missing:
+        raise SourceError(
+            f"resume_from={os.fspath(folder)!r} lacks {missing}. The skorch callback "
+            "Checkpoint(monitor=None, dirname=...) writes them after every epoch."
+        )
+    history = History.from_file(paths["history.json"])
+    if not history or "seed" not in history[0]:
+        raise SourceError(
+            f"The history in {os.fspath(folder)!r} was not written by an estimator of "
+            "this package: its first epoch has no seed. Give fit the folder of a "
+            "checkpoint of its own."
+        )
+    return history
+
+
+def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str) -> None:
+    """Put an initialized net where a checkpoint left off."""
+    paths = _paths(folder)
+    state = {
+        "f_params": paths["params.pt"],
+        "f_optimizer": paths["optimizer.pt"],
+        "f_history": paths["history.json"],
+    }
+    if paths["criterion.pt"].exists():
+        state["f_criterion"] = paths["criterion.pt"]
+    net.load_params(**{key: os.fspath(path) for key, path in state.items()})
+    best = [row.get("valid_loss_macro_best", False) for row in net.history]
+    if keep == "best" and any(best) and not best[-1]:
+        last_best = len(best) - best[::-1].index(True)
+        warnings.warn(
+            f"keep='best' can only restore epochs from {len(best)} on: the best one so "
+            f"far, {last_best}, came {counted(len(best) - last_best, 'epoch')} before "
+            "the checkpoint. A Checkpoint with "
+            "monitor='valid_loss_macro_best' keeps the best.",
+            SourceWarning,
+            stacklevel=4,
+        )

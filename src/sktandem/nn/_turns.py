@@ -1,0 +1,261 @@
+"""The batches of training, as a schedule plans them: skorch's `iterator_train`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from torch.utils.data import DataLoader
+
+from sktandem.exceptions import SourceError
+from sktandem.nn._average import Averaged
+from sktandem.nn._batches import Order, RowBatch, SourceRows, derive_seed
+from sktandem.nn._losses import row_losses
+from sktandem.schedules import Check, Schedule, Sizes, Step, Stop, finished
+
+__all__ = ["TrainingRows", "TurnBatches", "turns_of"]
+
+
+class TurnBatches:
+    """The batches of an epoch, pulled from the plan one step at a time.
+
+    Parameters
+    ----------
+    rows : SourceRows
+        The training rows.
+
+    valid : SourceRows or None
+        The rows held out, for plans that ask how it goes.
+
+    schedule : Schedule
+        Who trains when.
+
+    sizes : Sizes
+        What the plan may know of the rows.
+
+    seed : int
+        The seed of the fit.
+
+    net : NeuralNet
+        The net, for its history.
+
+    difficulty : sequence of Tensor or None
+        The difficulty of each source's rows, where the user gave it.
+    """
+
+    def __init__(
+        self,
+        rows: SourceRows,
+        valid: SourceRows | None,
+        schedule: Schedule,
+        sizes: Sizes,
+        *,
+        seed: int,
+        net: NeuralNet,
+        difficulty: Any = None,
+    ) -> None:
+        self.rows, self.valid, self.schedule, self.sizes = rows, valid, schedule, sizes
+        self.seed, self.net, self.difficulty = seed, net, difficulty
+        self.names = rows.names
+        self.stopped = False
+        self.current: RowBatch | None = None
+        self._used: Counter[str] = Counter()
+        self._trained: Counter[str] = Counter()
+        self._mixed: Counter[str] = Counter()
+        self._mixed_orders: dict[str, Order] = {}
+
+    def __iter__(self) -> Iterator[RowBatch]:
+        history = self.net.history
+        past = finished(history)
+        self._begin(past)
+        # Dropout in an epoch does not depend on how many were run before it.
+        torch.manual_seed(derive_seed(self.seed, "epoch", len(past)))
+        self._orders = self._ordered(len(past))
+        rng = np.random.default_rng([self.seed, 2, len(past)])
+        n_steps = 0
+        for step in self.schedule.plan(self.sizes, history, rng):
+            if isinstance(step, Step):
+                self.current = self._batch(step)
+                n_steps += 1
+                yield self.current
+            elif isinstance(step, Check):
+                self._check(step)
+            elif isinstance(step, Stop):
+                self.stopped = True
+            else:
+                raise SourceError(
+                    f"{type(self.schedule).__name__}.plan must yield Step, CHECK or "
+                    f"STOP, got {step!r}. Step((0,)) trains the first source."
+                )
+        self.current = None
+        if n_steps == 0 and not self.stopped:
+            raise SourceError(
+                f"{type(self.schedule).__name__} planned no step in epoch "
+                f"{len(history)}. Yield STOP to end the training early."
+            )
+
+    def _begin(self, past: Sequence[dict[str, Any]]) -> None:
+        """Take up the counts where the last finished epoch left them."""
+        last = past[-1] if past else {}
+        self._used = Counter(
+            {name: last.get(f"rows_seen[{name}]", 0) for name in self.names}
+        )
+        self._mixed = Counter(last.get("mixed_rows", {}))
+        self._mixed_orders = {}
+        self._trained = Counter()
+        self.stopped = False
+
+    def _ordered(self, epoch: int) -> list[Order]:
+        """Return each source's order, of the rows that take part in this epoch."""
+        difficulty = self._measured(epoch)
+        orders = []
+        for source, (name, rows) in enumerate(zip(self.names, self.rows.rows)):
+            chosen = None
+            if difficulty is not None:
+                hard = difficulty[source]
+                self.net.history.record(f"difficulty[{name}]", float(hard.mean()))
+                chosen = self.schedule.eligible_rows(source, hard, epoch)
+            if chosen is None:
+                orders.append(Order(self.seed, rows, name, self._used[name]))
+                continue
+            picked = rows[torch.as_tensor(chosen, device=rows.device)]
+            # Another set of rows each epoch: its passes are its own.
+            orders.append(Order(derive_seed(self.seed, epoch), picked, name, 0))
+        return orders
+
+    def _measured(self, epoch: int) -> list[Any] | None:
+        """Return the difficulty of the rows of each source, if any is wanted."""
+        wanted = self.schedule.difficulty_in(epoch)
+        if wanted is None:
+            return None
+        if isinstance(wanted, str):
+            return [self._row_losses(source) for source in range(len(self.names))]
+        return self.difficulty(wanted)
+
+    def _row_losses(self, source: int) -> Any:
+        net, table = self.net, self.rows.table
+        net._set_training(False)
+        losses = []
+        with torch.no_grad():
+            for rows in self.rows.rows[source].split(table.at_once(1)):
+                x, y = self.rows.batch(source, rows)
+                y_pred = net.infer(x)
+                losses.append(row_losses(net, y_pred, y, x, training=False))
+        return torch.cat(losses).double().cpu().numpy()
+
+    def _batch(self, step: Step) -> RowBatch:
+        sizes = self.sizes.batch_sizes
+        if step.mixed:
+            return self._mixed_batch(step.sources)
+        for source in step.sources:
+            if not 0 <= source < len(self.names):
+                raise SourceError(
+                    f"{type(self.schedule).__name__}.plan named source {source}, but "
+                    f"there are {len(self.names)}: {list(self.names)}, counted from 0."
+                )
+        if len(step.sources) == 1 and step.weights is None:
+            (source,) = step.sources
+            rows = self._orders[source].take(sizes[source])
+            self._count(source, len(rows))
+            return self.rows.batch(source, rows)
+        parts = [self._orders[source].take(sizes[source]) for source in step.sources]
+        for source, rows in zip(step.sources, parts):
+            self._count(source, len(rows))
+        weights = step.weights or (1.0,) * len(step.sources)
+        return self.rows.joint(step.sources, parts, weights)
+
+    def _mixed_batch(self, sources: tuple[int, ...]) -> RowBatch:
+        label = ", ".join(self.names[source] for source in sources)
+        if label not in self._mixed_orders:
+            rows = torch.cat([self.rows.rows[source] for source in sources])
+            order = Order(self.seed, rows, label, self._mixed[label])
+            self._mixed_orders[label] = order
+        size = max(self.sizes.batch_sizes[source] for source in sources)
+        rows = self._mixed_orders[label].take(size)
+        self._mixed[label] += len(rows)
+        codes = self.rows.table.codes.index_select(0, rows).long()
+        counts = torch.bincount(codes, minlength=len(self.names)).tolist()
+        for source, n_rows in enumerate(counts):
+            self._count(source, n_rows)
+        return self.rows.mixed(sources, rows)
+
+    def _count(self, source: int, n_rows: int) -> None:
+        name = self.names[source]
+        self._used[name] += n_rows
+        self._trained[name] += n_rows
+
+    def _check(self, check: Check) -> None:
+        """Record the validation losses of this moment."""
+        losses = self._valid_losses(check.as_trained)
+        row = self.net.history[-1]
+        at = {"n_batches": len(row["batches"])}
+        row.setdefault("checks", []).append(at | losses)
+
+    def _valid_losses(self, as_trained: bool) -> dict[str, float]:
+        if self.valid is None:
+            raise SourceError(
+                f"{type(self.schedule).__name__} asks for validation losses, and there "
+                "is no validation row. Set validation_fraction, or give fit "
+                "validation_data."
+            )
+        average = Averaged.of(self.net)
+        if average is not None:
+            average.show(self.net, True)
+        if not as_trained:
+            self.net._set_training(False)
+        means, n_rows = {}, {}
+        for source, rows in enumerate(self.valid.rows):
+            if not len(rows):
+                continue
+            size = self.valid.table.at_once(self.sizes.batch_sizes[source])
+            size = self.sizes.batch_sizes[source] if as_trained else size
+            losses, lengths = [], []
+            for part in rows.split(size):
+                losses.append(self._valid_loss(self.valid.batch(source, part)))
+                lengths.append(1 if as_trained else len(part))
+            means[self.names[source]] = float(np.average(losses, weights=lengths))
+            n_rows[self.names[source]] = len(rows)
+        if average is not None:
+            average.show(self.net, False)
+        pooled = np.average(list(means.values()), weights=list(n_rows.values()))
+        return {
+            **{f"valid_loss[{name}]": loss for name, loss in means.items()},
+            "valid_loss_macro": float(np.mean(list(means.values()))),
+            "valid_loss": float(pooled),
+        }
+
+    def _valid_loss(self, batch: RowBatch) -> float:
+        x, y = batch
+        with torch.no_grad():
+            y_pred = self.net.infer(x)
+            return self.net.get_loss(y_pred, y, X=x, training=False).item()
+
+    def seen(self) -> dict[str, Any]:
+        """Return what the history is to remember of the rows used."""
+        seen: dict[str, Any] = {
+            f"rows_seen[{name}]": self._used[name] for name in self.names
+        }
+        if self._mixed:
+            seen["mixed_rows"] = dict(self._mixed)
+        return seen
+
+    def label(self) -> str:
+        """Return the sources that trained in this epoch."""
+        return ", ".join(name for name in self.names if self._trained[name])
+
+
+class TrainingRows(SourceRows):
+    """The training rows, and the turns in which they come."""
+
+    turns: TurnBatches
+
+
+def turns_of(dataset: Any, batch_size: int = 1, **kwargs: Any) -> Any:
+    """Open a dataset for training: skorch's `iterator_train`."""
+    if isinstance(dataset, TrainingRows):
+        return dataset.turns
+    return DataLoader(dataset, batch_size=batch_size, **kwargs)

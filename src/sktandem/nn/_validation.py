@@ -1,0 +1,101 @@
+"""Which rows are held out inside fit: by source and class, by seed and row."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktandem._cells import cross_cells, target_strata
+from sktandem._sources import Sources, did_you_mean
+from sktandem.exceptions import SourceError, SourceWarning
+
+__all__ = ["check_fraction", "held_out"]
+
+
+def check_fraction(fraction: Any) -> None:
+    """Refuse what is no part of the rows."""
+    parts = fraction.values() if isinstance(fraction, Mapping) else [fraction]
+    for part in parts:
+        number = isinstance(part, Real) and not isinstance(part, bool)
+        if part is not None and not (number and 0 <= part < 1):
+            raise SourceError(
+                "validation_fraction must be a part of the rows such as 0.2, a dict of "
+                f"parts by source, or None, got {fraction!r}."
+            )
+
+
+def held_out(
+    fraction: Any,
+    sources: Sources,
+    y: NDArray[Any] | None,
+    seed: int,
+    *,
+    classes: bool = True,
+) -> NDArray[np.bool_]:
+    """Tell which rows are held out for validation.
+
+    The same part of each source and class, or quantile of the target, to within
+    a row. Whether a row is among them depends on the seed and its place only,
+    so that training that is continued on the same rows holds out the same ones.
+    Of `classes` none is held out whole.
+    """
+    parts = np.array(_parts(fraction, sources))
+    held = np.zeros(len(sources.codes), dtype=bool)
+    if not parts.any():
+        return held
+    lot = np.random.default_rng([seed, 1]).random(len(held), dtype=np.float32)
+    cells = cross_cells(sources, target_strata(sources, y))
+    order = np.lexsort((lot, cells))
+    # Along the rows of a source, sorted by cell, every 1/part-th one is taken.
+    place = np.arange(len(order)) - np.repeat(
+        np.cumsum(sources.sizes) - sources.sizes, sources.sizes
+    )
+    part = parts[sources.codes[order]]
+    held[order] = np.floor((place + 1) * part + 0.5) > np.floor(place * part + 0.5)
+    if classes:
+        n_left = np.bincount(cells[~held], minlength=cells.max() + 1)
+        held &= n_left[cells] > 0
+    for code in np.flatnonzero(parts):
+        if not held[sources.rows[code]].any():
+            _hold_out_one(held, sources.rows[code], cells, lot, sources.names[code])
+    return held
+
+
+def _parts(fraction: Any, sources: Sources) -> list[float]:
+    """Return the part of each source, in order."""
+    if not isinstance(fraction, Mapping):
+        return [fraction or 0.0] * len(sources.names)
+    for name in fraction:
+        if name not in sources.names:
+            raise SourceError(
+                f"validation_fraction names {name!r}, which is not a source. The "
+                f"sources are {list(sources.names)}."
+                f"{did_you_mean(name, sources.names)}"
+            )
+    return [fraction.get(name) or 0.0 for name in sources.names]
+
+
+def _hold_out_one(
+    held: NDArray[np.bool_],
+    rows: NDArray[np.intp],
+    cells: NDArray[np.intp],
+    lot: NDArray[np.float32],
+    name: Any,
+) -> None:
+    """Hold out a row of the largest cell of a small source, if it can spare one."""
+    own, sizes = np.unique(cells[rows], return_counts=True)
+    if sizes.max() == 1:
+        warnings.warn(
+            f"The source {name!r} has {len(rows)} rows, too few to hold one out: it "
+            "is not validated. validation_fraction may be a dict by source.",
+            SourceWarning,
+            stacklevel=2,
+        )
+        return
+    largest = rows[cells[rows] == own[sizes.argmax()]]
+    held[largest[lot[largest].argmin()]] = True

@@ -1,0 +1,81 @@
+"""Turns: who comes next, spread as evenly as can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import repeat
+from math import lcm
+from typing import Any
+
+from sktandem.schedules._schedule import Sizes, finished
+
+__all__ = ["evenly", "last_plan", "own_pass", "turns"]
+
+
+def evenly(shares: Sequence[float], n_steps: int) -> Iterator[int]:
+    """Yield the source of each step, as evenly spread as can be.
+
+    After `t` steps a source of share :math:`p` has had :math:`pt` of them, give
+    or take :math:`1 - 1/(2S - 2)` for :math:`S` sources: never a whole step [1]_.
+    No rule can promise less. A tie goes to the source first in order.
+
+    References
+    ----------
+    .. [1] R. Tijdeman (1980), "The chairman assignment problem", Discrete
+       Mathematics 32, 323-330.
+
+    Examples
+    --------
+    >>> from sktandem.schedules._turns import evenly
+    >>> list(evenly([3, 1], 8))
+    [0, 0, 1, 0, 0, 0, 1, 0]
+    """
+    # Among those owed enough to be chosen, the one goes next that would first
+    # be owed too much. To serve whoever is owed most is simpler, but with many
+    # sources it falls behind by several steps. Whole numbers keep ties ties.
+    parts = [Fraction(share) for share in shares]
+    unit = lcm(*(part.denominator for part in parts))
+    weights = [int(part * unit) for part in parts]
+    total, scale = sum(weights), max(2 * len(weights) - 2, 1)
+    taken = [0] * len(weights)
+    for step in range(1, n_steps + 1):
+        chosen, soonest = -1, float("inf")
+        for source, weight in enumerate(weights):
+            owed = scale * (weight * step - total * taken[source])
+            if owed < total:
+                continue
+            due = ((scale - 1) * total - owed) / weight
+            if due < soonest:
+                chosen, soonest = source, due
+        taken[chosen] += 1
+        yield chosen
+
+
+def turns(n_batches: Sequence[int], batches_per_turn: int) -> Iterator[int]:
+    """Yield the source of each batch: every batch once, in turns spread evenly.
+
+    The last turn of a source is the short one.
+    """
+    n_turns = [-(-n // batches_per_turn) for n in n_batches]
+    left = list(n_batches)
+    for source in evenly(n_turns, sum(n_turns)):
+        length = min(batches_per_turn, left[source])
+        left[source] -= length
+        yield from repeat(source, length)
+
+
+def own_pass(sizes: Sizes, source: int, epoch_length: str | int) -> int:
+    """Return the batches of an epoch that one source has for itself."""
+    if not isinstance(epoch_length, str):
+        return int(epoch_length)
+    if epoch_length == "all":
+        return sizes.n_batches[source]
+    return max(sizes.n_batches) if epoch_length == "largest" else min(sizes.n_batches)
+
+
+def last_plan(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the plan of the last finished epoch wrote down."""
+    past = finished(history)
+    plan: dict[str, Any] = past[-1].get("plan", {}) if past else {}
+    return plan
