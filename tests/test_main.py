@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sktandem import __main__ as command
 from sktandem.datasets import load_wine_quality
 from sktandem.model_selection import SourceKFold
+from sktandem.nn import AlternatingRegressor, default_net
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +82,42 @@ def test_the_figures_are_those_of_plain_scikit_learn(printed, strategy, settings
         assert f"{mean:.3f} ±{spread:.3f}" in text
 
 
+@pytest.mark.parametrize(
+    ("strategy", "wines", "settings"),
+    [
+        ("only red", ["red"], {}),
+        ("merged", BOTH, {"schedule": "shuffled"}),
+        ("in turns, averaged", BOTH, {"schedule": "batches", "average": "ema"}),
+    ],
+)
+def test_the_nets_meet_the_same_folds(printed, strategy, wines, settings):
+    """The first fold by hand, with a net made here."""
+    X, y, wine = load_wine_quality(return_X_y=True)
+    folds = SourceKFold(5, shuffle=True, random_state=0)
+    train, test = next(folds.split(X, y, sample_source=wine))
+    rows = train[np.isin(wine[train], wines)]
+    net = default_net("regression", max_epochs=30)
+    model = AlternatingRegressor(
+        net, scale_target_by="pooled", random_state=0, **settings
+    )
+    model.fit(X[rows], y[rows], sample_source=wine[rows])
+
+    _, results, _ = printed
+    nets = [r for r in results if r.learner == "neural net"]
+    ours = next(r for r in nets if r.strategy == strategy)
+
+    for name in BOTH:
+        own = test[wine[test] == name]
+        expected = r2_score(y[own], model.predict(X[own]))
+        np.testing.assert_allclose(ours.scores[name][0], expected, atol=1e-6)
+
+
 def test_what_is_written_is_what_was_shown(printed):
     folder, results, text = printed
     with (folder / "scores.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
 
-    assert len(rows) == 2 * 5 * 2 * 5  # learners, strategies, sources, folds
+    assert len(rows) == 3 * 5 * 2 * 5  # learners, strategies, sources, folds
     merged = [
         float(row["r2"])
         for row in rows

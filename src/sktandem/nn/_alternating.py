@@ -44,7 +44,7 @@ from sktandem.nn._batches import (
 from sktandem.nn._features import as_tensor, fit_features
 from sktandem.nn._loop import Recorder, taking_turns
 from sktandem.nn._net import built_net, check_net, probe
-from sktandem.nn._precision import double_twin, precision_of
+from sktandem.nn._precision import double_twin, dtype_of, precision_of
 from sktandem.nn._resume import history_of, load_checkpoint
 from sktandem.nn._turns import TrainingRows, TurnBatches, turns_of
 from sktandem.nn._validation import check_fraction, held_out
@@ -264,9 +264,10 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             net = built_net(net, sizes=sizes, settings=settings, n_classes=n_classes)
         if self.average is not None:
             Averaged.attach(net, self.average)
+        learned["features_"] = replace(learned["features_"], dtype=dtype_of(net))
         if X.dtype.kind in "iu" and self.scaler is None:
             # Whether whole numbers are tokens or measurements, the module knows.
-            tokens = replace(learned["features_"], tokens=True)
+            tokens = replace(learned["features_"], dtype=None)
             with suppress(SourceError):
                 self._probed(data[0], learned | {"features_": tokens}, net)
                 learned["features_"] = tokens
@@ -439,14 +440,16 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         device = torch.device(self.net_.device)
         numbers = self.features_.numbers(features, codes)
         dtype = getattr(torch, self.precision_)
+        cast = self.features_.dtype is not None
+        double = cast and dtype != self.features_.dtype
         table = Table(
             as_tensor(numbers, device),
             None,
             torch.as_tensor(codes.astype(np.int16), device=device),
             self.features_.maps,
-            dtype=dtype if self.features_.dtype is not None else None,
+            dtype=dtype if cast else None,
         )
-        net = double_twin(self.net_) if dtype == torch.float64 else self.net_
+        net = double_twin(self.net_) if double else self.net_
         with torch.random.fork_rng(devices=_cuda(device)):
             return getattr(net, method)(GivenRows(table)), codes
 

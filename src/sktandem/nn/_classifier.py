@@ -31,6 +31,7 @@ from sktandem.merge._plan import plan_merge
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary
+from sktandem.nn._precision import dtype_of
 
 __all__ = ["AlternatingClassifier"]
 
@@ -413,7 +414,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         if not is_binary(net):
             return targets
         shape = (-1,) if n_dims == 1 else (-1, 1)
-        return targets.float().reshape(shape)
+        return targets.to(dtype_of(net)).reshape(shape)
 
     def predict(self, X, sample_source=None):
         """Predict the class of each sample.

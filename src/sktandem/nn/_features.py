@@ -33,17 +33,12 @@ class Features:
     """How X becomes a tensor: the scaling learned from training rows."""
 
     scaling: Scaling
-    tokens: bool = False  # whole numbers stay what they are
+    dtype: torch.dtype | None = torch.float32  # of batches; None leaves them
 
     @property
     def by_source(self) -> bool:
         """Whether each source has a scaling of its own."""
         return self.scaling is not None and self.scaling.by_source
-
-    @property
-    def dtype(self) -> torch.dtype | None:
-        """The type that batches are cast to; None for tokens."""
-        return None if self.tokens else torch.float32
 
     @property
     def maps(self) -> AffineMaps | None:

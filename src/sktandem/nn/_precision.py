@@ -8,9 +8,15 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 
-__all__ = ["double_twin", "precision_of"]
+__all__ = ["double_twin", "dtype_of", "precision_of"]
 
 FEW = 2  # rows to try
+
+
+def dtype_of(net: NeuralNet) -> torch.dtype:
+    """Return the type of a module's weights, single precision where it has none."""
+    weights = (w.dtype for w in net.module_.parameters() if w.is_floating_point())
+    return next(weights, torch.float32)
 
 
 def double_twin(net: NeuralNet) -> NeuralNet:
@@ -32,15 +38,15 @@ def precision_of(net: NeuralNet, numbers: np.ndarray, dtype: torch.dtype | None)
     It is double on the CPU, where the module can be cast to it. A GPU is slow
     in double precision, and integers, such as tokens, have none.
     """
-    single = all(weight.dtype == torch.float32 for weight in net.module_.parameters())
+    own = str(dtype or torch.float32).removeprefix("torch.")
     on_cpu = torch.device(net.device).type == "cpu"
-    if not (single and on_cpu and dtype is not None) or net.compile:
-        return "float32"
+    if dtype != torch.float32 or not on_cpu or net.compile:
+        return own
     x = torch.zeros((FEW, *numbers.shape[1:]), dtype=torch.float64)
     try:
         with torch.no_grad():
             y = double_twin(net).infer(x)
     except (RuntimeError, TypeError):
-        return "float32"
+        return own
     y = y[0] if isinstance(y, tuple) else y
-    return "float64" if y.dtype == torch.float64 else "float32"
+    return "float64" if y.dtype == torch.float64 else own

@@ -16,6 +16,7 @@ from sktandem._sources import ONLY_SOURCE, counted
 from sktandem.exceptions import SourceError
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._modules import default_net
+from sktandem.nn._precision import dtype_of
 
 __all__ = ["AlternatingRegressor"]
 
@@ -346,7 +347,7 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         maps = learned["target_scaler_"]
         if maps is not None:
             columns = maps.forward(columns, _codes_for(maps, rows.sources.codes))
-        targets = torch.from_numpy(np.asarray(columns, dtype=np.float32))
+        targets = torch.as_tensor(columns, dtype=dtype_of(net))
         return targets.reshape(-1) if n_dims == 1 else targets
 
     def _needs_source(self):

@@ -190,12 +190,12 @@ class TurnBatches:
 
     def _check(self, check: Check) -> None:
         """Record the validation losses of this moment."""
-        losses = self._valid_losses(check.as_trained)
+        losses = self._valid_losses(check)
         row = self.net.history[-1]
         at = {"n_batches": len(row["batches"])}
         row.setdefault("checks", []).append(at | losses)
 
-    def _valid_losses(self, as_trained: bool) -> dict[str, float]:
+    def _valid_losses(self, check: Check) -> dict[str, float]:
         if self.valid is None:
             raise SourceError(
                 f"{type(self.schedule).__name__} asks for validation losses, and there "
@@ -205,20 +205,23 @@ class TurnBatches:
         average = Averaged.of(self.net)
         if average is not None:
             average.show(self.net, True)
+        as_trained = check.as_trained
         if not as_trained:
             self.net._set_training(False)
         means, n_rows = {}, {}
+        asked = self.names if check.sources is None else self._named(check.sources)
         for source, rows in enumerate(self.valid.rows):
-            if not len(rows):
+            name = self.valid.names[source]
+            if name not in asked:
                 continue
-            size = self.valid.table.at_once(self.sizes.batch_sizes[source])
-            size = self.sizes.batch_sizes[source] if as_trained else size
+            size = self._valid_size(name)
+            size = size if as_trained else self.valid.table.at_once(size)
             losses, lengths = [], []
             for part in rows.split(size):
                 losses.append(self._valid_loss(self.valid.batch(source, part)))
                 lengths.append(1 if as_trained else len(part))
-            means[self.names[source]] = float(np.average(losses, weights=lengths))
-            n_rows[self.names[source]] = len(rows)
+            means[name] = float(np.average(losses, weights=lengths))
+            n_rows[name] = len(rows)
         if average is not None:
             average.show(self.net, False)
         pooled = np.average(list(means.values()), weights=list(n_rows.values()))
@@ -227,6 +230,14 @@ class TurnBatches:
             "valid_loss_macro": float(np.mean(list(means.values()))),
             "valid_loss": float(pooled),
         }
+
+    def _named(self, sources: tuple[int, ...]) -> list[str]:
+        return [self.names[source] for source in sources]
+
+    def _valid_size(self, name: str) -> int:
+        """Return the batch size of a source, which may not train in this call."""
+        sizes = dict(zip(self.names, self.sizes.batch_sizes))
+        return sizes.get(name, max(sizes.values()))
 
     def _valid_loss(self, batch: RowBatch) -> float:
         x, y = batch

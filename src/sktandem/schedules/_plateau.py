@@ -225,9 +225,13 @@ class PlateauAlternation(Schedule):
     def _by_batch(
         self, turn: Turn, sizes: Sizes, history: Sequence[dict[str, Any]]
     ) -> Iterator[Step | Check | Stop]:
+        watched = None
+        if self.monitor in sizes.names and not self.reset_on_switch:
+            watched = (sizes.names.index(self.monitor),)  # nobody asks for others
+        check = Check(self.check_in == "train", watched)
         for _ in range(sizes.steps(self.epoch_length)):
             yield Step((turn.source,))
-            yield Check(as_trained=self.check_in == "train")
+            yield check
             stop = self._ends(turn, history[-1]["checks"][-1], sizes)
             history[-1]["plan"] = asdict(turn)
             if stop:

@@ -43,7 +43,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """Measure the validation loss of every source now.
+    """Measure the validation losses now.
 
     The losses are found in ``history[-1]["checks"][-1]`` when the plan goes
     on, under the same keys that an epoch has.
@@ -54,9 +54,14 @@ class Check:
         False takes the mean over rows, with the module in evaluation mode. True
         takes the mean of the means of batches and leaves the module in
         training mode, as loops written by hand often do.
+
+    sources : tuple of int or None
+        Positions of the sources to measure; None for all that have validation
+        rows.
     """
 
     as_trained: bool = False
+    sources: tuple[int, ...] | None = None
 
 
 class Stop:
