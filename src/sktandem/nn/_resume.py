@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from skorch import NeuralNet
+from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
 from sktandem._sources import counted
@@ -50,6 +51,16 @@ def history_of(folder: Any) -> History:
     return history
 
 
+def _recall_best(net: NeuralNet) -> None:
+    """Tell skorch's callbacks the best losses so far, which they do not look up."""
+    for _, callback in net.callbacks_:
+        if isinstance(callback, PassthroughScoring):
+            seen = [row[callback.name] for row in net.history if callback.name in row]
+            lowest = callback.lower_is_better
+            if seen and lowest is not None:
+                callback.best_score_ = min(seen) if lowest else max(seen)
+
+
 def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str) -> None:
     """Put an initialized net where a checkpoint left off."""
     paths = _paths(folder)
@@ -61,6 +72,7 @@ def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str) -> None:
     if paths["criterion.pt"].exists():
         state["f_criterion"] = paths["criterion.pt"]
     net.load_params(**{key: os.fspath(path) for key, path in state.items()})
+    _recall_best(net)
     best = [row.get("valid_loss_macro_best", False) for row in net.history]
     if keep == "best" and any(best) and not best[-1]:
         last_best = len(best) - best[::-1].index(True)
