@@ -88,17 +88,18 @@ class Table:
     maps: AffineMaps | None = None
     weights: Tensor | None = None
     dtype: torch.dtype | None = torch.float32  # of features; None leaves them
-    _center: Tensor | None = field(init=False, default=None)
-    _scale: Tensor | None = field(init=False, default=None)
+    _maps: tuple[Tensor, Tensor] | None = field(init=False, default=None)
+    _rows: list[tuple[Tensor, Tensor]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.maps is not None:
-            precise = self.X.dtype if self.X.is_floating_point() else torch.float64
-            for name in ("center", "scale"):
-                values = torch.as_tensor(
-                    getattr(self.maps, name), dtype=precise, device=self.X.device
-                )
-                object.__setattr__(self, f"_{name}", values)
+        if self.maps is None:
+            return
+        precise = self.X.dtype if self.X.is_floating_point() else torch.float64
+        like = {"dtype": precise, "device": self.X.device}
+        center = torch.as_tensor(self.maps.center, **like)
+        scale = torch.as_tensor(self.maps.scale, **like)
+        object.__setattr__(self, "_maps", (center, scale))
+        self._rows.extend(zip(center.unbind(), scale.unbind()))
 
     def __len__(self) -> int:
         return len(self.X)
@@ -106,16 +107,20 @@ class Table:
     def features(self, rows: Tensor, source: int | None) -> Tensor:
         """Return some rows as the module wants them; `source` if they share one."""
         x = self.X.index_select(0, rows)
-        if self._center is not None and self._scale is not None:
-            which = self._maps_of(rows, source)
-            x = x.to(self._center.dtype)  # whole numbers; others stay
-            x.sub_(self._center[which]).div_(self._scale[which])
-        return x if self.dtype is None else x.to(self.dtype)
+        if self._maps is not None:
+            center, scale = self._map_of(rows, source)
+            x = x if x.dtype is center.dtype else x.to(center.dtype)  # whole numbers
+            x.sub_(center).div_(scale)
+        return x if self.dtype in (None, x.dtype) else x.to(self.dtype)
 
-    def _maps_of(self, rows: Tensor, source: int | None) -> int | Tensor:
-        if self._center is None or len(self._center) == 1:
-            return -1  # pooled
-        return self.codes.index_select(0, rows).long() if source is None else source
+    def _map_of(self, rows: Tensor, source: int | None) -> tuple[Tensor, Tensor]:
+        if len(self._rows) == 1:
+            return self._rows[0]  # pooled
+        if source is not None:
+            return self._rows[source]
+        assert self._maps is not None
+        codes = self.codes.index_select(0, rows).long()
+        return self._maps[0][codes], self._maps[1][codes]
 
     def pair(self, rows: Tensor, source: int | None) -> tuple[Tensor, Tensor]:
         """Return features and targets; without targets zeros, as skorch does."""
@@ -223,22 +228,28 @@ class Order:
 
     def __init__(self, seed: int, rows: Tensor, name: str, seen: int) -> None:
         self._seed, self._rows, self._name = seed, rows, name
-        self._pass, self._start = divmod(seen, max(1, len(rows)))
+        self._n_rows = len(rows)
+        self._pass, self._start = divmod(seen, max(1, self._n_rows))
         self._shuffled: Tensor | None = None
+        self.taken = 0
 
     def take(self, n: int) -> Tensor:
         """Return the next `n` rows, or what is left of the pass."""
-        if self._start >= len(self._rows):
+        if self._start >= self._n_rows:
             self._pass, self._start, self._shuffled = self._pass + 1, 0, None
         if self._shuffled is None:
-            seed = derive_seed(self._seed, "order", self._name, self._pass)
-            generator = torch.Generator().manual_seed(seed)
-            order = torch.randperm(len(self._rows), generator=generator)
-            self._shuffled = self._rows[order.to(self._rows.device)]
-        n = min(n, len(self._rows) - self._start)
-        taken = self._shuffled.narrow(0, self._start, n)
-        self._start += n
-        return taken
+            self._shuffled = self._order_of_pass()
+        start = self._start
+        n = min(n, self._n_rows - start)
+        self._start = start + n
+        self.taken += n
+        return self._shuffled.narrow(0, start, n)
+
+    def _order_of_pass(self) -> Tensor:
+        seed = derive_seed(self._seed, "order", self._name, self._pass)
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(self._n_rows, generator=generator)
+        return self._rows[order.to(self._rows.device)]
 
 
 class _InOrder:

@@ -109,6 +109,12 @@ def as_numbers(X: Any, *, made: bool = False) -> NDArray[Any]:
     try:
         array = check_array(X, dtype="numeric", allow_nd=True, input_name="X")
     except ValueError as error:
+        text = None if made else _first_text(X)
+        if text is not None:
+            raise SourceError(
+                f"A net takes numbers, and X holds texts such as {text!r}. "
+                "scaler=table_preprocessor() encodes them, and fills missing values in."
+            ) from None
         if "NaN" not in str(error) or not cure:
             raise
         first = str(error).split(chr(10))[0]
@@ -116,6 +122,14 @@ def as_numbers(X: Any, *, made: bool = False) -> NDArray[Any]:
     if made and array.dtype.kind != "f":
         array = array.astype(np.float32)
     return np.asarray(array)
+
+
+def _first_text(X: Any) -> str | None:
+    """Return the first text in a table that is no data frame."""
+    array = np.asarray(X)
+    if array.ndim != 2 or array.dtype.kind not in "OU":
+        return None
+    return next((v for v in array.ravel().tolist() if isinstance(v, str)), None)
 
 
 def _columns_of_numbers(X: Any) -> list[int]:

@@ -111,8 +111,7 @@ def probe(net: NeuralNet, x: torch.Tensor, n_outputs: int, wants: str) -> torch.
         raise SourceError(
             f"{type(module).__name__} did not take a batch of shape {tuple(x.shape)} "
             f"and type {str(x.dtype).removeprefix('torch.')}{_expected(module)}: "
-            f"{error}\nA module whose __init__ names n_features gets the number of "
-            "columns by itself."
+            f"{error}\n{_cure(module, x)}"
         ) from error
     y = y[0] if isinstance(y, tuple) else y
     width = y.shape[1] if y.ndim > 1 else 1
@@ -122,6 +121,13 @@ def probe(net: NeuralNet, x: torch.Tensor, n_outputs: int, wants: str) -> torch.
             "module whose __init__ names n_outputs gets their number by itself."
         )
     return y
+
+
+def _cure(module: nn.Module, x: torch.Tensor) -> str:
+    embeds = any(isinstance(layer, nn.Embedding) for layer in module.modules())
+    if embeds and x.is_floating_point():
+        return "X of integers with scaler=None stays whole, as nn.Embedding needs it."
+    return "A module whose __init__ names n_features gets the number of columns itself."
 
 
 def _expected(module: nn.Module) -> str:

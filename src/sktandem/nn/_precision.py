@@ -44,7 +44,8 @@ def precision_of(net: NeuralNet, numbers: np.ndarray, dtype: torch.dtype | None)
         return own
     x = torch.zeros((FEW, *numbers.shape[1:]), dtype=torch.float64)
     try:
-        with torch.no_grad():
+        # A module may draw numbers even when it predicts.
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             y = double_twin(net).infer(x)
     except (RuntimeError, TypeError):
         return own

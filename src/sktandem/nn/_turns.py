@@ -64,9 +64,9 @@ class TurnBatches:
         self.stopped = False
         self.current: RowBatch | None = None
         self._used: Counter[str] = Counter()
-        self._trained: Counter[str] = Counter()
         self._mixed: Counter[str] = Counter()
         self._mixed_orders: dict[str, Order] = {}
+        self._orders: list[Order] = []
 
     def __iter__(self) -> Iterator[RowBatch]:
         history = self.net.history
@@ -76,9 +76,12 @@ class TurnBatches:
         torch.manual_seed(derive_seed(self.seed, "epoch", len(past)))
         self._orders = self._ordered(len(past))
         rng = np.random.default_rng([self.seed, 2, len(past)])
-        n_steps = 0
+        n_steps, accepted = 0, set()
         for step in self.schedule.plan(self.sizes, history, rng):
             if isinstance(step, Step):
+                if step not in accepted:
+                    self._refuse_others(step)
+                    accepted.add(step)
                 self.current = self._batch(step)
                 n_steps += 1
                 yield self.current
@@ -106,7 +109,8 @@ class TurnBatches:
         )
         self._mixed = Counter(last.get("mixed_rows", {}))
         self._mixed_orders = {}
-        self._trained = Counter()
+        n_codes = max(self.rows.codes) + 1
+        self._mixed_in = torch.zeros(n_codes, dtype=torch.int64)
         self.stopped = False
 
     def _ordered(self, epoch: int) -> list[Order]:
@@ -148,25 +152,24 @@ class TurnBatches:
         return torch.cat(losses).double().cpu().numpy()
 
     def _batch(self, step: Step) -> RowBatch:
-        sizes = self.sizes.batch_sizes
+        sizes, orders = self.sizes.batch_sizes, self._orders
         if step.mixed:
             return self._mixed_batch(step.sources)
+        if len(step.sources) == 1 and step.weights is None:
+            source = step.sources[0]
+            return self.rows.batch(source, orders[source].take(sizes[source]))
+        parts = [orders[source].take(sizes[source]) for source in step.sources]
+        weights = step.weights or (1.0,) * len(step.sources)
+        return self.rows.joint(step.sources, parts, weights)
+
+    def _refuse_others(self, step: Step) -> None:
+        known = range(len(self.names))
         for source in step.sources:
-            if not 0 <= source < len(self.names):
+            if source not in known:
                 raise SourceError(
                     f"{type(self.schedule).__name__}.plan named source {source}, but "
                     f"there are {len(self.names)}: {list(self.names)}, counted from 0."
                 )
-        if len(step.sources) == 1 and step.weights is None:
-            (source,) = step.sources
-            rows = self._orders[source].take(sizes[source])
-            self._count(source, len(rows))
-            return self.rows.batch(source, rows)
-        parts = [self._orders[source].take(sizes[source]) for source in step.sources]
-        for source, rows in zip(step.sources, parts):
-            self._count(source, len(rows))
-        weights = step.weights or (1.0,) * len(step.sources)
-        return self.rows.joint(step.sources, parts, weights)
 
     def _mixed_batch(self, sources: tuple[int, ...]) -> RowBatch:
         label = ", ".join(self.names[source] for source in sources)
@@ -176,17 +179,9 @@ class TurnBatches:
             self._mixed_orders[label] = order
         size = max(self.sizes.batch_sizes[source] for source in sources)
         rows = self._mixed_orders[label].take(size)
-        self._mixed[label] += len(rows)
         codes = self.rows.table.codes.index_select(0, rows).long()
-        counts = torch.bincount(codes, minlength=len(self.names)).tolist()
-        for source, n_rows in enumerate(counts):
-            self._count(source, n_rows)
+        self._mixed_in += torch.bincount(codes, minlength=len(self._mixed_in)).cpu()
         return self.rows.mixed(sources, rows)
-
-    def _count(self, source: int, n_rows: int) -> None:
-        name = self.names[source]
-        self._used[name] += n_rows
-        self._trained[name] += n_rows
 
     def _check(self, check: Check) -> None:
         """Record the validation losses of this moment."""
@@ -245,18 +240,24 @@ class TurnBatches:
             y_pred = self.net.infer(x)
             return self.net.get_loss(y_pred, y, X=x, training=False).item()
 
+    def _trained(self) -> list[int]:
+        """Return the rows of each source that this epoch has used."""
+        mixed = self._mixed_in[self.rows.codes].tolist()
+        return [order.taken + n for order, n in zip(self._orders, mixed)]
+
     def seen(self) -> dict[str, Any]:
         """Return what the history is to remember of the rows used."""
         seen: dict[str, Any] = {
-            f"rows_seen[{name}]": self._used[name] for name in self.names
+            f"rows_seen[{name}]": self._used[name] + n
+            for name, n in zip(self.names, self._trained())
         }
-        if self._mixed:
-            seen["mixed_rows"] = dict(self._mixed)
-        return seen
+        mixed = {name: order.taken for name, order in self._mixed_orders.items()}
+        mixed = dict(self._mixed + Counter(mixed))
+        return seen | ({"mixed_rows": mixed} if mixed else {})
 
     def label(self) -> str:
         """Return the sources that trained in this epoch."""
-        return ", ".join(name for name in self.names if self._trained[name])
+        return ", ".join(n for n, used in zip(self.names, self._trained()) if used)
 
 
 class TrainingRows(SourceRows):

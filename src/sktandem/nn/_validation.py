@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktandem._cells import cross_cells, target_strata
-from sktandem._sources import Sources, did_you_mean
+from sktandem._sources import Sources, counted, did_you_mean
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["check_fraction", "held_out"]
@@ -42,7 +42,7 @@ def held_out(
     The same part of each source and class, or quantile of the target, to within
     a row. Whether a row is among them depends on the seed and its place only,
     so that training that is continued on the same rows holds out the same ones.
-    Of `classes` none is held out whole.
+    No source is held out whole, nor any of its `classes`.
     """
     parts = np.array(_parts(fraction, sources))
     held = np.zeros(len(sources.codes), dtype=bool)
@@ -57,13 +57,23 @@ def held_out(
     )
     part = parts[sources.codes[order]]
     held[order] = np.floor((place + 1) * part + 0.5) > np.floor(place * part + 0.5)
-    if classes:
-        n_left = np.bincount(cells[~held], minlength=cells.max() + 1)
-        held &= n_left[cells] > 0
+    groups = cells if classes else sources.codes.astype(np.intp)
+    held[_spared(held, groups, order)] = False
     for code in np.flatnonzero(parts):
-        if not held[sources.rows[code]].any():
-            _hold_out_one(held, sources.rows[code], cells, lot, sources.names[code])
+        rows = sources.rows[code]
+        if len(rows) and not held[rows].any():
+            _hold_out_one(held, rows, groups, lot, sources.names[code])
     return held
+
+
+def _spared(
+    held: NDArray[np.bool_], groups: NDArray[np.intp], order: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Return the first row of every group that is held out whole."""
+    ordered = groups[order]
+    first = order[np.flatnonzero(np.diff(ordered, prepend=-1))]
+    n_left = np.bincount(groups[~held], minlength=ordered[-1] + 1)
+    return first[n_left[groups[first]] == 0]
 
 
 def _parts(fraction: Any, sources: Sources) -> list[float]:
@@ -83,19 +93,19 @@ def _parts(fraction: Any, sources: Sources) -> list[float]:
 def _hold_out_one(
     held: NDArray[np.bool_],
     rows: NDArray[np.intp],
-    cells: NDArray[np.intp],
+    groups: NDArray[np.intp],
     lot: NDArray[np.float32],
     name: Any,
 ) -> None:
-    """Hold out a row of the largest cell of a small source, if it can spare one."""
-    own, sizes = np.unique(cells[rows], return_counts=True)
+    """Hold out a row of the largest group of a small source, if it can spare one."""
+    own, sizes = np.unique(groups[rows], return_counts=True)
     if sizes.max() == 1:
         warnings.warn(
-            f"The source {name!r} has {len(rows)} rows, too few to hold one out: it "
-            "is not validated. validation_fraction may be a dict by source.",
+            f"The source {name!r} has {counted(len(rows), 'row')}, too few to hold one "
+            "out: it is not validated. validation_fraction may be a dict by source.",
             SourceWarning,
-            stacklevel=2,
+            stacklevel=6,  # at the user's call of fit
         )
         return
-    largest = rows[cells[rows] == own[sizes.argmax()]]
+    largest = rows[groups[rows] == own[sizes.argmax()]]
     held[largest[lot[largest].argmin()]] = True
