@@ -60,6 +60,7 @@ ORDER = [
     "nn._features",
     "nn._net",
     "nn._turns",
+    "nn._recorder",
     "nn._loop",
     "nn._precision",
     "nn._resume",

@@ -221,7 +221,8 @@ def _in_order(labels: Iterable[Any]) -> list[Any]:
 
 def counted(n: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it needs one."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{n:,} {noun}{'' if n == 1 else plural}"
 
 
 def plain_label(label: Any) -> Any:

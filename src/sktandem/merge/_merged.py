@@ -144,10 +144,11 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         """
         for key in params:
             owner, nested, _ = key.partition("__")
-            if nested and owner in ("estimator", "scaler") and owner not in params:
+            if nested and owner in ("estimator", "scaler"):
                 of_estimator = owner == "estimator"
                 instead = repr(self._inner()) if of_estimator else "StandardScaler()"
-                refuse_nested(key, owner, getattr(self, owner), instead)
+                value = params.get(owner, getattr(self, owner))
+                refuse_nested(key, owner, value, instead)
         return super().set_params(**params)
 
     def _fit_scaler(self, X, y, plan, inner):

@@ -42,9 +42,10 @@ from sktandem.nn._batches import (
     rows_in_order,
 )
 from sktandem.nn._features import as_tensor, fit_features
-from sktandem.nn._loop import Recorder, taking_turns
+from sktandem.nn._loop import taking_turns
 from sktandem.nn._net import built_net, check_net, probe
 from sktandem.nn._precision import double_twin, dtype_of, precision_of
+from sktandem.nn._recorder import Recorder
 from sktandem.nn._resume import history_of, load_checkpoint
 from sktandem.nn._turns import TrainingRows, TurnBatches, turns_of
 from sktandem.nn._validation import check_fraction, held_out

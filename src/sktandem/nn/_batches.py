@@ -52,6 +52,7 @@ class RowBatch(tuple[Any, Any]):
     label: str
     parts: tuple[tuple[str, slice, float], ...] | None = None
     weights: Tensor | None = None
+    losses: list[Tensor]  # of the parts, once they are known
 
     def __reduce__(self) -> Any:
         return type(self), (tuple(self),), vars(self)
@@ -80,6 +81,9 @@ class Table:
 
     weights : Tensor or None
         What the loss of each row counts.
+
+    heads : Tensor of shape (n_rows,) or None
+        The head of each row, if the module is to be told.
     """
 
     X: Tensor
@@ -88,6 +92,7 @@ class Table:
     maps: AffineMaps | None = None
     weights: Tensor | None = None
     dtype: torch.dtype | None = torch.float32  # of features; None leaves them
+    heads: Tensor | None = None
     _maps: tuple[Tensor, Tensor] | None = field(init=False, default=None)
     _rows: list[tuple[Tensor, Tensor]] = field(init=False, default_factory=list)
 
@@ -122,9 +127,11 @@ class Table:
         codes = self.codes.index_select(0, rows).long()
         return self._maps[0][codes], self._maps[1][codes]
 
-    def pair(self, rows: Tensor, source: int | None) -> tuple[Tensor, Tensor]:
+    def pair(self, rows: Tensor, source: int | None) -> tuple[Any, Tensor]:
         """Return features and targets; without targets zeros, as skorch does."""
-        x = self.features(rows, source)
+        x: Any = self.features(rows, source)
+        if self.heads is not None:
+            x = {"X": x, "source": self.heads.index_select(0, rows)}
         if self.y is None:
             return x, torch.zeros(len(rows))
         return x, self.y.index_select(0, rows)
@@ -133,6 +140,13 @@ class Table:
         """Return how many rows to score in one go."""
         per_row = max(1, self.X[:1].numel())
         return max(batch_size, min(SCORED_AT_ONCE, VALUES_AT_ONCE // per_row), 1)
+
+
+def together(parts: Sequence[Any]) -> Any:
+    """Return batches of features or targets as one."""
+    if isinstance(parts[0], dict):
+        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+    return torch.cat(list(parts))
 
 
 class SourceRows(Dataset[Any]):
@@ -177,18 +191,32 @@ class SourceRows(Dataset[Any]):
 
     def mixed(self, sources: Sequence[int], rows: Tensor) -> RowBatch:
         """Return rows of several sources that share one loss."""
+        if self.table.heads is not None:
+            return self._sorted(rows)
         batch = RowBatch(self.table.pair(rows, None))
         batch.label = ", ".join(self.names[source] for source in sources)
         if self.table.weights is not None:
             batch.weights = self.table.weights.index_select(0, rows)
         return batch
 
+    def _sorted(self, rows: Tensor) -> RowBatch:
+        """Return mixed rows source by source, each to weigh by its rows."""
+        codes = self.table.codes.index_select(0, rows)
+        present, parts = [], []
+        for source, code in enumerate(self.codes):
+            own = rows[codes == code]
+            if len(own):
+                present.append(source)
+                parts.append(own)
+        weights = [len(own) / len(rows) for own in parts]
+        return self.joint(present, parts, weights)
+
     def joint(
         self, sources: Sequence[int], rows: Sequence[Tensor], weights: Sequence[float]
     ) -> RowBatch:
         """Return rows of several sources, each with a loss of its own."""
         batches = [self.batch(source, own) for source, own in zip(sources, rows)]
-        batch = RowBatch(torch.cat(part) for part in zip(*batches))
+        batch = RowBatch(together(part) for part in zip(*batches))
         batch.label = ", ".join(own.label for own in batches)
         ends = np.cumsum([len(own) for own in rows]).tolist()
         slices = [slice(end - len(own), end) for end, own in zip(ends, rows)]

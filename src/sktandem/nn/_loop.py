@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from skorch import (
     NeuralNet,
@@ -16,15 +15,14 @@ from skorch import (
 )
 from skorch.callbacks import Callback, PrintLog
 from skorch.callbacks.scoring import ScoringBase
-from torch import Tensor, nn
+from torch import nn
 
-from sktandem.exceptions import SourceError
 from sktandem.nn._average import Averaged
-from sktandem.nn._batches import RowBatch
-from sktandem.nn._losses import row_losses
+from sktandem.nn._losses import StepLoss
+from sktandem.nn._recorder import Recorder, Stopper
 from sktandem.nn._turns import TurnBatches
 
-__all__ = ["FastEpoch", "Recorder", "taking_turns"]
+__all__ = ["FastEpoch", "taking_turns"]
 
 # What a step is made of: whoever overrides one of these gets skorch's own loop.
 STEP_METHODS = (
@@ -49,199 +47,6 @@ OF_SKORCH = tuple(
 HIDDEN = ("plan", "checks", "seed", "mixed_rows")
 
 
-class StepLoss:
-    """The loss of a training step: by source in a joint batch, by row if weighed.
-
-    It stands in for `get_loss` of the net, which it calls for every part.
-    """
-
-    def __init__(self, net: NeuralNet, turns: TurnBatches | None) -> None:
-        self.net, self.turns = net, turns
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"net": self.net, "turns": None}  # no data in a checkpoint
-
-    def __call__(
-        self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False
-    ) -> Tensor:
-        batch = self.turns.current if training and self.turns is not None else None
-        if batch is None or batch.parts is None:
-            weights = None if batch is None else batch.weights
-            return self._part(y_pred, y_true, X, training, weights)
-        losses = []
-        for _, rows, _ in batch.parts:
-            weights = None if batch.weights is None else batch.weights[rows]
-            own = _rows_of(y_pred, rows), y_true[rows], X[rows]
-            losses.append(self._part(*own, training, weights))
-        batch.losses = losses
-        return sum(
-            loss if weight == 1 else weight * loss
-            for loss, (_, _, weight) in zip(losses, batch.parts)
-        )
-
-    def _part(self, y_pred: Any, y_true: Any, X: Any, training: bool, weights: Any):
-        own = type(self.net).get_loss
-        if weights is None:
-            return own(self.net, y_pred, y_true, X=X, training=training)
-        losses = row_losses(self.net, y_pred, y_true, X, training=training)
-        return (losses * weights).sum() / len(weights)
-
-
-def _rows_of(y_pred: Any, rows: slice) -> Any:
-    if isinstance(y_pred, tuple):
-        return tuple(_rows_of(part, rows) for part in y_pred)
-    return y_pred[rows]
-
-
-class Recorder(Callback):
-    """Writes what each source went through into the history.
-
-    It comes before the user's callbacks, so that they find the columns there.
-    """
-
-    def __init__(
-        self,
-        history_detail: str = "batch",
-        monitor: str = "valid_loss_macro",
-        keep: str = "last",
-    ) -> None:
-        self.history_detail = history_detail
-        self.monitor = monitor
-        self.keep = keep
-        self.turns_: TurnBatches | None = None
-        self.best_: tuple[float, dict[str, Tensor]] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"turns_": None}  # no data in a checkpoint
-
-    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Go back to the raw weights, and forget the batches of old epochs."""
-        average = Averaged.of(net)
-        if average is not None:
-            average.show(net, False)
-        if len(net.history) > 1 and self.history_detail == "epoch":
-            net.history[-2]["batches"] = []
-        if self.turns_ is not None and len(net.history) == 1:
-            net.history.record("seed", self.turns_.seed)
-
-    def on_batch_begin(self, net, batch=None, training=False, **kwargs) -> None:
-        """Record the source of the batch."""
-        if isinstance(batch, RowBatch):
-            net.history.record_batch("source", batch.label)
-
-    def on_batch_end(self, net, batch=None, training=False, **kwargs) -> None:
-        """Refuse a loss that is no number; record the losses of a joint step."""
-        if training and isinstance(batch, RowBatch):
-            row = net.history[-1]["batches"][-1]
-            self.after_step(net, batch, row)
-
-    def after_step(self, net: NeuralNet, batch: RowBatch, row: dict[str, Any]) -> None:
-        """Do what is to be done after each optimizer step."""
-        if not math.isfinite(row["train_loss"]):
-            raise diverged(net, "training", row["train_loss"], batch.label)
-        if batch.parts is not None:
-            for (name, rows, _), loss in zip(batch.parts, batch.losses):
-                row[f"train_loss[{name}]"] = loss.item()
-                row[f"train_batch_size[{name}]"] = rows.stop - rows.start
-        average = Averaged.of(net)
-        if average is not None:
-            average.after_step(net)
-
-    def after_training(self, net: NeuralNet) -> None:
-        """Show the averaged weights to validation and to all callbacks."""
-        average = Averaged.of(net)
-        if average is not None and self.turns_ is not None:
-            sizes = self.turns_.sizes
-            average.after_epoch(net, len(net.history), sizes.max_epochs)
-            average.show(net, True)
-
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Record the losses of each source, and keep the best weights."""
-        if self.turns_ is None:
-            return
-        row = net.history[-1]
-        losses = losses_by_source(row["batches"], self.turns_.names)
-        row.update(losses)
-        for name in self.turns_.names:
-            loss = losses.get(f"valid_loss[{name}]", 0.0)
-            if not math.isfinite(loss):
-                raise diverged(net, "validation", loss, name)
-        row.update(self.turns_.seen())
-        row["source"] = self.turns_.label()
-        if self.monitor not in row:
-            return
-        past = [old.get("valid_loss_macro", math.inf) for old in list(net.history)[:-1]]
-        macro = row["valid_loss_macro"]
-        row["valid_loss_macro_best"] = macro < min(past, default=math.inf)
-        monitored = row[self.monitor]
-        better = self.best_ is None or monitored < self.best_[0]
-        if self.keep == "best" and better:
-            weights = net.module_.state_dict()
-            copied = {key: value.detach().clone() for key, value in weights.items()}
-            self.best_ = monitored, copied
-
-
-class Stopper(Callback):
-    """Ends the training when the plan says so, after all other callbacks."""
-
-    def __init__(self) -> None:
-        self.turns_: TurnBatches | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"turns_": None}
-
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Stop as skorch's own EarlyStopping does."""
-        if self.turns_ is not None and self.turns_.stopped:
-            raise KeyboardInterrupt
-
-
-def losses_by_source(batches: Any, names: Any) -> dict[str, float]:
-    """Return the mean losses over rows of each source, and their macro mean."""
-    totals: dict[tuple[str, str], list[float]] = {}
-    for row in batches:
-        prefix = "train" if "train_loss" in row else "valid"
-        if f"{prefix}_loss" not in row:
-            continue
-        by_part = [key for key in row if key.startswith("train_loss[")]
-        if by_part:
-            for key in by_part:
-                name = key.removeprefix("train_loss[").removesuffix("]")
-                n_rows = row[f"train_batch_size[{name}]"]
-                _add(totals, ("train", name), row[key], n_rows)
-            continue
-        n_rows = row[f"{prefix}_batch_size"]
-        _add(totals, (prefix, row["source"]), row[f"{prefix}_loss"], n_rows)
-    means = {key: total / n for key, (total, n) in totals.items()}
-    result = {
-        f"{prefix}_loss[{name}]": means[prefix, name]
-        for prefix in ("train", "valid")
-        for name in names
-        if (prefix, name) in means
-    }
-    valid = [means["valid", name] for name in names if ("valid", name) in means]
-    if valid:
-        result["valid_loss_macro"] = float(np.mean(valid))
-    return result
-
-
-def _add(totals: dict[Any, list[float]], key: Any, loss: float, n_rows: int) -> None:
-    total = totals.setdefault(key, [0.0, 0])
-    total[0] += loss * n_rows
-    total[1] += n_rows
-
-
-def diverged(net: NeuralNet, what: str, loss: float, source: str) -> SourceError:
-    """Return the error for a loss that is no number any more."""
-    rates = {group["lr"] for group in net.optimizer_.param_groups if "lr" in group}
-    rate = ", ".join(f"{float(rate):g}" for rate in sorted(rates))
-    return SourceError(
-        f"The {what} loss became {loss} in epoch {len(net.history)}, on a batch of "
-        f"{source!r}, at a learning rate of {rate}. Lower net__lr, scale the features "
-        "and the target, or clip gradients with skorch's GradientNormClipping."
-    )
-
-
 class FastEpoch:
     """One epoch of training without what most steps do not need.
 
@@ -250,8 +55,8 @@ class FastEpoch:
     net has steps of its own.
     """
 
-    def __init__(self, net: NeuralNet, recorder: Recorder) -> None:
-        self.net, self.recorder = net, recorder
+    def __init__(self, net: NeuralNet, recorder: Recorder, tasks: Any = None) -> None:
+        self.net, self.recorder, self.tasks = net, recorder, tasks
 
     def __call__(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params
@@ -275,10 +80,13 @@ class FastEpoch:
             _hooks(net, name, recorder)
             for name in ("on_batch_begin", "on_grad_computed", "on_batch_end")
         )
-        bare = type(net).infer is NeuralNet.infer
-        as_is = type(net).get_loss is NeuralNet.get_loss or (
-            type(net).get_loss is NeuralNetClassifier.get_loss
-            and not isinstance(criterion, nn.NLLLoss)
+        bare = type(net).infer is NeuralNet.infer and self.tasks is None
+        as_is = self.tasks is None and (
+            type(net).get_loss is NeuralNet.get_loss
+            or (
+                type(net).get_loss is NeuralNetClassifier.get_loss
+                and not isinstance(criterion, nn.NLLLoss)
+            )
         )
         averaged = Averaged.of(net) is not None
         rows = net.history[-1]["batches"]
@@ -304,7 +112,7 @@ class FastEpoch:
                 hook(net, named_parameters=named, batch=batch, training=True)
             optimizer.step()
             value = row["train_loss"] = loss.item()
-            row["train_batch_size"] = len(x)
+            row["train_batch_size"] = len(y)
             if averaged or not plain or not math.isfinite(value):
                 recorder.after_step(net, batch, row)
             for hook in end:
@@ -347,14 +155,27 @@ def is_plain(net: NeuralNet) -> bool:
     )
 
 
-def _surrounded(net: NeuralNet, recorder: Recorder, stopper: Stopper) -> list[Any]:
+def _is_silent(callback: Any, net: NeuralNet) -> bool:
+    is_log = isinstance(callback, PrintLog)
+    return is_log and not net.verbose and callback.sink is print
+
+
+def _surrounded(
+    net: NeuralNet, recorder: Recorder, stopper: Stopper, tasks: Any
+) -> list[Any]:
     """Return the callbacks of a net with ours around the user's."""
     standard = {name for name, _ in net._default_callbacks} - {"print_log"}
+    # An accuracy over heads with other classes each means nothing, and a log
+    # that is not printed would build its tables all the same.
+    idle = {"valid_acc"} if tasks is not None else set()
     callbacks = [
         (name, callback)
         for name, callback in net.callbacks_
-        if net.verbose or not isinstance(callback, PrintLog) or callback.sink != print
-    ]  # a log that is not printed would build its tables all the same
+        if name not in idle
+        and (
+            net.verbose or not isinstance(callback, PrintLog) or callback.sink != print
+        )
+    ]
     place = sum(name in standard for name, _ in callbacks)
     callbacks.insert(place, ("recorder", recorder))
     return [*callbacks, ("stopper", stopper)]
@@ -370,18 +191,22 @@ def _quieten(net: NeuralNet, names: Any) -> None:
 
 @contextmanager
 def taking_turns(
-    net: NeuralNet, turns: TurnBatches, recorder: Recorder
+    net: NeuralNet,
+    turns: TurnBatches,
+    recorder: Recorder,
+    tasks: Any = None,
+    weighing: Any = None,
 ) -> Iterator[None]:
     """Let an initialized net train on these batches until the block ends."""
     stopper = Stopper()
     recorder.turns_ = stopper.turns_ = turns
     callbacks = net.callbacks_
-    net.callbacks_ = _surrounded(net, recorder, stopper)
+    net.callbacks_ = _surrounded(net, recorder, stopper, tasks)
     _quieten(net, turns.names)
     # On the instance, as skorch itself does for its scores, and only meanwhile:
     # the net stays one of the user's own class.
-    net.run_single_epoch = FastEpoch(net, recorder)
-    net.get_loss = StepLoss(net, turns)
+    net.run_single_epoch = FastEpoch(net, recorder, tasks)
+    net.get_loss = StepLoss(net, turns, tasks, weighing)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The loss of single rows, whatever the criterion makes of a batch."""
+"""The loss of a training step: of single rows, of sources, of heads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,83 @@ from torch import Tensor
 
 from sktandem.exceptions import SourceError
 
-__all__ = ["row_losses"]
+__all__ = ["StepLoss", "row_losses"]
+
+
+class StepLoss:
+    """The loss of a step: by source in a joint batch, by row if weighed.
+
+    It stands in for `get_loss` of the net, which it calls for every part.
+
+    Parameters
+    ----------
+    net : NeuralNet
+        The net.
+
+    turns : TurnBatches or None
+        The batches of training.
+
+    tasks : sequence of Task or None
+        What each head learns, if there are heads.
+
+    weighing : Weighing or None
+        What the loss of each source counts.
+    """
+
+    def __init__(
+        self,
+        net: NeuralNet,
+        turns: Any,
+        tasks: Any = None,
+        weighing: Any = None,
+    ) -> None:
+        self.net, self.turns, self.tasks, self.weighing = net, turns, tasks, weighing
+
+    def __getstate__(self) -> dict[str, Any]:
+        # No data in a checkpoint.
+        return vars(self) | {"turns": None, "weighing": None}
+
+    def __call__(
+        self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False
+    ) -> Tensor:
+        batch = self.turns.current if training and self.turns is not None else None
+        if batch is None or batch.parts is None:
+            weights = None if batch is None else batch.weights
+            return self._part(y_pred, y_true, X, training, weights)
+        batch.losses, total = [], 0.0
+        for place, (_, rows, weight) in enumerate(batch.parts):
+            weights = None if batch.weights is None else batch.weights[rows]
+            own = _part_of(y_pred, place, rows), y_true[rows], _rows_of(X, rows)
+            loss = self._part(*own, training, weights)
+            batch.losses.append(loss)
+            if self.weighing is not None:
+                loss = self.weighing.weighed(int(own[2]["source"][0]), loss)
+            total = total + (loss if weight == 1 else weight * loss)
+        return total
+
+    def _part(
+        self, y_pred: Any, y_true: Any, X: Any, training: bool, weights: Any
+    ) -> Any:
+        if self.tasks is not None:
+            y_true = self.tasks[int(X["source"][0])].target(y_true)
+        if weights is None:
+            own = type(self.net).get_loss
+            return own(self.net, y_pred, y_true, X=X, training=training)
+        losses = row_losses(self.net, y_pred, y_true, X, training=training)
+        return (losses * weights).sum() / len(weights)
+
+
+def _part_of(y_pred: Any, place: int, rows: slice) -> Any:
+    """Return a source's part of the output: heads give a list of them."""
+    return y_pred[place] if isinstance(y_pred, list) else _rows_of(y_pred, rows)
+
+
+def _rows_of(values: Any, rows: slice) -> Any:
+    if isinstance(values, tuple):
+        return tuple(_rows_of(part, rows) for part in values)
+    if isinstance(values, dict):
+        return {key: part[rows] for key, part in values.items()}
+    return values[rows]
 
 
 def row_losses(

@@ -43,8 +43,11 @@ class TurnBatches:
     net : NeuralNet
         The net, for its history.
 
-    difficulty : sequence of Tensor or None
-        The difficulty of each source's rows, where the user gave it.
+    difficulty : callable
+        Returns the difficulty of each source's rows, where the user gave it.
+
+    apart : bool
+        Whether the loss of each source is needed by itself in every step.
     """
 
     def __init__(
@@ -57,9 +60,11 @@ class TurnBatches:
         seed: int,
         net: NeuralNet,
         difficulty: Any = None,
+        apart: bool = False,
     ) -> None:
         self.rows, self.valid, self.schedule, self.sizes = rows, valid, schedule, sizes
         self.seed, self.net, self.difficulty = seed, net, difficulty
+        self.apart = apart
         self.names = rows.names
         self.stopped = False
         self.current: RowBatch | None = None
@@ -155,7 +160,7 @@ class TurnBatches:
         sizes, orders = self.sizes.batch_sizes, self._orders
         if step.mixed:
             return self._mixed_batch(step.sources)
-        if len(step.sources) == 1 and step.weights is None:
+        if len(step.sources) == 1 and step.weights is None and not self.apart:
             source = step.sources[0]
             return self.rows.batch(source, orders[source].take(sizes[source]))
         parts = [orders[source].take(sizes[source]) for source in step.sources]

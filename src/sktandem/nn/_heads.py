@@ -1,0 +1,230 @@
+"""One trunk, a head for each source, and an input layer for each if wanted."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sktandem.exceptions import SourceError
+from sktandem.nn._modules import MLP
+
+__all__ = ["HeadsOn", "MultiHead", "has_own_heads", "make_head"]
+
+
+class MultiHead(nn.Module):
+    """A trunk that all sources share, and a head for each.
+
+    Rows come sorted by source, and each goes to the head of its own.
+
+    Parameters
+    ----------
+    trunk : torch.nn.Module
+        Maps (n_rows, ...) to (n_rows, width).
+
+    heads : sequence of torch.nn.Module
+        One for each source, in order, from the width to what it answers.
+
+    stems : sequence of torch.nn.Module or None, default=None
+        One for each source, from its own columns to what the trunk takes.
+
+    columns : sequence of sequence of int or None, default=None
+        The columns that each stem sees.
+
+    See Also
+    --------
+    MultiHeadClassifier : Builds and trains it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from sktandem.nn import MultiHead
+    >>> module = MultiHead(nn.Linear(5, 8), [nn.Linear(8, 3), nn.Linear(8, 4)])
+    >>> X, source = torch.zeros(6, 5), torch.tensor([0, 0, 1, 1, 1, 1])
+    >>> [tuple(output.shape) for output in module(X, source)]
+    [(2, 3), (4, 4)]
+    """
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        heads: Sequence[nn.Module],
+        stems: Sequence[nn.Module] | None = None,
+        columns: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.heads = nn.ModuleList(heads)
+        self.stems = None if stems is None else nn.ModuleList(stems)
+        for place, own in enumerate(columns or ()):
+            self.register_buffer(f"columns_{place}", torch.as_tensor(own))
+
+    def forward(self, X: Tensor, source: Tensor) -> Tensor | list[Tensor]:
+        """Return the answer of each row's head.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_rows, ...)
+            Features, sorted by source.
+
+        source : Tensor of shape (n_rows,)
+            The place of each row's source.
+
+        Returns
+        -------
+        output : Tensor or list of Tensor
+            The head's answer if all rows have one source, else a list of the
+            answers in the order in which the sources come.
+        """
+        present, parts = parts_of(source)
+        hidden = self._hidden(X, present, parts)
+        if len(present) == 1:
+            return self.heads[present[0]](hidden)
+        return [self.heads[k](hidden[part]) for k, part in zip(present, parts)]
+
+    def embed(self, X: Tensor, source: Tensor) -> Tensor:
+        """Return what the trunk makes of each row.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_rows, ...)
+            Features, sorted by source.
+
+        source : Tensor of shape (n_rows,)
+            The place of each row's source.
+
+        Returns
+        -------
+        hidden : Tensor of shape (n_rows, width)
+            The shared embedding.
+        """
+        return self._hidden(X, *parts_of(source))
+
+    def _hidden(self, X: Tensor, present: list[int], parts: list[slice]) -> Tensor:
+        if self.stems is None:
+            return self.trunk(X)
+        stemmed = [
+            self.stems[k](X[part].index_select(1, getattr(self, f"columns_{k}")))
+            for k, part in zip(present, parts)
+        ]
+        return self.trunk(stemmed[0] if len(stemmed) == 1 else torch.cat(stemmed))
+
+
+def parts_of(source: Tensor) -> tuple[list[int], list[slice]]:
+    """Return the sources of sorted rows, and where the rows of each lie."""
+    present, counts = torch.unique_consecutive(source, return_counts=True)
+    ends = counts.cumsum(0).tolist()
+    starts = [0, *ends[:-1]]
+    return present.tolist(), [slice(a, b) for a, b in zip(starts, ends)]
+
+
+def make_head(head: Any, width: int, n_outputs: int) -> nn.Module:
+    """Return a head: linear, with hidden layers, or as the user makes it."""
+    if head is None:
+        return nn.Linear(width, n_outputs)
+    if callable(head):
+        made = head(width, n_outputs)
+        if not isinstance(made, nn.Module):
+            raise SourceError(
+                f"head must return a torch module, got {made!r} from "
+                f"head({width}, {n_outputs})."
+            )
+        return made
+    return MLP(width, n_outputs, hidden_sizes=head)
+
+
+def has_own_heads(module: Any) -> bool:
+    """Tell whether a module takes each row's source, and so has heads of its own."""
+    forward = getattr(module, "forward", None)
+    return forward is not None and "source" in inspect.signature(forward).parameters
+
+
+class HeadsOn:
+    """Makes the module of a net: heads on the trunk that the user gave.
+
+    It stands where skorch expects a module class, so that ``module__...`` are
+    still parameters of the trunk.
+
+    Parameters
+    ----------
+    trunk : module class, factory or instance
+        What the user's net has as `module`.
+
+    n_outputs : sequence of int
+        Outputs of each head.
+
+    head : None, sequence of int or callable
+        What the heads are made of.
+
+    answer : module class or None
+        What stands behind each head, such as a softmax.
+
+    example : Tensor
+        A few rows, to find the trunk's width.
+
+    columns : sequence of sequence of int or None
+        The columns of each source, if each has a stem.
+
+    stem_width : int
+        What the stems give to the trunk.
+    """
+
+    def __init__(
+        self,
+        trunk: Any,
+        n_outputs: Sequence[int],
+        head: Any,
+        answers: Sequence[Any],
+        example: Tensor,
+        columns: Sequence[Sequence[int]] | None = None,
+        stem_width: int = 0,
+    ) -> None:
+        self.trunk, self.n_outputs, self.head = trunk, tuple(n_outputs), head
+        self.answers, self.example = tuple(answers), example
+        self.columns, self.stem_width = columns, stem_width
+
+    def __repr__(self) -> str:
+        name = getattr(self.trunk, "__name__", type(self.trunk).__name__)
+        return f"HeadsOn({name}, {self.n_outputs})"
+
+    def __call__(self, **params: Any) -> MultiHead:
+        built = isinstance(self.trunk, nn.Module) and not params
+        maker = type(self.trunk) if isinstance(self.trunk, nn.Module) else self.trunk
+        trunk = self.trunk if built else maker(**params)
+        width = self._width(trunk)
+        heads = []
+        for n_outputs, answer in zip(self.n_outputs, self.answers):
+            head = make_head(self.head, width, n_outputs)
+            heads.append(head if answer is None else nn.Sequential(head, answer(dim=1)))
+        if self.columns is None:
+            return MultiHead(trunk, heads)
+        stems = [
+            nn.Sequential(nn.Linear(len(own), self.stem_width), nn.ReLU())
+            for own in self.columns
+        ]
+        return MultiHead(trunk, heads, stems, self.columns)
+
+    def _width(self, trunk: nn.Module) -> int:
+        training = trunk.training
+        trunk.eval()
+        try:
+            with torch.no_grad():
+                hidden = trunk(self.example)
+        except Exception as error:
+            raise SourceError(
+                f"The trunk {type(trunk).__name__} did not take a batch of shape "
+                f"{tuple(self.example.shape)}: {error}\nA module whose __init__ names "
+                "n_features gets the number of columns by itself."
+            ) from error
+        finally:
+            trunk.train(training)
+        if hidden.ndim != 2:
+            raise SourceError(
+                f"The trunk {type(trunk).__name__} must give (n_rows, width), got "
+                f"shape {tuple(hidden.shape)} for {len(self.example)} rows."
+            )
+        return hidden.shape[1]

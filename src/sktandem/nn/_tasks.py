@@ -1,0 +1,142 @@
+"""What one head has to learn: the classes, or the numbers, of one source."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import r2_score
+from torch import Tensor
+
+from sktandem._cells import class_codes
+from sktandem._sources import counted, did_you_mean
+from sktandem.exceptions import SourceError
+
+__all__ = ["ClassTask", "NumberTask", "Task"]
+
+
+class ClassTask:
+    """A head that tells the classes of one source apart.
+
+    Parameters
+    ----------
+    source : hashable
+        The name of the source.
+
+    classes : ndarray
+        Its classes, in order.
+    """
+
+    is_classification = True
+    width = 1  # columns of the target
+
+    def __init__(self, source: Hashable, classes: NDArray[Any]) -> None:
+        self.source, self.classes = source, classes
+        self.n_outputs = max(2, len(classes))
+        shown = ", ".join(repr(label) for label in classes[:5].tolist())
+        more = ", ..." if len(classes) > 5 else ""
+        self.wants = f"{source!r} has {counted(len(classes), 'class')} ({shown}{more})"
+
+    def encode(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return the place of each label among the classes."""
+        found, codes = class_codes(y)
+        place = {label: code for code, label in enumerate(self.classes.tolist())}
+        unseen = [label for label in found.tolist() if label not in place]
+        if unseen:
+            raise SourceError(
+                f"The rows of {self.source!r} hold the classes {unseen[:5]}, which it "
+                f"did not have in fit: {list(place)[:10]}."
+                f"{did_you_mean(unseen[0], place)} partial_fit takes all that will "
+                "come by classes= in its first call."
+            )
+        order = [place[label] for label in found.tolist()]
+        return np.asarray(order, dtype=np.float64)[codes].reshape(-1, 1)
+
+    def target(self, y: Tensor) -> Tensor:
+        """Return the columns of the target as the criterion takes them."""
+        return y[:, 0].long() if y.ndim == 2 else y
+
+    def decode(self, proba: NDArray[Any]) -> NDArray[Any]:
+        """Return the most probable class of each row."""
+        return self.classes[self.proba(proba).argmax(axis=1)]
+
+    def proba(self, proba: NDArray[Any]) -> NDArray[Any]:
+        """Return the probabilities of the classes there are."""
+        # A head for one class has a second output that means nothing.
+        own = proba[:, : len(self.classes)].astype(np.float64)
+        return np.asarray(own / own.sum(axis=1, keepdims=True))
+
+    def score(
+        self, y: NDArray[Any], predicted: NDArray[Any], weight: NDArray[Any] | None
+    ) -> float:
+        """Return the accuracy."""
+        right = np.asarray(y).ravel() == np.asarray(predicted).ravel()
+        return float(np.average(right, weights=weight))
+
+
+class NumberTask:
+    """A head that answers with the numbers of one source.
+
+    Parameters
+    ----------
+    source : hashable
+        The name of the source.
+
+    columns : sequence of int
+        The columns of y that the source has.
+    """
+
+    is_classification = False
+
+    def __init__(self, source: Hashable, columns: list[int]) -> None:
+        self.source, self.columns = source, columns
+        self.n_outputs = self.width = len(columns)
+        self.center, self.scale = np.zeros(self.width), np.ones(self.width)
+        self.wants = f"{source!r} has {counted(self.width, 'target')}"
+
+    def learn_scale(self, y: NDArray[np.float64]) -> None:
+        """Take the mean and the standard deviation of the training rows."""
+        own = y[:, self.columns]
+        scale = own.std(axis=0)
+        self.center, self.scale = own.mean(axis=0), np.where(scale == 0, 1.0, scale)
+
+    def encode(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return the source's own columns, checked."""
+        own = np.asarray(y, dtype=np.float64).reshape(len(y), -1)[:, self.columns]
+        if not np.isfinite(own).all():
+            row = int(np.flatnonzero(~np.isfinite(own).all(axis=1))[0])
+            raise SourceError(
+                f"The targets of {self.source!r} have values that are missing or "
+                f"infinite, first in its row {row}. Drop such rows; a target that a "
+                "source does not have at all is NaN in all of its rows."
+            )
+        return own
+
+    def standardised(self, own: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the targets as the head learns them."""
+        return (own - self.center) / self.scale
+
+    def target(self, y: Tensor) -> Tensor:
+        """Return the columns of the target as the criterion takes them."""
+        return y[:, : self.width]
+
+    def decode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values in the source's own units."""
+        values = values.reshape(len(values), -1).astype(np.float64)
+        return values * self.scale + self.center
+
+    def score(
+        self, y: NDArray[Any], predicted: NDArray[Any], weight: NDArray[Any] | None
+    ) -> float:
+        """Return R2, its mean over the source's targets."""
+        y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)[:, self.columns]
+        predicted = np.asarray(predicted, dtype=np.float64).reshape(len(y), -1)
+        own = (
+            predicted[:, self.columns] if predicted.shape[1] > self.width else predicted
+        )
+        return float(r2_score(y, own, sample_weight=weight))
+
+
+Task = ClassTask | NumberTask
