@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._sources import UNKNOWN, Sources, did_you_mean
+from sktandem._sources import UNKNOWN, Sources, did_you_mean, plain_label
 from sktandem.exceptions import SourceError
 
 __all__ = ["check_unknown_rule", "settle_unknown"]
@@ -63,7 +63,7 @@ def settle_unknown(
             f"sample_source on to predict; with them take the column. {cure}"
         )
     first = int(np.flatnonzero(unknown)[0])
-    label = given[first]
+    label = plain_label(given[first])
     raise SourceError(
         f"{because}, but not all rows have a source that was there in fit: "
         f"{int(unknown.sum())} of {len(unknown)} have none, the first {label!r} at row "

@@ -54,8 +54,7 @@ def train(
             else:
                 names = [sizes.names[source] for source in step.sources]
                 for source, name in zip(step.sources, names):
-                    n, size = sizes.n_rows[source], sizes.batch_sizes[source]
-                    rows[name] += min(size, n - rows[name] % n)
+                    rows[name] += sizes.next_batch(source, rows[name])
                 seen.update(names)
                 loss = float(np.mean([train_loss(name, seen) for name in names]))
                 row["batches"].append({"source": ", ".join(names), "train_loss": loss})

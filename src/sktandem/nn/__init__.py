@@ -1,7 +1,14 @@
 """Nets on several sources: the estimators, and the parts they are made of."""
 
 from sktandem.nn._classifier import AlternatingClassifier
+from sktandem.nn._heads import MultiHead
 from sktandem.nn._modules import MLP, default_net
 from sktandem.nn._regressor import AlternatingRegressor
 
-__all__ = ["MLP", "AlternatingClassifier", "AlternatingRegressor", "default_net"]
+__all__ = [
+    "MLP",
+    "AlternatingClassifier",
+    "AlternatingRegressor",
+    "MultiHead",
+    "default_net",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
     validate_data,
 )
+from skorch import NeuralNet, NeuralNetClassifier
 
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
@@ -43,13 +45,14 @@ from sktandem.nn._batches import (
 )
 from sktandem.nn._features import as_tensor, fit_features
 from sktandem.nn._loop import taking_turns
-from sktandem.nn._net import built_net, check_net, probe
+from sktandem.nn._net import check_net, probe, sized_net
 from sktandem.nn._precision import double_twin, dtype_of, precision_of
 from sktandem.nn._recorder import Recorder
 from sktandem.nn._resume import history_of, load_checkpoint
 from sktandem.nn._turns import TrainingRows, TurnBatches, turns_of
 from sktandem.nn._validation import check_fraction, held_out
 from sktandem.schedules import Sizes, resolve_schedule
+from sktandem.schedules._settings import check_whole
 
 __all__ = ["BaseAlternating"]
 
@@ -64,13 +67,15 @@ class Rows(NamedTuple):
     y: np.ndarray  # as it came
     targets: np.ndarray  # as the net learns it
     sources: Sources
+    places: np.ndarray | None = None  # among the rows given to fit; None for all
 
     def take(self, rows: np.ndarray | None) -> Rows:
         """Return some of the rows; sources keep their codes."""
         if rows is None:
             return self
         sources = Sources(self.sources.names, self.sources.codes[rows])
-        return Rows(take_rows(self.X, rows), self.y[rows], self.targets[rows], sources)
+        X, y = take_rows(self.X, rows), self.y[rows]
+        return Rows(X, y, self.targets[rows], sources, rows)
 
 
 class Piece(NamedTuple):
@@ -102,7 +107,7 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             past = None if resume_from is None else history_of(resume_from)
             seed = past[0]["seed"] if past else self._draw_seed()
             learned = self._learn_labels(rows)
-            rows = rows._replace(targets=self._encoded(rows.y, learned))
+            rows = rows._replace(targets=self._encoded(rows.y, rows.sources, learned))
             held = self._read_held(rows, validation_data, seed, learned)
             data = self._prepared(rows, held, learned, first=True)
             net = self._built(data, learned, seed)
@@ -110,7 +115,7 @@ class BaseAlternating(RequestsSource, BaseEstimator):
                 load_checkpoint(net, resume_from, keep=self.keep)
             epochs = net.max_epochs - len(net.history)
             self._train(net, data, learned, seed, epochs=epochs, keep=self.keep)
-            self._remember(net, data, learned)
+            self._remember(net, data, learned, seed)
         return self
 
     def partial_fit(
@@ -120,20 +125,42 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         first = not hasattr(self, "net_")
         with all_or_nothing(self):
             self._check_settings()
+            if epochs is not None:
+                check_whole("epochs", epochs, least=0)
             names = sources if first else self.sources_
             rows = self._read(X, y, sample_source, names=names, reset=first)
-            seed = self._draw_seed() if first else self.net_.history[0]["seed"]
-            learned = self._learn_labels(rows, classes) if first else dict(vars(self))
-            rows = rows._replace(targets=self._encoded(rows.y, learned))
+            seed = self._draw_seed() if first else self.seed_
+            if first:
+                learned = self._learn_labels(rows, classes)
+            else:
+                self._refuse_other_labels(classes, sources)
+                learned = self._add_labels(rows)
+            rows = rows._replace(targets=self._encoded(rows.y, rows.sources, learned))
             held = self._read_held(rows, None, seed, learned)
             data = self._prepared(rows, held, learned, first=first)
             net = self._built(data, learned, seed) if first else self.net_
             epochs = net.max_epochs if epochs is None else epochs
-            self._train(net, data, learned, seed, epochs=epochs, keep="last")
-            self._remember(net, data, learned)
+            with _as_before_if_it_fails(net):
+                self._train(net, data, learned, seed, epochs=epochs, keep="last")
+            self._remember(net, data, learned, seed)
         return self
 
     # Reading ------------------------------------------------------------------
+
+    def _refuse_other_labels(self, classes, sources):
+        """Refuse classes or sources other than those of the first call."""
+        known = {"classes": getattr(self, "classes_", None), "sources": self.sources_}
+        for what, given in (("classes", classes), ("sources", sources)):
+            if given is not None and set(given) != set(known[what]):
+                raise SourceError(
+                    f"{what}={list(given)} are not those of the first partial_fit, "
+                    f"{list(known[what])}. A net cannot take on others later: name all "
+                    "that will come in the first call."
+                )
+
+    def _add_labels(self, rows):
+        """Return what is known, and what these rows add to it."""
+        return dict(vars(self))
 
     def _check_settings(self):
         """Refuse settings that make no sense whatever the data."""
@@ -196,8 +223,9 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         codes = np.maximum(sources.codes, 0)
         y = self._checked_target(y)
         check_consistent_length(features, y)
-        targets = self._encoded(y, learned)
-        return Rows(features, y, targets, Sources(names, codes))
+        sources = Sources(names, codes)
+        targets = self._encoded(y, sources, learned)
+        return Rows(features, y, targets, sources)
 
     def _refuse_other_columns(self, X):
         try:
@@ -245,7 +273,33 @@ class BaseAlternating(RequestsSource, BaseEstimator):
 
     def _built(self, data, learned, seed):
         """Return an initialized clone of the net, of the size of the data."""
+        X = data[0].numbers
+        with _seeded(derive_seed(seed, "init"), self._net().device):
+            net = self._sized(X, learned).initialize()
+            learned["features_"] = replace(learned["features_"], dtype=dtype_of(net))
+            if X.dtype.kind in "iu" and self.scaler is None:
+                # Whether whole numbers are tokens or measurements, the module knows.
+                tokens = replace(learned["features_"], dtype=None)
+                with suppress(SourceError):
+                    self._probed(data[0], learned | {"features_": tokens}, net)
+                    learned["features_"] = tokens
+            self._probed(data[0], learned, net)  # gives a lazy module its weights
+        if self.average is not None:
+            Averaged.attach(net, self.average)
+        return net
+
+    def _sized(self, X, learned):
+        """Return a clone of the net that knows the sizes, not yet initialized."""
         net = self._net()
+        n_outputs, _ = self._n_outputs(net, learned)
+        sizes = {"n_outputs": n_outputs, **_n_features(X)}
+        net = sized_net(net, sizes=sizes, settings=self._settings_of_net())
+        if isinstance(net, NeuralNetClassifier) and "classes_" in learned:
+            net.classes_inferred_ = np.arange(len(learned["classes_"]))
+        return net
+
+    def _settings_of_net(self):
+        """Return what is set on the net, whatever its module."""
         settings = {
             "iterator_train": turns_of,
             "iterator_valid": rows_in_order,
@@ -255,24 +309,7 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             settings["verbose"] = self.verbose
         if isinstance(self.batch_size, int | np.integer):
             settings["batch_size"] = int(self.batch_size)
-        n_outputs, _ = self._n_outputs(net, learned)
-        sizes = {"n_outputs": n_outputs}
-        X = data[0].numbers
-        if X.ndim == 2:
-            sizes["n_features"] = X.shape[1]
-        n_classes = len(learned["classes_"]) if "classes_" in learned else None
-        with _seeded(derive_seed(seed, "init"), net.device):
-            net = built_net(net, sizes=sizes, settings=settings, n_classes=n_classes)
-        if self.average is not None:
-            Averaged.attach(net, self.average)
-        learned["features_"] = replace(learned["features_"], dtype=dtype_of(net))
-        if X.dtype.kind in "iu" and self.scaler is None:
-            # Whether whole numbers are tokens or measurements, the module knows.
-            tokens = replace(learned["features_"], dtype=None)
-            with suppress(SourceError):
-                self._probed(data[0], learned | {"features_": tokens}, net)
-                learned["features_"] = tokens
-        return net
+        return settings
 
     def _table(self, piece, learned, net, n_dims):
         """Return a piece as tensors on the net's device."""
@@ -288,22 +325,34 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             learned["features_"].maps,
             weights,
             learned["features_"].dtype,
+            self._heads_of(piece.rows.sources.codes, device),
         )
+
+    def _heads_of(self, codes, device):
+        """Return the head of each row, if there are heads."""
+        return None
 
     def _probed(self, piece, learned, net):
         """Return the module's answer to the first rows."""
+        x = self._first_rows(piece, learned, net)
+        # A module may draw numbers even when it predicts.
+        with torch.random.fork_rng(devices=_cuda(net.device)):
+            return probe(net, x, *self._n_outputs(net, learned))
+
+    def _first_rows(self, piece, learned, net, head=None):
+        """Return the features of two rows, for the head of a place if there are any."""
         few = np.arange(min(2, len(piece.numbers)))
-        head = Piece(piece.numbers[few], piece.rows.take(few), None, None)
         features, device = learned["features_"], torch.device(net.device)
+        codes = piece.rows.sources.codes[few] if head is None else few * 0 + head
         table = Table(
-            as_tensor(head.numbers, device),
+            as_tensor(piece.numbers[few], device),
             None,
-            torch.as_tensor(head.rows.sources.codes.astype(np.int16), device=device),
+            torch.as_tensor(codes.astype(np.int16), device=device),
             features.maps,
             dtype=features.dtype,
+            heads=None if head is None else torch.as_tensor(codes, device=device),
         )
-        x = table.features(torch.arange(len(few), device=device), None)
-        return probe(net, x, *self._n_outputs(net, learned))
+        return table.pair(torch.arange(len(few), device=device), None)[0]
 
     def _laid_out(self, data, learned, net):
         """Return the training and the validation rows as datasets of tensors."""
@@ -321,24 +370,26 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             datasets[1] = SourceRows(table, names, rows)
         return datasets
 
-    def _sizes(self, training, valid, net):
+    def _sizes(self, training, valid, net, all_sources):
         """Return what the plan may know."""
         validated = set() if valid is None else set(valid.sources)
         n_rows = tuple(len(own) for own in training.rows)
-        sizes = self._batch_sizes(training.sources, n_rows, net.batch_size)
+        of_net = net.batch_size
+        sizes = self._batch_sizes(training.sources, n_rows, of_net, all_sources)
         known = tuple(source in validated for source in training.sources)
         return Sizes(training.sources, n_rows, sizes, net.max_epochs, known)
 
-    def _batch_sizes(self, names, n_rows, of_net):
+    def _batch_sizes(self, names, n_rows, of_net, all_sources):
         given = of_net if self.batch_size is None else self.batch_size
         if not isinstance(given, Mapping):
             given = dict.fromkeys(names, given)
         else:
             for name in given:
-                if name not in names:
+                if name not in all_sources:
                     raise SourceError(
                         f"batch_size names {name!r}, which is not a source. The "
-                        f"sources are {list(names)}.{did_you_mean(name, names)}"
+                        f"sources are {list(all_sources)}."
+                        f"{did_you_mean(name, all_sources)}"
                     )
             missing = [name for name in names if name not in given]
             if missing:
@@ -363,7 +414,10 @@ class BaseAlternating(RequestsSource, BaseEstimator):
     def _train(self, net, data, learned, seed, *, epochs, keep):
         """Train an initialized net for some epochs."""
         training, valid = self._laid_out(data, learned, net)
-        sizes = self._sizes(training, valid, net)
+        whole = data[0].rows.places is None  # or what a transformer made of a part
+        given = data[:1] if whole else data
+        n_given = sum(len(piece.rows.y) for piece in given)
+        sizes = self._sizes(training, valid, net, data[0].rows.sources.names)
         schedule = resolve_schedule(self.schedule)
         schedule.check(sizes)
         training.valid = valid
@@ -374,36 +428,66 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             sizes,
             seed=seed,
             net=net,
-            difficulty=lambda wanted: self._difficulty(wanted, data[0], training),
+            difficulty=lambda wanted: self._difficulty(
+                wanted, data[0], training, n_given
+            ),
+            apart=self._weighs_sources(),
         )
-        monitor = "valid_loss_macro"
-        if self.primary_source is not None:
-            monitor = f"valid_loss[{self.primary_source}]"
-        recorder = Recorder(self.history_detail, monitor, keep)
+        tasks, weighing = self._tasks_of_heads(training, sizes, net, learned)
+        recorder = Recorder(self.history_detail, self._monitor(sizes, keep), keep)
         if epochs > 0:
             with (
                 _seeded(derive_seed(seed, "train"), net.device),
-                taking_turns(net, turns, recorder),
+                taking_turns(net, turns, recorder, tasks, weighing),
             ):
                 net.partial_fit(training, None, epochs=epochs)
         if recorder.best_ is not None:
             net.module_.load_state_dict(recorder.best_[1])
         net._set_training(False)
 
-    def _difficulty(self, wanted, piece, training):
-        """Return the user's difficulty of each source's training rows."""
-        values = wanted(piece.rows.X, piece.rows.y) if callable(wanted) else wanted
-        values = np.asarray(values, dtype=float)
-        if values.shape != (len(piece.rows.y),):
-            raise SourceError(
-                "difficulty must hold one number for each row of X: X has "
-                f"{len(piece.rows.y)}, difficulty has shape {values.shape}."
+    def _monitor(self, sizes, keep):
+        """Return the loss that tells the best epoch."""
+        validated = [n for n, held in zip(sizes.names, sizes.validated) if held]
+        if self.primary_source in validated:
+            own = validated[validated.index(self.primary_source)]  # where 1.0 is 1
+            return f"valid_loss[{own}]"
+        if self.primary_source is not None and validated and keep == "best":
+            warnings.warn(
+                f"primary_source={self.primary_source!r} has no validation row, so "
+                "keep='best' goes by the mean loss over the other sources.",
+                SourceWarning,
+                stacklevel=5,
             )
+        return "valid_loss_macro"
+
+    def _weighs_sources(self):
+        """Tell whether the losses of sources have weights besides the schedule's."""
+        return False
+
+    def _tasks_of_heads(self, training, sizes, net, learned):
+        """Return what each head learns and what its loss counts, if there are any."""
+        return None, None
+
+    def _difficulty(self, wanted, piece, training, n_given):
+        """Return the user's difficulty of each source's training rows."""
+        rows = piece.rows
+        if callable(wanted):
+            values, n = np.asarray(wanted(rows.X, rows.y), dtype=float), len(rows.y)
+        else:
+            values, n = np.asarray(wanted, dtype=float), n_given
+        if values.shape != (n,):
+            raise SourceError(
+                f"difficulty must hold one number for each row of X: X has {n}, "
+                f"difficulty has shape {values.shape}."
+            )
+        if not callable(wanted) and rows.places is not None:
+            values = values[rows.places]
         return [values[own.cpu().numpy()] for own in training.rows]
 
-    def _remember(self, net, data, learned):
+    def _remember(self, net, data, learned, seed):
         """Set the attributes, last, so that a failed fit leaves nothing behind."""
         piece = data[0]
+        learned["seed_"] = seed
         counts = [len(own) for own in piece.by_source()]
         if not hasattr(self, "net_") or self.net_ is not net:
             learned["n_samples_by_source_"] = dict.fromkeys(learned["sources_"], 0)
@@ -421,25 +505,33 @@ class BaseAlternating(RequestsSource, BaseEstimator):
 
     def _outputs(self, method, X, sample_source):
         """Return what a method of the net gives for X, and each row's code."""
+        features, codes = self._read_to_predict(X, sample_source)
+        numbers = self.features_.numbers(features, codes)
+        return self._answers(method, numbers, codes), codes
+
+    def _read_to_predict(self, X, sample_source):
+        """Return the features, and each row's code where it is needed."""
         check_is_fitted(self)
         read_table(self, X)
         because = self._needs_source()
         if because is None:
             features, _ = split_source(X, sample_source, self.source)
-            codes = np.zeros(n_rows(features), dtype=np.int16)
-        else:
-            features, sources = resolve_sources(
-                X, sample_source, source=self.source, names=self.sources_
-            )
-            codes = settle_unknown(
-                sources,
-                lambda: split_source(X, sample_source, self.source)[1],
-                self.unknown_source,
-                self.primary_source,
-                because=because,
-            )
+            return features, np.zeros(n_rows(features), dtype=np.int16)
+        features, sources = resolve_sources(
+            X, sample_source, source=self.source, names=self.sources_
+        )
+        codes = settle_unknown(
+            sources,
+            lambda: split_source(X, sample_source, self.source)[1],
+            self.unknown_source,
+            self.primary_source,
+            because=because,
+        )
+        return features, codes
+
+    def _answers(self, method, numbers, codes, heads=None):
+        """Return what a method of the net gives for rows that are numbers."""
         device = torch.device(self.net_.device)
-        numbers = self.features_.numbers(features, codes)
         dtype = getattr(torch, self.precision_)
         cast = self.features_.dtype is not None
         double = cast and dtype != self.features_.dtype
@@ -449,10 +541,13 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             torch.as_tensor(codes.astype(np.int16), device=device),
             self.features_.maps,
             dtype=dtype if cast else None,
+            heads=heads,
         )
         net = double_twin(self.net_) if double else self.net_
         with torch.random.fork_rng(devices=_cuda(device)):
-            return getattr(net, method)(GivenRows(table)), codes
+            if callable(method):
+                return method(net, GivenRows(table))
+            return getattr(net, method)(GivenRows(table))
 
     def _needs_source(self):
         """Say why predictions depend on the source, or return None."""
@@ -486,12 +581,8 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         """
         for key in params:
             owner, nested, _ = key.partition("__")
-            if (
-                nested
-                and owner in ("net", "schedule", "scaler")
-                and owner not in params
-            ):
-                value = getattr(self, owner)
+            if nested and owner in ("net", "schedule", "scaler"):
+                value = params.get(owner, getattr(self, owner))
                 refuse_nested(key, owner, value, self._instead_of(owner, value))
         return super().set_params(**params)
 
@@ -508,6 +599,11 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         return hasattr(self, "net_")
 
 
+def _n_features(X):
+    """Return the number of columns, where X has columns."""
+    return {"n_features": X.shape[1]} if X.ndim == 2 else {}
+
+
 def parts_of(dataset, y=None, **kwargs):
     """Split a dataset into training and validation: skorch's `train_split`."""
     return dataset, dataset.valid
@@ -516,6 +612,11 @@ def parts_of(dataset, y=None, **kwargs):
 def _among(sources, names):
     """Return sources by their place among all that there may be."""
     names = tuple(names)
+    if sources.names == (ONLY_SOURCE,) != names:
+        raise SourceError(
+            f"There are the sources {list(names)}, so each row's source is needed: "
+            "pass sample_source, or name its column by source."
+        )
     for name in sources.names:
         if name not in names:
             raise SourceError(
@@ -547,6 +648,23 @@ def _cuda(device):
     """Return the devices whose random state is to be kept, besides the CPU's."""
     device = torch.device(device)
     return [device] if device.type == "cuda" else []
+
+
+@contextmanager
+def _as_before_if_it_fails(net: NeuralNet) -> Iterator[None]:
+    """Give a net its weights and its history back if the block raises."""
+    names = [*net._modules, *net._criteria, *net._optimizers]
+    parts = [getattr(net, f"{name}_") for name in names]
+    parts = [part for part in parts if hasattr(part, "state_dict")]
+    states = [copy.deepcopy(part.state_dict()) for part in parts]
+    n_epochs = len(net.history)
+    try:
+        yield
+    except BaseException:
+        for part, state in zip(parts, states):
+            part.load_state_dict(state)
+        del net.history[n_epochs:]
+        raise
 
 
 @contextmanager

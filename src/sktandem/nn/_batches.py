@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from skorch.dataset import Dataset as SkorchDataset
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -149,7 +150,7 @@ def together(parts: Sequence[Any]) -> Any:
     return torch.cat(list(parts))
 
 
-class SourceRows(Dataset[Any]):
+class SourceRows(SkorchDataset):
     """Some rows of a table, by source: the dataset that skorch gets.
 
     Parameters
@@ -173,6 +174,17 @@ class SourceRows(Dataset[Any]):
         self.sources = tuple(names[code] for code in self.codes)
         self.names = tuple(str(name) for name in self.sources)
         self.rows = tuple(rows[code] for code in self.codes)
+
+    @property
+    def X(self) -> SourceRows:
+        """The rows as skorch's scorers get them: `predict` of the net takes these."""
+        return self
+
+    @property
+    def y(self) -> Tensor | None:
+        """The targets, in the order in which the rows are scored."""
+        y = self.table.y
+        return None if y is None else y.index_select(0, torch.cat(self.rows))
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.rows)
@@ -267,8 +279,9 @@ class Order:
             self._pass, self._start, self._shuffled = self._pass + 1, 0, None
         if self._shuffled is None:
             self._shuffled = self._order_of_pass()
-        start = self._start
-        n = min(n, self._n_rows - start)
+        start, left = self._start, self._n_rows - self._start
+        # Batch normalisation cannot train on a single row that is left over.
+        n = left if n == left - 1 and n > 1 else min(n, left)
         self._start = start + n
         self.taken += n
         return self._shuffled.narrow(0, start, n)

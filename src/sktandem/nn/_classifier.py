@@ -157,6 +157,9 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         The number of rows of each source that were trained on, those held out
         not counted.
 
+    seed_ : int
+        The seed that was drawn from `random_state`.
+
     precision_ : {"float64", "float32"}
         The precision of predictions. It is double on the CPU wherever the
         module can be cast to it, so that a row's prediction does not depend on
@@ -388,7 +391,19 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
             "sources_": rows.sources.names,
         }
 
-    def _encoded(self, y, learned):
+    def _add_labels(self, rows):
+        learned = super()._add_labels(rows)
+        now = classes_by_source(rows.sources, rows.y)
+        learned["classes_by_source_"] = {
+            name: self._in_order({*own.tolist(), *now[name].tolist()})
+            for name, own in self.classes_by_source_.items()
+        }
+        return learned
+
+    def _in_order(self, labels):
+        return self.classes_[[label in labels for label in self.classes_.tolist()]]
+
+    def _encoded(self, y, sources, learned):
         """Return the position of each label among the classes."""
         found, codes = class_codes(y)
         place = {label: code for code, label in enumerate(learned["classes_"].tolist())}

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from sklearn.base import clone
-from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
+from skorch import NeuralNet, NeuralNetBinaryClassifier
 from skorch.dataset import Dataset, ValidSplit
 from torch import nn
 from torch.utils.data import DataLoader
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from sktandem._sources import counted
 from sktandem.exceptions import SourceError
 
-__all__ = ["built_net", "check_net", "is_binary", "probe"]
+__all__ = ["check_net", "is_binary", "parameters_of", "probe", "sized_net"]
 
 # What the estimator decides, and the parameter of its own that does so.
 OWNED = {
@@ -66,30 +66,21 @@ def is_binary(net: NeuralNet) -> bool:
     return isinstance(net, NeuralNetBinaryClassifier) or issubclass(criterion, BINARY)
 
 
-def built_net(
-    net: NeuralNet,
-    *,
-    sizes: dict[str, int],
-    settings: dict[str, Any],
-    n_classes: int | None = None,
+def sized_net(
+    net: NeuralNet, *, sizes: dict[str, Any], settings: dict[str, Any]
 ) -> NeuralNet:
-    """Return an initialized clone of the user's net, with the sizes it asks for."""
+    """Return a clone of the user's net, with the sizes that its module asks for."""
     net = clone(net)
-    taken = _parameters_of(net.module)
-    net.set_params(
-        **settings,
-        **{
-            f"module__{size}": value
-            for size, value in sizes.items()
-            if size in taken and f"module__{size}" not in vars(net)
-        },
-    )
-    if isinstance(net, NeuralNetClassifier) and n_classes is not None:
-        net.classes_inferred_ = torch.arange(n_classes).numpy()
-    return net.initialize()
+    taken = parameters_of(net.module)
+    asked = {
+        f"module__{size}": value
+        for size, value in sizes.items()
+        if size in taken and f"module__{size}" not in vars(net)
+    }
+    return net.set_params(**settings, **asked)
 
 
-def _parameters_of(module: Any) -> set[str]:
+def parameters_of(module: Any) -> set[str]:
     """Return the parameters that a module class or factory names."""
     if isinstance(module, nn.Module):
         return set()  # an instance has its sizes
@@ -97,7 +88,7 @@ def _parameters_of(module: Any) -> set[str]:
     return set(inspect.signature(target).parameters)
 
 
-def probe(net: NeuralNet, x: torch.Tensor, n_outputs: int, wants: str) -> torch.Tensor:
+def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
     """Return the module's answer to a few rows, or say why it does not fit.
 
     `wants` tells what needs `n_outputs` of them.
@@ -108,6 +99,7 @@ def probe(net: NeuralNet, x: torch.Tensor, n_outputs: int, wants: str) -> torch.
         with torch.no_grad():
             y = net.infer(x)
     except Exception as error:
+        x = x["X"] if isinstance(x, dict) else x
         raise SourceError(
             f"{type(module).__name__} did not take a batch of shape {tuple(x.shape)} "
             f"and type {str(x.dtype).removeprefix('torch.')}{_expected(module)}: "

@@ -93,11 +93,13 @@ class Recorder(Callback):
                 raise diverged(net, "validation", loss, name)
         row.update(self.turns_.seen())
         row["source"] = self.turns_.label()
-        if self.monitor not in row:
+        if "valid_loss_macro" not in row:
             return
         past = [old.get("valid_loss_macro", math.inf) for old in list(net.history)[:-1]]
         macro = row["valid_loss_macro"]
         row["valid_loss_macro_best"] = macro < min(past, default=math.inf)
+        if self.monitor not in row:
+            return
         monitored = row[self.monitor]
         better = self.best_ is None or monitored < self.best_[0]
         if self.keep == "best" and better:

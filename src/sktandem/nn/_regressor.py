@@ -140,6 +140,9 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         The number of rows of each source that were trained on, those held out
         not counted.
 
+    seed_ : int
+        The seed that was drawn from `random_state`.
+
     precision_ : {"float64", "float32"}
         The precision of predictions. It is double on the CPU wherever the
         module can be cast to it, so that a row's prediction does not depend on
@@ -337,7 +340,7 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
             "n_outputs_": n_outputs,
         }
 
-    def _encoded(self, y, learned):
+    def _encoded(self, y, sources, learned):
         return y
 
     def _row_weights(self, rows, used):

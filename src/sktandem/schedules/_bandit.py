@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sktandem.schedules._sampled import draw
 from sktandem.schedules._schedule import Schedule, Sizes, Step
 from sktandem.schedules._settings import check_choice, check_number, check_whole
-from sktandem.schedules._turns import last_plan
+from sktandem.schedules._turns import last_plan, write_down
 
 __all__ = ["Bandit"]
 
@@ -123,7 +123,7 @@ class Bandit(Schedule):
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator
     ) -> Iterator[Step]:
         """Yield the steps of one epoch."""
-        state, n_sources = last_plan(history), len(sizes.names)
+        state, n_sources = last_plan(history, sizes), len(sizes.names)
         if "log_weights" not in state:
             nothing: list[Any] = [None] * n_sources
             state = {"log_weights": [0.0] * n_sources, "rewards": [], "losses": nothing}
@@ -136,7 +136,7 @@ class Bandit(Schedule):
                 losses[source].append(history[-1]["batches"][-1]["train_loss"])
                 left -= 1
             state = self._learnt(state, losses, p)
-            history[-1]["plan"] = state
+            write_down(state, history, sizes)
 
     def _probabilities(self, log_weights: list[float]) -> Floats:
         weights = np.exp(np.array(log_weights) - max(log_weights))

@@ -9,7 +9,7 @@ import numpy as np
 
 from sktandem.schedules._schedule import Schedule, Sizes, Step
 from sktandem.schedules._settings import check_whole
-from sktandem.schedules._turns import last_plan, turns
+from sktandem.schedules._turns import last_plan, turns, write_down
 
 __all__ = ["BatchAlternation"]
 
@@ -94,8 +94,8 @@ class BatchAlternation(Schedule):
             for source in turns(n_batches, self.batches_per_turn):
                 yield Step((source,))
             return
-        first = last_plan(history).get("due", 0)
+        first = last_plan(history, sizes).get("due", 0)
         due = (first + n_steps) % (n_sources * self.batches_per_turn)
-        history[-1]["plan"] = {"due": due}
+        write_down({"due": due}, history, sizes)
         for step in range(first, first + n_steps):
             yield Step((step // self.batches_per_turn % n_sources,))

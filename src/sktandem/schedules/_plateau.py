@@ -21,7 +21,7 @@ from sktandem.schedules._schedule import (
     finished,
 )
 from sktandem.schedules._settings import check_choice, check_number, check_whole
-from sktandem.schedules._turns import last_plan, own_pass
+from sktandem.schedules._turns import last_plan, own_pass, write_down
 
 __all__ = ["PlateauAlternation"]
 
@@ -208,7 +208,7 @@ class PlateauAlternation(Schedule):
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator
     ) -> Iterator[Step | Check | Stop]:
         """Yield the steps of one epoch."""
-        before = last_plan(history)
+        before = last_plan(history, sizes)
         turn = Turn(best=[None] * len(sizes.names))
         if "n_idle" in before:  # another schedule may have planned that epoch
             turn = Turn(**deepcopy(before))
@@ -216,7 +216,7 @@ class PlateauAlternation(Schedule):
             yield from self._by_batch(turn, sizes, history)
             return
         stop = "n_idle" in before and self._ends(turn, finished(history)[-1], sizes)
-        history[-1]["plan"] = asdict(turn)
+        write_down(asdict(turn), history, sizes)
         for _ in range(own_pass(sizes, turn.source, self.epoch_length)):
             yield Step((turn.source,))
         if stop:
@@ -233,7 +233,7 @@ class PlateauAlternation(Schedule):
             yield Step((turn.source,))
             yield check
             stop = self._ends(turn, history[-1]["checks"][-1], sizes)
-            history[-1]["plan"] = asdict(turn)
+            write_down(asdict(turn), history, sizes)
             if stop:
                 yield STOP
                 return

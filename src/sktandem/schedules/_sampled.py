@@ -141,7 +141,7 @@ class SampledAlternation(Schedule):
         while len(uniforms):
             for source in draw(shares * open_, uniforms):
                 uniforms = uniforms[1:]
-                seen[source] += _next_rows(sizes, source, seen[source])
+                seen[source] += sizes.next_batch(source, seen[source])
                 yield Step((source,))
                 if seen[source] >= cap * sizes.n_rows[source]:
                     open_[source] = False
@@ -194,9 +194,3 @@ def _within(caps: Floats, shares: Floats, budget: int) -> Floats:
 def _rows_seen(sizes: Sizes, past: Sequence[dict[str, Any]]) -> list[int]:
     totals = past[-1] if past else {}
     return [totals.get(f"rows_seen[{name}]", 0) for name in sizes.names]
-
-
-def _next_rows(sizes: Sizes, source: int, seen: int) -> int:
-    """Return the rows of the next batch: the last of a pass is often short."""
-    n_rows = sizes.n_rows[source]
-    return min(sizes.batch_sizes[source], n_rows - seen % n_rows)

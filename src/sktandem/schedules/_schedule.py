@@ -105,8 +105,21 @@ class Sizes:
 
     @cached_property
     def n_batches(self) -> tuple[int, ...]:
-        """The batches in one pass over each source, the last one often short."""
-        return tuple(-(-n // size) for n, size in zip(self.n_rows, self.batch_sizes))
+        """The batches in one pass over each source, the last one often short.
+
+        A single row that is left over joins the batch before: batch
+        normalisation cannot train on one.
+        """
+        return tuple(
+            -(-n // size) - (n > size > 1 and n % size == 1)
+            for n, size in zip(self.n_rows, self.batch_sizes)
+        )
+
+    def next_batch(self, source: int, seen: int) -> int:
+        """Return the rows in the next batch of a source, of which some were seen."""
+        size, left = self.batch_sizes[source], self.n_rows[source]
+        left -= seen % left
+        return left if left == size + 1 > 2 else min(size, left)
 
     def position(self, name: Hashable, owner: str) -> int:
         """Return the position of a source that `owner` names."""

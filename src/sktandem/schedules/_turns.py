@@ -10,7 +10,7 @@ from typing import Any
 
 from sktandem.schedules._schedule import Sizes, finished
 
-__all__ = ["evenly", "last_plan", "own_pass", "turns"]
+__all__ = ["evenly", "last_plan", "own_pass", "turns", "write_down"]
 
 
 def evenly(shares: Sequence[float], n_steps: int) -> Iterator[int]:
@@ -74,8 +74,23 @@ def own_pass(sizes: Sizes, source: int, epoch_length: str | int) -> int:
     return max(sizes.n_batches) if epoch_length == "largest" else min(sizes.n_batches)
 
 
-def last_plan(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the plan of the last finished epoch wrote down."""
+def last_plan(history: Sequence[dict[str, Any]], sizes: Sizes) -> dict[str, Any]:
+    """Return what the plan of the last finished epoch wrote down, if anything.
+
+    Places tell other sources where others take part, so that such a plan is
+    forgotten.
+    """
     past = finished(history)
-    plan: dict[str, Any] = past[-1].get("plan", {}) if past else {}
-    return plan
+    plan = dict(past[-1].get("plan", {})) if past else {}
+    return plan if plan.pop("names", None) == _texts(sizes) else {}
+
+
+def write_down(
+    plan: dict[str, Any], history: Sequence[dict[str, Any]], sizes: Sizes
+) -> None:
+    """Keep what a plan must remember in the row of its epoch."""
+    history[-1]["plan"] = plan | {"names": _texts(sizes)}
+
+
+def _texts(sizes: Sizes) -> list[str]:
+    return [str(name) for name in sizes.names]

@@ -1,0 +1,423 @@
+"""The walk of the data where each source has a head of its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+from torch import nn
+
+from sktandem._sources import (
+    ONLY_SOURCE,
+    UNKNOWN,
+    Sources,
+    counted,
+    resolve_sources,
+)
+from sktandem._tables import read_table
+from sktandem.exceptions import SourceError
+from sktandem.nn._alternating import BaseAlternating
+from sktandem.nn._batches import rows_in_order
+from sktandem.nn._heads import HeadsOn, has_own_heads
+from sktandem.nn._modules import default_net
+from sktandem.nn._net import is_binary, parameters_of, probe, sized_net
+from sktandem.nn._tasks import ClassTask, NumberTask
+from sktandem.nn._weighing import Uncertain, Weighing, check_loss_weights
+
+__all__ = ["BaseMultiHead"]
+
+STEMS = ("shared", "source")
+WIDTH = 32  # of a trunk that names n_outputs and is not told
+
+
+class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlternating):
+    """What the estimators with a head for each source share."""
+
+    def _net(self):
+        if self.net is not None:
+            return self.net
+        return default_net(
+            self._default_task,
+            module__hidden_sizes=(64,),
+            module__n_outputs=WIDTH,
+            module__activate_output=True,
+        )
+
+    def _check_settings(self):
+        super()._check_settings()
+        check_loss_weights(self.loss_weights)
+        if self.stems not in STEMS:
+            raise SourceError(
+                f"stems must be one of {list(STEMS)}, got {self.stems!r}."
+            )
+        net = self._net()
+        if isinstance(net, NeuralNetBinaryClassifier) or is_binary(net):
+            raise SourceError(
+                f"{type(net).__name__} answers with one number, and a head has an "
+                "output for each class. Use NeuralNetClassifier."
+            )
+
+    # Targets ------------------------------------------------------------------
+
+    def _task(self, name, y, classes):
+        """Return what the head of a source learns."""
+        raise NotImplementedError
+
+    def _learn_labels(self, rows, classes=None):
+        names = rows.sources.names
+        given = (
+            classes if isinstance(classes, Mapping) else dict.fromkeys(names, classes)
+        )
+        self._refuse_unknown_names(given, names)
+        tasks = tuple(
+            self._task(name, rows.y[own], given.get(name))
+            for name, own in zip(names, rows.sources.rows)
+        )
+        return {"sources_": names, "tasks_": tasks}
+
+    def _refuse_unknown_names(self, given, names):
+        for name in given:
+            if name not in names:
+                raise SourceError(
+                    f"classes names {name!r}, which is not a source. The sources are "
+                    f"{list(names)}."
+                )
+
+    def _encoded(self, y, sources, learned):
+        tasks = learned["tasks_"]
+        targets = np.zeros((len(y), max(task.width for task in tasks)))
+        for task, rows in zip(tasks, sources.rows):
+            if len(rows):
+                targets[rows, : task.width] = task.encode(y[rows])
+        return targets
+
+    def _learn_target_scale(self, rows, used, learned):
+        used = np.arange(len(rows.y)) if used is None else used
+        own = Sources(rows.sources.names, rows.sources.codes[used])
+        for task, places in zip(learned["tasks_"], own.rows):
+            if isinstance(task, NumberTask) and len(places):
+                task.learn_scale(rows.targets[used[places]][:, : task.width])
+
+    def _row_weights(self, rows, used):
+        return None
+
+    def _target_tensor(self, rows, learned, net, n_dims):
+        tasks, targets = learned["tasks_"], rows.targets.copy()
+        if all(isinstance(task, ClassTask) for task in tasks):
+            return torch.from_numpy(targets[:, 0].astype(np.int64))
+        for task, own in zip(tasks, rows.sources.rows):
+            if isinstance(task, NumberTask):
+                values = targets[own, : task.width]
+                targets[own, : task.width] = task.standardised(values)
+        return torch.as_tensor(targets, dtype=learned["features_"].dtype)
+
+    # The net ------------------------------------------------------------------
+
+    def _sized(self, X, learned):
+        net, tasks = self._net(), learned["tasks_"]
+        n_outputs = tuple(task.n_outputs for task in tasks)
+        settings = self._settings_of_net()
+        if has_own_heads(net.module):
+            sizes = {"n_outputs_by_source": n_outputs, **_columns_of(X)}
+            net = sized_net(net, sizes=sizes, settings=settings)
+        else:
+            columns = learned["columns_"] if self.stems == "source" else None
+            width = max(map(len, columns)) if columns else 0
+            shape = (width,) if columns else X.shape[1:]
+            sizes = {"n_features": shape[0]} if len(shape) == 1 else {}
+            if _wants_width(net.module):
+                sizes["n_outputs"] = WIDTH
+            net = sized_net(net, sizes=sizes, settings=settings)
+            kind = torch.long if X.dtype.kind in "iu" and self.scaler is None else None
+            example = torch.zeros((2, *shape), dtype=kind)
+            answers = [self._answer_of(net, task) for task in tasks]
+            heads = HeadsOn(
+                net.module, n_outputs, self.head, answers, example, columns, width
+            )
+            net.set_params(module=heads)
+        self._set_criterion(net, tasks)
+        if self.loss_weights == "uncertainty":
+            net.set_params(criterion=Uncertain(net.criterion, len(tasks)))
+        if isinstance(net, NeuralNetClassifier):
+            net.classes_inferred_ = np.arange(max(n_outputs))
+        return net
+
+    def _set_criterion(self, net, tasks):
+        """Give the net the criterion that the tasks need, if it is not the user's."""
+
+    def _built(self, data, learned, seed):
+        net = super()._built(data, learned, seed)
+        own = hasattr(net.module_, "embed")
+        x = self._first_rows(data[0], learned, net, 0) if own else None
+        learned["width_"] = None
+        if own:
+            with torch.no_grad():
+                learned["width_"] = net.module_.eval().embed(**x).shape[1]
+        return net
+
+    def _prepared(self, rows, held, learned, *, first):
+        data = super()._prepared(rows, held, learned, first=first)
+        if self.stems == "source":
+            if first:
+                learned["columns_"] = columns_by_source(data[0], learned["sources_"])
+            for piece in data:
+                self._check_columns(piece, learned)
+        return data
+
+    def _check_columns(self, piece, learned):
+        if piece is None:
+            return
+        parts = zip(piece.by_source(), learned["columns_"], learned["sources_"])
+        for rows, columns, name in parts:
+            refuse_missing(piece.numbers[rows], columns, name)
+
+    def _answer_of(self, net, task):
+        """Return what stands behind a head, so that it follows the criterion."""
+        kind = net.criterion if inspect.isclass(net.criterion) else type(net.criterion)
+        if not isinstance(task, ClassTask) or not issubclass(kind, nn.NLLLoss):
+            return None
+        # skorch's classifier takes the logarithm by itself.
+        of_skorch = isinstance(net, NeuralNetClassifier)
+        return nn.Softmax if of_skorch else nn.LogSoftmax
+
+    def _probed(self, piece, learned, net):
+        """Return a head's answer to the first rows, having asked every head."""
+        answer = None
+        for head, task in enumerate(learned["tasks_"]):
+            x = self._first_rows(piece, learned, net, head)
+            answer = probe(net, x, task.n_outputs, task.wants)
+        return answer
+
+    def _heads_of(self, codes, device):
+        return torch.as_tensor(codes.astype(np.int64), device=device)
+
+    def _weighs_sources(self):
+        return self.loss_weights is not None
+
+    def _tasks_of_heads(self, training, sizes, net, learned):
+        tasks = learned["tasks_"]
+        if self.loss_weights is None:
+            return tasks, None
+        classifies = [tasks[code].is_classification for code in training.codes]
+        weighing = Weighing(self.loss_weights, sizes, net, classifies, training.codes)
+        return tasks, weighing
+
+    # Predicting ---------------------------------------------------------------
+
+    def _needs_source(self):
+        if self.sources_ == (ONLY_SOURCE,):
+            return None
+        return "Each source has a head of its own"
+
+    def _parts(self, method, X, sample_source):
+        """Yield each head, the rows it answers for, and what the net gives them.
+
+        Rows of unknown sources are answered for by every head.
+        """
+        features, codes = self._read_to_predict(X, sample_source)
+        if (codes == UNKNOWN).any():
+            self._refuse_pooling()
+        numbers = self.features_.numbers(features, codes)
+        for head, task in enumerate(self.tasks_):
+            rows = np.flatnonzero((codes == head) | (codes == UNKNOWN))
+            if len(rows):
+                known = codes[rows] == head
+                yield task, rows, known, self._asked(method, head, numbers, codes, rows)
+
+    def _asked(self, method, head, numbers, codes, rows):
+        """Return what a method of the net gives for some rows and one head."""
+        own = numbers[rows]
+        self._refuse_missing(own, head)
+        heads = torch.full((len(rows),), head, device=torch.device(self.net_.device))
+        return self._answers(method, own, codes[rows], heads)
+
+    def _refuse_missing(self, numbers, head):
+        """Refuse values that are missing in the columns that a stem reads."""
+        if self.stems == "source":
+            refuse_missing(numbers, self.columns_[head], self.sources_[head])
+
+    def _refuse_pooling(self):
+        """Refuse a mean over heads that do not answer the same question."""
+        first, *others = self.tasks_
+        for task in others:
+            if not _same_question(first, task):
+                raise SourceError(
+                    "unknown_source='pooled' takes the mean over the heads, and they "
+                    f"do not answer the same question: {first.wants}, {task.wants}. "
+                    "Use unknown_source='primary', or give each row its source."
+                )
+
+    def predict_heads(self, X, sample_source=None):
+        """Return the answer of every head for every row.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, tensor} of shape (n_samples, ...)
+            Samples.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample, by whose measure its features are scaled
+            where `scale_by` is "source". Without it a head scales them as its
+            own source's.
+
+        Returns
+        -------
+        answers : dict of {source: ndarray of shape (n_samples,) or more}
+            What `predict` would say of the rows if they were that source's.
+        """
+        check_is_fitted(self)
+        n = len(self._read_to_transform(X, sample_source)[1])
+        answers = {}
+        for head, (name, task) in enumerate(zip(self.sources_, self.tasks_)):
+            features, codes = self._read_to_transform(X, sample_source)
+            codes = np.where(codes == UNKNOWN, head, codes)
+            numbers = self.features_.numbers(features, codes)
+            outputs = self._asked("predict_proba", head, numbers, codes, np.arange(n))
+            decoded = task.decode(outputs)
+            flat = decoded.ndim == 2 and decoded.shape[1] == 1
+            answers[name] = decoded[:, 0] if flat else decoded
+        return answers
+
+    def _read_to_transform(self, X, sample_source):
+        """Return features and codes, UNKNOWN where the source is not given."""
+        read_table(self, X)
+        features, sources = resolve_sources(
+            X, sample_source, source=self.source, names=self.sources_
+        )
+        return features, sources.codes
+
+    def transform(self, X, sample_source=None):
+        """Return what the trunk makes of each row: the shared embedding.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, tensor} of shape (n_samples, ...)
+            Samples.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample, needed where `stems` or `scale_by` is
+            "source".
+
+        Returns
+        -------
+        embedding : ndarray of shape (n_samples, width)
+            The embedding.
+        """
+        check_is_fitted(self)
+        by_source = self.stems == "source" or self.features_.by_source
+        if by_source or self.sources_ == (ONLY_SOURCE,):
+            features, codes = self._read_to_predict(X, sample_source)
+        else:
+            features, codes = self._read_to_transform(X, sample_source)
+        numbers = self.features_.numbers(features, codes)
+        # Without stems all rows go the same way, whatever their head.
+        heads = np.maximum(codes, 0) if self.stems == "source" else np.zeros_like(codes)
+        embedding = None
+        for head in np.unique(heads):
+            rows = np.flatnonzero(heads == head)
+            own = self._asked(embedded, int(head), numbers, codes, rows)
+            if embedding is None:
+                embedding = np.empty((len(numbers), own.shape[1]), dtype=own.dtype)
+            embedding[rows] = own
+        return embedding
+
+    def fit_transform(self, X, y=None, sample_source=None, **fit_params):
+        """Fit, and return the embedding of the rows.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, tensor} of shape (n_samples, ...)
+            Samples of all sources.
+
+        y : array-like
+            Targets.
+
+        sample_source : array-like of shape (n_samples,), default=None
+            The source of each sample.
+
+        **fit_params : dict
+            Further parameters of `fit`.
+
+        Returns
+        -------
+        embedding : ndarray of shape (n_samples, width)
+            The embedding.
+        """
+        fitted = self.fit(X, y, sample_source, **fit_params)
+        return fitted.transform(X, sample_source)
+
+    @property
+    def _n_features_out(self):
+        return self.width_
+
+
+def columns_by_source(piece, names):
+    """Return the columns in which each source has values."""
+    if piece.numbers.ndim != 2:
+        raise SourceError(
+            f"stems='source' needs columns, but X has shape {piece.numbers.shape}."
+        )
+    columns = []
+    for rows, name in zip(piece.by_source(), names):
+        own = np.flatnonzero(~np.isnan(piece.numbers[rows]).all(axis=0))
+        if len(rows) == 0 or len(own) == 0:
+            raise SourceError(
+                f"stems='source' found no column with values for {name!r}. Each source "
+                "needs rows, with values, in the first fit."
+            )
+        columns.append(own.tolist())
+    return columns
+
+
+def refuse_missing(numbers, columns, name):
+    """Refuse values that are missing in the columns that a source has."""
+    missing = np.isnan(numbers[:, columns])
+    if missing.any():
+        column = columns[int(np.flatnonzero(missing.any(axis=0))[0])]
+        n_rows = int(missing.any(axis=1).sum())
+        raise SourceError(
+            f"Column {column} of {name!r} lacks values in {counted(n_rows, 'row')}. A "
+            "stem takes columns that its source has in every row: impute them before, "
+            "or in scaler."
+        )
+
+
+def embedded(net, dataset):
+    """Return the embedding of the rows of a dataset."""
+    if not hasattr(net.module_, "embed"):
+        raise SourceError(
+            f"{type(net.module_).__name__} has no embed(X, source), which transform "
+            "asks for. A module with heads of its own may offer it."
+        )
+    net._set_training(False)
+    with torch.no_grad():
+        parts = [
+            net.module_.embed(**x).cpu().numpy()
+            for x, _ in rows_in_order(dataset, net.batch_size)
+        ]
+    return np.concatenate(parts)
+
+
+def _same_question(first, other):
+    if isinstance(first, ClassTask) and isinstance(other, ClassTask):
+        return np.array_equal(first.classes, other.classes)
+    both = isinstance(first, NumberTask) and isinstance(other, NumberTask)
+    return both and first.columns == other.columns
+
+
+def _columns_of(X):
+    return {"n_features": X.shape[1]} if X.ndim == 2 else {}
+
+
+def _wants_width(module):
+    """Tell whether a module asks for n_outputs and has no default for it."""
+    if "n_outputs" not in parameters_of(module):
+        return False
+    target = module.__init__ if inspect.isclass(module) else module
+    parameter = inspect.signature(target).parameters["n_outputs"]
+    return parameter.default is inspect.Parameter.empty
