@@ -13,13 +13,22 @@ from sktandem.merge import MergedClassifier, MergedRegressor
 __version__ = "0.1.0.dev0"
 
 # These need torch, which takes a second to import: on first use.
-_NETS = ("AlternatingClassifier", "AlternatingRegressor")
+_NETS = (
+    "AlternatingClassifier",
+    "AlternatingRegressor",
+    "MultiHeadClassifier",
+    "MultiHeadEstimator",
+    "MultiHeadRegressor",
+)
 
 __all__ = [
     "AlternatingClassifier",
     "AlternatingRegressor",
     "MergedClassifier",
     "MergedRegressor",
+    "MultiHeadClassifier",
+    "MultiHeadEstimator",
+    "MultiHeadRegressor",
     "SharedRows",
     "SourceError",
     "SourceScaler",

@@ -257,6 +257,7 @@ class BaseAlternating(RequestsSource, BaseEstimator):
                 scale_by=self.scale_by,
                 training=used,
                 weights=weights,
+                missing=self._takes_missing(),
             )
         else:
             numbers = learned["features_"].numbers(rows.X, rows.sources.codes)
@@ -270,6 +271,10 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             made = learned["features_"].numbers(apart.X, apart.sources.codes)
             return training, Piece(made, apart, None, None)
         return training, None if rest is None else Piece(numbers, rows, rest, None)
+
+    def _takes_missing(self):
+        """Tell whether values may be missing that nobody reads."""
+        return False
 
     def _built(self, data, learned, seed):
         """Return an initialized clone of the net, of the size of the data."""

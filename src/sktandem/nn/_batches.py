@@ -16,17 +16,20 @@ from torch.utils.data import DataLoader, Dataset
 from sktandem._affine import AffineMaps
 
 __all__ = [
+    "Feed",
     "GivenRows",
     "Order",
     "RowBatch",
     "SourceRows",
     "Table",
     "derive_seed",
+    "joined",
     "rows_in_order",
 ]
 
 SCORED_AT_ONCE = 4096  # rows; without gradients a large batch is a cheap one
 VALUES_AT_ONCE = 1 << 20
+BLOCK = 1 << 16  # values of features gathered at once: what a core's cache holds
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -150,6 +153,20 @@ def together(parts: Sequence[Any]) -> Any:
     return torch.cat(list(parts))
 
 
+def joined(batches: Sequence[RowBatch], weights: Sequence[float]) -> RowBatch:
+    """Return batches of several sources as one, each with a loss of its own."""
+    batch = RowBatch(together(part) for part in zip(*batches))
+    labels = [own.label for own in batches]
+    batch.label = ", ".join(labels)
+    lengths = [len(own[1]) for own in batches]
+    ends = np.cumsum(lengths).tolist()
+    slices = [slice(end - n, end) for end, n in zip(ends, lengths)]
+    batch.parts = tuple(zip(labels, slices, weights))
+    if batches[0].weights is not None:
+        batch.weights = torch.cat([own.weights for own in batches])
+    return batch
+
+
 class SourceRows(SkorchDataset):
     """Some rows of a table, by source: the dataset that skorch gets.
 
@@ -221,22 +238,7 @@ class SourceRows(SkorchDataset):
                 present.append(source)
                 parts.append(own)
         weights = [len(own) / len(rows) for own in parts]
-        return self.joint(present, parts, weights)
-
-    def joint(
-        self, sources: Sequence[int], rows: Sequence[Tensor], weights: Sequence[float]
-    ) -> RowBatch:
-        """Return rows of several sources, each with a loss of its own."""
-        batches = [self.batch(source, own) for source, own in zip(sources, rows)]
-        batch = RowBatch(together(part) for part in zip(*batches))
-        batch.label = ", ".join(own.label for own in batches)
-        ends = np.cumsum([len(own) for own in rows]).tolist()
-        slices = [slice(end - len(own), end) for end, own in zip(ends, rows)]
-        labels = [own.label for own in batches]
-        batch.parts = tuple(zip(labels, slices, weights))
-        if self.table.weights is not None:
-            batch.weights = torch.cat([own.weights for own in batches])
-        return batch
+        return joined([self.batch(s, own) for s, own in zip(present, parts)], weights)
 
     def in_order(self, batch_size: int) -> Iterator[RowBatch]:
         """Yield all rows, source by source."""
@@ -271,7 +273,6 @@ class Order:
         self._n_rows = len(rows)
         self._pass, self._start = divmod(seen, max(1, self._n_rows))
         self._shuffled: Tensor | None = None
-        self.taken = 0
 
     def take(self, n: int) -> Tensor:
         """Return the next `n` rows, or what is left of the pass."""
@@ -283,7 +284,6 @@ class Order:
         # Batch normalisation cannot train on a single row that is left over.
         n = left if n == left - 1 and n > 1 else min(n, left)
         self._start = start + n
-        self.taken += n
         return self._shuffled.narrow(0, start, n)
 
     def _order_of_pass(self) -> Tensor:
@@ -291,6 +291,66 @@ class Order:
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(self._n_rows, generator=generator)
         return self._rows[order.to(self._rows.device)]
+
+
+class Feed:
+    """The batches of one source, cut from blocks that are gathered at once.
+
+    Gathering and scaling a few hundred rows takes hardly longer than a few
+    dozen, so that a step has only to cut its batch from what is there.
+
+    Parameters
+    ----------
+    rows : SourceRows
+        The dataset.
+
+    source : int
+        The place of the source in it.
+
+    order : Order
+        The order of its rows.
+
+    size : int
+        Rows in a batch.
+    """
+
+    def __init__(self, rows: SourceRows, source: int, order: Order, size: int) -> None:
+        self._rows, self._source, self._order, self._size = rows, source, order, size
+        per_batch = size * max(1, rows.table.X[:1].numel())
+        self._at_once = size * max(1, BLOCK // per_batch)
+        self._label = rows.names[source]
+        self._weights: Tensor | None = None
+        self._at = self._end = 0
+        self.taken = 0
+
+    def next(self) -> RowBatch:
+        """Return the next batch, the last of a pass being what is left."""
+        if self._at == self._end:
+            self._refill()
+        at, left = self._at, self._end - self._at
+        # Batch normalisation cannot train on a single row that is left over.
+        n = left if left == self._size + 1 > 2 else min(self._size, left)
+        batch = RowBatch((cut(self._x, at, n), self._y.narrow(0, at, n)))
+        batch.label = self._label
+        if self._weights is not None:
+            batch.weights = self._weights.narrow(0, at, n)
+        self._at = at + n
+        self.taken += n
+        return batch
+
+    def _refill(self) -> None:
+        rows = self._order.take(self._at_once)
+        block = self._rows.batch(self._source, rows)
+        self._x, self._y = block
+        self._weights = block.weights
+        self._at, self._end = 0, len(rows)
+
+
+def cut(x: Any, at: int, n: int) -> Any:
+    """Return some rows of a batch of features."""
+    if isinstance(x, dict):
+        return {key: part.narrow(0, at, n) for key, part in x.items()}
+    return x.narrow(0, at, n)
 
 
 class _InOrder:

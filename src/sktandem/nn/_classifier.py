@@ -7,11 +7,8 @@ import warnings
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
-from sklearn.utils import assert_all_finite
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_is_fitted,
-    column_or_1d,
 )
 from skorch import (
     NeuralNetBinaryClassifier,
@@ -23,19 +20,17 @@ from sktandem._cells import (
     as_target,
     class_codes,
     classes_by_source,
-    mixes_kinds,
 )
 from sktandem._sources import counted, did_you_mean
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.merge._plan import plan_merge
 from sktandem.nn._alternating import BaseAlternating
+from sktandem.nn._balance import check_balance, row_weights
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary
 from sktandem.nn._precision import dtype_of
+from sktandem.nn._targets import checked_classes
 
 __all__ = ["AlternatingClassifier"]
-
-BALANCES = (None, "classes", "both")
 
 
 class AlternatingClassifier(ClassifierMixin, BaseAlternating):
@@ -347,20 +342,10 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
                 f"AlternatingClassifier needs a net for classes, got "
                 f"{type(self.net).__name__}. AlternatingRegressor takes it."
             )
-        if self.balance not in BALANCES:
-            raise SourceError(
-                f"balance must be one of {list(BALANCES)}, got {self.balance!r}. What "
-                "part each source has is for the schedule to say."
-            )
+        check_balance(self.balance)
 
     def _checked_target(self, y):
-        y = as_target(y)
-        if y.ndim == 2:
-            y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        if y.dtype != object or not mixes_kinds(y.ravel()):
-            check_classification_targets(y)
-        return y
+        return checked_classes(y)
 
     def _learn_labels(self, rows, classes=None):
         """Return the classes, of all sources and of each."""
@@ -422,14 +407,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
 
     def _row_weights(self, rows, used):
         """Return the weight of each row's loss, 0 for rows held out."""
-        if self.balance is None:
-            return None
-        weights = np.zeros(len(rows.y))
-        places = np.arange(len(rows.y)) if used is None else used
-        sources = rows.sources.take(places)
-        plan = plan_merge(sources, rows.targets[places], balance=self.balance)
-        weights[places] = plan.weights
-        return weights
+        return row_weights(self.balance, rows.targets, rows.sources, used)
 
     def _n_outputs(self, net, learned):
         """Return how many outputs the module needs, and why."""

@@ -34,6 +34,7 @@ class Features:
 
     scaling: Scaling
     dtype: torch.dtype | None = torch.float32  # of batches; None leaves them
+    missing: bool = False  # whether values may be missing
 
     @property
     def by_source(self) -> bool:
@@ -51,8 +52,9 @@ class Features:
     def numbers(self, X: Any, codes: NDArray[Any] | None) -> NDArray[Any]:
         """Return X as numbers; what the maps do is still to be done."""
         if isinstance(self.scaling, ScaledByTransformers):
-            return as_numbers(self.scaling.transform(X, codes), made=True)
-        return as_numbers(X)
+            X = self.scaling.transform(X, codes)
+            return as_numbers(X, made=True, missing=self.missing)
+        return as_numbers(X, missing=self.missing)
 
 
 def fit_features(
@@ -64,6 +66,7 @@ def fit_features(
     scale_by: str,
     training: NDArray[np.intp] | None,
     weights: NDArray[np.float64] | None,
+    missing: bool = False,
 ) -> tuple[Features, NDArray[Any]]:
     """Fit the scaling on the training rows.
 
@@ -77,26 +80,29 @@ def fit_features(
         made them, which for some is not what `transform` makes of them.
     """
     if scaler is None or isinstance(scaler, str):
-        numbers = as_numbers(X)
+        numbers = as_numbers(X, missing=missing)
         if scaler is None:
-            return Features(None), numbers
+            return Features(None, missing=missing), numbers
         if numbers.ndim > 2:
             raise SourceError(
                 f"scaler={scaler!r} scales columns, but X has shape {numbers.shape}. "
                 "Set scaler=None, and scale before or in the module."
             )
-        options = {"scale_by": scale_by, "weights": weights, "rows": training}
-        return Features(fit_named(scaler, numbers, sources, **options)), numbers
+        scaling = fit_named(
+            scaler, numbers, sources, scale_by=scale_by, weights=weights, rows=training
+        )
+        return Features(scaling, missing=missing), numbers
     if training is not None:
         X, y, sources = take_rows(X, training), y[training], sources.take(training)
         weights = None if weights is None else weights[training]
     scaled, made = fit_transformers(
         scaler, X, y, sources, scale_by=scale_by, weights=weights
     )
-    return Features(scaled), as_numbers(made, made=True)
+    numbers = as_numbers(made, made=True, missing=missing)
+    return Features(scaled, missing=missing), numbers
 
 
-def as_numbers(X: Any, *, made: bool = False) -> NDArray[Any]:
+def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[Any]:
     """Return X as an array of finite numbers; `made` by a scaler or as it came."""
     if sparse.issparse(X) and made:
         raise SourceError(
@@ -107,7 +113,13 @@ def as_numbers(X: Any, *, made: bool = False) -> NDArray[Any]:
         X = to_floats(X, _columns_of_numbers(X))
     cure = "" if made else " scaler=table_preprocessor() fills missing values in."
     try:
-        array = check_array(X, dtype="numeric", allow_nd=True, input_name="X")
+        array = check_array(
+            X,
+            dtype="numeric",
+            allow_nd=True,
+            input_name="X",
+            ensure_all_finite="allow-nan" if missing else True,
+        )
     except ValueError as error:
         text = None if made else _first_text(X)
         if text is not None:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
+from sktandem._cells import as_target
 from sktandem._sources import (
     ONLY_SOURCE,
     UNKNOWN,
@@ -78,7 +79,8 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             self._task(name, rows.y[own], given.get(name))
             for name, own in zip(names, rows.sources.rows)
         )
-        return {"sources_": names, "tasks_": tasks}
+        n_targets = 1 if rows.y.ndim == 1 else rows.y.shape[1]
+        return {"sources_": names, "tasks_": tasks, "n_outputs_": n_targets}
 
     def _refuse_unknown_names(self, given, names):
         for name in given:
@@ -159,6 +161,9 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             with torch.no_grad():
                 learned["width_"] = net.module_.eval().embed(**x).shape[1]
         return net
+
+    def _takes_missing(self):
+        return self.stems == "source"
 
     def _prepared(self, rows, held, learned, *, first):
         data = super()._prepared(rows, held, learned, first=first)
@@ -251,6 +256,49 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
                     f"do not answer the same question: {first.wants}, {task.wants}. "
                     "Use unknown_source='primary', or give each row its source."
                 )
+
+    def _predicted(self, X, sample_source):
+        """Return what each row's head says, and the rows by the head that said it."""
+        parts = [
+            (task, rows, known, task.decode(outputs))
+            for task, rows, known, outputs in self._parts("predict", X, sample_source)
+        ]
+        n = 1 + max(int(rows.max()) for _, rows, _, _ in parts)
+        by_task = [(task, rows[known]) for task, rows, known, _ in parts]
+        if any(_of_objects(task) for task in self.tasks_):
+            values = np.empty(n, dtype=object)
+            for _, rows, _, decoded in parts:
+                values[rows] = decoded.ravel().tolist()
+            return values, by_task
+        values = np.full((n, self.n_outputs_), np.nan)
+        for task, rows, known, decoded in parts:
+            columns = task.columns if isinstance(task, NumberTask) else [0]
+            decoded = decoded.reshape(len(rows), -1)
+            values[np.ix_(rows[known], columns)] = decoded[known]
+            if not known.all():  # the mean over heads, which all answer the same
+                old = np.nan_to_num(values[np.ix_(rows[~known], columns)])
+                share = decoded[~known] / len(self.tasks_)
+                values[np.ix_(rows[~known], columns)] = old + share
+        return values[:, 0] if self.n_outputs_ == 1 else values, by_task
+
+    def _macro_score(self, X, y, sample_source, sample_weight):
+        """Return the mean over sources of what each task is scored by."""
+        predicted, by_task = self._predicted(X, sample_source)
+        y = as_target(y)
+        check_consistent_length(y, predicted)
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        scores = [
+            task.score(
+                y[rows], predicted[rows], None if weights is None else weights[rows]
+            )
+            for task, rows in by_task
+            if len(rows)
+        ]
+        if not scores:
+            raise SourceError(
+                "No row has a source that was there in fit, so no head can be scored."
+            )
+        return float(np.mean(scores))
 
     def predict_heads(self, X, sample_source=None):
         """Return the answer of every head for every row.
@@ -401,6 +449,11 @@ def embedded(net, dataset):
             for x, _ in rows_in_order(dataset, net.batch_size)
         ]
     return np.concatenate(parts)
+
+
+def _of_objects(task):
+    """Tell whether the answers of a head are no numbers."""
+    return isinstance(task, ClassTask) and task.classes.dtype.kind not in "iuf"
 
 
 def _same_question(first, other):

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_array
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 
 from sktandem._affine import AffineMaps, fit_affine
@@ -17,6 +16,7 @@ from sktandem.exceptions import SourceError
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._modules import default_net
 from sktandem.nn._precision import dtype_of
+from sktandem.nn._targets import checked_numbers
 
 __all__ = ["AlternatingRegressor"]
 
@@ -330,8 +330,7 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
             )
 
     def _checked_target(self, y):
-        y = as_target(y)
-        return check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        return checked_numbers(y)
 
     def _learn_labels(self, rows, classes=None):
         n_outputs = 1 if rows.y.ndim == 1 else rows.y.shape[1]

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
-from torch import Tensor
+from sklearn.utils.multiclass import type_of_target
+from torch import Tensor, nn
 
 from sktandem._cells import class_codes
 from sktandem._sources import counted, did_you_mean
 from sktandem.exceptions import SourceError
 
-__all__ = ["ClassTask", "NumberTask", "Task"]
+__all__ = ["ClassTask", "NumberTask", "Task", "TaskCriterion"]
 
 
 class ClassTask:
@@ -38,6 +39,18 @@ class ClassTask:
         shown = ", ".join(repr(label) for label in classes[:5].tolist())
         more = ", ..." if len(classes) > 5 else ""
         self.wants = f"{source!r} has {counted(len(classes), 'class')} ({shown}{more})"
+
+    @classmethod
+    def of(cls, source: Hashable, y: NDArray[Any], classes: Any = None) -> ClassTask:
+        """Return the task that these labels set, or all that will come."""
+        numbers = y.astype(float) if y.dtype == object and not _holds_texts(y) else y
+        if len(y) and type_of_target(numbers) == "continuous":
+            raise SourceError(
+                f"The head of {source!r} tells classes apart, but its rows hold "
+                f"numbers such as {y.tolist()[0]!r}. MultiHeadRegressor learns them, "
+                "and MultiHeadEstimator takes both."
+            )
+        return cls(source, class_codes(y if classes is None else classes)[0])
 
     def encode(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return the place of each label among the classes."""
@@ -96,6 +109,15 @@ class NumberTask:
         self.center, self.scale = np.zeros(self.width), np.ones(self.width)
         self.wants = f"{source!r} has {counted(self.width, 'target')}"
 
+    @classmethod
+    def of(cls, source: Hashable, y: NDArray[Any]) -> NumberTask:
+        """Return the task that these targets set: NaN stands where there is none."""
+        columns = y.reshape(len(y), -1)
+        own = np.flatnonzero(~np.isnan(columns).all(axis=0)).tolist()
+        if not own:
+            raise SourceError(f"The targets of {source!r} are missing in all its rows.")
+        return cls(source, own)
+
     def learn_scale(self, y: NDArray[np.float64]) -> None:
         """Take the mean and the standard deviation of the training rows."""
         own = y[:, self.columns]
@@ -140,3 +162,21 @@ class NumberTask:
 
 
 Task = ClassTask | NumberTask
+
+
+class TaskCriterion(nn.Module):
+    """Cross-entropy for classes, squared error for numbers."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        """Return the loss of a batch of one source."""
+        if y_true.is_floating_point():
+            return nn.functional.mse_loss(y_pred, y_true, reduction=self.reduction)
+        return nn.functional.cross_entropy(y_pred, y_true, reduction=self.reduction)
+
+
+def _holds_texts(y: NDArray[Any]) -> bool:
+    return any(isinstance(value, str) for value in y.ravel().tolist())

@@ -13,7 +13,14 @@ from torch.utils.data import DataLoader
 
 from sktandem.exceptions import SourceError
 from sktandem.nn._average import Averaged
-from sktandem.nn._batches import Order, RowBatch, SourceRows, derive_seed
+from sktandem.nn._batches import (
+    Feed,
+    Order,
+    RowBatch,
+    SourceRows,
+    derive_seed,
+    joined,
+)
 from sktandem.nn._losses import row_losses
 from sktandem.schedules import Check, Schedule, Sizes, Step, Stop, finished
 
@@ -71,7 +78,8 @@ class TurnBatches:
         self._used: Counter[str] = Counter()
         self._mixed: Counter[str] = Counter()
         self._mixed_orders: dict[str, Order] = {}
-        self._orders: list[Order] = []
+        self._mixed_taken: Counter[str] = Counter()
+        self._feeds: list[Feed] = []
 
     def __iter__(self) -> Iterator[RowBatch]:
         history = self.net.history
@@ -79,7 +87,7 @@ class TurnBatches:
         self._begin(past)
         # Dropout in an epoch does not depend on how many were run before it.
         torch.manual_seed(derive_seed(self.seed, "epoch", len(past)))
-        self._orders = self._ordered(len(past))
+        self._feeds = self._fed(len(past))
         rng = np.random.default_rng([self.seed, 2, len(past)])
         n_steps, accepted = 0, set()
         for step in self.schedule.plan(self.sizes, history, rng):
@@ -113,13 +121,20 @@ class TurnBatches:
             {name: last.get(f"rows_seen[{name}]", 0) for name in self.names}
         )
         self._mixed = Counter(last.get("mixed_rows", {}))
-        self._mixed_orders = {}
+        self._mixed_orders, self._mixed_taken = {}, Counter()
         n_codes = max(self.rows.codes) + 1
         self._mixed_in = torch.zeros(n_codes, dtype=torch.int64)
         self.stopped = False
 
+    def _fed(self, epoch: int) -> list[Feed]:
+        """Return each source's feed, of the rows that take part in this epoch."""
+        orders, sizes = self._ordered(epoch), self.sizes.batch_sizes
+        return [
+            Feed(self.rows, source, order, size)
+            for source, (order, size) in enumerate(zip(orders, sizes))
+        ]
+
     def _ordered(self, epoch: int) -> list[Order]:
-        """Return each source's order, of the rows that take part in this epoch."""
         difficulty = self._measured(epoch)
         orders = []
         for source, (name, rows) in enumerate(zip(self.names, self.rows.rows)):
@@ -157,15 +172,13 @@ class TurnBatches:
         return torch.cat(losses).double().cpu().numpy()
 
     def _batch(self, step: Step) -> RowBatch:
-        sizes, orders = self.sizes.batch_sizes, self._orders
         if step.mixed:
             return self._mixed_batch(step.sources)
+        feeds = self._feeds
         if len(step.sources) == 1 and step.weights is None and not self.apart:
-            source = step.sources[0]
-            return self.rows.batch(source, orders[source].take(sizes[source]))
-        parts = [orders[source].take(sizes[source]) for source in step.sources]
+            return feeds[step.sources[0]].next()
         weights = step.weights or (1.0,) * len(step.sources)
-        return self.rows.joint(step.sources, parts, weights)
+        return joined([feeds[source].next() for source in step.sources], weights)
 
     def _refuse_others(self, step: Step) -> None:
         known = range(len(self.names))
@@ -184,6 +197,7 @@ class TurnBatches:
             self._mixed_orders[label] = order
         size = max(self.sizes.batch_sizes[source] for source in sources)
         rows = self._mixed_orders[label].take(size)
+        self._mixed_taken[label] += len(rows)
         codes = self.rows.table.codes.index_select(0, rows).long()
         self._mixed_in += torch.bincount(codes, minlength=len(self._mixed_in)).cpu()
         return self.rows.mixed(sources, rows)
@@ -248,7 +262,7 @@ class TurnBatches:
     def _trained(self) -> list[int]:
         """Return the rows of each source that this epoch has used."""
         mixed = self._mixed_in[self.rows.codes].tolist()
-        return [order.taken + n for order, n in zip(self._orders, mixed)]
+        return [feed.taken + n for feed, n in zip(self._feeds, mixed)]
 
     def seen(self) -> dict[str, Any]:
         """Return what the history is to remember of the rows used."""
@@ -256,8 +270,7 @@ class TurnBatches:
             f"rows_seen[{name}]": self._used[name] + n
             for name, n in zip(self.names, self._trained())
         }
-        mixed = {name: order.taken for name, order in self._mixed_orders.items()}
-        mixed = dict(self._mixed + Counter(mixed))
+        mixed = dict(self._mixed + self._mixed_taken)
         return seen | ({"mixed_rows": mixed} if mixed else {})
 
     def label(self) -> str:

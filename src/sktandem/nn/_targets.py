@@ -1,0 +1,56 @@
+"""Reading y: classes of any kind, numbers, or both among objects."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, column_or_1d
+
+from sktandem._cells import as_target, mixes_kinds
+from sktandem.exceptions import SourceError
+
+__all__ = ["checked_classes", "checked_numbers", "numbers_of_objects"]
+
+
+def checked_classes(y: Any) -> NDArray[Any]:
+    """Return labels as a flat array of their kind, or of objects."""
+    y = as_target(y)
+    if y.ndim == 2:
+        y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    if y.dtype != object or not mixes_kinds(y.ravel()):
+        check_classification_targets(y)
+    return y
+
+
+def checked_numbers(y: Any, *, missing: bool = False) -> NDArray[np.float64]:
+    """Return targets as floats; `missing` ones only where there are columns."""
+    y = as_target(y)
+    allowed = "allow-nan" if missing and y.ndim == 2 else True
+    return np.asarray(
+        check_array(
+            y,
+            dtype=np.float64,
+            ensure_2d=False,
+            input_name="y",
+            ensure_all_finite=allowed,
+        )
+    )
+
+
+def numbers_of_objects(name: Hashable, y: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the targets of one source, which stand among labels of others."""
+    try:
+        numbers = y.astype(np.float64)
+    except (TypeError, ValueError):
+        odd = next(value for value in y.tolist() if isinstance(value, str))
+        raise SourceError(
+            f"The head of {name!r} learns numbers, but its rows hold {odd!r}. Give it "
+            f"tasks={{{name!r}: 'classification'}}, or take the rows out."
+        ) from None
+    return checked_numbers(numbers)
