@@ -66,6 +66,7 @@ ORDER = [
     "nn._resume",
     "nn._balance",
     "nn._targets",
+    "nn._probabilities",
     "nn._alternating",
     "nn._classifier",
     "nn._regressor",

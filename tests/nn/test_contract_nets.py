@@ -10,7 +10,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from skorch import NeuralNetClassifier, NeuralNetRegressor
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import (
+    AlternatingClassifier,
+    AlternatingRegressor,
+    MultiHeadClassifier,
+    MultiHeadRegressor,
+)
 from sktandem.nn import MLP, default_net
 from sktandem.schedules import SampledAlternation
 
@@ -43,6 +48,14 @@ ESTIMATORS = {
         scale_target_by="source",
         scaler=StandardScaler(),
     ),
+    "multi-head classifier": MultiHeadClassifier(),
+    "multi-head classifier with stems": MultiHeadClassifier(
+        NeuralNetClassifier(**CLASSES | {"module__n_outputs": 16}),
+        stems="source",
+        loss_weights="uncertainty",
+        head=(8,),
+    ),
+    "multi-head regressor": MultiHeadRegressor(loss_weights="dwa", schedule="batches"),
 }
 
 

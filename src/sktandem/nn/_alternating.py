@@ -344,7 +344,7 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         with torch.random.fork_rng(devices=_cuda(net.device)):
             return probe(net, x, *self._n_outputs(net, learned))
 
-    def _first_rows(self, piece, learned, net, head=None):
+    def _first_rows(self, piece, learned, net, dtype=None, head=None):
         """Return the features of two rows, for the head of a place if there are any."""
         few = np.arange(min(2, len(piece.numbers)))
         features, device = learned["features_"], torch.device(net.device)
@@ -354,8 +354,8 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             None,
             torch.as_tensor(codes.astype(np.int16), device=device),
             features.maps,
-            dtype=features.dtype,
-            heads=None if head is None else torch.as_tensor(codes, device=device),
+            dtype=None if features.dtype is None else dtype or features.dtype,
+            heads=self._heads_of(codes, device),
         )
         return table.pair(torch.arange(len(few), device=device), None)[0]
 
@@ -496,9 +496,8 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         counts = [len(own) for own in piece.by_source()]
         if not hasattr(self, "net_") or self.net_ is not net:
             learned["n_samples_by_source_"] = dict.fromkeys(learned["sources_"], 0)
-            learned["precision_"] = precision_of(
-                net, piece.numbers, learned["features_"].dtype
-            )
+            x = self._first_rows(piece, learned, net, torch.float64)
+            learned["precision_"] = precision_of(net, x, learned["features_"].dtype)
         seen = learned["n_samples_by_source_"]
         learned["n_samples_by_source_"] = {
             name: seen[name] + n for name, n in zip(learned["sources_"], counts)

@@ -28,6 +28,7 @@ from sktandem.nn._balance import check_balance, row_weights
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary
 from sktandem.nn._precision import dtype_of
+from sktandem.nn._probabilities import as_probabilities
 from sktandem.nn._targets import checked_classes
 
 __all__ = ["AlternatingClassifier"]
@@ -467,18 +468,8 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         proba : ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of `classes_`.
         """
-        proba = self._class_scores(X, sample_source)
-        odd = (proba < 0).any(axis=1) | ~np.isclose(proba.sum(axis=1), 1, atol=1e-3)
-        if odd.any():
-            row = int(np.flatnonzero(odd)[0])
-            raise SourceError(
-                f"{type(self.net_).__name__} gives numbers that are no probabilities, "
-                f"such as {proba[row][:5].round(3).tolist()} for row {row}. Set its "
-                "predict_nonlinearity: torch.exp where the module gives logarithms, "
-                "a softmax where it gives logits."
-            )
-        proba = proba[:, : len(self.classes_)]
-        return proba / proba.sum(axis=1, keepdims=True)
+        scores = self._class_scores(X, sample_source)
+        return as_probabilities(scores, len(self.classes_), self.net_)
 
     def _class_scores(self, X, sample_source):
         """Return what the net gives for each class, be it probabilities or not."""

@@ -155,7 +155,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
     def _built(self, data, learned, seed):
         net = super()._built(data, learned, seed)
         own = hasattr(net.module_, "embed")
-        x = self._first_rows(data[0], learned, net, 0) if own else None
+        x = self._first_rows(data[0], learned, net, head=0) if own else None
         learned["width_"] = None
         if own:
             with torch.no_grad():
@@ -186,15 +186,17 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         kind = net.criterion if inspect.isclass(net.criterion) else type(net.criterion)
         if not isinstance(task, ClassTask) or not issubclass(kind, nn.NLLLoss):
             return None
-        # skorch's classifier takes the logarithm by itself.
-        of_skorch = isinstance(net, NeuralNetClassifier)
-        return nn.Softmax if of_skorch else nn.LogSoftmax
+        if isinstance(net, NeuralNetClassifier):
+            return nn.Softmax  # it takes the logarithm by itself
+        if net.predict_nonlinearity == "auto":
+            net.set_params(predict_nonlinearity=torch.exp)
+        return nn.LogSoftmax
 
     def _probed(self, piece, learned, net):
         """Return a head's answer to the first rows, having asked every head."""
         answer = None
         for head, task in enumerate(learned["tasks_"]):
-            x = self._first_rows(piece, learned, net, head)
+            x = self._first_rows(piece, learned, net, head=head)
             answer = probe(net, x, task.n_outputs, task.wants)
         return answer
 
@@ -260,11 +262,20 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
     def _predicted(self, X, sample_source):
         """Return what each row's head says, and the rows by the head that said it."""
         parts = [
-            (task, rows, known, task.decode(outputs))
-            for task, rows, known, outputs in self._parts("predict", X, sample_source)
+            (task, rows, known, task.decode(scores))
+            for task, rows, known, scores in self._parts(
+                "predict_proba", X, sample_source
+            )
         ]
         n = 1 + max(int(rows.max()) for _, rows, _, _ in parts)
         by_task = [(task, rows[known]) for task, rows, known, _ in parts]
+        if not all(known.all() for _, _, known, _ in parts) and any(
+            isinstance(task, ClassTask) for task in self.tasks_
+        ):
+            raise SourceError(
+                "unknown_source='pooled' has no mean of classes. MultiHeadClassifier "
+                "takes the mean of their probabilities."
+            )
         if any(_of_objects(task) for task in self.tasks_):
             values = np.empty(n, dtype=object)
             for _, rows, _, decoded in parts:
@@ -402,6 +413,11 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
     @property
     def _n_features_out(self):
         return self.width_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
 
 def columns_by_source(piece, names):

@@ -6,13 +6,16 @@ import warnings
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetRegressor
 
 from sktandem._cells import as_target, class_codes
+from sktandem._sources import UNKNOWN
 from sktandem._tables import as_table, n_rows
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._balance import check_balance, row_weights
 from sktandem.nn._multihead import BaseMultiHead
+from sktandem.nn._probabilities import as_probabilities
 from sktandem.nn._targets import checked_classes
 from sktandem.nn._tasks import ClassTask
 
@@ -408,7 +411,15 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         y_pred : ndarray of shape (n_samples,)
             Predicted classes.
         """
-        return self.classes_[self.predict_proba(X, sample_source).argmax(axis=1)]
+        check_is_fitted(self)
+        codes = self._read_to_predict(X, sample_source)[1]
+        if (codes == UNKNOWN).any():
+            proba = self.predict_proba(X, sample_source)
+            return self.classes_[proba.argmax(axis=1)]
+        predicted = np.empty(len(codes), dtype=self.classes_.dtype)
+        for task, rows, _, scores in self._parts("predict_proba", X, sample_source):
+            predicted[rows] = task.decode(scores)
+        return predicted
 
     def predict_proba(self, X, sample_source=None):
         """Predict the probability of each class.
@@ -427,16 +438,14 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
             Probabilities in the order of `classes_`: 0 for classes that the
             sample's source does not have.
         """
+        check_is_fitted(self)
         place = {label: column for column, label in enumerate(self.classes_.tolist())}
-        total = None
-        for task, rows, known, outputs in self._parts(
-            "predict_proba", X, sample_source
-        ):
-            if total is None:
-                total = np.zeros((n_rows(as_table(X)), len(place)))
+        total = np.zeros((n_rows(as_table(X)), len(place)))
+        for task, rows, known, scores in self._parts("predict_proba", X, sample_source):
             columns = [place[label] for label in task.classes.tolist()]
             share = np.where(known, 1.0, 1 / len(self.tasks_))[:, None]
-            total[np.ix_(rows, columns)] += share * task.proba(outputs)
+            proba = as_probabilities(scores, len(columns), self.net_)
+            total[np.ix_(rows, columns)] += share * proba
         return total
 
     def score(self, X, y, sample_source=None, sample_weight=None):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
-import numpy as np
 import torch
 from skorch import NeuralNet
 
 __all__ = ["double_twin", "dtype_of", "precision_of"]
-
-FEW = 2  # rows to try
 
 
 def dtype_of(net: NeuralNet) -> torch.dtype:
@@ -32,19 +30,18 @@ def double_twin(net: NeuralNet) -> NeuralNet:
     return twin
 
 
-def precision_of(net: NeuralNet, numbers: np.ndarray, dtype: torch.dtype | None) -> str:
+def precision_of(net: NeuralNet, x: Any, dtype: torch.dtype | None) -> str:
     """Return the precision in which a net is to predict.
 
-    It is double on the CPU, where the module can be cast to it. A GPU is slow
-    in double precision, and integers, such as tokens, have none.
+    It is double on the CPU, where the module can be cast to it and takes some
+    rows `x` in it. A GPU is slow in double precision, and integers, such as
+    tokens, have none.
     """
     own = str(dtype or torch.float32).removeprefix("torch.")
     on_cpu = torch.device(net.device).type == "cpu"
     if dtype != torch.float32 or not on_cpu or net.compile:
         return own
-    x = torch.zeros((FEW, *numbers.shape[1:]), dtype=torch.float64)
     try:
-        # A module may draw numbers even when it predicts.
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             y = double_twin(net).infer(x)
     except (RuntimeError, TypeError):

@@ -71,15 +71,9 @@ class ClassTask:
         """Return the columns of the target as the criterion takes them."""
         return y[:, 0].long() if y.ndim == 2 else y
 
-    def decode(self, proba: NDArray[Any]) -> NDArray[Any]:
-        """Return the most probable class of each row."""
-        return self.classes[self.proba(proba).argmax(axis=1)]
-
-    def proba(self, proba: NDArray[Any]) -> NDArray[Any]:
-        """Return the probabilities of the classes there are."""
-        # A head for one class has a second output that means nothing.
-        own = proba[:, : len(self.classes)].astype(np.float64)
-        return np.asarray(own / own.sum(axis=1, keepdims=True))
+    def decode(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return the class of each row that scores best."""
+        return self.classes[scores[:, : len(self.classes)].argmax(axis=1)]
 
     def score(
         self, y: NDArray[Any], predicted: NDArray[Any], weight: NDArray[Any] | None
