@@ -445,7 +445,7 @@ def refuse_missing(numbers, columns, name):
         column = columns[int(np.flatnonzero(missing.any(axis=0))[0])]
         n_rows = int(missing.any(axis=1).sum())
         raise SourceError(
-            f"Column {column} of {name!r} lacks values in {counted(n_rows, 'row')}. A "
+            f"Column {column} of {name!r} is NaN in {counted(n_rows, 'row')}. A "
             "stem takes columns that its source has in every row: impute them before, "
             "or in scaler."
         )

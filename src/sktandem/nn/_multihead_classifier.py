@@ -370,19 +370,19 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         return checked_classes(y)
 
     def _task(self, name, y, classes):
-        task = ClassTask.of(name, y, None if classes is None else as_target(classes))
-        if len(task.classes) < 2:
-            warnings.warn(
-                f"The source {name!r} has a single class, "
-                f"{task.classes.tolist()[0]!r}: its head has nothing to tell apart.",
-                SourceWarning,
-                stacklevel=7,
-            )
-        return task
+        return ClassTask.of(name, y, None if classes is None else as_target(classes))
 
     def _learn_labels(self, rows, classes=None):
         learned = super()._learn_labels(rows, classes)
         own = {task.source: task.classes for task in learned["tasks_"]}
+        for name, some in own.items():
+            if len(some) == 1 and len(own) > 1:
+                warnings.warn(
+                    f"The source {name!r} has a single class, {some.tolist()[0]!r}: "
+                    "its head has nothing to tell apart.",
+                    SourceWarning,
+                    stacklevel=5,
+                )
         every = np.array([label for c in own.values() for label in c.tolist()], object)
         union = class_codes(every)[0]
         kinds = {c.dtype.kind for c in own.values()}
