@@ -92,8 +92,19 @@ def test_the_short_loop_is_skorchs_own_for_every_schedule(schedule, monkeypatch)
     assert_identical(short, fit(schedule))
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+def test_callbacks_that_predict_in_mid_batch_change_nothing(schedule, monkeypatch):
+    def net():
+        callbacks = [("extra", PredictsInBetween())]
+        return default_net(max_epochs=3, module__dropout=0.2, callbacks=callbacks)
+
+    short = fit(schedule, net())
+    slowly(monkeypatch)
+
+    assert_identical(short, fit(schedule, net()))
+
+
 CALLBACKS = {
-    "predictions in between": lambda: PredictsInBetween(),
     "clipping": lambda: GradientNormClipping(0.1),
     "rates by step": lambda: LRScheduler(
         torch.optim.lr_scheduler.ExponentialLR, gamma=0.99, step_every="batch"

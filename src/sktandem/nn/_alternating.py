@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,10 +12,9 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     check_consistent_length,
-    check_is_fitted,
     validate_data,
 )
-from skorch import NeuralNet, NeuralNetClassifier
+from skorch import NeuralNetClassifier
 
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
@@ -31,13 +27,12 @@ from sktandem._sources import (
     resolve_sources,
     split_source,
 )
-from sktandem._tables import n_rows, read_table, refuse_datasets, take_rows
+from sktandem._tables import refuse_datasets
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._average import Averaged, check_average
 from sktandem.nn._batches import (
-    GivenRows,
     SourceRows,
     Table,
     derive_seed,
@@ -46,12 +41,17 @@ from sktandem.nn._batches import (
 from sktandem.nn._features import as_tensor, fit_features
 from sktandem.nn._loop import taking_turns
 from sktandem.nn._net import check_net, probe, sized_net
-from sktandem.nn._precision import double_twin, dtype_of, precision_of
+from sktandem.nn._precision import dtype_of, precision_of
+from sktandem.nn._predicting import PredictsByNet
 from sktandem.nn._recorder import Recorder
 from sktandem.nn._resume import history_of, load_checkpoint
+from sktandem.nn._rows import Piece, Rows
+from sktandem.nn._seeding import cuda_of, seeded
+from sktandem.nn._sizes import sizes_of
 from sktandem.nn._turns import TrainingRows, TurnBatches, turns_of
+from sktandem.nn._undo import as_before_if_it_fails
 from sktandem.nn._validation import check_fraction, held_out
-from sktandem.schedules import Sizes, resolve_schedule
+from sktandem.schedules import resolve_schedule
 from sktandem.schedules._settings import check_whole
 
 __all__ = ["BaseAlternating"]
@@ -60,42 +60,7 @@ KEEPS = ("best", "last")
 DETAILS = ("batch", "epoch")
 
 
-class Rows(NamedTuple):
-    """Rows that were read and checked."""
-
-    X: Any
-    y: np.ndarray  # as it came
-    targets: np.ndarray  # as the net learns it
-    sources: Sources
-    places: np.ndarray | None = None  # among the rows given to fit; None for all
-
-    def take(self, rows: np.ndarray | None) -> Rows:
-        """Return some of the rows; sources keep their codes."""
-        if rows is None:
-            return self
-        sources = Sources(self.sources.names, self.sources.codes[rows])
-        X, y = take_rows(self.X, rows), self.y[rows]
-        return Rows(X, y, self.targets[rows], sources, rows)
-
-
-class Piece(NamedTuple):
-    """Numbers, the rows they were made of, and which of them are used."""
-
-    numbers: np.ndarray
-    rows: Rows
-    used: np.ndarray | None  # None for all
-    weights: np.ndarray | None
-
-    def by_source(self) -> list[np.ndarray]:
-        """Return the rows used of each source."""
-        if self.used is None:
-            return list(self.rows.sources.rows)
-        names, codes = self.rows.sources.names, self.rows.sources.codes
-        own = Sources(names, codes[self.used]).rows
-        return [self.used[places] for places in own]
-
-
-class BaseAlternating(RequestsSource, BaseEstimator):
+class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
     """What the alternating classifier and regressor share: the walk of the data."""
 
     def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
@@ -140,7 +105,7 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             data = self._prepared(rows, held, learned, first=first)
             net = self._built(data, learned, seed) if first else self.net_
             epochs = net.max_epochs if epochs is None else epochs
-            with _as_before_if_it_fails(net):
+            with as_before_if_it_fails(net):
                 self._train(net, data, learned, seed, epochs=epochs, keep="last")
             self._remember(net, data, learned, seed)
         return self
@@ -279,7 +244,7 @@ class BaseAlternating(RequestsSource, BaseEstimator):
     def _built(self, data, learned, seed):
         """Return an initialized clone of the net, of the size of the data."""
         X = data[0].numbers
-        with _seeded(derive_seed(seed, "init"), self._net().device):
+        with seeded(derive_seed(seed, "init"), self._net().device):
             net = self._sized(X, learned).initialize()
             learned["features_"] = replace(learned["features_"], dtype=dtype_of(net))
             if X.dtype.kind in "iu" and self.scaler is None:
@@ -341,7 +306,7 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         """Return the module's answer to the first rows."""
         x = self._first_rows(piece, learned, net)
         # A module may draw numbers even when it predicts.
-        with torch.random.fork_rng(devices=_cuda(net.device)):
+        with torch.random.fork_rng(devices=cuda_of(net.device)):
             return probe(net, x, *self._n_outputs(net, learned))
 
     def _first_rows(self, piece, learned, net, dtype=None, head=None):
@@ -375,45 +340,6 @@ class BaseAlternating(RequestsSource, BaseEstimator):
             datasets[1] = SourceRows(table, names, rows)
         return datasets
 
-    def _sizes(self, training, valid, net, all_sources):
-        """Return what the plan may know."""
-        validated = set() if valid is None else set(valid.sources)
-        n_rows = tuple(len(own) for own in training.rows)
-        of_net = net.batch_size
-        sizes = self._batch_sizes(training.sources, n_rows, of_net, all_sources)
-        known = tuple(source in validated for source in training.sources)
-        return Sizes(training.sources, n_rows, sizes, net.max_epochs, known)
-
-    def _batch_sizes(self, names, n_rows, of_net, all_sources):
-        given = of_net if self.batch_size is None else self.batch_size
-        if not isinstance(given, Mapping):
-            given = dict.fromkeys(names, given)
-        else:
-            for name in given:
-                if name not in all_sources:
-                    raise SourceError(
-                        f"batch_size names {name!r}, which is not a source. The "
-                        f"sources are {list(all_sources)}."
-                        f"{did_you_mean(name, all_sources)}"
-                    )
-            missing = [name for name in names if name not in given]
-            if missing:
-                raise SourceError(
-                    f"batch_size gives no size to {missing}. Name every source, or "
-                    "give one number for all."
-                )
-        sizes = []
-        for name, n in zip(names, n_rows):
-            size = given[name]
-            whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
-            if not whole or (size < 1 and size != -1):
-                raise SourceError(
-                    "batch_size must be a number of rows, -1 for all rows of a source, "
-                    f"or a dict by source, got {size!r}."
-                )
-            sizes.append(n if size == -1 else int(size))
-        return tuple(sizes)
-
     # Training -----------------------------------------------------------------
 
     def _train(self, net, data, learned, seed, *, epochs, keep):
@@ -422,7 +348,9 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         whole = data[0].rows.places is None  # or what a transformer made of a part
         given = data[:1] if whole else data
         n_given = sum(len(piece.rows.y) for piece in given)
-        sizes = self._sizes(training, valid, net, data[0].rows.sources.names)
+        names = data[0].rows.sources.names
+        batch_size = net.batch_size if self.batch_size is None else self.batch_size
+        sizes = sizes_of(training, valid, batch_size, net.max_epochs, names)
         schedule = resolve_schedule(self.schedule)
         schedule.check(sizes)
         training.valid = valid
@@ -442,7 +370,7 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         recorder = Recorder(self.history_detail, self._monitor(sizes, keep), keep)
         if epochs > 0:
             with (
-                _seeded(derive_seed(seed, "train"), net.device),
+                seeded(derive_seed(seed, "train"), net.device),
                 taking_turns(net, turns, recorder, tasks, weighing),
             ):
                 net.partial_fit(training, None, epochs=epochs)
@@ -507,68 +435,6 @@ class BaseAlternating(RequestsSource, BaseEstimator):
 
     # Predicting ---------------------------------------------------------------
 
-    def _outputs(self, method, X, sample_source):
-        """Return what a method of the net gives for X, and each row's code."""
-        features, codes = self._read_to_predict(X, sample_source)
-        numbers = self.features_.numbers(features, codes)
-        return self._answers(method, numbers, codes), codes
-
-    def _read_to_predict(self, X, sample_source):
-        """Return the features, and each row's code where it is needed."""
-        check_is_fitted(self)
-        read_table(self, X)
-        because = self._needs_source()
-        if because is None:
-            features, _ = split_source(X, sample_source, self.source)
-            return features, np.zeros(n_rows(features), dtype=np.int16)
-        features, sources = resolve_sources(
-            X, sample_source, source=self.source, names=self.sources_
-        )
-        codes = settle_unknown(
-            sources,
-            lambda: split_source(X, sample_source, self.source)[1],
-            self.unknown_source,
-            self.primary_source,
-            because=because,
-        )
-        return features, codes
-
-    def _answers(self, method, numbers, codes, heads=None):
-        """Return what a method of the net gives for rows that are numbers."""
-        device = torch.device(self.net_.device)
-        dtype = getattr(torch, self.precision_)
-        cast = self.features_.dtype is not None
-        double = cast and dtype != self.features_.dtype
-        table = Table(
-            as_tensor(numbers, device),
-            None,
-            torch.as_tensor(codes.astype(np.int16), device=device),
-            self.features_.maps,
-            dtype=dtype if cast else None,
-            heads=heads,
-        )
-        net = double_twin(self.net_) if double else self.net_
-        with torch.random.fork_rng(devices=_cuda(device)):
-            if callable(method):
-                return method(net, GivenRows(table))
-            return getattr(net, method)(GivenRows(table))
-
-    def _needs_source(self):
-        """Say why predictions depend on the source, or return None."""
-        if self.sources_ == (ONLY_SOURCE,):
-            return None
-        return "X was scaled by source" if self.features_.by_source else None
-
-    @property
-    def module_(self):
-        """The trained torch module."""
-        return self.net_.module_
-
-    @property
-    def history_(self):
-        """The history of the training: a row for each epoch."""
-        return self.net_.history
-
     def set_params(self, **params):
         """Set the parameters of this estimator.
 
@@ -598,9 +464,6 @@ class BaseAlternating(RequestsSource, BaseEstimator):
         if owner == "schedule" and isinstance(value, str):
             return repr(resolve_schedule(value))
         return "StandardScaler()"
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "net_")
 
 
 def _n_features(X):
@@ -646,34 +509,3 @@ def _one_of(parameter, value, known):
             f"{parameter} must be one of {list(known)}, got {value!r}."
             f"{did_you_mean(value, known)}"
         )
-
-
-def _cuda(device):
-    """Return the devices whose random state is to be kept, besides the CPU's."""
-    device = torch.device(device)
-    return [device] if device.type == "cuda" else []
-
-
-@contextmanager
-def _as_before_if_it_fails(net: NeuralNet) -> Iterator[None]:
-    """Give a net its weights and its history back if the block raises."""
-    names = [*net._modules, *net._criteria, *net._optimizers]
-    parts = [getattr(net, f"{name}_") for name in names]
-    parts = [part for part in parts if hasattr(part, "state_dict")]
-    states = [copy.deepcopy(part.state_dict()) for part in parts]
-    n_epochs = len(net.history)
-    try:
-        yield
-    except BaseException:
-        for part, state in zip(parts, states):
-            part.load_state_dict(state)
-        del net.history[n_epochs:]
-        raise
-
-
-@contextmanager
-def _seeded(seed: int, device: Any) -> Iterator[None]:
-    """Seed torch in the block, and give its random state back afterwards."""
-    with torch.random.fork_rng(devices=_cuda(device)):
-        torch.manual_seed(seed)
-        yield

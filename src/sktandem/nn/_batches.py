@@ -35,7 +35,7 @@ BLOCK = 1 << 16  # values of features gathered at once: what a core's cache hold
 def derive_seed(*parts: int | str) -> int:
     """Mix a seed with what it is for, such as a source and a pass."""
     numbers = [p if isinstance(p, int) else zlib.crc32(p.encode()) for p in parts]
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1
 
 
 class RowBatch(tuple[Any, Any]):

@@ -1,0 +1,52 @@
+"""The same on a GPU, where there is one."""
+
+import numpy as np
+import pytest
+import torch
+
+from sktandem import AlternatingClassifier, AlternatingRegressor, MultiHeadClassifier
+from sktandem.datasets import make_two_sources
+from sktandem.nn import default_net
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+
+def data(task="classification"):
+    return make_two_sources(
+        2000, task=task, size_ratio=3, random_state=0, return_X_y=True
+    )
+
+
+@pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled", "plateau"])
+@pytest.mark.parametrize("kind", [AlternatingClassifier, MultiHeadClassifier])
+def test_a_gpu_learns_what_the_cpu_learns(kind, schedule):
+    X, y, sample_source = data()
+    scores = {}
+    for device in ("cpu", "cuda"):
+        net = kind()._net().set_params(device=device, max_epochs=10)
+        model = kind(net, schedule=schedule, average="ema", random_state=0)
+        model.fit(X, y, sample_source)
+        scores[device] = model.score(X, y, sample_source)
+        assert next(model.module_.parameters()).device.type == device
+
+    assert scores["cuda"] == pytest.approx(scores["cpu"], abs=0.03)
+
+
+def test_predictions_of_a_gpu_are_in_single_precision():
+    X, y, sample_source = data("regression")
+    net = default_net("regression", device="cuda", max_epochs=5)
+
+    model = AlternatingRegressor(net, random_state=0).fit(X, y, sample_source)
+
+    assert model.precision_ == "float32"
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_torchs_random_state_of_the_gpu_stays_as_it_was():
+    torch.cuda.manual_seed(0)
+    before = torch.cuda.get_rng_state()
+
+    net = default_net(device="cuda", max_epochs=2, module__dropout=0.5)
+    AlternatingClassifier(net, random_state=0).fit(*data())
+
+    assert torch.equal(torch.cuda.get_rng_state(), before)
