@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sktandem import __main__ as command
 from sktandem.datasets import load_wine_quality
 from sktandem.model_selection import SourceKFold
-from sktandem.nn import AlternatingRegressor, default_net
+from sktandem.nn import AlternatingRegressor, MultiHeadRegressor, default_net
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +112,39 @@ def test_the_nets_meet_the_same_folds(printed, strategy, wines, settings):
         np.testing.assert_allclose(ours.scores[name][0], expected, atol=1e-6)
 
 
+def test_each_wine_has_a_head_of_its_own(printed):
+    """The first fold by hand, with a trunk made here."""
+    X, y, wine = load_wine_quality(return_X_y=True)
+    folds = SourceKFold(5, shuffle=True, random_state=0)
+    train, test = next(folds.split(X, y, sample_source=wine))
+    net = default_net(
+        "regression",
+        max_epochs=30,
+        module__hidden_sizes=(64,),
+        module__activate_output=True,
+    )
+    model = MultiHeadRegressor(net, schedule="batches", random_state=0)
+    model.fit(X[train], y[train], sample_source=wine[train])
+
+    _, results, _ = printed
+    ours = next(r for r in results if r.strategy == "a head each")
+
+    assert ours.learner == "neural net"
+    for name in BOTH:
+        own = test[wine[test] == name]
+        answers = model.predict_heads(X[own])[name]
+        np.testing.assert_allclose(
+            ours.scores[name][0], r2_score(y[own], answers), atol=1e-6
+        )
+
+
 def test_what_is_written_is_what_was_shown(printed):
     folder, results, text = printed
     with (folder / "scores.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
 
-    assert len(rows) == 3 * 5 * 2 * 5  # learners, strategies, sources, folds
+    n_strategies = 5 + 5 + 6  # of each learner
+    assert len(rows) == n_strategies * 2 * 5  # sources, folds
     merged = [
         float(row["r2"])
         for row in rows

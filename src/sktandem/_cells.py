@@ -96,12 +96,30 @@ def target_strata(sources: Sources, y: NDArray[Any] | None) -> Codes:
     strata = np.zeros(len(sources.codes), dtype=np.intp)
     if y is None or (y.ndim == 2 and y.shape[1] > 1):
         return strata
-    if type_of_target(y.ravel()) != "continuous":
+    flat = y.ravel()
+    if flat.dtype == object and mixes_kinds(flat):
+        for rows in sources.rows:  # texts of one source may stand beside numbers
+            strata[rows] = _strata_of(flat[rows])
+        return strata
+    if type_of_target(flat) != "continuous":
         return class_codes(y)[1]
     for rows in sources.rows:
-        rank = np.argsort(np.argsort(y.ravel()[rows], kind="stable"), kind="stable")
-        strata[rows] = rank * N_QUANTILES // len(rows)
+        strata[rows] = _quantiles(flat[rows])
     return strata
+
+
+def _strata_of(y: NDArray[Any]) -> Codes:
+    """Return the class of each row of one source, or the quantile of its target."""
+    if any(isinstance(value, str) for value in y.tolist()):
+        return class_codes(y)[1]
+    numbers = y.astype(np.float64)
+    continuous = len(y) > 0 and type_of_target(numbers) == "continuous"
+    return _quantiles(numbers) if continuous else class_codes(y)[1]
+
+
+def _quantiles(y: NDArray[Any]) -> NDArray[np.intp]:
+    rank = np.argsort(np.argsort(y, kind="stable"), kind="stable")
+    return rank * N_QUANTILES // max(1, len(y))
 
 
 def deal_folds(

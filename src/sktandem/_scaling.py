@@ -41,7 +41,13 @@ INSIDE = (
     "estimator)."
 )
 
-__all__ = ["check_scaler", "fit_named", "fit_transformers", "table_preprocessor"]
+__all__ = [
+    "INSIDE",
+    "check_scaler",
+    "fit_named",
+    "fit_transformers",
+    "table_preprocessor",
+]
 
 
 def check_scaler(scaler: Any, scale_by: str) -> None:

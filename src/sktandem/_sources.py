@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ from sktandem._tables import (
     is_frame,
     is_missing,
     n_rows,
+    numeric_columns,
     take_column,
 )
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = [
     "ONLY_SOURCE",
@@ -126,6 +128,7 @@ def resolve_sources(
         _refuse_transformed(sources, source)
     elif fitting:
         _refuse_measurements(sources)
+        _warn_of_source_among_features(features, labels)
     return features, sources
 
 
@@ -333,6 +336,26 @@ def _shortened(names: list[Any], most: int = 12) -> str:
     shown = ", ".join(repr(name) for name in names[:most])
     more = f", and {len(names) - most} more" if len(names) > most else ""
     return f"[{shown}{more}]"
+
+
+def _warn_of_source_among_features(X: Any, labels: Labels) -> None:
+    """Say so if a column of words in X is the source, which then is a feature."""
+    if not is_frame(X):
+        return
+    numeric = set(numeric_columns(X))
+    names = column_names(X) or []
+    given = np.asarray(labels, dtype=object)
+    for place, name in enumerate(names):
+        if place in numeric:
+            continue
+        column = np.asarray(take_column(X, place), dtype=object)
+        if np.array_equal(column, given):
+            warnings.warn(
+                f"The column {name!r} of X holds the source of every row, and is a "
+                f"feature as well. source={name!r} takes it out of the features.",
+                SourceWarning,
+                stacklevel=5,
+            )
 
 
 def _refuse_measurements(sources: Sources) -> None:

@@ -308,7 +308,7 @@ def test_a_search_hands_the_source_on(routing):
         "net__module__hidden_sizes": [(4,)],
         "schedule": ["epochs", BatchAlternation(2)],
     }
-    search = GridSearchCV(classifier(), grid, cv=KFold(2))
+    search = GridSearchCV(classifier(), grid, cv=KFold(2, shuffle=True, random_state=0))
 
     with config_context(enable_metadata_routing=routing):
         search.fit(X, Y, sample_source=SOURCE)
@@ -375,7 +375,9 @@ def test_scores_by_source_are_scores_of_their_rows(routing):
 
 def test_two_processes_find_what_one_finds():
     model = classifier(source="ward")
-    search = GridSearchCV(model, {"net__lr": [0.01, 0.1]}, cv=KFold(2))
+    search = GridSearchCV(
+        model, {"net__lr": [0.01, 0.1]}, cv=KFold(2, shuffle=True, random_state=0)
+    )
 
     one = clone(search).fit(FRAME, Y).cv_results_
     two = clone(search).set_params(n_jobs=2).fit(FRAME, Y).cv_results_
@@ -529,7 +531,7 @@ def test_verbose_prints_a_line_for_each_epoch(capsys, of_net):
     lines = capsys.readouterr().out.splitlines()
 
     header, body = lines[0].split(), lines[2:]
-    assert {"epoch", "source", "valid_loss_macro", "train_loss[a]"} <= set(header)
+    assert {"epoch", "source", "valid_loss_macro", "valid_loss[a]"} <= set(header)
     assert not {"seed", "plan", "rows_seen[a]"} & set(header)
     assert [line.split()[0] for line in body] == ["1", "2", "3"]
     place = header.index("source")

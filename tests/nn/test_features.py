@@ -20,7 +20,7 @@ from torch import nn
 
 from sktandem import AlternatingClassifier, AlternatingRegressor, table_preprocessor
 from sktandem._sources import resolve_sources
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import default_net
 from sktandem.nn._validation import held_out
 
@@ -303,8 +303,16 @@ def test_whole_numbers_are_measurements_to_a_perceptron(dtype):
         np.testing.assert_allclose(whole.predict_proba(X), broken.predict_proba(X))
 
 
-@pytest.mark.parametrize("scaler", ["standard", None, StandardScaler()])
-@pytest.mark.parametrize("scale_by", ["pooled", "source"])
+@pytest.mark.parametrize(
+    ("scaler", "scale_by"),
+    [
+        ("standard", "pooled"),
+        ("standard", "source"),
+        (None, "pooled"),
+        (StandardScaler(), "pooled"),
+        (StandardScaler(), "source"),
+    ],
+)
 def test_inputs_are_never_changed(scaler, scale_by):
     X, y, source = two_wards()
     for dtype in (np.float32, np.float64, np.int64):
@@ -640,3 +648,52 @@ def test_labels_that_are_none(y, message):
     X, _, source = two_wards()
     with pytest.raises(ValueError, match=message):
         classifier().fit(X, y, sample_source=source)
+
+
+def test_without_a_scaler_nothing_can_be_scaled_by_source():
+    X, y, source = two_wards()
+
+    with pytest.raises(SourceError, match="has nothing to scale, because scaler is No"):
+        classifier(scaler=None, scale_by="source").fit(X, y, sample_source=source)
+
+
+class Embeds(nn.Module):
+    def __init__(self, n_outputs, n_tokens=9):
+        super().__init__()
+        self.words = nn.Embedding(n_tokens, 4)
+        self.out = nn.Linear(4, n_outputs)
+
+    def forward(self, X):
+        return self.out(self.words(X).mean(dim=1))
+
+
+@pytest.mark.parametrize("kind", ["array", "pandas", "polars"])
+def test_tokens_stay_whole_in_any_container(kind):
+    rng = np.random.default_rng(0)
+    tokens, y = rng.integers(0, 9, size=(80, 5)), rng.integers(2, size=80)
+    source = np.repeat(["a", "b"], 40)
+    frame = pd.DataFrame(tokens, columns=list("vwxyz"))
+    X = {"array": tokens, "pandas": frame, "polars": as_polars(frame)}[kind]
+    net = default_net(module=Embeds, max_epochs=2)
+
+    model = AlternatingClassifier(net, scaler=None, random_state=0).fit(X, y, source)
+
+    assert model.features_.dtype is None
+    assert model.predict_proba(X).shape == (80, 2)
+
+
+def test_a_token_too_many_is_told_as_it_is():
+    tokens = np.repeat([[0, 5, 12]], 40, axis=0)
+    net = default_net(module=Embeds, max_epochs=2)
+    model = AlternatingClassifier(net, scaler=None)
+
+    with pytest.raises(SourceError, match=r"out of range in self\nAn nn\.Embedding"):
+        model.fit(tokens, np.arange(40) % 2, np.arange(40) // 20)
+
+
+def test_a_column_that_is_the_source_is_pointed_out():
+    X, y, source = two_wards()
+    frame = pd.DataFrame(X, columns=list("xyz")).assign(ward=source)
+
+    with pytest.warns(SourceWarning, match="column 'ward' of X holds the sou"):
+        classifier(scaler=table_preprocessor()).fit(frame, y, sample_source=source)

@@ -262,7 +262,7 @@ def test_a_schedule_of_ones_own_is_followed():
     ("last", "message"),
     [
         (1, r"Backwards\.plan must yield Step, CHECK or STOP, got 1"),
-        (Step((2,)), r"named source 2, but there are 2: \['first', 'second'\]"),
+        (Step((2,)), r"named source 2, but there are 2, told by position"),
     ],
 )
 def test_a_plan_that_goes_wrong_is_told_so(last, message):

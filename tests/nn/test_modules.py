@@ -17,7 +17,7 @@ from skorch import (
 from torch import nn
 
 from sktandem import AlternatingClassifier, AlternatingRegressor
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import MLP, default_net
 
 QUICK = {"max_epochs": 2, "batch_size": 16, "verbose": 0}
@@ -339,3 +339,22 @@ def test_the_module_may_be_a_function_that_makes_one():
 
     assert inspect.isfunction(made.net.module)
     assert widths(made.module_) == [4, 6, 3]
+
+
+class Logits(nn.Linear):
+    def __init__(self, n_features, n_outputs):
+        super().__init__(n_features, n_outputs)
+
+
+def test_logits_under_a_logarithm_are_refused_before_training():
+    with pytest.raises(SourceError, match=r"which is no probability, and NLLLoss, the"):
+        fitted(NeuralNetClassifier(Logits, **QUICK))
+
+
+def test_probabilities_under_cross_entropy_are_warned_of():
+    class Sure(Logits):
+        def forward(self, X):
+            return super().forward(X).softmax(dim=1)
+
+    with pytest.warns(SourceWarning, match="and CrossEntropyLoss takes logits"):
+        fitted(NeuralNetClassifier(Sure, criterion=nn.CrossEntropyLoss, **QUICK))

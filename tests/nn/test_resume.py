@@ -8,14 +8,17 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 import torch
+from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
 
 from sktandem import AlternatingClassifier, SourceError, SourceWarning
 from sktandem.datasets import make_two_sources
-from sktandem.nn import default_net
+from sktandem.nn import MLP, default_net
 from sktandem.schedules import (
+    BatchAlternation,
     Curriculum,
     EpochAlternation,
     Joint,
@@ -164,19 +167,139 @@ def test_a_seed_that_was_drawn_goes_on_too(tmp_path):
     assert_same(whole, resumed)
 
 
+@pytest.mark.parametrize("average", [None, "ema"])
 @pytest.mark.parametrize("keep", ["best", "last"])
-def test_ctrl_c_leaves_an_estimator_that_predicts_and_goes_on(keep):
-    broken = estimator(callbacks=[Breaks(3, 2, "ctrl-c")], keep=keep).fit(*data())
+def test_ctrl_c_leaves_what_the_epochs_before_it_made(keep, average):
+    settings = {"keep": keep, "average": average}
+    two = estimator(**settings)
+    two.net.set_params(max_epochs=2)
+    two.fit(*data())
 
-    assert [("source" in row) for row in broken.history_] == [True, True, False]
-    assert broken.predict(data().X).shape == (200,)
+    broken = estimator(callbacks=[Breaks(3, 2, "ctrl-c")], **settings)
+    with pytest.warns(SourceWarning, match="interrupted in epoch 3; the epochs before"):
+        broken.fit(*data())
+
+    assert without_clock(broken.history_) == without_clock(two.history_)
+    difference = broken.predict_proba(data().X) - two.predict_proba(data().X)
+    most = 0 if keep == "best" else 0.1  # a few steps of the broken epoch
+    assert abs(difference).max() <= most
+
+
+def test_an_epoch_that_was_broken_off_is_run_again():
+    broken = estimator(callbacks=[Breaks(3, 2, "ctrl-c")])
+    with pytest.warns(SourceWarning, match="interrupted"):
+        broken.fit(*data())
+
+    broken.net_.set_params(callbacks=None).initialize_callbacks()
     broken.partial_fit(*data(), epochs=2)
-    rows = [row for row in broken.history_ if "source" in row]
-    n_rows = broken.n_samples_by_source_
-    assert len(rows) == 4
-    n_seen = [row["rows_seen[first]"] for row in rows]
+
+    n_seen = broken.history_[:, "rows_seen[first]"]
     assert n_seen == [n_seen[0] * epoch for epoch in range(1, 5)]
-    assert n_rows["first"] > 0
+    assert broken.history_[:, "epoch"] == [1, 2, 3, 4]
+
+
+class TwoModules(NeuralNetClassifier):
+    """A net of two modules, and a criterion that learns as well."""
+
+    def initialize_module(self):
+        super().initialize_module()
+        self.second_ = torch.nn.Linear(2, 2)
+        return self
+
+    def infer(self, x, **fit_params):
+        return self.second_(super().infer(x, **fit_params))
+
+
+class Tempered(torch.nn.CrossEntropyLoss):
+    def __init__(self):
+        super().__init__()
+        self.temperature = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, y_pred, y_true):
+        return super().forward(y_pred / self.temperature, y_true)
+
+
+@pytest.mark.parametrize("average", [None, "ema"])
+def test_all_modules_of_a_net_go_back_to_the_best_epoch(average):
+    def net(max_epochs):
+        settings = {"lr": 0.05, "verbose": 0, "max_epochs": max_epochs}
+        settings["optimizer"] = torch.optim.Adam
+        return TwoModules(MLP, criterion=Tempered, **settings)
+
+    options = {"batch_size": 16, "random_state": 0, "average": average}
+    model = AlternatingClassifier(net(30), **options).fit(*data())
+    best = model.history_[:, "valid_loss_macro_best"]
+    n_best = len(best) - best[::-1].index(True)
+    again = AlternatingClassifier(net(n_best), keep="last", **options).fit(*data())
+
+    assert n_best < 30
+    for name in ("module_", "second_", "criterion_"):
+        ours = getattr(model.net_, name).state_dict()
+        theirs = getattr(again.net_, name).state_dict()
+        for key in ours:
+            assert torch.equal(ours[key], theirs[key]), (name, key)
+
+
+def test_callbacks_at_the_end_of_training_see_the_weights_that_are_kept():
+    class Looks(Callback):
+        def on_train_end(self, net, **kwargs):
+            self.seen_ = [w.detach().clone() for w in net.module_.parameters()]
+
+    model = estimator(callbacks=[Looks()], keep="best", average="ema").fit(*data())
+
+    seen = dict(model.net_.callbacks_)["extra_0"].seen_
+    assert all(map(torch.equal, seen, model.module_.parameters()))
+
+
+def test_every_row_of_a_new_chunk_is_trained_on():
+    seen = []
+
+    class Tape(Callback):
+        def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+            if training:
+                seen[-1].append(batch[0])
+
+    X, y, sample_source = data()
+    schedule = BatchAlternation(epoch_length="all")
+    model = estimator(schedule, [Tape()], validation_fraction=None, scaler=None)
+    for rows in (slice(0, 200), slice(0, 170), slice(20, 190), slice(20, 190)):
+        seen.append([])
+        model.partial_fit(X[rows], y[rows], sample_source[rows], epochs=1)
+        distinct = {tuple(row) for row in torch.cat(seen[-1]).tolist()}
+        assert len(distinct) == len(X[rows])
+
+
+def test_resuming_refuses_other_labels_and_columns(tmp_path):
+    X, y, sample_source = data()
+    estimator(callbacks=[Checkpoint(monitor=None, dirname=tmp_path)]).fit(
+        X, y, sample_source
+    )
+    longer = estimator()
+    longer.net.set_params(max_epochs=8)
+
+    with pytest.raises(SourceError, match=r"trained on classes=\['0', '1'\], and fit"):
+        longer.fit(X, y + 1, sample_source, resume_from=tmp_path)
+    renamed = np.where(sample_source == "first", "a", sample_source)
+    with pytest.raises(SourceError, match=r"trained on sources=\['first', 'second'\]"):
+        longer.fit(X, y, renamed, resume_from=tmp_path)
+    with pytest.raises(SourceError, match=r"trained on n_features=\[5\]"):
+        longer.fit(X[:, :4], y, sample_source, resume_from=tmp_path)
+    with pytest.warns(SourceWarning, match="other rows may be held out"):
+        longer.fit(X[:180], y[:180], sample_source[:180], resume_from=tmp_path)
+    with pytest.warns(SourceWarning, match="nothing is left to train"):
+        estimator().fit(X, y, sample_source, resume_from=tmp_path)
+    wide = estimator()
+    wide.net.set_params(module__hidden_sizes=(7,), max_epochs=8)
+    with pytest.raises(SourceError, match="does not fit the net"):
+        wide.fit(X, y, sample_source, resume_from=tmp_path)
+
+
+def test_resuming_an_average_needs_the_file_that_holds_it(tmp_path):
+    without = Checkpoint(monitor=None, dirname=tmp_path, f_criterion=None)
+    estimator(callbacks=[without], average="ema").partial_fit(*data(), epochs=2)
+
+    with pytest.raises(SourceError, match=r"lacks criterion\.pt, where the averaged"):
+        estimator(average="ema").fit(*data(), resume_from=tmp_path)
 
 
 def test_early_stopping_goes_by_the_macro_loss():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -11,6 +12,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 
 from sktandem._tables import pandas_for
+from sktandem.exceptions import SourceWarning
 from sktandem.model_selection._view import (
     Rows,
     Scoring,
@@ -206,9 +208,26 @@ def score_by_source(
 
 def _scores(fitted: Any, rows: Rows, metric: str, scoring: Scoring) -> SourceScores:
     scorer = check_scoring(fitted, scoring)
+    # By source first: what is wrong with the data is wrong there, too.
+    by_source = {n: rows.of(n).score(fitted, scorer) for n in rows.names}
     return SourceScores(
         metric=metric,
-        overall=rows.score(fitted, scorer),
-        by_source={n: rows.of(n).score(fitted, scorer) for n in rows.names},
+        overall=_overall(fitted, rows, metric, scorer),
+        by_source=by_source,
         n_samples=dict(zip(rows.names, rows.sources.sizes.tolist())),
     )
+
+
+def _overall(fitted: Any, rows: Rows, metric: str, scorer: Any) -> float:
+    """Return the score over all rows; nan where two classes each make four."""
+    try:
+        return rows.score(fitted, scorer)
+    except ValueError as error:
+        if len(rows.names) == 1:
+            raise
+        warnings.warn(
+            f"{metric} has a value for each source and none over all rows: {error}",
+            SourceWarning,
+            stacklevel=4,
+        )
+        return np.nan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 from skorch import NeuralNetClassifier
+from torch import nn
 
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
@@ -25,11 +26,10 @@ from sktandem._sources import (
     counted,
     did_you_mean,
     resolve_sources,
-    split_source,
 )
 from sktandem._tables import refuse_datasets
 from sktandem._transaction import all_or_nothing
-from sktandem._unknown import check_unknown_rule, settle_unknown
+from sktandem._unknown import check_unknown_rule
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._average import Averaged, check_average
 from sktandem.nn._batches import (
@@ -44,7 +44,7 @@ from sktandem.nn._net import check_net, probe, sized_net
 from sktandem.nn._precision import dtype_of, precision_of
 from sktandem.nn._predicting import PredictsByNet
 from sktandem.nn._recorder import Recorder
-from sktandem.nn._resume import history_of, load_checkpoint
+from sktandem.nn._resume import history_of, load_checkpoint, refuse_other_data
 from sktandem.nn._rows import Piece, Rows
 from sktandem.nn._seeding import cuda_of, seeded
 from sktandem.nn._sizes import sizes_of
@@ -77,7 +77,8 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             data = self._prepared(rows, held, learned, first=True)
             net = self._built(data, learned, seed)
             if resume_from is not None:
-                load_checkpoint(net, resume_from, keep=self.keep)
+                refuse_other_data(past, identity(data, learned), resume_from)
+                load_checkpoint(net, resume_from, keep=self.keep, average=self.average)
             epochs = net.max_epochs - len(net.history)
             self._train(net, data, learned, seed, epochs=epochs, keep=self.keep)
             self._remember(net, data, learned, seed)
@@ -117,10 +118,11 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         known = {"classes": getattr(self, "classes_", None), "sources": self.sources_}
         for what, given in (("classes", classes), ("sources", sources)):
             if given is not None and set(given) != set(known[what]):
+                first = np.asarray(known[what], dtype=object).tolist()
                 raise SourceError(
                     f"{what}={list(given)} are not those of the first partial_fit, "
-                    f"{list(known[what])}. A net cannot take on others later: name all "
-                    "that will come in the first call."
+                    f"{first}. A net cannot take on others later: name all that will "
+                    "come in the first call."
                 )
 
     def _add_labels(self, rows):
@@ -131,6 +133,11 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         """Refuse settings that make no sense whatever the data."""
         check_net(self._net(), type(self).__name__)
         check_scaler(self.scaler, self.scale_by)
+        if self.scaler is None and self.scale_by == "source":
+            raise SourceError(
+                "scale_by='source' has nothing to scale, because scaler is None. Scale "
+                "each source before, or set a scaler."
+            )
         check_fraction(self.validation_fraction)
         check_average(self.average)
         _one_of("keep", self.keep, KEEPS)
@@ -143,7 +150,8 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         validate_data(self, X, y, skip_check_array=True, reset=reset)
         features, sources = resolve_sources(X, sample_source, source=self.source)
         if names is not None:
-            sources = _among(sources, names)
+            labelled = sample_source is not None or self.source is not None
+            sources = _among(sources, names, labelled)
         y = self._checked_target(y)
         check_consistent_length(features, y)
         if len(y) == 0:
@@ -152,13 +160,19 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         return Rows(features, y, y, sources)
 
     def _warn_of_forgotten_source(self, sources):
-        if sources.names == (ONLY_SOURCE,):
-            warnings.warn(
-                f"Only one source, {ONLY_SOURCE!r}: nobody to take turns with. Pass "
-                "sample_source, or name its column by source.",
-                SourceWarning,
-                stacklevel=4,
-            )
+        if len(sources.names) > 1:
+            return
+        cure = (
+            "Pass sample_source, or name its column by source."
+            if sources.names == (ONLY_SOURCE,)
+            else "A fold of sorted rows may hold a single one: SourceKFold deals out "
+            "each."
+        )
+        warnings.warn(
+            f"Only one source, {sources.names[0]!r}: nobody to take turns with. {cure}",
+            SourceWarning,
+            stacklevel=4,
+        )
 
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -176,21 +190,40 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         X, y, labels = (*validation_data, None)[:3]
         self._refuse_other_columns(X)
         names = rows.sources.names
-        features, sources = resolve_sources(X, labels, source=self.source, names=names)
-        if names != (ONLY_SOURCE,):
-            settle_unknown(
-                sources,
-                lambda: split_source(X, labels, self.source)[1],
-                "error",
-                None,
-                because="The losses of validation_data are told by source",
+        labelled = labels is not None or self.source is not None
+        if not labelled and names != (ONLY_SOURCE,):
+            raise SourceError(
+                "validation_data needs each row's source, by which its losses are "
+                "told: (X, y, sample_source), or the column that source names."
             )
-        codes = np.maximum(sources.codes, 0)
+        features, sources = resolve_sources(X, labels, source=self.source)
+        other = [name for name in sources.names if name not in names]
+        if labelled and other and self._trains_by_source():
+            raise SourceError(
+                f"validation_data has rows of {other}, which have no training rows. "
+                f"The sources are {list(names)}. Such rows can be validated on where "
+                "nothing is learned by source: one output, and pooled scaling."
+            )
+        if labelled and other:
+            warnings.warn(
+                f"validation_data has rows of {other}, which have no training rows: "
+                f"their losses are told beside those of {list(names)}."
+                f"{did_you_mean(other[0], names)}",
+                SourceWarning,
+                stacklevel=4,
+            )
+        every = (*names, *other) if labelled else names
+        place = {name: code for code, name in enumerate(every)}
+        order = [place[name] if labelled else 0 for name in sources.names]
+        sources = Sources(every, np.asarray(order, dtype=np.intp)[sources.codes])
         y = self._checked_target(y)
         check_consistent_length(features, y)
-        sources = Sources(names, codes)
         targets = self._encoded(y, sources, learned)
         return Rows(features, y, targets, sources)
+
+    def _trains_by_source(self):
+        """Tell whether anything is learned for each source by itself."""
+        return self.scale_by == "source"
 
     def _refuse_other_columns(self, X):
         try:
@@ -247,16 +280,22 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         with seeded(derive_seed(seed, "init"), self._net().device):
             net = self._sized(X, learned).initialize()
             learned["features_"] = replace(learned["features_"], dtype=dtype_of(net))
-            if X.dtype.kind in "iu" and self.scaler is None:
-                # Whether whole numbers are tokens or measurements, the module knows.
-                tokens = replace(learned["features_"], dtype=None)
-                with suppress(SourceError):
-                    self._probed(data[0], learned | {"features_": tokens}, net)
-                    learned["features_"] = tokens
+            self._settle_tokens(data[0], learned, net)
             self._probed(data[0], learned, net)  # gives a lazy module its weights
         if self.average is not None:
             Averaged.attach(net, self.average)
         return net
+
+    def _settle_tokens(self, piece, learned, net):
+        """Find out whether whole numbers are tokens or measurements."""
+        if piece.numbers.dtype.kind not in "iu" or self.scaler is not None:
+            return
+        tokens = replace(learned["features_"], dtype=None)
+        embeds = any(isinstance(m, nn.Embedding) for m in net.module_.modules())
+        # The module knows. What embeds takes nothing else, and its error counts.
+        with nullcontext() if embeds else suppress(SourceError):
+            self._probed(piece, learned | {"features_": tokens}, net)
+            learned["features_"] = tokens
 
     def _sized(self, X, learned):
         """Return a clone of the net that knows the sizes, not yet initialized."""
@@ -291,7 +330,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         return Table(
             as_tensor(piece.numbers, device),
             targets.to(device),
-            torch.as_tensor(piece.rows.sources.codes.astype(np.int16), device=device),
+            torch.as_tensor(piece.rows.sources.codes.astype(np.int32), device=device),
             learned["features_"].maps,
             weights,
             learned["features_"].dtype,
@@ -317,7 +356,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         table = Table(
             as_tensor(piece.numbers[few], device),
             None,
-            torch.as_tensor(codes.astype(np.int16), device=device),
+            torch.as_tensor(codes.astype(np.int32), device=device),
             features.maps,
             dtype=None if features.dtype is None else dtype or features.dtype,
             heads=self._heads_of(codes, device),
@@ -330,14 +369,14 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         device = torch.device(net.device)
         answer = self._probed(training, learned, net)
         table = self._table(training, learned, net, answer.ndim)
-        names = training.rows.sources.names
         rows = [as_tensor(own, device) for own in training.by_source()]
+        names = training.rows.sources.names
         datasets = [TrainingRows(table, names, rows), None]
         if valid is not None:
             if valid.numbers is not training.numbers:
                 table = self._table(valid, learned, net, answer.ndim)
             rows = [as_tensor(own, device) for own in valid.by_source()]
-            datasets[1] = SourceRows(table, names, rows)
+            datasets[1] = SourceRows(table, valid.rows.sources.names, rows)
         return datasets
 
     # Training -----------------------------------------------------------------
@@ -367,15 +406,26 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             apart=self._weighs_sources(),
         )
         tasks, weighing = self._tasks_of_heads(training, sizes, net, learned)
-        recorder = Recorder(self.history_detail, self._monitor(sizes, keep), keep)
+        recorder = Recorder(
+            self.history_detail,
+            self._monitor(sizes, keep),
+            keep,
+            identity(data, learned),
+        )
         if epochs > 0:
             with (
                 seeded(derive_seed(seed, "train"), net.device),
                 taking_turns(net, turns, recorder, tasks, weighing),
             ):
                 net.partial_fit(training, None, epochs=epochs)
-        if recorder.best_ is not None:
-            net.module_.load_state_dict(recorder.best_[1])
+        if epochs > 0 and "source" not in net.history[-1]:
+            warnings.warn(
+                f"Training was interrupted in epoch {len(net.history)}; the epochs "
+                "before it count. partial_fit begins it again.",
+                SourceWarning,
+                stacklevel=5,
+            )
+            net.history.pop()
         net._set_training(False)
 
     def _monitor(self, sizes, keep):
@@ -466,6 +516,23 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         return "StandardScaler()"
 
 
+def identity(data, learned):
+    """Return what a fit that goes on must have in common with this one."""
+    names = learned["sources_"]
+    by_source = (
+        {str(k): [str(c) for c in v] for k, v in learned["classes_by_source_"].items()}
+        if "classes_by_source_" in learned
+        else None
+    )
+    classes = [str(label) for label in learned.get("classes_", ())] or by_source
+    return {
+        "sources": [str(name) for name in names],
+        "classes": classes,
+        "n_features": list(data[0].numbers.shape[1:]),
+        "n_rows": {str(n): len(own) for n, own in zip(names, data[0].by_source())},
+    }
+
+
 def _n_features(X):
     """Return the number of columns, where X has columns."""
     return {"n_features": X.shape[1]} if X.ndim == 2 else {}
@@ -476,10 +543,12 @@ def parts_of(dataset, y=None, **kwargs):
     return dataset, dataset.valid
 
 
-def _among(sources, names):
+def _among(sources, names, labelled):
     """Return sources by their place among all that there may be."""
     names = tuple(names)
-    if sources.names == (ONLY_SOURCE,) != names:
+    if len(set(names)) < len(names):
+        raise SourceError(f"sources={list(names)} names one twice. Name each once.")
+    if not labelled and names != (ONLY_SOURCE,):
         raise SourceError(
             f"There are the sources {list(names)}, so each row's source is needed: "
             "pass sample_source, or name its column by source."

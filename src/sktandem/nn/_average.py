@@ -32,8 +32,16 @@ def check_average(average: Any) -> None:
         )
 
 
+def trained_weights(net: NeuralNet) -> list[Tensor]:
+    """Return the weights of all modules of a net, and of its criterion."""
+    parts = [getattr(net, f"{name}_") for name in (*net._modules, *net._criteria)]
+    return [
+        w for part in parts if isinstance(part, nn.Module) for w in part.parameters()
+    ]
+
+
 class Averaged(nn.Module):
-    """The averaged weights of a module while the raw ones train, and the reverse.
+    """The averaged weights of a net while the raw ones train, and the reverse.
 
     It lives as a part of the criterion, so that skorch's own checkpoints,
     pickles and moves between devices take it along.
@@ -42,11 +50,11 @@ class Averaged(nn.Module):
     count: Tensor
     shown: Tensor
 
-    def __init__(self, module: nn.Module, average: str | float) -> None:
+    def __init__(self, weights: list[Tensor], average: str | float) -> None:
         super().__init__()
         self.swa = average == "swa"
         self.decay = EMA_DECAY if isinstance(average, str) else float(average)
-        for place, weight in enumerate(module.parameters()):
+        for place, weight in enumerate(weights):
             self.register_buffer(f"weight_{place}", weight.detach().clone())
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         self.register_buffer("shown", torch.zeros((), dtype=torch.bool))
@@ -65,7 +73,7 @@ class Averaged(nn.Module):
                 f"average={average!r} needs a criterion that is a torch module, got "
                 f"{net.criterion_!r}."
             )
-        net.criterion_.averaged_weights = cls(net.module_, average)
+        net.criterion_.averaged_weights = cls(trained_weights(net), average)
 
     def _held(self) -> list[Tensor]:
         return list(self._buffers.values())[:-2]  # the last two are no weights
@@ -88,7 +96,7 @@ class Averaged(nn.Module):
         self._take_in(net, 1 / int(self.count) if averaging else 1.0)
 
     def _take_in(self, net: NeuralNet, part: float) -> None:
-        weights = [weight.detach() for weight in net.module_.parameters()]
+        weights = [weight.detach() for weight in trained_weights(net)]
         torch._foreach_lerp_(self._held(), weights, part)
 
     def show(self, net: NeuralNet, shown: bool) -> None:
@@ -96,7 +104,7 @@ class Averaged(nn.Module):
         if bool(self.shown) == shown:
             return
         with torch.no_grad():
-            for held, weight in zip(self._held(), net.module_.parameters()):
+            for held, weight in zip(self._held(), trained_weights(net)):
                 raw = weight.detach().clone()
                 weight.copy_(held)
                 held.copy_(raw)

@@ -250,8 +250,7 @@ class SourceRows(SkorchDataset):
 class Order:
     """The order of rows: shuffled anew in each pass over a source.
 
-    It is a function of seed, source and pass alone; rows seen before decide
-    where it goes on.
+    It is a function of seed, source and pass alone.
 
     Parameters
     ----------
@@ -264,14 +263,16 @@ class Order:
     name : str
         The name of the source.
 
-    seen : int
-        How many of its rows have been used before.
+    cursor : pair of int
+        The pass, and the place in it, where to go on.
     """
 
-    def __init__(self, seed: int, rows: Tensor, name: str, seen: int) -> None:
+    def __init__(
+        self, seed: int, rows: Tensor, name: str, cursor: tuple[int, int] = (0, 0)
+    ) -> None:
         self._seed, self._rows, self._name = seed, rows, name
         self._n_rows = len(rows)
-        self._pass, self._start = divmod(seen, max(1, self._n_rows))
+        self._pass, self._start = cursor
         self._shuffled: Tensor | None = None
 
     def take(self, n: int) -> Tensor:

@@ -28,7 +28,7 @@ from sktandem.nn._balance import check_balance, row_weights
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary
 from sktandem.nn._precision import dtype_of
-from sktandem.nn._probabilities import as_probabilities
+from sktandem.nn._probabilities import as_probabilities, label_accuracy
 from sktandem.nn._targets import checked_classes
 
 __all__ = ["AlternatingClassifier"]
@@ -158,8 +158,8 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
 
     precision_ : {"float64", "float32"}
         The precision of predictions. It is double on the CPU wherever the
-        module can be cast to it, so that a row's prediction does not depend on
-        the rows predicted with it.
+        module can be cast to it and has less than 10 million weights, so that a
+        row's prediction does not depend on the rows predicted with it.
 
     n_features_in_ : int
         Number of features seen in `fit`, the source column included.
@@ -361,16 +361,21 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
                 f"{len(classes)}: {classes[:10].tolist()}. Use NeuralNetClassifier."
             )
         own = classes_by_source(rows.sources, rows.y)
-        for name, some in own.items():
-            if len(some) == 1 and len(of_y) > 1:
-                (lone,) = some.tolist()
-                warnings.warn(
-                    f"The source {name!r} has a single class, {lone!r}: its batches "
-                    "teach the net to say nothing else. schedule='shuffled' mixes "
-                    "sources within a batch.",
-                    SourceWarning,
-                    stacklevel=4,
-                )
+        single = [name for name, some in own.items() if len(some) == 1]
+        if single and len(of_y) > 1:
+            label = own[single[0]].tolist()[0]
+            more = (
+                f" {counted(len(single) - 1, 'other source')} too."
+                if single[1:]
+                else ""
+            )
+            warnings.warn(
+                f"The source {single[0]!r} has a single class, {label!r}: its batches "
+                f"teach the net to say nothing else.{more} schedule='shuffled' mixes "
+                "sources within a batch.",
+                SourceWarning,
+                stacklevel=4,
+            )
         return {
             "classes_": classes,
             "classes_by_source_": own,
@@ -501,6 +506,4 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         score : float
             Share of samples whose class is predicted.
         """
-        predicted = self.predict(X, sample_source)
-        right = np.ravel(as_target(y)) == predicted
-        return float(np.average(right, weights=sample_weight))
+        return label_accuracy(y, self.predict(X, sample_source), sample_weight)

@@ -14,13 +14,20 @@ from sklearn.utils.validation import check_array
 
 from sktandem._affine import AffineMaps
 from sktandem._scaling import (
+    INSIDE,
     ScaledByName,
     ScaledByTransformers,
     fit_named,
     fit_transformers,
 )
 from sktandem._sources import Sources
-from sktandem._tables import is_frame, numeric_columns, take_rows, to_floats
+from sktandem._tables import (
+    is_frame,
+    is_polars,
+    numeric_columns,
+    take_rows,
+    to_floats,
+)
 from sktandem.exceptions import SourceError
 
 __all__ = ["Features", "as_numbers", "as_tensor", "fit_features"]
@@ -95,9 +102,15 @@ def fit_features(
     if training is not None:
         X, y, sources = take_rows(X, training), y[training], sources.take(training)
         weights = None if weights is None else weights[training]
-    scaled, made = fit_transformers(
-        scaler, X, y, sources, scale_by=scale_by, weights=weights
-    )
+    try:
+        scaled, made = fit_transformers(
+            scaler, X, y, sources, scale_by=scale_by, weights=weights
+        )
+    except SourceError as error:
+        if INSIDE not in str(error):
+            raise
+        instead = "Use scale_by='pooled': a net has no room for a pipeline inside it."
+        raise SourceError(str(error).replace(INSIDE, instead)) from None
     numbers = as_numbers(made, made=True, missing=missing)
     return Features(scaled, missing=missing), numbers
 
@@ -110,7 +123,8 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
             "sparse_output=False, or sparse_threshold=0 of a ColumnTransformer."
         )
     if is_frame(X):
-        X = to_floats(X, _columns_of_numbers(X))
+        columns = _columns_of_numbers(X)
+        X = X.to_numpy() if _holds_integers(X) else to_floats(X, columns)
     cure = "" if made else " scaler=table_preprocessor() fills missing values in."
     try:
         array = check_array(
@@ -142,6 +156,14 @@ def _first_text(X: Any) -> str | None:
     if array.ndim != 2 or array.dtype.kind not in "OU":
         return None
     return next((v for v in array.ravel().tolist() if isinstance(v, str)), None)
+
+
+def _holds_integers(X: Any) -> bool:
+    """Tell whether all columns of a data frame are integers, none missing."""
+    if is_polars(X):
+        whole = all(dtype.is_integer() for dtype in X.dtypes)
+        return whole and not any(count for count in X.null_count().row(0))
+    return all(isinstance(d, np.dtype) and d.kind in "iu" for d in X.dtypes)
 
 
 def _columns_of_numbers(X: Any) -> list[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from sktandem.exceptions import SourceError
 from sktandem.nn._modules import MLP
 
-__all__ = ["HeadsOn", "MultiHead", "has_own_heads", "make_head"]
+__all__ = ["HeadsOn", "MultiHead", "check_head", "has_own_heads", "make_head"]
 
 
 class MultiHead(nn.Module):
@@ -122,6 +123,19 @@ def parts_of(source: Tensor) -> tuple[list[int], list[slice]]:
     return present.tolist(), [slice(a, b) for a, b in zip(starts, ends)]
 
 
+def check_head(head: Any) -> None:
+    """Refuse what no head can be made of."""
+    if head is None or callable(head):
+        return
+    sizes = [*head] if isinstance(head, Iterable) else [head]
+    whole = [isinstance(n, Integral) and not isinstance(n, bool) for n in sizes]
+    if not isinstance(head, Iterable) or not all(whole) or min(sizes, default=1) < 1:
+        raise SourceError(
+            "head must be None for a linear layer, a sequence of hidden sizes such as "
+            f"(16,), or a function (width, n_outputs) -> module, got {head!r}."
+        )
+
+
 def make_head(head: Any, width: int, n_outputs: int) -> nn.Module:
     """Return a head: linear, with hidden layers, or as the user makes it."""
     if head is None:
@@ -213,7 +227,7 @@ class HeadsOn:
         trunk.eval()
         try:
             with torch.no_grad():
-                hidden = trunk(self.example)
+                hidden = self._asked(trunk)
         except Exception as error:
             raise SourceError(
                 f"The trunk {type(trunk).__name__} did not take a batch of shape "
@@ -228,3 +242,11 @@ class HeadsOn:
                 f"shape {tuple(hidden.shape)} for {len(self.example)} rows."
             )
         return hidden.shape[1]
+
+    def _asked(self, trunk: nn.Module) -> Tensor:
+        try:
+            return trunk(self.example)
+        except Exception:
+            if self.example.is_floating_point():
+                raise
+            return trunk(self.example.float())  # whole numbers may be measurements

@@ -44,7 +44,7 @@ OF_SKORCH = tuple(
     f"{kind.__module__}"
     for kind in (NeuralNet, NeuralNetClassifier, NeuralNetRegressor)
 )
-HIDDEN = ("plan", "checks", "seed", "mixed_rows")
+HIDDEN = ("plan", "checks", "seed", "data", "cursor", "valid_loss")
 
 
 class FastEpoch:
@@ -183,7 +183,8 @@ def _surrounded(
 
 def _quieten(net: NeuralNet, names: Any) -> None:
     """Keep what a plan remembers out of the lines of the log."""
-    hidden = {*HIDDEN, *(f"rows_seen[{name}]" for name in names)}
+    by_source = ("rows_seen", "train_loss", "difficulty")
+    hidden = {*HIDDEN, *(f"{key}[{name}]" for key in by_source for name in names)}
     for _, callback in net.callbacks_:
         if isinstance(callback, PrintLog):
             callback.keys_ignored_ = set(callback.keys_ignored_) | hidden

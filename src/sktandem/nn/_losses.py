@@ -46,38 +46,61 @@ class StepLoss:
         return vars(self) | {"turns": None, "weighing": None}
 
     def __call__(
-        self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False
+        self,
+        y_pred: Any,
+        y_true: Any,
+        X: Any = None,
+        training: bool = False,
+        **kwargs: Any,
     ) -> Tensor:
         batch = self.turns.current if training and self.turns is not None else None
-        if batch is None or batch.parts is None:
-            weights = None if batch is None else batch.weights
-            return self._part(y_pred, y_true, X, training, weights)
+        if batch is None or (batch.parts is None and batch.weights is None):
+            return self._part(y_pred, y_true, X, training, None, **kwargs)
+        self._refuse_other_rows(y_true, batch)
+        if batch.parts is None:
+            return self._part(y_pred, y_true, X, training, batch.weights, **kwargs)
         batch.losses, total = [], 0.0
         for place, (_, rows, weight) in enumerate(batch.parts):
             weights = None if batch.weights is None else batch.weights[rows]
-            own = _part_of(y_pred, place, rows), y_true[rows], _rows_of(X, rows)
-            loss = self._part(*own, training, weights)
+            own = self._part_of(y_pred, place, rows), y_true[rows], _rows_of(X, rows)
+            loss = self._part(*own, training, weights, **kwargs)
             batch.losses.append(loss)
             if self.weighing is not None:
                 loss = self.weighing.weighed(int(own[2]["source"][0]), loss)
             total = total + (loss if weight == 1 else weight * loss)
         return total
 
+    def _refuse_other_rows(self, y_true: Any, batch: Any) -> None:
+        """Refuse a step of the user's own that passes a part of the batch."""
+        if len(y_true) != len(batch[1]):
+            raise SourceError(
+                f"{type(self.net).__name__} took the loss of {len(y_true)} rows out of "
+                f"a batch of {len(batch[1])}. Joint steps and balance need it whole: "
+                "use a schedule of single sources, such as 'batches', and balance=None."
+            )
+
+    def _part_of(self, y_pred: Any, place: int, rows: slice) -> Any:
+        """Return a source's part of the output: heads give a list of them."""
+        heads = self.tasks is not None and isinstance(y_pred, list)
+        return y_pred[place] if heads else _rows_of(y_pred, rows)
+
     def _part(
-        self, y_pred: Any, y_true: Any, X: Any, training: bool, weights: Any
+        self,
+        y_pred: Any,
+        y_true: Any,
+        X: Any,
+        training: bool,
+        weights: Any,
+        **kwargs: Any,
     ) -> Any:
         if self.tasks is not None:
             y_true = self.tasks[int(X["source"][0])].target(y_true)
         if weights is None:
             own = type(self.net).get_loss
-            return own(self.net, y_pred, y_true, X=X, training=training)
+            return own(self.net, y_pred, y_true, X=X, training=training, **kwargs)
         losses = row_losses(self.net, y_pred, y_true, X, training=training)
-        return (losses * weights).sum() / len(weights)
-
-
-def _part_of(y_pred: Any, place: int, rows: slice) -> Any:
-    """Return a source's part of the output: heads give a list of them."""
-    return y_pred[place] if isinstance(y_pred, list) else _rows_of(y_pred, rows)
+        total = (losses * weights).sum()
+        return total if self.net.criterion_.reduction == "sum" else total / len(weights)
 
 
 def _rows_of(values: Any, rows: slice) -> Any:

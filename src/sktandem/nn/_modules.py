@@ -107,6 +107,11 @@ def default_net(task: str = "classification", **params: Any) -> NeuralNet:
     >>> net.lr, net.max_epochs, net.optimizer__fused
     (0.01, 50, True)
     """
+    if not isinstance(task, str):
+        raise SourceError(
+            f"task must be one of {list(TASKS)}, got {task!r}. A module of your own "
+            "goes by module=."
+        )
     if task not in TASKS:
         raise SourceError(
             f"task must be one of {list(TASKS)}, got {task!r}."

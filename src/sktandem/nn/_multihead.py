@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 import torch
@@ -18,13 +20,14 @@ from sktandem._sources import (
     UNKNOWN,
     Sources,
     counted,
+    did_you_mean,
     resolve_sources,
 )
 from sktandem._tables import read_table
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._batches import rows_in_order
-from sktandem.nn._heads import HeadsOn, has_own_heads
+from sktandem.nn._heads import HeadsOn, check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary, parameters_of, probe, sized_net
 from sktandem.nn._tasks import ClassTask, NumberTask
@@ -56,7 +59,15 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             raise SourceError(
                 f"stems must be one of {list(STEMS)}, got {self.stems!r}."
             )
+        check_head(self.head)
         net = self._net()
+        own = "head" if self.head is not None else "stems"
+        if has_own_heads(net.module) and getattr(self, own) not in (None, "shared"):
+            raise SourceError(
+                f"{own}={getattr(self, own)!r} has nothing to act on: the module of "
+                f"{type(net).__name__} takes each row's source, and so brings its own "
+                "heads and stems."
+            )
         if isinstance(net, NeuralNetBinaryClassifier) or is_binary(net):
             raise SourceError(
                 f"{type(net).__name__} answers with one number, and a head has an "
@@ -79,6 +90,15 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             self._task(name, rows.y[own], given.get(name))
             for name, own in zip(names, rows.sources.rows)
         )
+        for task in tasks:
+            if len(names) > 1 and isinstance(task, ClassTask) and len(task.classes) < 2:
+                warnings.warn(
+                    f"The source {task.source!r} has a single class, "
+                    f"{task.classes.tolist()[0]!r}: its head has nothing to tell "
+                    "apart.",
+                    SourceWarning,
+                    stacklevel=5,  # at the user's call of fit
+                )
         n_targets = 1 if rows.y.ndim == 1 else rows.y.shape[1]
         return {"sources_": names, "tasks_": tasks, "n_outputs_": n_targets}
 
@@ -87,8 +107,26 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             if name not in names:
                 raise SourceError(
                     f"classes names {name!r}, which is not a source. The sources are "
-                    f"{list(names)}."
+                    f"{list(names)}.{did_you_mean(name, names)}"
                 )
+
+    def _refuse_other_labels(self, classes, sources):
+        if isinstance(classes, Mapping):
+            self._refuse_unknown_names(classes, self.sources_)
+            known = {
+                task.source: task.classes.tolist()
+                for task in self.tasks_
+                if isinstance(task, ClassTask)
+            }
+            for name, given in classes.items():
+                if set(given) != set(known.get(name, ())):
+                    raise SourceError(
+                        f"classes={{{name!r}: {list(given)}}} are not those of the "
+                        f"first partial_fit, {known.get(name, [])}. A head cannot take "
+                        "on others later: name all that will come in the first call."
+                    )
+            classes = None
+        super()._refuse_other_labels(classes, sources)
 
     def _encoded(self, y, sources, learned):
         tasks = learned["tasks_"]
@@ -135,7 +173,8 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             if _wants_width(net.module):
                 sizes["n_outputs"] = WIDTH
             net = sized_net(net, sizes=sizes, settings=settings)
-            kind = torch.long if X.dtype.kind in "iu" and self.scaler is None else None
+            whole = X.dtype.kind in "iu" and self.scaler is None and not columns
+            kind = torch.long if whole else None
             example = torch.zeros((2, *shape), dtype=kind)
             answers = [self._answer_of(net, task) for task in tasks]
             heads = HeadsOn(
@@ -161,6 +200,13 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             with torch.no_grad():
                 learned["width_"] = net.module_.eval().embed(**x).shape[1]
         return net
+
+    def _first_rows(self, piece, learned, net, dtype=None, head=0):
+        # Rows of one head: a module answers for several sources with a list.
+        return super()._first_rows(piece, learned, net, dtype, head)
+
+    def _trains_by_source(self):
+        return True
 
     def _takes_missing(self):
         return self.stems == "source"
@@ -211,7 +257,14 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         if self.loss_weights is None:
             return tasks, None
         classifies = [tasks[code].is_classification for code in training.codes]
-        weighing = Weighing(self.loss_weights, sizes, net, classifies, training.codes)
+        weighing = Weighing(
+            self.loss_weights,
+            sizes,
+            net,
+            classifies,
+            training.codes,
+            learned["sources_"],
+        )
         return tasks, weighing
 
     # Predicting ---------------------------------------------------------------
@@ -269,6 +322,8 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         ]
         n = 1 + max(int(rows.max()) for _, rows, _, _ in parts)
         by_task = [(task, rows[known]) for task, rows, known, _ in parts]
+        first, rows, known, _ = parts[0]
+        by_task.append((first, rows[~known]))  # of unknown sources, as one more
         if not all(known.all() for _, _, known, _ in parts) and any(
             isinstance(task, ClassTask) for task in self.tasks_
         ):
@@ -360,7 +415,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
 
         sample_source : array-like of shape (n_samples,), default=None
             The source of each sample, needed where `stems` or `scale_by` is
-            "source".
+            "source", or the module has heads of its own.
 
         Returns
         -------
@@ -368,14 +423,20 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             The embedding.
         """
         check_is_fitted(self)
-        by_source = self.stems == "source" or self.features_.by_source
-        if by_source or self.sources_ == (ONLY_SOURCE,):
+        apart = self.stems == "source" or has_own_heads(self.net_.module)
+        if apart or self.features_.by_source or self.sources_ == (ONLY_SOURCE,):
             features, codes = self._read_to_predict(X, sample_source)
         else:
             features, codes = self._read_to_transform(X, sample_source)
+        if apart and (codes == UNKNOWN).any():
+            raise SourceError(
+                "unknown_source='pooled' has no embedding where each source enters the "
+                "net by a way of its own. Use unknown_source='primary', or give each "
+                "row its source."
+            )
         numbers = self.features_.numbers(features, codes)
-        # Without stems all rows go the same way, whatever their head.
-        heads = np.maximum(codes, 0) if self.stems == "source" else np.zeros_like(codes)
+        # Otherwise all rows go the same way, whatever their head.
+        heads = codes if apart else np.zeros_like(codes)
         embedding = None
         for head in np.unique(heads):
             rows = np.flatnonzero(heads == head)
@@ -412,6 +473,8 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
 
     @property
     def _n_features_out(self):
+        if self.width_ is None:
+            _refuse_without_embedding(self.module_)
         return self.width_
 
     def __sklearn_tags__(self):
@@ -454,10 +517,7 @@ def refuse_missing(numbers, columns, name):
 def embedded(net, dataset):
     """Return the embedding of the rows of a dataset."""
     if not hasattr(net.module_, "embed"):
-        raise SourceError(
-            f"{type(net.module_).__name__} has no embed(X, source), which transform "
-            "asks for. A module with heads of its own may offer it."
-        )
+        _refuse_without_embedding(net.module_)
     net._set_training(False)
     with torch.no_grad():
         parts = [
@@ -467,9 +527,19 @@ def embedded(net, dataset):
     return np.concatenate(parts)
 
 
+def _refuse_without_embedding(module):
+    raise SourceError(
+        f"{type(module).__name__} has no embed(X, source), which transform asks for. A "
+        "module with heads of its own may offer it."
+    )
+
+
 def _of_objects(task):
     """Tell whether the answers of a head are no numbers."""
-    return isinstance(task, ClassTask) and task.classes.dtype.kind not in "iuf"
+    return isinstance(task, ClassTask) and not all(
+        isinstance(label, Real) and not isinstance(label, bool)
+        for label in task.classes.tolist()
+    )
 
 
 def _same_question(first, other):

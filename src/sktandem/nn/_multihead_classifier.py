@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
@@ -12,7 +10,7 @@ from skorch import NeuralNetRegressor
 from sktandem._cells import as_target, class_codes
 from sktandem._sources import UNKNOWN
 from sktandem._tables import as_table, n_rows
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.exceptions import SourceError
 from sktandem.nn._balance import check_balance, row_weights
 from sktandem.nn._multihead import BaseMultiHead
 from sktandem.nn._probabilities import as_probabilities
@@ -172,8 +170,8 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
 
     precision_ : {"float64", "float32"}
         The precision of predictions. It is double on the CPU wherever the
-        module can be cast to it, so that a row's prediction does not depend on
-        the rows predicted with it.
+        module can be cast to it and has less than 10 million weights, so that a
+        row's prediction does not depend on the rows predicted with it.
 
     n_features_in_ : int
         Number of features seen in `fit`, the source column included.
@@ -367,7 +365,7 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         check_balance(self.balance)
 
     def _checked_target(self, y):
-        return checked_classes(y)
+        return checked_classes(y, by_head=True)
 
     def _task(self, name, y, classes):
         return ClassTask.of(name, y, None if classes is None else as_target(classes))
@@ -375,14 +373,6 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
     def _learn_labels(self, rows, classes=None):
         learned = super()._learn_labels(rows, classes)
         own = {task.source: task.classes for task in learned["tasks_"]}
-        for name, some in own.items():
-            if len(some) == 1 and len(own) > 1:
-                warnings.warn(
-                    f"The source {name!r} has a single class, {some.tolist()[0]!r}: "
-                    "its head has nothing to tell apart.",
-                    SourceWarning,
-                    stacklevel=5,
-                )
         every = np.array([label for c in own.values() for label in c.tolist()], object)
         union = class_codes(every)[0]
         kinds = {c.dtype.kind for c in own.values()}

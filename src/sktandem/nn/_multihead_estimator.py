@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from sklearn.utils import assert_all_finite
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 
 from sktandem._cells import as_target
@@ -157,8 +160,8 @@ class MultiHeadEstimator(BaseMultiHead):
 
     precision_ : {"float64", "float32"}
         The precision of predictions. It is double on the CPU wherever the
-        module can be cast to it, so that a row's prediction does not depend on
-        the rows predicted with it.
+        module can be cast to it and has less than 10 million weights, so that a
+        row's prediction does not depend on the rows predicted with it.
 
     n_features_in_ : int
         Number of features seen in `fit`, the source column included.
@@ -293,7 +296,9 @@ class MultiHeadEstimator(BaseMultiHead):
             resume_from=resume_from,
         )
 
-    def partial_fit(self, X, y, sample_source=None, *, sources=None, epochs=None):
+    def partial_fit(
+        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
+    ):
         """Go on training, from where the last call stopped.
 
         The scaling is that of the first call. `keep` does not apply: the last
@@ -310,6 +315,10 @@ class MultiHeadEstimator(BaseMultiHead):
         sample_source : array-like of shape (n_samples,), default=None
             The source of each sample.
 
+        classes : dict of {source: array-like}, default=None
+            In the first call: all labels that will ever come, for sources that
+            have classes.
+
         sources : sequence, default=None
             In the first call: all sources that will ever come.
 
@@ -322,7 +331,9 @@ class MultiHeadEstimator(BaseMultiHead):
         self : MultiHeadEstimator
             This instance.
         """
-        return super().partial_fit(X, y, sample_source, sources=sources, epochs=epochs)
+        return super().partial_fit(
+            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
+        )
 
     def _check_settings(self):
         super()._check_settings()
@@ -346,15 +357,25 @@ class MultiHeadEstimator(BaseMultiHead):
 
     def _checked_target(self, y):
         y = as_target(y)
-        return y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
+        y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
+        if y.ndim != 1:
+            raise SourceError(
+                f"MultiHeadEstimator takes one target for each row, got shape {y.shape}"
+                ". MultiHeadRegressor takes several."
+            )
+        assert_all_finite(y, input_name="y")
+        return y
 
     def _learn_labels(self, rows, classes=None):
         names = rows.sources.names
         missing = [name for name in names if name not in self.tasks]
         if missing:
             raise SourceError(
-                f"tasks says nothing of {missing}. The sources are {list(names)}."
+                f"tasks says nothing of {missing}. The sources are {list(names)}, and "
+                f"tasks names {list(self.tasks)}."
             )
+        if classes is not None:
+            self._check_classes(classes, names)
         learned = super()._learn_labels(rows, classes)
         of_classes = {
             task.source: task.classes
@@ -363,10 +384,23 @@ class MultiHeadEstimator(BaseMultiHead):
         }
         return learned | {"classes_by_source_": of_classes}
 
+    def _check_classes(self, classes, names):
+        """Refuse classes that are not told by source, or belong to a regression."""
+        if not isinstance(classes, Mapping):
+            raise SourceError(
+                "classes must be a dict of labels by source, got "
+                f"{type(classes).__name__}."
+            )
+        for name in classes:
+            if name in names and self.tasks[name] == "regression":
+                raise SourceError(
+                    f"classes gives labels to {name!r}, and tasks has it learn numbers."
+                )
+
     def _task(self, name, y, classes):
         if self.tasks[name] == "regression":
             return NumberTask.of(name, numbers_of_objects(name, y))
-        return ClassTask.of(name, y, classes)
+        return ClassTask.of(name, y, None if classes is None else as_target(classes))
 
     def _set_criterion(self, net, tasks):
         net.set_params(criterion=TaskCriterion)

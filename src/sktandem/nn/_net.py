@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any
 
 import torch
 from sklearn.base import clone
-from skorch import NeuralNet, NeuralNetBinaryClassifier
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
 from skorch.dataset import Dataset, ValidSplit
 from torch import nn
 from torch.utils.data import DataLoader
 
 from sktandem._sources import counted
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["check_net", "is_binary", "parameters_of", "probe", "sized_net"]
 
@@ -32,6 +33,8 @@ def check_net(net: Any, owner: str) -> None:
     """Refuse what is no skorch net, or decides what is not its to decide."""
     if not isinstance(net, NeuralNet):
         hint = "an instance" if inspect.isclass(net) else "a skorch net around it"
+        if inspect.isfunction(net):
+            hint = f"what it returns, {net.__name__}()"
         raise SourceError(
             f"net must be a skorch net such as NeuralNetClassifier(module), got "
             f"{net!r}. Pass {hint}, or None for sktandem.nn.default_net()."
@@ -46,6 +49,8 @@ def check_net(net: Any, owner: str) -> None:
 
 
 def _is_default(key: str, value: Any) -> bool:
+    if getattr(value, "__module__", "").startswith("sktandem."):
+        return True  # what a fit before has set
     if key == "train_split":
         return isinstance(value, ValidSplit) and (value.cv, value.random_state) == (
             5,
@@ -106,6 +111,12 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
             f"{error}\n{_cure(module, x)}"
         ) from error
     y = y[0] if isinstance(y, tuple) else y
+    if not isinstance(y, torch.Tensor):
+        raise SourceError(
+            f"{type(module).__name__} must give a tensor, or a tuple that begins with "
+            f"one, got {type(y).__name__}."
+        )
+    _refuse_other_outputs(net, y)
     width = y.shape[1] if y.ndim > 1 else 1
     if width != n_outputs:
         raise SourceError(
@@ -115,17 +126,45 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
     return y
 
 
+def _refuse_other_outputs(net: NeuralNet, y: torch.Tensor) -> None:
+    """Refuse logits where skorch takes a logarithm; warn of the reverse."""
+    name, criterion = type(net.module_).__name__, net.criterion_
+    takes_log = isinstance(net, NeuralNetClassifier) and isinstance(
+        criterion, nn.NLLLoss
+    )
+    if takes_log and bool((y < 0).any()):
+        raise SourceError(
+            f"{name} gives {y.min().item():.3g}, which is no probability, and NLLLoss, "
+            f"the criterion of {type(net).__name__}, takes its logarithm. Use "
+            "criterion=torch.nn.CrossEntropyLoss, or end the module with a softmax."
+        )
+    if not isinstance(criterion, nn.CrossEntropyLoss) or y.ndim != 2 or len(y) < 2:
+        return
+    sums = y.sum(dim=1)
+    if bool((y >= 0).all()) and torch.allclose(sums, torch.ones_like(sums)):
+        warnings.warn(
+            f"{name} seems to give probabilities, and CrossEntropyLoss takes logits: "
+            "it learns slowly and is never sure. Leave the softmax out of the module.",
+            SourceWarning,
+            stacklevel=8,
+        )
+
+
 def _cure(module: nn.Module, x: torch.Tensor) -> str:
     embeds = any(isinstance(layer, nn.Embedding) for layer in module.modules())
     if embeds and x.is_floating_point():
         return "X of integers with scaler=None stays whole, as nn.Embedding needs it."
+    if embeds:
+        return "An nn.Embedding must have more rows than the largest token."
+    if x.ndim > 2:
+        return "The module must take all of X after its first dimension."
     return "A module whose __init__ names n_features gets the number of columns itself."
 
 
 def _expected(module: nn.Module) -> str:
     """Tell the width that the first layer with one expects."""
-    for layer in module.modules():
-        width = getattr(layer, "in_features", None)
-        if width:
-            return f" (its first layer takes {counted(int(width), 'feature')})"
+    first = next((m for m in module.modules() if not list(m.children())), None)
+    width = getattr(first, "in_features", None)
+    if width:
+        return f" (its first layer takes {counted(int(width), 'feature')})"
     return ""

@@ -33,7 +33,7 @@ class PredictsByNet:
         because = self._needs_source()
         if because is None:
             features, _ = split_source(X, sample_source, self.source)
-            return features, np.zeros(n_rows(features), dtype=np.int16)
+            return features, np.zeros(n_rows(features), dtype=np.int32)
         features, sources = resolve_sources(
             X, sample_source, source=self.source, names=self.sources_
         )
@@ -55,7 +55,7 @@ class PredictsByNet:
         table = Table(
             as_tensor(numbers, device),
             None,
-            torch.as_tensor(codes.astype(np.int16), device=device),
+            torch.as_tensor(codes.astype(np.int32), device=device),
             self.features_.maps,
             dtype=dtype if cast else None,
             heads=heads,

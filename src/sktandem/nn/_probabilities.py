@@ -1,4 +1,4 @@
-"""What a net gives for classes, checked to be probabilities."""
+"""What a net says of classes: its probabilities, and how often it is right."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score
+from sklearn.utils.validation import check_consistent_length
 
+from sktandem._cells import as_target, mixes_kinds
 from sktandem.exceptions import SourceError
 
-__all__ = ["as_probabilities"]
+__all__ = ["as_probabilities", "label_accuracy"]
 
 
 def as_probabilities(
@@ -31,3 +34,12 @@ def as_probabilities(
         )
     own = scores[:, :n_classes]
     return np.asarray(own / own.sum(axis=1, keepdims=True))
+
+
+def label_accuracy(y: Any, predicted: NDArray[Any], sample_weight: Any) -> float:
+    """Return the accuracy, also of labels that mix numbers with texts."""
+    y = as_target(y).ravel()
+    check_consistent_length(y, predicted, sample_weight)
+    if mixes_kinds(y) or mixes_kinds(predicted):
+        return float(np.average(y == predicted, weights=sample_weight))
+    return float(accuracy_score(y, predicted, sample_weight=sample_weight))

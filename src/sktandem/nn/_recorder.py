@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 import numpy as np
 from skorch import NeuralNet
 from skorch.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
 
 from sktandem.exceptions import SourceError
 from sktandem.nn._average import Averaged
@@ -29,12 +30,14 @@ class Recorder(Callback):
         history_detail: str = "batch",
         monitor: str = "valid_loss_macro",
         keep: str = "last",
+        data: dict[str, Any] | None = None,
     ) -> None:
         self.history_detail = history_detail
         self.monitor = monitor
         self.keep = keep
+        self.data = data
         self.turns_: TurnBatches | None = None
-        self.best_: tuple[float, dict[str, Tensor]] | None = None
+        self.best_: tuple[float, list[dict[str, Tensor]]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"turns_": None}  # no data in a checkpoint
@@ -48,6 +51,7 @@ class Recorder(Callback):
             net.history[-2]["batches"] = []
         if self.turns_ is not None and len(net.history) == 1:
             net.history.record("seed", self.turns_.seed)
+            net.history.record("data", self.data)
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs) -> None:
         """Record the source of the batch."""
@@ -85,27 +89,54 @@ class Recorder(Callback):
         if self.turns_ is None:
             return
         row = net.history[-1]
-        losses = losses_by_source(row["batches"], self.turns_.names)
-        row.update(losses)
-        for name in self.turns_.names:
+        valid = self.turns_.valid
+        names = dict.fromkeys(self.turns_.names + (valid.names if valid else ()))
+        losses = losses_by_source(row["batches"], names)
+        row.update({key: loss for key, loss in losses.items() if key not in row})
+        for name in names:
             loss = losses.get(f"valid_loss[{name}]", 0.0)
             if not math.isfinite(loss):
                 raise diverged(net, "validation", loss, name)
         row.update(self.turns_.seen())
+        _refuse_unwritable(row.get("plan"), self.turns_.schedule)
         row["source"] = self.turns_.label()
         if "valid_loss_macro" not in row:
             return
-        past = [old.get("valid_loss_macro", math.inf) for old in list(net.history)[:-1]]
-        macro = row["valid_loss_macro"]
-        row["valid_loss_macro_best"] = macro < min(past, default=math.inf)
-        if self.monitor not in row:
+        validated = _validated(row)
+        past = [old for old in list(net.history)[:-1] if _validated(old) == validated]
+        lowest = min((old["valid_loss_macro"] for old in past), default=math.inf)
+        row["valid_loss_macro_best"] = row["valid_loss_macro"] < lowest
+        if self.keep != "best" or self.monitor not in row:
             return
         monitored = row[self.monitor]
-        better = self.best_ is None or monitored < self.best_[0]
-        if self.keep == "best" and better:
-            weights = net.module_.state_dict()
-            copied = {key: value.detach().clone() for key, value in weights.items()}
+        if self.best_ is None or monitored < self.best_[0]:
+            copied = [
+                {
+                    key: value.detach().clone()
+                    for key, value in part.state_dict().items()
+                }
+                for part in _parts(net)
+            ]
             self.best_ = monitored, copied
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Show the weights that are kept, before the user's callbacks look."""
+        average = Averaged.of(net)
+        if average is not None:  # after Ctrl-C the raw ones may be there
+            average.show(net, True)
+        if self.best_ is not None:
+            for part, state in zip(_parts(net), self.best_[1]):
+                part.load_state_dict(state)
+
+
+def _validated(row: dict[str, Any]) -> list[str]:
+    return sorted(key for key in row if key.startswith("valid_loss["))
+
+
+def _parts(net: NeuralNet) -> list[nn.Module]:
+    """Return all that a net may train: its modules and its criterion."""
+    parts = [getattr(net, f"{name}_") for name in (*net._modules, *net._criteria)]
+    return [part for part in parts if isinstance(part, nn.Module)]
 
 
 class Stopper(Callback):
@@ -121,6 +152,17 @@ class Stopper(Callback):
         """Stop as skorch's own EarlyStopping does."""
         if self.turns_ is not None and self.turns_.stopped:
             raise KeyboardInterrupt
+
+
+def _refuse_unwritable(plan: Any, schedule: Any) -> None:
+    """Refuse what no checkpoint could hold."""
+    try:
+        json.dumps(plan)
+    except (TypeError, ValueError) as error:
+        raise SourceError(
+            f"{type(schedule).__name__} wrote {plan!r} to history[-1]['plan'], which a "
+            f"checkpoint cannot hold: {error}. Write lists, dicts, numbers and texts."
+        ) from None
 
 
 def losses_by_source(batches: Any, names: Any) -> dict[str, float]:
@@ -140,7 +182,12 @@ def losses_by_source(batches: Any, names: Any) -> dict[str, float]:
         n_rows = row[f"{prefix}_batch_size"]
         _add(totals, (prefix, row["source"]), row[f"{prefix}_loss"], n_rows)
     means = {key: total / n for key, (total, n) in totals.items()}
-    result = {
+    pooled = {
+        f"{prefix}_loss": sum(part[0] for part in own) / sum(part[1] for part in own)
+        for prefix in ("train", "valid")
+        if (own := [part for key, part in totals.items() if key[0] == prefix])
+    }
+    result = pooled | {
         f"{prefix}_loss[{name}]": means[prefix, name]
         for prefix in ("train", "valid")
         for name in names

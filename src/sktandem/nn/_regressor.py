@@ -145,8 +145,8 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
 
     precision_ : {"float64", "float32"}
         The precision of predictions. It is double on the CPU wherever the
-        module can be cast to it, so that a row's prediction does not depend on
-        the rows predicted with it.
+        module can be cast to it and has less than 10 million weights, so that a
+        row's prediction does not depend on the rows predicted with it.
 
     n_outputs_ : int
         Number of targets.
@@ -367,6 +367,9 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
             columns = maps.forward(columns, _codes_for(maps, rows.sources.codes))
         targets = torch.as_tensor(columns, dtype=dtype_of(net))
         return targets.reshape(-1) if n_dims == 1 else targets
+
+    def _trains_by_source(self):
+        return super()._trains_by_source() or self.scale_target_by == "source"
 
     def _needs_source(self):
         if self.sources_ != (ONLY_SOURCE,) and self._targets_by_source():

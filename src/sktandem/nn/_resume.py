@@ -14,7 +14,7 @@ from skorch.history import History
 from sktandem._sources import counted
 from sktandem.exceptions import SourceError, SourceWarning
 
-__all__ = ["history_of", "load_checkpoint"]
+__all__ = ["history_of", "load_checkpoint", "refuse_other_data"]
 
 FILES = ("params.pt", "optimizer.pt", "criterion.pt", "history.json")
 
@@ -61,7 +61,26 @@ def _recall_best(net: NeuralNet) -> None:
                 callback.best_score_ = min(seen) if lowest else max(seen)
 
 
-def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str) -> None:
+def refuse_other_data(history: History, data: dict[str, Any], folder: Any) -> None:
+    """Refuse to go on with other labels than before; warn of other rows."""
+    before = history[0].get("data") or {}
+    where = f"The checkpoint in {os.fspath(folder)!r} was trained on"
+    for what in ("sources", "classes", "n_features"):
+        if before.get(what) != data[what]:
+            raise SourceError(
+                f"{where} {what}={before.get(what)}, and fit has {data[what]}. Give it "
+                "the data of that fit, or begin anew without resume_from."
+            )
+    if before.get("n_rows") != data["n_rows"]:
+        warnings.warn(
+            f"{where} {before.get('n_rows')} rows by source, and fit has "
+            f"{data['n_rows']}: other rows may be held out.",
+            SourceWarning,
+            stacklevel=4,
+        )
+
+
+def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str, average: Any) -> None:
     """Put an initialized net where a checkpoint left off."""
     paths = _paths(folder)
     state = {
@@ -71,7 +90,26 @@ def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str) -> None:
     }
     if paths["criterion.pt"].exists():
         state["f_criterion"] = paths["criterion.pt"]
-    net.load_params(**{key: os.fspath(path) for key, path in state.items()})
+    elif average is not None:
+        raise SourceError(
+            f"resume_from={os.fspath(folder)!r} lacks criterion.pt, where the averaged "
+            f"weights of average={average!r} are. Leave Checkpoint's f_criterion as it "
+            "is by default."
+        )
+    try:
+        net.load_params(**{key: os.fspath(path) for key, path in state.items()})
+    except (RuntimeError, ValueError) as error:
+        raise SourceError(
+            f"The checkpoint in {os.fspath(folder)!r} does not fit the net: {error}\n"
+            "Its module, optimizer and average must be those of the fit that wrote it."
+        ) from error
+    if len(net.history) >= net.max_epochs:
+        warnings.warn(
+            f"The checkpoint has {counted(len(net.history), 'epoch')}, max_epochs is "
+            f"{net.max_epochs}: nothing is left to train.",
+            SourceWarning,
+            stacklevel=4,
+        )
     _recall_best(net)
     best = [row.get("valid_loss_macro_best", False) for row in net.history]
     if keep == "best" and any(best) and not best[-1]:

@@ -33,6 +33,7 @@ def sizes_of(
         tuple(_rows_in(by_source[name], n) for name, n in zip(names, n_rows)),
         max_epochs,
         tuple(name in validated for name in names),
+        tuple(name for name in all_sources if name not in names),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
 from sktandem._cells import as_target, mixes_kinds
@@ -17,13 +17,17 @@ from sktandem.exceptions import SourceError
 __all__ = ["checked_classes", "checked_numbers", "numbers_of_objects"]
 
 
-def checked_classes(y: Any) -> NDArray[Any]:
-    """Return labels as a flat array of their kind, or of objects."""
+def checked_classes(y: Any, *, by_head: bool = False) -> NDArray[Any]:
+    """Return labels as a flat array of their kind, or of objects.
+
+    Whether numbers are classes is left to each head where there are heads.
+    """
     y = as_target(y)
     if y.ndim == 2:
         y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
-    if y.dtype != object or not mixes_kinds(y.ravel()):
+    mixed = y.dtype == object and mixes_kinds(y.ravel())
+    if not mixed and not (by_head and type_of_target(y) == "continuous"):
         check_classification_targets(y)
     return y
 
@@ -31,6 +35,7 @@ def checked_classes(y: Any) -> NDArray[Any]:
 def checked_numbers(y: Any, *, missing: bool = False) -> NDArray[np.float64]:
     """Return targets as floats; `missing` ones only where there are columns."""
     y = as_target(y)
+    _refuse_texts(y)
     allowed = "allow-nan" if missing and y.ndim == 2 else True
     return np.asarray(
         check_array(
@@ -43,6 +48,21 @@ def checked_numbers(y: Any, *, missing: bool = False) -> NDArray[np.float64]:
     )
 
 
+def _refuse_texts(y: NDArray[Any]) -> None:
+    if y.dtype.kind not in "OUS":
+        return
+    try:
+        y.astype(np.float64)
+    except (TypeError, ValueError):
+        texts = [value for value in y.ravel().tolist() if isinstance(value, str)]
+        if texts:
+            raise SourceError(
+                f"A regressor learns numbers, and y holds texts such as {texts[0]!r}. "
+                "A classifier tells them apart; MultiHeadEstimator takes classes for "
+                "some sources and numbers for others."
+            ) from None
+
+
 def numbers_of_objects(name: Hashable, y: NDArray[Any]) -> NDArray[np.float64]:
     """Return the targets of one source, which stand among labels of others."""
     try:
@@ -53,4 +73,4 @@ def numbers_of_objects(name: Hashable, y: NDArray[Any]) -> NDArray[np.float64]:
             f"The head of {name!r} learns numbers, but its rows hold {odd!r}. Give it "
             f"tasks={{{name!r}: 'classification'}}, or take the rows out."
         ) from None
-    return checked_numbers(numbers)
+    return checked_numbers(numbers) if len(numbers) else numbers

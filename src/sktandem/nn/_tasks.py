@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -43,12 +44,17 @@ class ClassTask:
     @classmethod
     def of(cls, source: Hashable, y: NDArray[Any], classes: Any = None) -> ClassTask:
         """Return the task that these labels set, or all that will come."""
-        numbers = y.astype(float) if y.dtype == object and not _holds_texts(y) else y
+        numbers = y.astype(float) if y.dtype == object and _all_numbers(y) else y
         if len(y) and type_of_target(numbers) == "continuous":
             raise SourceError(
-                f"The head of {source!r} tells classes apart, but its rows hold "
-                f"numbers such as {y.tolist()[0]!r}. MultiHeadRegressor learns them, "
-                "and MultiHeadEstimator takes both."
+                f"Unknown label type: the head of {source!r} tells classes apart, but "
+                f"its rows hold numbers such as {y.tolist()[0]!r}. MultiHeadRegressor "
+                "learns them, and MultiHeadEstimator takes both."
+            )
+        if len(y) == 0 and classes is None:
+            raise SourceError(
+                f"There are no rows of {source!r} to tell its classes. Name them by "
+                f"classes={{{source!r}: [...]}} in the first partial_fit."
             )
         return cls(source, class_codes(y if classes is None else classes)[0])
 
@@ -106,15 +112,19 @@ class NumberTask:
     @classmethod
     def of(cls, source: Hashable, y: NDArray[Any]) -> NumberTask:
         """Return the task that these targets set: NaN stands where there is none."""
+        if len(y) == 0:
+            raise SourceError(
+                f"There are no rows of {source!r} to learn the scale of its targets "
+                "from. The first partial_fit needs rows of each source."
+            )
         columns = y.reshape(len(y), -1)
         own = np.flatnonzero(~np.isnan(columns).all(axis=0)).tolist()
         if not own:
             raise SourceError(f"The targets of {source!r} are missing in all its rows.")
         return cls(source, own)
 
-    def learn_scale(self, y: NDArray[np.float64]) -> None:
+    def learn_scale(self, own: NDArray[np.float64]) -> None:
         """Take the mean and the standard deviation of the training rows."""
-        own = y[:, self.columns]
         scale = own.std(axis=0)
         self.center, self.scale = own.mean(axis=0), np.where(scale == 0, 1.0, scale)
 
@@ -172,5 +182,5 @@ class TaskCriterion(nn.Module):
         return nn.functional.cross_entropy(y_pred, y_true, reduction=self.reduction)
 
 
-def _holds_texts(y: NDArray[Any]) -> bool:
-    return any(isinstance(value, str) for value in y.ravel().tolist())
+def _all_numbers(y: NDArray[Any]) -> bool:
+    return all(isinstance(value, Real) for value in y.ravel().tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from sktandem.exceptions import SourceError
@@ -76,7 +78,8 @@ class TurnBatches:
         self.stopped = False
         self.current: RowBatch | None = None
         self._used: Counter[str] = Counter()
-        self._mixed: Counter[str] = Counter()
+        self._cursors: dict[str, Any] = {}
+        self._begun: dict[str, Any] = {}
         self._mixed_orders: dict[str, Order] = {}
         self._mixed_taken: Counter[str] = Counter()
         self._feeds: list[Feed] = []
@@ -120,11 +123,30 @@ class TurnBatches:
         self._used = Counter(
             {name: last.get(f"rows_seen[{name}]", 0) for name in self.names}
         )
-        self._mixed = Counter(last.get("mixed_rows", {}))
+        self._cursors = dict(last.get("cursor", {}))
         self._mixed_orders, self._mixed_taken = {}, Counter()
         n_codes = max(self.rows.codes) + 1
         self._mixed_in = torch.zeros(n_codes, dtype=torch.int64)
         self.stopped = False
+
+    def _cursor(self, key: str, rows: Tensor) -> tuple[int, int]:
+        """Return the pass and the place where an order of these rows goes on.
+
+        Other rows than before, as the next chunk of many brings them, begin a
+        pass of their own.
+        """
+        if key not in self._cursors:
+            return 0, 0
+        old_pass, start, fingerprint = self._cursors[key]
+        if fingerprint == self._fingerprint(rows):
+            return old_pass, start
+        return old_pass + 1, 0
+
+    def _fingerprint(self, rows: Tensor) -> str:
+        """Return a few words that tell these rows from others."""
+        places = rows[[0, len(rows) // 2, len(rows) - 1]]
+        few = self.rows.table.X.index_select(0, places).cpu().contiguous().numpy()
+        return f"{len(rows)}-{zlib.crc32(few.tobytes()):x}"
 
     def _fed(self, epoch: int) -> list[Feed]:
         """Return each source's feed, of the rows that take part in this epoch."""
@@ -136,7 +158,7 @@ class TurnBatches:
 
     def _ordered(self, epoch: int) -> list[Order]:
         difficulty = self._measured(epoch)
-        orders = []
+        self._begun, orders = {}, []
         for source, (name, rows) in enumerate(zip(self.names, self.rows.rows)):
             chosen = None
             if difficulty is not None:
@@ -144,11 +166,13 @@ class TurnBatches:
                 self.net.history.record(f"difficulty[{name}]", float(hard.mean()))
                 chosen = self.schedule.eligible_rows(source, hard, epoch)
             if chosen is None:
-                orders.append(Order(self.seed, rows, name, self._used[name]))
+                cursor = self._cursor(name, rows)
+                self._begun[name] = cursor, rows
+                orders.append(Order(self.seed, rows, name, cursor))
                 continue
             picked = rows[torch.as_tensor(chosen, device=rows.device)]
             # Another set of rows each epoch: its passes are its own.
-            orders.append(Order(derive_seed(self.seed, epoch), picked, name, 0))
+            orders.append(Order(derive_seed(self.seed, epoch), picked, name))
         return orders
 
     def _measured(self, epoch: int) -> list[Any] | None:
@@ -163,10 +187,12 @@ class TurnBatches:
     def _row_losses(self, source: int) -> Any:
         net, table = self.net, self.rows.table
         net._set_training(False)
-        losses = []
+        losses, tasks = [], net.get_loss.tasks  # of the StepLoss in its place
         with torch.no_grad():
             for rows in self.rows.rows[source].split(table.at_once(1)):
                 x, y = self.rows.batch(source, rows)
+                if tasks is not None:  # a head learns columns of its own
+                    y = tasks[self.rows.codes[source]].target(y)
                 y_pred = net.infer(x)
                 losses.append(row_losses(net, y_pred, y, x, training=False))
         return torch.cat(losses).double().cpu().numpy()
@@ -182,19 +208,26 @@ class TurnBatches:
 
     def _refuse_others(self, step: Step) -> None:
         known = range(len(self.names))
+        if not isinstance(step.sources, tuple) or not step.sources:
+            raise SourceError(
+                f"{type(self.schedule).__name__}.plan yielded {step!r}. A step takes a "
+                "tuple of positions: Step((0,)) trains the first source."
+            )
         for source in step.sources:
             if source not in known:
                 raise SourceError(
-                    f"{type(self.schedule).__name__}.plan named source {source}, but "
-                    f"there are {len(self.names)}: {list(self.names)}, counted from 0."
+                    f"{type(self.schedule).__name__}.plan named source {source!r}, but "
+                    f"there are {len(self.names)}, told by position: 0 is "
+                    f"{self.names[0]!r}, and so on through {list(self.names)}."
                 )
 
     def _mixed_batch(self, sources: tuple[int, ...]) -> RowBatch:
         label = ", ".join(self.names[source] for source in sources)
         if label not in self._mixed_orders:
             rows = torch.cat([self.rows.rows[source] for source in sources])
-            order = Order(self.seed, rows, label, self._mixed[label])
-            self._mixed_orders[label] = order
+            cursor = self._cursor(f"mixed: {label}", rows)
+            self._begun[f"mixed: {label}"] = cursor, rows
+            self._mixed_orders[label] = Order(self.seed, rows, label, cursor)
         size = max(self.sizes.batch_sizes[source] for source in sources)
         rows = self._mixed_orders[label].take(size)
         self._mixed_taken[label] += len(rows)
@@ -220,10 +253,9 @@ class TurnBatches:
         if average is not None:
             average.show(self.net, True)
         as_trained = check.as_trained
-        if not as_trained:
-            self.net._set_training(False)
         means, n_rows = {}, {}
-        asked = self.names if check.sources is None else self._named(check.sources)
+        every = self.valid.names
+        asked = every if check.sources is None else self._named(check.sources)
         for source, rows in enumerate(self.valid.rows):
             name = self.valid.names[source]
             if name not in asked:
@@ -232,7 +264,8 @@ class TurnBatches:
             size = size if as_trained else self.valid.table.at_once(size)
             losses, lengths = [], []
             for part in rows.split(size):
-                losses.append(self._valid_loss(self.valid.batch(source, part)))
+                batch = self.valid.batch(source, part)
+                losses.append(self._valid_loss(batch, as_trained))
                 lengths.append(1 if as_trained else len(part))
             means[name] = float(np.average(losses, weights=lengths))
             n_rows[name] = len(rows)
@@ -253,7 +286,9 @@ class TurnBatches:
         sizes = dict(zip(self.names, self.sizes.batch_sizes))
         return sizes.get(name, max(sizes.values()))
 
-    def _valid_loss(self, batch: RowBatch) -> float:
+    def _valid_loss(self, batch: RowBatch, as_trained: bool) -> float:
+        if not as_trained:
+            return self.net.validation_step(batch)["loss"].item()
         x, y = batch
         with torch.no_grad():
             y_pred = self.net.infer(x)
@@ -266,12 +301,17 @@ class TurnBatches:
 
     def seen(self) -> dict[str, Any]:
         """Return what the history is to remember of the rows used."""
-        seen: dict[str, Any] = {
+        seen = {
             f"rows_seen[{name}]": self._used[name] + n
             for name, n in zip(self.names, self._trained())
         }
-        mixed = dict(self._mixed + self._mixed_taken)
-        return seen | ({"mixed_rows": mixed} if mixed else {})
+        taken = {name: feed.taken for name, feed in zip(self.names, self._feeds)}
+        taken |= {f"mixed: {name}": n for name, n in self._mixed_taken.items()}
+        for key, ((old_pass, start), rows) in self._begun.items():
+            passes, place = divmod(start + taken[key], len(rows))
+            where = [old_pass + passes, place, self._fingerprint(rows)]
+            self._cursors[key] = where
+        return {**seen, "cursor": self._cursors}
 
     def label(self) -> str:
         """Return the sources that trained in this epoch."""

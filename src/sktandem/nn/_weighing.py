@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -76,6 +76,9 @@ class Weighing:
 
     places : sequence of int
         The place of each source among all that the net has.
+
+    names : sequence of hashable
+        All that the net has, of which some may be absent now.
     """
 
     def __init__(
@@ -85,9 +88,10 @@ class Weighing:
         net: NeuralNet,
         classifies: list[bool],
         places: list[int],
+        names: Sequence[Hashable],
     ) -> None:
         self.weights, self.sizes, self.net = weights, sizes, net
-        self.classifies, self.places = classifies, places
+        self.classifies, self.places, self.names = classifies, places, names
         self._epoch, self._now = -1, [1.0] * len(sizes.names)
         if isinstance(weights, Mapping):
             self._now = self._given(weights)
@@ -97,7 +101,11 @@ class Weighing:
 
     def _given(self, weights: Mapping[Any, float]) -> list[float]:
         for name, weight in weights.items():
-            self.sizes.position(name, "loss_weights")
+            if name not in self.names:
+                raise SourceError(
+                    f"loss_weights names {name!r}, which is not a source. The sources "
+                    f"are {list(self.names)}.{did_you_mean(name, self.names)}"
+                )
             number = isinstance(weight, Real) and not isinstance(weight, bool)
             if not number or not 0 <= weight < np.inf:
                 raise SourceError(

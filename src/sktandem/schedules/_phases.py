@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.schedules._epochs import EpochAlternation
 from sktandem.schedules._names import PHASES, resolve_schedule
 from sktandem.schedules._schedule import Check, Schedule, Sizes, Step, Stop, finished
 from sktandem.schedules._settings import check_whole
@@ -85,17 +84,10 @@ class Phases(Schedule):
 
     def check(self, sizes: Sizes) -> None:
         """Refuse settings that do not fit these sources."""
-        phases = self._all()
-        super().check(sizes)
-        for phase in phases:
-            phase.schedule.check(replace(sizes, max_epochs=phase.epochs))
-        orders = [
-            phase.schedule.order
-            for phase in phases
-            if isinstance(phase.schedule, EpochAlternation)
-        ]
+        self._check_parts(sizes)
+        orders = self._orders()
         # Other schedules let every source in, or cannot tell beforehand.
-        if len(orders) == len(phases) and None not in orders:
+        if None not in orders:
             trained = {name for order in orders for name in order or ()}
             never = [name for name in sizes.names if name not in trained]
             if never:
@@ -105,6 +97,26 @@ class Phases(Schedule):
                     SourceWarning,
                     stacklevel=2,
                 )
+
+    def _check_parts(self, sizes: Sizes) -> None:
+        phases = self._all()
+        super().check(sizes)
+        for phase in phases:
+            own = replace(sizes, max_epochs=phase.epochs)
+            if isinstance(phase.schedule, Phases):
+                phase.schedule._check_parts(own)
+            else:
+                phase.schedule.check(own)
+
+    def _orders(self) -> list[Any]:
+        """Return the order of every phase, of phases within phases too."""
+        orders: list[Any] = []
+        for phase in self._all():
+            if isinstance(phase.schedule, Phases):
+                orders += phase.schedule._orders()
+            else:
+                orders.append(getattr(phase.schedule, "order", None))
+        return orders
 
     def plan(
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator

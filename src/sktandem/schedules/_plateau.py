@@ -182,6 +182,11 @@ class PlateauAlternation(Schedule):
         self._check_monitor(sizes)
 
     def _check_monitor(self, sizes: Sizes) -> None:
+        if self.monitor in ("active", *POOLED) and self.monitor in sizes.names:
+            raise SourceError(
+                f"monitor={self.monitor!r} is a word of its own and the name of a "
+                "source. Rename the source."
+            )
         if self.monitor in POOLED:
             return
         if self.monitor != "active" and self.monitor not in sizes.names:

@@ -95,6 +95,9 @@ class Sizes:
 
     validated : tuple of bool
         Whether each source has validation rows.
+
+    absent : tuple
+        The names of sources that have no rows in this call of `partial_fit`.
     """
 
     names: tuple[Hashable, ...]
@@ -102,6 +105,7 @@ class Sizes:
     batch_sizes: tuple[int, ...]
     max_epochs: int = 10
     validated: tuple[bool, ...] = ()
+    absent: tuple[Hashable, ...] = ()
 
     @cached_property
     def n_batches(self) -> tuple[int, ...]:
@@ -123,6 +127,11 @@ class Sizes:
 
     def position(self, name: Hashable, owner: str) -> int:
         """Return the position of a source that `owner` names."""
+        if name in self.absent:
+            raise SourceError(
+                f"{owner} names {name!r}, of which this call has no rows. Give "
+                "partial_fit rows of every source that the schedule names."
+            )
         if name not in self.names:
             raise SourceError(
                 f"{owner} names {name!r}, which is not a source. The sources are "
@@ -134,6 +143,12 @@ class Sizes:
         """Return the number of single-source batches in an epoch."""
         if not isinstance(epoch_length, str):
             return int(epoch_length)
+        if epoch_length not in EPOCH_LENGTHS:
+            raise SourceError(
+                f"epoch_length must be one of {list(EPOCH_LENGTHS)} or a number of "
+                f"batches, got {epoch_length!r}."
+                f"{did_you_mean(epoch_length, EPOCH_LENGTHS)}"
+            )
         if epoch_length == "all":
             return sum(self.n_batches)
         most = max(self.n_batches) if epoch_length == "largest" else min(self.n_batches)
@@ -201,7 +216,10 @@ class Schedule(BaseEstimator):  # type: ignore[misc]
         step : Step, CHECK or STOP
             What to do next.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has no plan. Define plan(self, sizes, history, "
+            "rng), which yields steps."
+        )
 
     def check(self, sizes: Sizes) -> None:
         """Refuse settings that do not fit these sources.
@@ -221,7 +239,7 @@ class Schedule(BaseEstimator):  # type: ignore[misc]
         if (whole and int(length) < 1) or not (whole or length in EPOCH_LENGTHS):
             raise SourceError(
                 f"epoch_length must be one of {list(EPOCH_LENGTHS)} or a number of "
-                f"batches, got {length!r}."
+                f"batches, got {length!r}.{did_you_mean(length, EPOCH_LENGTHS)}"
             )
         if self.needs_validation and not any(sizes.validated):
             raise SourceError(
