@@ -116,13 +116,13 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
             f"{type(module).__name__} must give a tensor, or a tuple that begins with "
             f"one, got {type(y).__name__}."
         )
-    _refuse_other_outputs(net, y)
     width = y.shape[1] if y.ndim > 1 else 1
     if width != n_outputs:
         raise SourceError(
             f"{type(module).__name__} gives {counted(width, 'output')}, but {wants}. A "
             "module whose __init__ names n_outputs gets their number by itself."
         )
+    _refuse_other_outputs(net, y)
     return y
 
 

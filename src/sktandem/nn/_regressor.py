@@ -170,7 +170,9 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
     source and pass, and the schedule's only memory is the history. So three
     calls of `partial_fit` with two epochs each end bit for bit where six epochs
     of `fit` with ``keep="last"`` do, and a fit that was killed goes on from a
-    checkpoint as if it had not been.
+    checkpoint as if it had not been; only callbacks that count for themselves,
+    such as ``StepLR`` or ``EarlyStopping``, begin anew. With ``keep="best"`` the
+    weights go back to the best epoch, and the optimizer's own state does not.
 
     Training runs in skorch's own fit loop, with its callbacks. Where no step of
     the net is overridden, a shorter form of the loop takes over, to the same
@@ -256,8 +258,9 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
             neither, all samples are one source.
 
         validation_data : tuple (X, y) or (X, y, sample_source), default=None
-            Rows to validate on instead of a part of X. They meet no
-            preprocessing that stands in front of this estimator.
+            Rows to validate on instead of a part of X, also of sources that do
+            not train. They meet no preprocessing that stands in front of this
+            estimator.
 
         resume_from : str or path, default=None
             The folder of a skorch ``Checkpoint``: training goes on after its
