@@ -90,6 +90,7 @@ def test_the_figures_are_those_of_plain_scikit_learn(printed, strategy, settings
         ("in turns, averaged", BOTH, {"schedule": "batches", "average": "ema"}),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Only one source")
 def test_the_nets_meet_the_same_folds(printed, strategy, wines, settings):
     """The first fold by hand, with a net made here."""
     X, y, wine = load_wine_quality(return_X_y=True)

@@ -9,6 +9,7 @@ from skorch import (
     NeuralNetClassifier,
     NeuralNetRegressor,
 )
+from skorch.callbacks import EpochScoring
 from torch import nn
 
 from sktandem import (
@@ -471,3 +472,11 @@ def test_the_cure_for_a_binary_net_works():
     net = NeuralNetClassifier(MLP, criterion=nn.CrossEntropyLoss, verbose=0)
 
     assert classifier(net).fit(X, Y, SOURCE).predict(X, SOURCE).shape == (60,)
+
+
+def test_one_score_over_heads_of_other_widths_is_refused():
+    scoring = EpochScoring("accuracy", name="acc", lower_is_better=False)
+    net = quick(callbacks=[("acc", scoring)])
+
+    with pytest.raises(SourceError, match=r"'acc' scores all rows at once.*'lab': 3"):
+        classifier(net).fit(X, Y, SOURCE)

@@ -13,10 +13,11 @@ from skorch import (
     NeuralNetClassifier,
     NeuralNetRegressor,
 )
-from skorch.callbacks import Callback, PrintLog
+from skorch.callbacks import Callback, EpochScoring, PrintLog
 from skorch.callbacks.scoring import ScoringBase
 from torch import nn
 
+from sktandem.exceptions import SourceError
 from sktandem.nn._average import Averaged
 from sktandem.nn._losses import StepLoss
 from sktandem.nn._recorder import Recorder, Stopper
@@ -165,6 +166,8 @@ def _surrounded(
 ) -> list[Any]:
     """Return the callbacks of a net with ours around the user's."""
     standard = {name for name, _ in net._default_callbacks} - {"print_log"}
+    if tasks is not None:
+        _refuse_scores_of_heads(net, tasks)
     # An accuracy over heads with other classes each means nothing, and a log
     # that is not printed would build its tables all the same.
     idle = {"valid_acc"} if tasks is not None else set()
@@ -179,6 +182,21 @@ def _surrounded(
     place = sum(name in standard for name, _ in callbacks)
     callbacks.insert(place, ("recorder", recorder))
     return [*callbacks, ("stopper", stopper)]
+
+
+def _refuse_scores_of_heads(net: NeuralNet, tasks: Any) -> None:
+    """Refuse a score over outputs that have no common width."""
+    widths = {str(task.source): task.n_outputs for task in tasks}
+    scored = [
+        name
+        for name, callback in net.callbacks_
+        if isinstance(callback, EpochScoring) and name != "valid_acc"
+    ]
+    if scored and len(set(widths.values())) > 1:
+        raise SourceError(
+            f"The callback {scored[0]!r} scores all rows at once, and the heads have "
+            f"outputs of their own: {widths}. score_by_source scores each after fit."
+        )
 
 
 def _quieten(net: NeuralNet, names: Any) -> None:

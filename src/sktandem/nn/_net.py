@@ -129,9 +129,8 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
 def _refuse_other_outputs(net: NeuralNet, y: torch.Tensor) -> None:
     """Refuse logits where skorch takes a logarithm; warn of the reverse."""
     name, criterion = type(net.module_).__name__, net.criterion_
-    takes_log = isinstance(net, NeuralNetClassifier) and isinstance(
-        criterion, nn.NLLLoss
-    )
+    by_skorch = getattr(type(net), "get_loss", None) is NeuralNetClassifier.get_loss
+    takes_log = by_skorch and isinstance(criterion, nn.NLLLoss)
     if takes_log and bool((y < 0).any()):
         raise SourceError(
             f"{name} gives {y.min().item():.3g}, which is no probability, and NLLLoss, "
