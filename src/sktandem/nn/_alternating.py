@@ -51,7 +51,7 @@ from sktandem.nn._sizes import sizes_of
 from sktandem.nn._turns import TrainingRows, TurnBatches, turns_of
 from sktandem.nn._undo import as_before_if_it_fails
 from sktandem.nn._validation import check_fraction, held_out
-from sktandem.schedules import resolve_schedule
+from sktandem.schedules import Shuffled, resolve_schedule
 from sktandem.schedules._settings import check_whole
 
 __all__ = ["BaseAlternating"]
@@ -160,7 +160,8 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         return Rows(features, y, y, sources)
 
     def _warn_of_forgotten_source(self, sources):
-        if len(sources.names) > 1:
+        mixes = isinstance(resolve_schedule(self.schedule), Shuffled)
+        if len(sources.names) > 1 or mixes:  # which asks for no turns
             return
         cure = (
             "Pass sample_source, or name its column by source."
