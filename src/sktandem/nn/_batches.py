@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,18 @@ from sktandem._affine import AffineMaps
 __all__ = [
     "Feed",
     "GivenRows",
+    "Joiner",
     "Order",
     "RowBatch",
     "SourceRows",
     "Table",
     "derive_seed",
-    "joined",
     "rows_in_order",
 ]
 
 SCORED_AT_ONCE = 4096  # rows; without gradients a large batch is a cheap one
 VALUES_AT_ONCE = 1 << 20
+MOST_KNOWN = 1000
 BLOCK = 1 << 16  # values of features gathered at once: what a core's cache holds
 
 
@@ -51,9 +53,13 @@ class RowBatch(tuple[Any, Any]):
 
     weights : Tensor or None
         What the loss of each row counts.
+
+    places : tuple of int
+        The places of its sources among all, in order.
     """
 
     label: str
+    places: tuple[int, ...]
     parts: tuple[tuple[str, slice, float], ...] | None = None
     weights: Tensor | None = None
     losses: list[Tensor]  # of the parts, once they are known
@@ -146,25 +152,55 @@ class Table:
         return max(batch_size, min(SCORED_AT_ONCE, VALUES_AT_ONCE // per_row), 1)
 
 
-def together(parts: Sequence[Any]) -> Any:
-    """Return batches of features or targets as one."""
-    if isinstance(parts[0], dict):
-        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-    return torch.cat(list(parts))
+Part = tuple[Tensor, Tensor, Tensor | None]  # features, targets, weights of rows
 
 
-def joined(batches: Sequence[RowBatch], weights: Sequence[float]) -> RowBatch:
-    """Return batches of several sources as one, each with a loss of its own."""
-    batch = RowBatch(together(part) for part in zip(*batches))
-    labels = [own.label for own in batches]
-    batch.label = ", ".join(labels)
-    lengths = [len(own[1]) for own in batches]
-    ends = np.cumsum(lengths).tolist()
-    slices = [slice(end - n, end) for end, n in zip(ends, lengths)]
-    batch.parts = tuple(zip(labels, slices, weights))
-    if batches[0].weights is not None:
-        batch.weights = torch.cat([own.weights for own in batches])
-    return batch
+class Joiner:
+    """Puts parts of several sources together, each with a loss of its own.
+
+    What does not depend on the rows is kept: it is the same in most steps.
+
+    Parameters
+    ----------
+    rows : SourceRows
+        The dataset.
+    """
+
+    def __init__(self, rows: SourceRows) -> None:
+        self._rows = rows
+        self._known: dict[Any, tuple[str, Any, Tensor | None]] = {}
+
+    def __call__(
+        self, sources: Sequence[int], parts: Sequence[Part], weights: Sequence[float]
+    ) -> RowBatch:
+        """Return one batch of the parts, in their order."""
+        lengths = tuple(len(y) for _, y, _ in parts)
+        key = tuple(sources), lengths, tuple(weights)
+        if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = self._described(*key)
+        label, described, heads = self._known[key]
+        X = torch.cat([x for x, _, _ in parts])
+        y = torch.cat([y for _, y, _ in parts])
+        batch = RowBatch((X if heads is None else {"X": X, "source": heads}, y))
+        batch.label, batch.parts = label, described
+        batch.places = tuple(self._rows.codes[source] for source in sources)
+        if self._rows.table.weights is not None:
+            batch.weights = torch.cat([w for _, _, w in parts if w is not None])
+        return batch
+
+    def _described(self, sources: Any, lengths: Any, weights: Any) -> Any:
+        rows = self._rows
+        labels = [rows.names[source] for source in sources]
+        ends = list(accumulate(lengths))
+        slices = [slice(end - n, end) for end, n in zip(ends, lengths)]
+        heads = None
+        if rows.table.heads is not None:
+            codes = torch.tensor([rows.codes[source] for source in sources])
+            heads = codes.repeat_interleave(torch.tensor(lengths))
+            heads = heads.to(rows.table.heads.device)
+        return ", ".join(labels), tuple(zip(labels, slices, weights)), heads
 
 
 class SourceRows(SkorchDataset):
@@ -238,7 +274,19 @@ class SourceRows(SkorchDataset):
                 present.append(source)
                 parts.append(own)
         weights = [len(own) / len(rows) for own in parts]
-        return joined([self.batch(s, own) for s, own in zip(present, parts)], weights)
+        own_parts = [self.part(s, own) for s, own in zip(present, parts)]
+        return Joiner(self)(present, own_parts, weights)
+
+    def part(self, source: int, rows: Tensor) -> Part:
+        """Return features, targets and weights of rows that belong to one source."""
+        table = self.table
+        assert table.y is not None
+        weights = table.weights
+        return (
+            table.features(rows, self.codes[source]),
+            table.y.index_select(0, rows),
+            None if weights is None else weights.index_select(0, rows),
+        )
 
     def in_order(self, batch_size: int) -> Iterator[RowBatch]:
         """Yield all rows, source by source."""
@@ -319,39 +367,40 @@ class Feed:
         self._rows, self._source, self._order, self._size = rows, source, order, size
         per_batch = size * max(1, rows.table.X[:1].numel())
         self._at_once = size * max(1, BLOCK // per_batch)
-        self._label = rows.names[source]
-        self._weights: Tensor | None = None
+        self._label, self._places = rows.names[source], (rows.codes[source],)
+        self._heads: Tensor | None = None
+        if rows.table.heads is not None:
+            place = rows.codes[source]
+            self._heads = torch.full_like(rows.table.heads[:1], place)
         self._at = self._end = 0
         self.taken = 0
 
     def next(self) -> RowBatch:
         """Return the next batch, the last of a pass being what is left."""
-        if self._at == self._end:
-            self._refill()
-        at, left = self._at, self._end - self._at
-        # Batch normalisation cannot train on a single row that is left over.
-        n = left if left == self._size + 1 > 2 else min(self._size, left)
-        batch = RowBatch((cut(self._x, at, n), self._y.narrow(0, at, n)))
-        batch.label = self._label
-        if self._weights is not None:
-            batch.weights = self._weights.narrow(0, at, n)
-        self._at = at + n
-        self.taken += n
+        x, y, weights = self.part()
+        heads = self._heads
+        features = x if heads is None else {"X": x, "source": heads.expand(len(y))}
+        batch = RowBatch((features, y))
+        batch.label, batch.places, batch.weights = self._label, self._places, weights
         return batch
 
-    def _refill(self) -> None:
-        rows = self._order.take(self._at_once)
-        block = self._rows.batch(self._source, rows)
-        self._x, self._y = block
-        self._weights = block.weights
-        self._at, self._end = 0, len(rows)
-
-
-def cut(x: Any, at: int, n: int) -> Any:
-    """Return some rows of a batch of features."""
-    if isinstance(x, dict):
-        return {key: part.narrow(0, at, n) for key, part in x.items()}
-    return x.narrow(0, at, n)
+    def part(self) -> Part:
+        """Return features, targets and weights of the next batch."""
+        if self._at == self._end:
+            rows = self._order.take(self._at_once)
+            self._x, self._y, self._weights = self._rows.part(self._source, rows)
+            self._at, self._end = 0, len(rows)
+        at, left, size = self._at, self._end - self._at, self._size
+        # Batch normalisation cannot train on a single row that is left over.
+        n = left if left == size + 1 > 2 else min(size, left)
+        self._at = at + n
+        self.taken += n
+        weights = self._weights
+        return (
+            self._x.narrow(0, at, n),
+            self._y.narrow(0, at, n),
+            None if weights is None else weights.narrow(0, at, n),
+        )
 
 
 class _InOrder:

@@ -81,11 +81,34 @@ class MultiHead(nn.Module):
             The head's answer if all rows have one source, else a list of the
             answers in the order in which the sources come.
         """
-        present, parts = parts_of(source)
-        hidden = self._hidden(X, present, parts)
-        if len(present) == 1:
-            return self.heads[present[0]](hidden)
-        return [self.heads[k](hidden[part]) for k, part in zip(present, parts)]
+        outputs = self.answers(X, *parts_of(source))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def answers(
+        self, X: Tensor, places: Sequence[int], parts: Sequence[slice]
+    ) -> list[Tensor]:
+        """Return the answer of each source's head.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_rows, ...)
+            Features, sorted by source.
+
+        places : sequence of int
+            The place of each source present.
+
+        parts : sequence of slice
+            Its rows.
+
+        Returns
+        -------
+        outputs : list of Tensor
+            The answers.
+        """
+        hidden = self._hidden(X, places, parts)
+        if len(places) == 1:
+            return [self.heads[places[0]](hidden)]
+        return [self.heads[k](hidden[part]) for k, part in zip(places, parts)]
 
     def embed(self, X: Tensor, source: Tensor) -> Tensor:
         """Return what the trunk makes of each row.
@@ -105,7 +128,9 @@ class MultiHead(nn.Module):
         """
         return self._hidden(X, *parts_of(source))
 
-    def _hidden(self, X: Tensor, present: list[int], parts: list[slice]) -> Tensor:
+    def _hidden(
+        self, X: Tensor, present: Sequence[int], parts: Sequence[slice]
+    ) -> Tensor:
         if self.stems is None:
             return self.trunk(X)
         stemmed = [

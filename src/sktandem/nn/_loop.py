@@ -19,6 +19,8 @@ from torch import nn
 
 from sktandem.exceptions import SourceError
 from sktandem.nn._average import Averaged
+from sktandem.nn._batches import RowBatch
+from sktandem.nn._heads import MultiHead
 from sktandem.nn._losses import StepLoss
 from sktandem.nn._recorder import Recorder, Stopper
 from sktandem.nn._turns import TurnBatches
@@ -56,8 +58,8 @@ class FastEpoch:
     net has steps of its own.
     """
 
-    def __init__(self, net: NeuralNet, recorder: Recorder, tasks: Any = None) -> None:
-        self.net, self.recorder, self.tasks = net, recorder, tasks
+    def __init__(self, net: NeuralNet, recorder: Recorder, loss: StepLoss) -> None:
+        self.net, self.recorder, self.loss = net, recorder, loss
 
     def __call__(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params
@@ -81,14 +83,14 @@ class FastEpoch:
             _hooks(net, name, recorder)
             for name in ("on_batch_begin", "on_grad_computed", "on_batch_end")
         )
-        bare = type(net).infer is NeuralNet.infer and self.tasks is None
-        as_is = self.tasks is None and (
-            type(net).get_loss is NeuralNet.get_loss
-            or (
-                type(net).get_loss is NeuralNetClassifier.get_loss
-                and not isinstance(criterion, nn.NLLLoss)
-            )
+        tasks = self.loss.tasks
+        bare = type(net).infer is NeuralNet.infer
+        as_is = type(net).get_loss is NeuralNet.get_loss or (
+            type(net).get_loss is NeuralNetClassifier.get_loss
+            and not isinstance(criterion, nn.NLLLoss)
         )
+        of_heads = tasks is not None and bare and as_is and self._has_plain_heads()
+        bare, as_is = bare and tasks is None, as_is and tasks is None
         averaged = Averaged.of(net) is not None
         rows = net.history[-1]["batches"]
         n_batches = 0
@@ -101,12 +103,15 @@ class FastEpoch:
             if not module.training:
                 net._set_training(True)
             optimizer.zero_grad()
-            y_pred = module(x) if bare else net.infer(x)
             plain = batch.parts is None and batch.weights is None
-            if as_is and plain:
-                loss = criterion(y_pred, y)
+            if of_heads and batch.weights is None:
+                y_pred, loss = self._answered(module, criterion, batch)
             else:
-                loss = net.get_loss(y_pred, y, X=x, training=True)
+                y_pred = module(x) if bare else net.infer(x)
+                if as_is and plain:
+                    loss = criterion(y_pred, y)
+                else:
+                    loss = net.get_loss(y_pred, y, X=x, training=True)
             loss.backward()
             for hook in grad:
                 named = list(net.get_all_learnable_params())
@@ -120,6 +125,32 @@ class FastEpoch:
                 hook(net, batch=batch, training=True, loss=loss, y_pred=y_pred)
             n_batches += 1
         return n_batches
+
+    def _has_plain_heads(self) -> bool:
+        """Tell whether a step has only heads to ask, and losses to add up."""
+        module = self.net.module_
+        hooked = isinstance(module, MultiHead) and (
+            module._forward_hooks or module._forward_pre_hooks
+        )
+        own = isinstance(module, MultiHead) and not hooked
+        return own and self.loss.weighing is None
+
+    def _answered(self, module: MultiHead, criterion: Any, batch: RowBatch) -> Any:
+        """Return the answers of the heads, and the sum of their losses."""
+        x, y = batch
+        tasks = self.loss.tasks
+        if batch.parts is None:
+            (place,) = batch.places
+            (y_pred,) = module.answers(x["X"], batch.places, (slice(None),))
+            return y_pred, criterion(y_pred, tasks[place].target(y))
+        slices = [rows for _, rows, _ in batch.parts]
+        outputs = module.answers(x["X"], batch.places, slices)
+        batch.losses, total = [], 0.0
+        for output, place, (_, rows, weight) in zip(outputs, batch.places, batch.parts):
+            loss = criterion(output, tasks[place].target(y[rows]))
+            batch.losses.append(loss)
+            total = total + (loss if weight == 1 else weight * loss)
+        return outputs if len(outputs) > 1 else outputs[0], total
 
 
 def _hooks(net: NeuralNet, method: str, recorder: Recorder) -> list[Any]:
@@ -224,8 +255,8 @@ def taking_turns(
     _quieten(net, turns.names)
     # On the instance, as skorch itself does for its scores, and only meanwhile:
     # the net stays one of the user's own class.
-    net.run_single_epoch = FastEpoch(net, recorder, tasks)
     net.get_loss = StepLoss(net, turns, tasks, weighing)
+    net.run_single_epoch = FastEpoch(net, recorder, net.get_loss)
     try:
         yield
     finally:

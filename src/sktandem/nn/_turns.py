@@ -17,11 +17,11 @@ from sktandem.exceptions import SourceError
 from sktandem.nn._average import Averaged
 from sktandem.nn._batches import (
     Feed,
+    Joiner,
     Order,
     RowBatch,
     SourceRows,
     derive_seed,
-    joined,
 )
 from sktandem.nn._losses import row_losses
 from sktandem.schedules import Check, Schedule, Sizes, Step, Stop, finished
@@ -75,6 +75,7 @@ class TurnBatches:
         self.seed, self.net, self.difficulty = seed, net, difficulty
         self.apart = apart
         self.names = rows.names
+        self._join = Joiner(rows)
         self.stopped = False
         self.current: RowBatch | None = None
         self._used: Counter[str] = Counter()
@@ -204,7 +205,8 @@ class TurnBatches:
         if len(step.sources) == 1 and step.weights is None and not self.apart:
             return feeds[step.sources[0]].next()
         weights = step.weights or (1.0,) * len(step.sources)
-        return joined([feeds[source].next() for source in step.sources], weights)
+        parts = [feeds[source].part() for source in step.sources]
+        return self._join(step.sources, parts, weights)
 
     def _refuse_others(self, step: Step) -> None:
         known = range(len(self.names))
