@@ -38,6 +38,7 @@ __all__ = [
     "plain_label",
     "resolve_sources",
     "split_source",
+    "warn_of_source_among_features",
 ]
 
 UNKNOWN = -1
@@ -128,7 +129,6 @@ def resolve_sources(
         _refuse_transformed(sources, source)
     elif fitting:
         _refuse_measurements(sources)
-        _warn_of_source_among_features(features, labels)
     return features, sources
 
 
@@ -338,13 +338,13 @@ def _shortened(names: list[Any], most: int = 12) -> str:
     return f"[{shown}{more}]"
 
 
-def _warn_of_source_among_features(X: Any, labels: Labels) -> None:
+def warn_of_source_among_features(X: Any, sample_source: Any) -> None:
     """Say so if a column of words in X is the source, which then is a feature."""
-    if not is_frame(X):
+    if not is_frame(X) or sample_source is None:
         return
     numeric = set(numeric_columns(X))
     names = column_names(X) or []
-    given = np.asarray(labels, dtype=object)
+    given = np.asarray(_as_labels(sample_source), dtype=object)
     for place, name in enumerate(names):
         if place in numeric:
             continue

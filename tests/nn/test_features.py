@@ -372,6 +372,8 @@ def test_columns_in_another_order_are_refused(kind):
     frame = pd.DataFrame(X, columns=list("abc"))
     frame = frame if kind == "pandas" else as_polars(frame)
     model = classifier().fit(frame, y, sample_source=source)
+    if not hasattr(model, "feature_names_in_"):
+        pytest.skip("this scikit-learn reads no column names of this polars")
 
     with pytest.raises(ValueError, match="Feature names must be in the same order"):
         model.predict(frame[["c", "a", "b"]])

@@ -26,6 +26,7 @@ from sktandem._sources import (
     counted,
     did_you_mean,
     resolve_sources,
+    warn_of_source_among_features,
 )
 from sktandem._tables import refuse_datasets
 from sktandem._transaction import all_or_nothing
@@ -149,6 +150,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         refuse_datasets(X)
         validate_data(self, X, y, skip_check_array=True, reset=reset)
         features, sources = resolve_sources(X, sample_source, source=self.source)
+        warn_of_source_among_features(features, sample_source)
         if names is not None:
             labelled = sample_source is not None or self.source is not None
             sources = _among(sources, names, labelled)

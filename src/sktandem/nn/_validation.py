@@ -76,7 +76,7 @@ def _spared(
     ordered = groups[order]
     first = order[np.flatnonzero(np.diff(ordered, prepend=-1))]
     n_left = np.bincount(groups[~held], minlength=ordered[-1] + 1)
-    return first[n_left[groups[first]] == 0]
+    return np.asarray(first[n_left[groups[first]] == 0])
 
 
 def _parts(fraction: Any, sources: Sources) -> list[float]:
