@@ -388,17 +388,18 @@ def main():
             rows += each_step(size, given.repeats, given.slow_repeats)
         tables.append(report(f"A joint step, {versions}", rows))
         print(flush=True)
-    if given.seeds:
+    chosen = [pair for pair in pairs() if given.only in ("", pair)]
+    if given.seeds and chosen:
         rows = []
         for pair, data in pairs().items():
-            if not given.only or pair == given.only:
+            if pair in chosen:
                 rows += worth_rows(pair, data, given.seeds, given.epochs)
         title = f"Heads against single nets, {given.seeds} splits, {versions}"
         tables.append(report(title, rows))
         for outcome in ("gains", "loses"):
             named = [f"{r['head']} ({r['pair']})" for r in rows]
-            chosen = [n for n, r in zip(named, rows) if r["verdict"] == outcome]
-            print(f"Who {outcome}: {', '.join(chosen) or 'nobody'}")
+            such = [n for n, r in zip(named, rows) if r["verdict"] == outcome]
+            print(f"Who {outcome}: {', '.join(such) or 'nobody'}")
     write_json(given.json, *tables)
 
 

@@ -106,9 +106,10 @@ class MultiHead(nn.Module):
             The answers.
         """
         hidden = self._hidden(X, places, parts)
+        heads = self.heads._modules  # a list looks each up by text, twice
         if len(places) == 1:
-            return [self.heads[places[0]](hidden)]
-        return [self.heads[k](hidden[part]) for k, part in zip(places, parts)]
+            return [heads[str(places[0])](hidden)]
+        return [heads[str(k)](hidden[part]) for k, part in zip(places, parts)]
 
     def embed(self, X: Tensor, source: Tensor) -> Tensor:
         """Return what the trunk makes of each row.

@@ -37,14 +37,16 @@ class Recorder(Callback):
         self.keep = keep
         self.data = data
         self.turns_: TurnBatches | None = None
+        self.average_: Averaged | None = None
         self.best_: tuple[float, list[dict[str, Tensor]]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"turns_": None}  # no data in a checkpoint
+        # No data in a checkpoint, and nothing twice.
+        return vars(self) | {"turns_": None, "average_": None}
 
     def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Go back to the raw weights, and forget the batches of old epochs."""
-        average = Averaged.of(net)
+        self.average_ = average = Averaged.of(net)
         if average is not None:
             average.show(net, False)
         if len(net.history) > 1 and self.history_detail == "epoch":
@@ -72,9 +74,8 @@ class Recorder(Callback):
             for (name, rows, _), loss in zip(batch.parts, batch.losses):
                 row[f"train_loss[{name}]"] = loss.item()
                 row[f"train_batch_size[{name}]"] = rows.stop - rows.start
-        average = Averaged.of(net)
-        if average is not None:
-            average.after_step(net)
+        if self.average_ is not None:
+            self.average_.after_step(net)
 
     def after_training(self, net: NeuralNet) -> None:
         """Show the averaged weights to validation and to all callbacks."""
@@ -168,19 +169,19 @@ def _refuse_unwritable(plan: Any, schedule: Any) -> None:
 def losses_by_source(batches: Any, names: Any) -> dict[str, float]:
     """Return the mean losses over rows of each source, and their macro mean."""
     totals: dict[tuple[str, str], list[float]] = {}
+    parts = [(n, f"train_loss[{n}]", f"train_batch_size[{n}]") for n in names]
     for row in batches:
         prefix = "train" if "train_loss" in row else "valid"
         if f"{prefix}_loss" not in row:
             continue
-        by_part = [key for key in row if key.startswith("train_loss[")]
-        if by_part:
-            for key in by_part:
-                name = key.removeprefix("train_loss[").removesuffix("]")
-                n_rows = row[f"train_batch_size[{name}]"]
-                _add(totals, ("train", name), row[key], n_rows)
-            continue
-        n_rows = row[f"{prefix}_batch_size"]
-        _add(totals, (prefix, row["source"]), row[f"{prefix}_loss"], n_rows)
+        together = False
+        for name, loss, size in parts:
+            if loss in row:
+                together = True
+                _add(totals, ("train", name), row[loss], row[size])
+        if not together:
+            n_rows = row[f"{prefix}_batch_size"]
+            _add(totals, (prefix, row["source"]), row[f"{prefix}_loss"], n_rows)
     means = {key: total / n for key, (total, n) in totals.items()}
     pooled = {
         f"{prefix}_loss": sum(part[0] for part in own) / sum(part[1] for part in own)
