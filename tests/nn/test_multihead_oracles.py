@@ -9,7 +9,16 @@ from torch import nn
 
 from sktandem import MultiHeadClassifier, MultiHeadRegressor
 from sktandem.nn import MLP, MultiHead, _loop
-from sktandem.schedules import BatchAlternation, EpochAlternation, Joint
+from sktandem.schedules import (
+    Bandit,
+    BatchAlternation,
+    Curriculum,
+    EpochAlternation,
+    Joint,
+    Phases,
+    PlateauAlternation,
+    SampledAlternation,
+)
 
 SIZES = {"a": 100, "b": 150}
 N_CLASSES = {"a": 3, "b": 4}
@@ -101,13 +110,21 @@ def test_the_joint_loop_concatenates_slices_sums_and_steps(weights):
     assert_same_weights(model, by_hand)
 
 
-@pytest.mark.parametrize(
-    "schedule",
-    [EpochAlternation(), BatchAlternation(), BatchAlternation(3, epoch_length="all")],
-    ids=repr,
-)
+TURNS = [
+    EpochAlternation(),
+    BatchAlternation(),
+    BatchAlternation(3, epoch_length="all"),
+    PlateauAlternation(check_every="batch", window=2),
+    SampledAlternation(temperature=2.0),
+    Curriculum(epochs=2),
+    Bandit(),
+    Phases([("epochs", 1), ("batches", 1)]),
+]
+
+
+@pytest.mark.parametrize("schedule", TURNS, ids=repr)
 def test_turns_train_the_trunk_and_the_head_of_the_source_in_turn(schedule):
-    model, tape = trained(schedule)
+    model, tape = trained(schedule, validation_fraction=0.2)
 
     by_hand = ByHand(tape.start_)
     optimizer = torch.optim.Adam(by_hand.parameters(), lr=1e-3)
