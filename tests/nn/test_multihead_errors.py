@@ -480,3 +480,20 @@ def test_one_score_over_heads_of_other_widths_is_refused():
 
     with pytest.raises(SourceError, match=r"'acc' scores all rows at once.*'lab': 3"):
         classifier(net).fit(X, Y, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"scale_by": "source"}, "X was scaled by source, so each row's source is"),
+        (
+            {"stems": "source"},
+            "Each source enters the net by a way of its own, so each",
+        ),
+    ],
+)
+def test_an_embedding_tells_why_it_needs_the_source(params, reason):
+    model = classifier(**params).fit(X, Y, SOURCE)
+
+    with pytest.raises(SourceError, match=reason):
+        model.transform(X)

@@ -424,8 +424,12 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         """
         check_is_fitted(self)
         apart = self.stems == "source" or has_own_heads(self.net_.module)
-        if apart or self.features_.by_source or self.sources_ == (ONLY_SOURCE,):
-            features, codes = self._read_to_predict(X, sample_source)
+        alone = self.sources_ == (ONLY_SOURCE,)
+        if apart or self.features_.by_source or alone:
+            way = "Each source enters the net by a way of its own"
+            because = way if apart else "X was scaled by source"
+            because = None if alone else because
+            features, codes = self._read_to_predict(X, sample_source, because=because)
         else:
             features, codes = self._read_to_transform(X, sample_source)
         if apart and (codes == UNKNOWN).any():

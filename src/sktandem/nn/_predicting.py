@@ -26,11 +26,11 @@ class PredictsByNet:
         numbers = self.features_.numbers(features, codes)
         return self._answers(method, numbers, codes), codes
 
-    def _read_to_predict(self, X, sample_source):
+    def _read_to_predict(self, X, sample_source, *, because=None):
         """Return the features, and each row's code where it is needed."""
         check_is_fitted(self)
         read_table(self, X)
-        because = self._needs_source()
+        because = because or self._needs_source()
         if because is None:
             features, _ = split_source(X, sample_source, self.source)
             return features, np.zeros(n_rows(features), dtype=np.int32)
