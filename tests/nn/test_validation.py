@@ -302,9 +302,12 @@ def test_rows_of_a_source_that_does_not_train_can_be_validated_on():
     X_new, y_new, _ = two_sources(seed=1)
     model = classifier(max_epochs=3, keep="last")
 
-    with pytest.warns(SourceWarning, match=r"rows of \['bb'\].*Did you mean 'b'\?"):
+    with pytest.warns(
+        SourceWarning, match=r"rows of \['bb'\].*Did you mean 'b'\?"
+    ) as caught:
         model.fit(X, y, source, validation_data=(X_new, y_new, ["bb"] * len(y_new)))
 
+    assert caught[0].filename == __file__
     loss = log_loss(y_new, model.predict_proba(X_new))
     assert model.history_[-1]["valid_loss[bb]"] == pytest.approx(loss, rel=1e-5)
     assert model.history_[-1]["valid_loss_macro"] == pytest.approx(loss, rel=1e-5)

@@ -55,7 +55,7 @@ from sktandem.nn._validation import check_fraction, held_out
 from sktandem.schedules import Shuffled, resolve_schedule
 from sktandem.schedules._settings import check_whole
 
-__all__ = ["BaseAlternating"]
+__all__ = ["BaseAlternating", "n_features"]
 
 KEEPS = ("best", "last")
 DETAILS = ("batch", "epoch")
@@ -185,6 +185,10 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         if validation_data is None:
             fraction, classes = self.validation_fraction, is_classifier(self)
             return held_out(fraction, rows.sources, rows.targets, seed, classes=classes)
+        return self._read_validation_data(validation_data, rows, learned)
+
+    def _read_validation_data(self, validation_data, rows, learned):
+        """Return the rows that the user gave to validate on."""
         if len(validation_data) not in (2, 3):
             raise SourceError(
                 "validation_data must be (X, y) or (X, y, sample_source), got "
@@ -213,7 +217,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
                 f"their losses are told beside those of {list(names)}."
                 f"{did_you_mean(other[0], names)}",
                 SourceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         every = (*names, *other) if labelled else names
         place = {name: code for code, name in enumerate(every)}
@@ -304,7 +308,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         """Return a clone of the net that knows the sizes, not yet initialized."""
         net = self._net()
         n_outputs, _ = self._n_outputs(net, learned)
-        sizes = {"n_outputs": n_outputs, **_n_features(X)}
+        sizes = {"n_outputs": n_outputs, **n_features(X)}
         net = sized_net(net, sizes=sizes, settings=self._settings_of_net())
         if isinstance(net, NeuralNetClassifier) and "classes_" in learned:
             net.classes_inferred_ = np.arange(len(learned["classes_"]))
@@ -536,7 +540,7 @@ def identity(data, learned):
     }
 
 
-def _n_features(X):
+def n_features(X):
     """Return the number of columns, where X has columns."""
     return {"n_features": X.shape[1]} if X.ndim == 2 else {}
 

@@ -435,7 +435,9 @@ class GivenRows(Dataset[Any]):
         return len(self.table)
 
     def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
-        x, y = self.table.pair(torch.tensor([position]), None)
+        x, y = self.table.pair(
+            torch.tensor([position], device=self.table.X.device), None
+        )
         return x[0], y[0]
 
 

@@ -25,7 +25,7 @@ from sktandem._sources import (
 )
 from sktandem._tables import read_table
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.nn._alternating import BaseAlternating
+from sktandem.nn._alternating import BaseAlternating, n_features
 from sktandem.nn._batches import rows_in_order
 from sktandem.nn._heads import HeadsOn, check_head, has_own_heads
 from sktandem.nn._modules import default_net
@@ -163,7 +163,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         n_outputs = tuple(task.n_outputs for task in tasks)
         settings = self._settings_of_net()
         if has_own_heads(net.module):
-            sizes = {"n_outputs_by_source": n_outputs, **_columns_of(X)}
+            sizes = {"n_outputs_by_source": n_outputs, **n_features(X)}
             net = sized_net(net, sizes=sizes, settings=settings)
         else:
             columns = learned["columns_"] if self.stems == "source" else None
@@ -551,10 +551,6 @@ def _same_question(first, other):
         return np.array_equal(first.classes, other.classes)
     both = isinstance(first, NumberTask) and isinstance(other, NumberTask)
     return both and first.columns == other.columns
-
-
-def _columns_of(X):
-    return {"n_features": X.shape[1]} if X.ndim == 2 else {}
 
 
 def _wants_width(module):
