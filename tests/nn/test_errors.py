@@ -480,3 +480,19 @@ def test_a_single_row_left_over_joins_the_batch_before():
 
     sizes = [row["train_batch_size"] for row in model.history_[0]["batches"]]
     assert sizes == [33, 33]
+
+
+def test_rows_seen_are_counted_over_calls_without_a_source():
+    X, y, sample_source = make_two_sources(
+        120, task="classification", return_X_y=True, random_state=0
+    )
+    model = AlternatingClassifier(random_state=0)
+    first = sample_source == "first"
+    model.partial_fit(X, y, sample_source, epochs=1)
+    with pytest.warns(SourceWarning, match="got no rows"):
+        model.partial_fit(X[first], y[first], sample_source[first], epochs=1)
+    model.partial_fit(X, y, sample_source, epochs=1)
+
+    seen = model.history_[:, "rows_seen[second]"]
+    assert seen[0] > 0
+    assert seen == [seen[0], seen[0], 2 * seen[0]]

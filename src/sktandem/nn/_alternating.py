@@ -425,7 +425,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
                 taking_turns(net, turns, recorder, tasks, weighing),
             ):
                 net.partial_fit(training, None, epochs=epochs)
-        if epochs > 0 and "source" not in net.history[-1]:
+        if len(net.history) and "source" not in net.history[-1]:
             warnings.warn(
                 f"Training was interrupted in epoch {len(net.history)}; the epochs "
                 "before it count. partial_fit begins it again.",

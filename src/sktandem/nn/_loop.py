@@ -205,10 +205,7 @@ def _surrounded(
     callbacks = [
         (name, callback)
         for name, callback in net.callbacks_
-        if name not in idle
-        and (
-            net.verbose or not isinstance(callback, PrintLog) or callback.sink != print
-        )
+        if name not in idle and not _is_silent(callback, net)
     ]
     place = sum(name in standard for name, _ in callbacks)
     callbacks.insert(place, ("recorder", recorder))

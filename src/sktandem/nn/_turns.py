@@ -121,8 +121,9 @@ class TurnBatches:
     def _begin(self, past: Sequence[dict[str, Any]]) -> None:
         """Take up the counts where the last finished epoch left them."""
         last = past[-1] if past else {}
+        # Of sources that are absent now, too: the counts are over the whole fit.
         self._used = Counter(
-            {name: last.get(f"rows_seen[{name}]", 0) for name in self.names}
+            {key: n for key, n in last.items() if key.startswith("rows_seen[")}
         )
         self._cursors = dict(last.get("cursor", {}))
         self._mixed_orders, self._mixed_taken = {}, Counter()
@@ -303,10 +304,9 @@ class TurnBatches:
 
     def seen(self) -> dict[str, Any]:
         """Return what the history is to remember of the rows used."""
-        seen = {
-            f"rows_seen[{name}]": self._used[name] + n
-            for name, n in zip(self.names, self._trained())
-        }
+        seen = dict(self._used)
+        for name, n in zip(self.names, self._trained()):
+            seen[f"rows_seen[{name}]"] = self._used[f"rows_seen[{name}]"] + n
         taken = {name: feed.taken for name, feed in zip(self.names, self._feeds)}
         taken |= {f"mixed: {name}": n for name, n in self._mixed_taken.items()}
         for key, ((old_pass, start), rows) in self._begun.items():
