@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sktandem._drawing import DARK, matplotlib_for, source_colors
 from sktandem._tables import pandas_for
 from sktandem.exceptions import SourceError
 
 __all__ = ["HistoryDisplay"]
 
-COLORS = ("#a4303f", "#d9a520", "#3b6ea5", "#4d8b57")
-DARK = "#404040"
 VALIDATION = {"linestyle": "-", "marker": "o", "markersize": 3}
 # With dots, or a source that trained in a single epoch would not be seen.
 TRAINING = {"linestyle": "--", "linewidth": 1, "marker": ".", "markersize": 3}
@@ -199,7 +197,7 @@ class HistoryDisplay:
         SourceError
             If the history holds no finished epoch.
         """
-        matplotlib = _matplotlib_for(type(self).__name__)
+        matplotlib = matplotlib_for(type(self).__name__)
         epochs = [row["epoch"] for row in self._rows()]
         if not epochs:
             raise SourceError(
@@ -215,7 +213,7 @@ class HistoryDisplay:
             legend = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
         self.ax_, self.figure_ = ax, ax.figure
 
-        colors = _colors(matplotlib, self.sources)
+        colors = source_colors(self.sources)
         self._shade(colors)
         self._draw(colors, training, validation)
         self._mark_best(validation)
@@ -348,25 +346,3 @@ def _innermost(estimator: Any) -> Any:
     if hasattr(estimator, "best_estimator_"):
         return _innermost(estimator.best_estimator_)
     return estimator
-
-
-def _matplotlib_for(what: str) -> ModuleType:
-    """Return matplotlib, or say what wants it and how to get it."""
-    try:
-        import matplotlib.ticker
-    except ImportError:
-        raise ImportError(
-            f"{what} needs matplotlib. Install it with: "
-            'pip install "sktandem[notebook]"'
-        ) from None
-    return matplotlib
-
-
-def _colors(matplotlib: ModuleType, sources: Sequence[Hashable]) -> dict[Hashable, str]:
-    """Return the colour of each source: ours first, then matplotlib's."""
-    cycle = matplotlib.rcParams["axes.prop_cycle"].by_key().get("color", [DARK])
-    # Matplotlib's first four resemble ours, so they are passed over as well.
-    return {
-        source: COLORS[place] if place < len(COLORS) else cycle[place % len(cycle)]
-        for place, source in enumerate(sources)
-    }
