@@ -2,10 +2,25 @@
 
 import pytest
 from sklearn import config_context
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sktandem import MergedClassifier, MergedRegressor, SourceScaler
+from sktandem import (
+    MergedClassifier,
+    MergedRegressor,
+    SourceScaler,
+    TandemClassifier,
+    TandemRegressor,
+)
+from sktandem.strategies import (
+    OnlySource,
+    OwnModels,
+    SimilarityWeighted,
+    StackedPrediction,
+    WeightedMerge,
+)
 
 ESTIMATORS = [
     MergedClassifier(),
@@ -23,6 +38,16 @@ ESTIMATORS = [
     SourceScaler(),
     SourceScaler(scaler="minmax"),
     SourceScaler(scaler=StandardScaler()),
+    TandemClassifier(random_state=0),
+    TandemClassifier(HistGradientBoostingClassifier(max_iter=5), per_source=True),
+    TandemRegressor(random_state=0),
+    TandemRegressor(strategies="all", objective="worst", scaler=None),
+    OwnModels().build(LogisticRegression()),
+    OwnModels().build(Ridge(), scaler=None),
+    OnlySource("all").build(LogisticRegression()),
+    StackedPrediction().build(Ridge()),
+    SimilarityWeighted().build(LogisticRegression()),
+    WeightedMerge().build(Ridge()),
 ]
 
 

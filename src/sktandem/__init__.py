@@ -9,6 +9,7 @@ from sktandem._source_scaler import SourceScaler
 from sktandem._stack import stack_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.merge import MergedClassifier, MergedRegressor
+from sktandem.model_selection import TandemClassifier, TandemRegressor
 
 __version__ = "0.1.0.dev0"
 
@@ -33,6 +34,8 @@ __all__ = [
     "SourceError",
     "SourceScaler",
     "SourceWarning",
+    "TandemClassifier",
+    "TandemRegressor",
     "find_shared_rows",
     "stack_sources",
     "table_preprocessor",

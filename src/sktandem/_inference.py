@@ -130,8 +130,8 @@ def paired_rows(
         variance += count**2 * part
         bottom += (count**2 * part) ** 2 / max(1, size - 1)
         n += size
-    df = variance**2 / bottom if bottom > 0 else max(1, n - len(present))
-    return Difference(estimate, float(np.sqrt(variance)), df, n)
+    df = float(variance**2 / bottom) if bottom > 0 else max(1, n - len(present))
+    return Difference(float(estimate), float(np.sqrt(variance)), df, n)
 
 
 def _mean_variance(d: Floats) -> float:

@@ -20,6 +20,7 @@ __all__ = [
     "RequestsSource",
     "SplitsBySource",
     "accepts_source",
+    "fit_with_source",
     "score_request",
     "source_method",
     "weight_key",
@@ -80,6 +81,27 @@ def accepts_source(estimator: Any, method: str) -> bool:
     if function is None:
         return False
     return "sample_source" in inspect.signature(function).parameters
+
+
+def fit_with_source(estimator: Any, X: Any, y: Any, labels: Any) -> Any:
+    """Fit any estimator, handing it the sources if it takes them."""
+    routed = get_config()["enable_metadata_routing"]
+    if isinstance(estimator, Pipeline) and not routed:
+        name, last = estimator.steps[-1]
+        handed = {f"{name}__sample_source": labels} if _fits_by_source(last) else {}
+    else:
+        handed = {"sample_source": labels} if _fits_by_source(estimator) else {}
+    return estimator.fit(X, y, **handed)
+
+
+def _fits_by_source(estimator: Any) -> bool:
+    if isinstance(estimator, Pipeline):
+        return _fits_by_source(estimator[-1])
+    if "sample_source" in inspect.signature(estimator.fit).parameters:
+        return True
+    wrapped = getattr(estimator, "estimator", None)  # of a search
+    hands_on = wrapped is not None and _forwards_fit_params(estimator)
+    return hands_on and _fits_by_source(wrapped)
 
 
 def source_method(estimator: Any, method: str) -> Callable[..., Any]:

@@ -1,0 +1,147 @@
+"""Choosing one strategy: what counts, which ties are ties, who may leave early."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from sktandem._inference import Difference, paired_rows
+from sktandem._sources import did_you_mean
+from sktandem.exceptions import SourceError
+from sktandem.model_selection._folds import Measured
+from sktandem.model_selection._judges import SourceJudge
+
+__all__ = ["Choice", "check_choice"]
+
+OBJECTIVES = ("macro", "worst", "primary")
+CLEARLY = 3.0  # standard errors behind the leader, after which a strategy leaves
+
+
+def check_choice(objective: Any, tolerance: Any, primary_source: Any) -> None:
+    """Refuse settings of the choice that make no sense."""
+    if objective not in OBJECTIVES:
+        raise SourceError(
+            f"objective must be one of {list(OBJECTIVES)}, got {objective!r}."
+            f"{did_you_mean(objective, OBJECTIVES)}"
+        )
+    if objective == "primary" and primary_source is None:
+        raise SourceError("objective='primary' needs primary_source, the source meant.")
+    number = isinstance(tolerance, Real) and not isinstance(tolerance, bool)
+    if tolerance != "one-se" and not (number and tolerance >= 0):
+        raise SourceError(
+            f"tolerance must be 'one-se' or a number of at least 0, got {tolerance!r}."
+        )
+
+
+class Choice:
+    """Weighs what strategies cost on each source against each other.
+
+    Costs are losses as a part of the own model's loss, so that sources of
+    different units count alike; or, with a metric of the user's, the negative
+    metric.
+
+    Parameters
+    ----------
+    measured : Measured
+        The rows of some folds or of all.
+
+    judges : sequence of SourceJudge
+        The sources that count.
+
+    objective : {"macro", "worst", "primary"}
+        Their mean, the worst of them, or the only one.
+
+    tolerance : "one-se" or float
+        How much worse than the best a simpler strategy may be.
+
+    by_metric : bool
+        Whether the user's metric decides rather than the loss.
+    """
+
+    def __init__(
+        self,
+        measured: Measured,
+        judges: Sequence[SourceJudge],
+        objective: str,
+        tolerance: str | float,
+        by_metric: bool,
+    ) -> None:
+        self.measured = measured
+        self.judges = judges
+        self.objective = objective
+        self.tolerance = tolerance
+        self.by_metric = by_metric
+        self.loss = measured.loss()
+
+    def choose(self, names: Sequence[str]) -> str:
+        """Return the first strategy that the best one does not clearly beat."""
+        costs = {name: self.cost(name) for name in names}
+        best = min(names, key=lambda name: costs[name])
+        for name in names:
+            behind = costs[name] - costs[best]
+            if name == best or behind <= self._bearable(name, best):
+                return name
+        return best
+
+    def _bearable(self, name: str, best: str) -> float:
+        if isinstance(self.tolerance, str):  # "one-se"
+            return self._standard_error(name, best)
+        return self.tolerance
+
+    def hopeless(self, names: Sequence[str]) -> list[str]:
+        """Return the strategies that are far behind the leader already."""
+        costs = {name: self.cost(name) for name in names}
+        best = min(names, key=lambda name: costs[name])
+        return [
+            name
+            for name in names[1:]  # the first is the measure of all
+            if costs[name] - costs[best] > CLEARLY * self._standard_error(name, best)
+            and name != best
+        ]
+
+    def cost(self, name: str) -> float:
+        """Return what a strategy costs over all sources that count."""
+        costs = [self._cost_on(name, judge) for judge in self.judges]
+        return max(costs) if self.objective == "worst" else float(np.mean(costs))
+
+    def _cost_on(self, name: str, judge: SourceJudge) -> float:
+        return self.difference(name, None, judge).estimate
+
+    def difference(
+        self, name: str, other: str | None, judge: SourceJudge
+    ) -> Difference:
+        """Return by how much a strategy costs a source more than another; or all."""
+        n_splits = self.measured.shape[1]
+        key = "metric" if self.by_metric else self.loss
+        own = self.measured.of(name, judge.name, key)
+        base = np.zeros_like(own)
+        if other is not None:
+            base = self.measured.of(other, judge.name, key)
+        if self.by_metric:
+            return judge.metric_difference(own, base, n_splits, None)[2]
+        scale = self._scale(judge)
+        d = (own - base) / scale
+        return paired_rows(d[:, np.isfinite(d).all(axis=0)], n_splits)
+
+    def _scale(self, judge: SourceJudge) -> float:
+        reference = self.measured.of(self.measured.names[0], judge.name, self.loss)
+        return float(np.nanmean(reference)) or 1.0
+
+    def _standard_error(self, name: str, other: str) -> float:
+        """Return the standard error of the difference of two strategies' costs."""
+        if name == other:
+            return 0.0
+        judges = list(self.judges)
+        if self.objective == "worst":
+            judges = [max(judges, key=lambda judge: self._cost_on(name, judge))]
+        errors = [self.difference(name, other, judge).se for judge in judges]
+        return float(np.sqrt(np.sum(np.square(errors))) / len(errors))
+
+
+def on_source(choice: Choice, source: Hashable) -> Choice:
+    """Return the same choice for one source alone."""
+    judges = [judge for judge in choice.judges if judge.name == source]
+    return Choice(choice.measured, judges, "macro", choice.tolerance, choice.by_metric)

@@ -1,0 +1,456 @@
+"""Whether the other dataset helps: every strategy on the same held-out rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length
+
+from sktandem._cells import as_target
+from sktandem._inference import (
+    Difference,
+    judge,
+    paired_rows,
+    rows_needed,
+    simultaneous_alpha,
+)
+from sktandem._sources import counted, did_you_mean, distinct, resolve_sources
+from sktandem._tables import refuse_datasets
+from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.model_selection._comparison import (
+    Contrast,
+    Design,
+    StrategyComparison,
+)
+from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
+from sktandem.model_selection._judges import Metric, SourceJudge, metric_of
+from sktandem.model_selection._view import Scoring
+from sktandem.strategies import Strategy, Training, resolve_strategies
+
+__all__ = ["compare_strategies"]
+
+ALPHA = 0.05
+FEWEST = 50  # rows or groups of a source, for any verdict
+FEWEST_RARER = 20  # of them not of the commonest class
+FEW = 100
+USUAL_REPEATS = 5
+
+
+def compare_strategies(
+    estimator: Any = None,
+    X: Any = None,
+    y: Any = None,
+    *,
+    sample_source: Any = None,
+    source: str | int | None = None,
+    primary_source: Hashable = None,
+    strategies: str | Sequence[Strategy] | Mapping[str, Any] = "default",
+    scoring: Scoring = None,
+    margin: float = 0.01,
+    scaler: Any = "standard",
+    cv: int = 10,
+    n_repeats: int = 5,
+    groups: Any = None,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    progress: bool = True,
+) -> StrategyComparison:
+    r"""Tell for each source whether the others help it, and by what strategy.
+
+    Pooled cross-validation hides the source that pays, and a t-test on the
+    scores of repeated folds finds a difference in half of all identical pairs.
+    Here every strategy meets the same held-out rows, each source is judged
+    against its own model, fixed beforehand, and the words follow from an
+    interval and a margin alone.
+
+    Read more in the :ref:`User Guide <comparing>`.
+
+    Parameters
+    ----------
+    estimator : estimator instance, default=None
+        A classifier, a regressor, or a skorch net; a pipeline where columns
+        need preparing. None means :class:`~sklearn.linear_model.Ridge` where y
+        holds floats, and ``LogisticRegression(max_iter=1000)`` elsewhere.
+
+    X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+        Samples of all sources.
+
+    y : array-like of shape (n_samples,)
+        Targets.
+
+    sample_source : array-like of shape (n_samples,), default=None
+        The source of each sample.
+
+    source : str or int, default=None
+        Instead, the name or position of the column of X that holds it.
+
+    primary_source : hashable, default=None
+        Judge this source only: all rows of the others are in every training.
+        None judges every source.
+
+    strategies : {"default", "all"}, sequence of Strategy or dict, default="default"
+        What to compare: a list that suits the estimator, objects of
+        :mod:`sktandem.strategies`, or these and any estimators by name. An
+        estimator of yours gets the sources if its `fit` takes them. The
+        reference need not be named. Fewer strategies make narrower intervals.
+
+    scoring : str or callable, default=None
+        The metric reported beside the loss, as in
+        :func:`~sklearn.metrics.check_scoring`; None means accuracy or R2. It
+        changes no verdict, but "neg_brier_score" and "neg_log_loss" choose the
+        loss.
+
+    margin : float, default=0.01
+        The smallest gain worth having, as a part of the loss of the source's
+        own model; of zero-one loss as it stands.
+
+    scaler : str, transformer or None, default="standard"
+        How features reach `estimator`, as in
+        :class:`~sktandem.MergedClassifier`.
+
+    cv : int, default=10
+        Folds. Fewer starve the source that is judged and not the others, which
+        flatters them.
+
+    n_repeats : int, default=5
+        How often the rows are dealt out anew. With one, two seeds differ in
+        their verdict in 18 of 100 pairs; with five, in 8.
+
+    groups : array-like of shape (n_samples,), default=None
+        Persons: rows that must stay together, within sources and across. The
+        interval then rests on persons.
+
+    n_jobs : int, default=None
+        How many folds to work on at once. The result does not depend on it.
+
+    random_state : int, RandomState instance or None, default=None
+        Seeds the folds and every model.
+
+    progress : bool, default=True
+        Whether to show a bar on the standard error stream.
+
+    Returns
+    -------
+    comparison : StrategyComparison
+        With `summary()`, `frame()`, `plot()`, `best_` and an HTML view.
+
+    Raises
+    ------
+    SourceError
+        If there is one source only, settings do not fit the data, or a
+        strategy fails.
+
+    See Also
+    --------
+    learning_curve_by_source : How the gain changes with the rows of a source.
+    sktandem.TandemClassifier : Choose a strategy and fit it.
+    sktandem.inspection.shift_report : How different the datasets are.
+
+    Notes
+    -----
+    The verdicts rest on a proper loss: log loss, or the Brier score where a
+    model gives a true class no chance at all, or the zero-one loss where there
+    are no probabilities; squared error of regressors. For row losses
+    :math:`d_{ri}` saved in repeat r on row i,
+
+    .. math:: SE^2 = \frac{\overline{s_r^2(d)}}{n} \cdot \frac{k}{k - 1}
+
+    with n - 1 degrees of freedom; rows of a group are first replaced by their
+    mean. All intervals hold together with probability .95, by the largest
+    t of all sources and strategies. What is estimated is the expected
+    difference between two strategies at these training sizes, given the other
+    source; not between two fitted models. No verdict is given below 50 rows of
+    a source, or 20 that are not of its commonest class.
+
+    References
+    ----------
+    P. Bayle, A. Bayle, L. Janson and L. Mackey (2020), "Cross-validation
+    Confidence Intervals for Test Error", NeurIPS.
+
+    C. Nadeau and Y. Bengio (2003), "Inference for the Generalization Error",
+    Machine Learning 52: metrics without a part for each row.
+
+    T. Hothorn, F. Bretz and P. Westfall (2008), "Simultaneous Inference in
+    General Parametric Models", Biometrical Journal 50.
+
+    Examples
+    --------
+    >>> from sktandem.datasets import make_two_sources
+    >>> from sktandem.model_selection import compare_strategies
+    >>> from sktandem.strategies import Merged
+    >>> X, y, source = make_two_sources(
+    ...     1100, size_ratio=0.1, n_features=20, return_X_y=True, random_state=0
+    ... )
+    >>> comparison = compare_strategies(
+    ...     None, X, y, sample_source=source, primary_source="first",
+    ...     strategies=[Merged()], n_repeats=1, random_state=0, progress=False,
+    ... )
+    >>> comparison.best_
+    {'first': 'merged'}
+    >>> gain = comparison.contrasts[0]
+    >>> round(gain.reference_loss, 2), round(gain.loss, 2)
+    (0.34, 0.27)
+    """
+    check_settings(margin, cv, n_repeats)
+    data, people = read_data(X, y, sample_source, source, groups)
+    sources = data.sources
+    if primary_source is not None and primary_source not in sources.names:
+        raise SourceError(
+            f"primary_source={primary_source!r} is not a source. The sources are "
+            f"{list(sources.names)}.{did_you_mean(primary_source, sources.names)}"
+        )
+    estimator = suited_estimator(estimator, data.y)
+    metric = metric_of(scoring, estimator)
+    tested = sources.names if primary_source is None else (primary_source,)
+    workshop = Workshop(
+        data=data,
+        strategies=resolve_strategies(strategies, estimator),
+        estimator=estimator,
+        scaler=scaler,
+        judges=judges_for(data, tested, is_classifier(estimator), metric),
+    )
+    for name in workshop.strategies:
+        workshop.model(name, None)  # what cannot be built says so before the work
+    _warn_of_few(workshop.judges, people)
+    folds = deal(
+        data, cv, n_repeats, people, primary_source, check_random_state(random_state)
+    )
+    names = list(workshop.strategies)
+    measured = Measured(workshop.judges, names, n_repeats, cv)
+    done = run_folds(workshop, folds, names, n_jobs)
+    for fold, name, result in watched(done, len(folds) * len(names), progress):
+        measured.add(fold, name, result)
+    return compared(workshop, measured, metric, margin, people)
+
+
+def check_settings(margin: Any, cv: Any, n_repeats: Any) -> None:
+    """Refuse settings that make no sense."""
+    if not isinstance(margin, Real) or not 0 < float(margin) < np.inf:
+        raise SourceError(f"margin must be a number above 0, got {margin!r}.")
+    for setting, value, least in ("cv", cv, 2), ("n_repeats", n_repeats, 1):
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise SourceError(
+                f"{setting} must be a whole number of at least {least}, got {value!r}."
+            )
+
+
+def read_data(
+    X: Any, y: Any, sample_source: Any, source: str | int | None, groups: Any
+) -> tuple[Training, NDArray[np.intp] | None]:
+    """Return the rows, checked, and the number of each row's group."""
+    if X is None or y is None:
+        raise SourceError(
+            "compare_strategies needs an estimator, X and y, in this order. The "
+            "estimator may be None."
+        )
+    refuse_datasets(X)
+    features, sources = resolve_sources(X, sample_source, source=source)
+    target = as_target(y)
+    check_consistent_length(features, target, groups)
+    if len(sources.names) < 2:
+        raise SourceError(
+            f"A comparison needs at least two sources, got {list(sources.names)}. Pass "
+            "sample_source, or name the column that holds each row's source by source."
+        )
+    people = None if groups is None else distinct(np.asarray(groups).ravel())[1]
+    people = None if people is None else people.astype(np.intp)
+    return Training(features, target, sources), people
+
+
+def suited_estimator(estimator: Any, y: NDArray[Any]) -> Any:
+    """Return the estimator; None means a linear model for such a target.
+
+    By the dtype: numbers with a point may all be whole and mean a quantity.
+    """
+    if estimator is not None:
+        return estimator
+    return Ridge() if y.dtype.kind == "f" else LogisticRegression(max_iter=1000)
+
+
+def judges_for(
+    data: Training, names: Iterable[Hashable], classifies: bool, metric: Metric
+) -> tuple[SourceJudge, ...]:
+    """Return a judge for each of some sources."""
+    rows = {name: data.rows_of(name) for name in names}
+    return tuple(
+        SourceJudge(name, own, data.y[own], classifies, metric)
+        for name, own in rows.items()
+    )
+
+
+def _warn_of_few(
+    judges: Iterable[SourceJudge], people: NDArray[np.intp] | None
+) -> None:
+    few = {j.name: n_units(j, people) for j in judges if n_units(j, people) < FEW}
+    if few:
+        kind = "rows" if people is None else "groups"
+        told = ", ".join(f"{n} {kind} of {name!r}" for name, n in few.items())
+        warnings.warn(
+            f"There are only {told}: an interval from fewer than {FEW} is rough, and "
+            f"below {FEWEST} no verdict is given.",
+            SourceWarning,
+            stacklevel=3,
+        )
+
+
+def n_units(judge: SourceJudge, people: NDArray[np.intp] | None) -> int:
+    """Return how many rows of a source, or persons, an interval rests on."""
+    if people is None:
+        return len(judge.rows)
+    return len(np.unique(people[judge.rows]))
+
+
+def watched(done: Iterator[Any], total: int, progress: bool) -> Iterator[Any]:
+    """Show how far the work has come."""
+    if not progress:
+        return done
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of notebooks without widgets
+        from tqdm.auto import tqdm
+
+        return iter(tqdm(done, total=total, desc="comparing", unit="fit"))
+
+
+def compared(
+    workshop: Workshop,
+    measured: Measured,
+    metric: Metric,
+    margin: float,
+    people: NDArray[np.intp] | None,
+    notes: Sequence[str] = (),
+) -> StrategyComparison:
+    """Judge all that was measured, every interval in view of the others."""
+    reference, *others = measured.names
+    loss = loss_for(measured, metric.name)
+    n_splits = measured.shape[1]
+    gains: dict[tuple[Hashable, str], Difference] = {}
+    correlations, dfs = [], []
+    for judged in measured.judges:
+        own = None if people is None else people[judged.rows]
+        base = measured.of(reference, judged.name, loss)
+        saved = [base - measured.of(name, judged.name, loss) for name in others]
+        for name, d in zip(others, saved):
+            gains[judged.name, name] = paired_rows(d, n_splits, groups=own)
+        if not too_few(judged, people):
+            different = [d.mean(axis=0) for d in saved if d.any()]
+            correlations.append(correlation(different))
+            dfs.append(float(n_units(judged, people) - 1))
+    level = simultaneous_alpha(correlations, dfs, ALPHA)
+    design = Design(
+        loss=loss,
+        metric=metric.name,
+        reference=reference,
+        strategies={name: workshop.strategies[name] for name in measured.names},
+        estimator=workshop.estimator,
+        sources=workshop.data.sources.names,
+        n_splits=n_splits,
+        n_repeats=measured.shape[0],
+        margin=margin,
+        alpha=ALPHA,
+        level=level,
+        grouped=people is not None,
+        notes=(*_notes(workshop, measured, loss), *notes),
+    )
+    contrasts = [
+        _contrast(judged, name, gains[judged.name, name], measured, design, people)
+        for judged in measured.judges
+        for name in others
+    ]
+    return StrategyComparison(tuple(contrasts), design)
+
+
+def loss_for(measured: Measured, metric: str) -> str:
+    """Return the loss to decide on: the metric's own if it is a proper one."""
+    proper = {"neg_brier_score": "Brier score", "neg_log_loss": "log loss"}
+    return measured.loss([proper[metric]] if metric in proper else [])
+
+
+def correlation(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return how the columns vary together."""
+    if len(columns) < 2:
+        return np.eye(len(columns))
+    # A constant difference varies with nothing.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = np.corrcoef(columns)
+    correlation = np.where(np.isfinite(correlation), correlation, 0.0)
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
+def too_few(judge: SourceJudge, people: NDArray[np.intp] | None) -> bool:
+    """Tell whether a source has too few rows for any verdict."""
+    rare = judge.classes is not None and judge.n_rarer < FEWEST_RARER
+    return rare or n_units(judge, people) < FEWEST
+
+
+def _contrast(
+    judged: SourceJudge,
+    name: str,
+    gain: Difference,
+    measured: Measured,
+    design: Design,
+    people: NDArray[np.intp] | None,
+) -> Contrast:
+    reference = measured.of(design.reference, judged.name, design.loss)
+    base = float(reference.mean())
+    margin = design.margin * (1.0 if design.loss == "zero-one loss" else base)
+    low, high = gain.interval(design.level)
+    verdict = None if too_few(judged, people) else judge(low, high, margin)
+    if verdict == "too few rows" and gain.identical:
+        verdict = "no worse"  # than a model without any loss
+    unsure = verdict == "too few rows"
+    score, other_score, by_metric = judged.metric_difference(
+        measured.of(design.reference, judged.name, "metric"),
+        measured.of(name, judged.name, "metric"),
+        design.n_splits,
+        None if people is None else people[judged.rows],
+    )
+    score_low, score_high = by_metric.interval(design.level)
+    return Contrast(
+        source=judged.name,
+        strategy=name,
+        n_rows=len(judged.rows),
+        n_units=gain.n,
+        reference_loss=base,
+        loss=float(measured.of(name, judged.name, design.loss).mean()),
+        difference=gain,
+        low=low,
+        high=high,
+        margin=margin,
+        verdict=verdict,
+        n_needed=rows_needed(gain.n, low, high, margin) if unsure else None,
+        reference_score=score,
+        score=other_score,
+        score_gain=by_metric.estimate,
+        score_low=score_low,
+        score_high=score_high,
+    )
+
+
+def _notes(workshop: Workshop, measured: Measured, loss: str) -> Iterator[str]:
+    width = getattr(workshop.data.X, "shape", (0, 0))[-1]
+    thin = [j.name for j in measured.judges if len(j.rows) < 5 * width]
+    if thin:
+        yield (
+            f"{', '.join(map(str, thin))} has fewer than 5 rows for each of the "
+            f"{width} features: intervals may be too narrow."
+        )
+    if measured.has_zero and loss == "Brier score":
+        yield (
+            "Some model gave the true class no chance at all, where log loss is "
+            "infinite; the Brier score decides instead."
+        )
+    if measured.shape[0] < USUAL_REPEATS:
+        yield (
+            f"With {counted(measured.shape[0], 'repeat')} instead of "
+            f"{USUAL_REPEATS}, another seed may well change a close verdict."
+        )

@@ -1,0 +1,442 @@
+"""The record of a comparison: intervals, and the words that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from sktandem._drawing import as_image, draw_alone
+from sktandem._inference import Difference, Verdict
+from sktandem._page import html_block, html_table
+from sktandem._tables import pandas_for
+from sktandem.model_selection._wording import (
+    decimals_for,
+    fixed,
+    markdown,
+    markdown_table,
+    method_sentences,
+    source_sentences,
+    text_table,
+    verdict_words,
+    with_interval,
+)
+
+__all__ = ["Contrast", "Design", "StrategyComparison"]
+
+ENDS = ("gain", "low", "high")
+NUMBERS = (2, 3, 4, 6, 7)  # the columns of the table that hold them
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One strategy against a source's own model, on the rows of that source.
+
+    Attributes
+    ----------
+    source : hashable
+        The source whose rows were tested.
+
+    strategy : str
+        The name of the strategy.
+
+    n_rows : int
+        The rows of the source.
+
+    n_units : int
+        What the interval rests on: rows, or groups where there are any.
+
+    reference_loss, loss : float
+        The mean held-out loss of the source's own model and of the strategy.
+
+    difference : Difference
+        The gain in loss, reference minus strategy: positive helps.
+
+    low, high : float
+        The interval of the gain, simultaneous over all contrasts.
+
+    margin : float
+        The smallest gain worth having, in units of the loss.
+
+    verdict : str or None
+        "helps", "hurts", "no worse", "no gain" or "too few rows"; None where
+        the source has too few rows for any verdict.
+
+    n_needed : int or None
+        About how many rows it would take to tell, where they are too few.
+
+    reference_score, score : float
+        The metric of the user on either; greater is better.
+
+    score_gain, score_low, score_high : float
+        The difference of the metric and its interval. No verdict rests on it.
+
+    n_rarer : int or None
+        The rows of the rarer class of the source, where there are classes.
+    """
+
+    source: Hashable
+    strategy: str
+    n_rows: int
+    n_units: int
+    reference_loss: float
+    loss: float
+    difference: Difference
+    low: float
+    high: float
+    margin: float
+    verdict: Verdict | None
+    n_needed: int | None
+    reference_score: float
+    score: float
+    score_gain: float
+    score_low: float
+    score_high: float
+    n_rarer: int | None = None
+
+    @property
+    def gain(self) -> float:
+        """The gain in loss, reference minus strategy: positive helps."""
+        return self.difference.estimate
+
+    @property
+    def words(self) -> str:
+        """The verdict in full, such as "no worse than 0.005"."""
+        return verdict_words(self)
+
+    @property
+    def loss_texts(self) -> tuple[str, str]:
+        """The loss of the reference and of the strategy, alike in decimals."""
+        decimals = decimals_for(self.reference_loss)
+        return fixed(self.reference_loss, decimals), fixed(self.loss, decimals)
+
+    @property
+    def score_texts(self) -> tuple[str, str]:
+        """The metric of the reference and of the strategy, alike in decimals."""
+        decimals = decimals_for(max(abs(self.reference_score), abs(self.score)))
+        return fixed(self.reference_score, decimals), fixed(self.score, decimals)
+
+    @property
+    def gain_text(self) -> str:
+        """The gain in loss with its interval, such as "0.019 [0.007, 0.031]"."""
+        return with_interval(self.gain, self.low, self.high)
+
+    @property
+    def score_gain_text(self) -> str:
+        """The gain in the metric with its interval."""
+        return with_interval(self.score_gain, self.score_low, self.score_high)
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a comparison was made: all that its numbers depend on.
+
+    Attributes
+    ----------
+    loss : str
+        What the verdicts rest on: "log loss", "Brier score", "squared error" or
+        "zero-one loss".
+
+    metric : str
+        The metric of the user, as scikit-learn names it.
+
+    reference : str
+        What every strategy is compared with.
+
+    strategies : dict of {str: object}
+        The strategies or estimators, by name, reference first.
+
+    estimator : object
+        The estimator they were built on.
+
+    sources : tuple of hashable
+        All sources, in the order of their colours.
+
+    n_splits, n_repeats : int
+        The folds of each repeat, and the repeats.
+
+    margin : float
+        The smallest gain worth having, as a part of the reference's loss; of
+        zero-one loss, as it stands.
+
+    alpha : float
+        How often one interval or more misses.
+
+    level : float
+        The level of each single interval that makes them hold together.
+
+    grouped : bool
+        Whether rows were taken together by groups.
+
+    notes : tuple of str
+        What a reader ought to know besides, a sentence each.
+    """
+
+    loss: str
+    metric: str
+    reference: str
+    strategies: dict[str, Any]
+    estimator: Any
+    sources: tuple[Hashable, ...]
+    n_splits: int
+    n_repeats: int
+    margin: float
+    alpha: float
+    level: float
+    grouped: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class StrategyComparison:
+    """Whether other sources help each source, strategy by strategy.
+
+    What :func:`compare_strategies` returns. It prints as a table, shows itself
+    with a picture in a notebook, and says in words what can be said.
+
+    Read more in the :ref:`User Guide <comparing>`.
+
+    Attributes
+    ----------
+    contrasts : tuple of Contrast
+        A record for each source and each strategy but the reference, in the
+        order of sources and then of strategies.
+
+    design : Design
+        How the comparison was made.
+
+    verdict_ : dict of {(source, str): str}
+        The verdict on each source and strategy in full words.
+
+    best_ : dict of {source: str}
+        The strategy with the largest gain among those that help, by source.
+
+    See Also
+    --------
+    sktandem.inspection.StrategyComparisonDisplay : The picture alone.
+
+    Notes
+    -----
+    A verdict follows from the interval of the gain and the margin alone. Above
+    zero the strategy helps, below zero it hurts. An interval around zero that
+    stays above minus the margin makes it no worse than the margin, one that
+    stays below the margin leaves no gain worth having. Everything else is too
+    few rows to tell.
+
+    Examples
+    --------
+    >>> from sktandem._inference import Difference
+    >>> from sktandem.model_selection._comparison import (
+    ...     Contrast, Design, StrategyComparison
+    ... )
+    >>> contrast = Contrast(
+    ...     "clinic", "merged", n_rows=812, n_units=812, reference_loss=0.412,
+    ...     loss=0.393, difference=Difference(0.019, 0.0061, 811, 812),
+    ...     low=0.007, high=0.031, margin=0.00824, verdict="helps", n_needed=None,
+    ...     reference_score=0.812, score=0.831, score_gain=0.019,
+    ...     score_low=0.004, score_high=0.034,
+    ... )
+    >>> design = Design(
+    ...     loss="log loss", metric="roc_auc", reference="own",
+    ...     strategies={"own": None, "merged": None}, estimator=None,
+    ...     sources=("clinic", "lab"), n_splits=10, n_repeats=5, margin=0.02,
+    ...     alpha=0.05, level=0.05, grouped=False,
+    ... )
+    >>> comparison = StrategyComparison((contrast,), design)
+    >>> comparison
+    source  strategy  rows  log loss       gain [interval]  verdict    roc_auc
+    clinic  own        812     0.412                        reference    0.812
+    clinic  merged     812     0.393  0.019 [0.007, 0.031]  helps        0.831
+    >>> print(comparison.summary().splitlines()[0])
+    On clinic (812 rows), lab helps. With "merged", log loss falls from 0.412 to
+    0.393, by 0.019 [0.007, 0.031], and roc_auc rises from 0.812 to 0.831, by
+    0.019 [0.004, 0.034].
+    >>> comparison.best_, comparison.contrasts[0].gain
+    ({'clinic': 'merged'}, 0.019)
+    """
+
+    contrasts: tuple[Contrast, ...]
+    design: Design = field(repr=False)
+
+    @property
+    def verdict_(self) -> dict[tuple[Hashable, str], str]:
+        """The verdict on each source and strategy in full words."""
+        return {(c.source, c.strategy): c.words for c in self.contrasts}
+
+    @property
+    def best_(self) -> dict[Hashable, str]:
+        """The strategy with the largest gain among those that help, by source.
+
+        The reference where none does. The winner of many owes part of its gain
+        to luck, so expect a little less of it on new rows.
+        """
+        best = {}
+        for source, contrasts in self._by_source().items():
+            helping = [c for c in contrasts if c.verdict == "helps"]
+            winner = max(helping, key=lambda c: c.gain, default=None)
+            best[source] = winner.strategy if winner else self.design.reference
+        return best
+
+    def frame(self) -> Any:
+        """Return all numbers as a data frame.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            A row for each source and strategy, the reference first. "loss" to
+            "margin" are in units of the loss, positive gains help; the last
+            four columns bear the name of the metric.
+        """
+        pd = pandas_for("frame")
+        rows = []
+        for contrasts in self._by_source().values():
+            rows.append(self._reference_record(contrasts[0]))
+            rows += [self._record(contrast) for contrast in contrasts]
+        frame = pd.DataFrame(rows)
+        return frame.astype({"n_needed": "Int64"})
+
+    def summary(self) -> str:
+        """Return what was found, in sentences.
+
+        Returns
+        -------
+        text : str
+            A line for each source, then how it was measured, what the numbers
+            are about, and what a reader ought to know besides.
+        """
+        return "\n".join([*self._findings(), *self._method()])
+
+    def plot(self, ax: Any = None, *, name: str | None = None) -> Any:
+        """Plot the gains as a forest.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            Axes object to plot on. If None, a new figure and axes is created.
+
+        name : str, default=None
+            The title of the plot. None means no title.
+
+        Returns
+        -------
+        display : StrategyComparisonDisplay
+            Object that stores what was drawn.
+        """
+        from sktandem.inspection._forest import StrategyComparisonDisplay
+
+        return StrategyComparisonDisplay.from_comparison(self, ax=ax, name=name)
+
+    def to_html(self) -> str:
+        """Return the findings, the picture and the table as a piece of HTML.
+
+        Returns
+        -------
+        html : str
+            A block that stands alone, with its style and its picture inside.
+            The picture is left out where matplotlib is missing.
+        """
+        findings = "".join(f"<p>{escape(line)}</p>" for line in self._findings())
+        method = "".join(f'<p class="note">{escape(t)}</p>' for t in self._method())
+        table = html_table(*self._short_table(), NUMBERS)
+        return html_block(findings, self._picture(), table, method)
+
+    def to_markdown(self) -> str:
+        """Return the findings and the table as Markdown.
+
+        Returns
+        -------
+        text : str
+            Ready for an issue or a report.
+        """
+        findings, method = (
+            map(markdown, self._findings()),
+            map(markdown, self._method()),
+        )
+        table = markdown_table(*self._table(), NUMBERS)
+        return "\n\n".join([*findings, table, *method]) + "\n"
+
+    def __repr__(self) -> str:
+        return text_table(*self._short_table(), NUMBERS)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def _by_source(self) -> dict[Hashable, list[Contrast]]:
+        blocks: dict[Hashable, list[Contrast]] = {}
+        for contrast in self.contrasts:
+            blocks.setdefault(contrast.source, []).append(contrast)
+        return blocks
+
+    def _findings(self) -> list[str]:
+        blocks = self._by_source().values()
+        return [source_sentences(contrasts, self.design) for contrasts in blocks]
+
+    def _method(self) -> list[str]:
+        return method_sentences(len(self.contrasts), self.design)
+
+    def _picture(self) -> str:
+        from sktandem.inspection._forest import StrategyComparisonDisplay
+
+        display = StrategyComparisonDisplay(self.contrasts, self.design)
+        try:
+            figure = draw_alone(figsize=display.figsize)
+        except ImportError:
+            return ""
+        display.plot(figure.subplots())
+        return as_image(figure, f"Gain in {self.design.loss} by source and strategy")
+
+    def _record(self, contrast: Contrast) -> dict[str, Any]:
+        metric = self.design.metric
+        return {
+            "source": contrast.source,
+            "strategy": contrast.strategy,
+            "n_rows": contrast.n_rows,
+            "loss": contrast.loss,
+            "gain": contrast.gain,
+            "low": contrast.low,
+            "high": contrast.high,
+            "margin": contrast.margin,
+            "verdict": contrast.words,
+            "n_needed": contrast.n_needed,
+            metric: contrast.score,
+            f"{metric}_gain": contrast.score_gain,
+            f"{metric}_low": contrast.score_low,
+            f"{metric}_high": contrast.score_high,
+        }
+
+    def _reference_record(self, contrast: Contrast) -> dict[str, Any]:
+        metric = self.design.metric
+        known = {
+            "strategy": self.design.reference,
+            "loss": contrast.reference_loss,
+            "margin": contrast.margin,
+            "verdict": "reference",
+            metric: contrast.reference_score,
+        }
+        unknown = ("gain", "low", "high", *(f"{metric}_{e}" for e in ENDS))
+        record = {**self._record(contrast), **dict.fromkeys(unknown, np.nan)}
+        return {**record, "n_needed": None, **known}
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """Return the headers and the rows of texts that every table shows."""
+        loss, metric = self.design.loss, self.design.metric
+        headers = ["source", "strategy", "rows", loss, "gain [interval]", "verdict"]
+        cells = []
+        for source, contrasts in self._by_source().items():
+            first = contrasts[0]
+            head = [str(source), self.design.reference, f"{first.n_rows:,}"]
+            own, score = first.loss_texts[0], first.score_texts[0]
+            cells.append([*head, own, "", "reference", score, ""])
+            for c in contrasts:
+                row = [str(source), c.strategy, f"{c.n_rows:,}", c.loss_texts[1]]
+                row += [c.gain_text, c.words, c.score_texts[1], c.score_gain_text]
+                cells.append(row)
+        return [*headers, metric, f"{metric} gain [interval]"], cells
+
+    def _short_table(self) -> tuple[list[str], list[list[str]]]:
+        """Return the table without the gain in the metric, for narrow pages."""
+        headers, cells = self._table()
+        return headers[:-1], [row[:-1] for row in cells]

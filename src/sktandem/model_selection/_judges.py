@@ -1,0 +1,278 @@
+"""How the held-out rows of a source are judged: a loss and a metric for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring
+
+from sktandem._cells import class_codes
+from sktandem._inference import Difference, corrected_resampled, paired_rows, placements
+from sktandem._routing import accepts_source
+from sktandem._row_losses import aligned, brier_scores, log_losses, squared_errors
+from sktandem._sources import Sources
+from sktandem._tables import take_rows
+from sktandem.model_selection._view import Rows, Scoring, metric_name
+
+__all__ = ["ZERO", "Answers", "Metric", "SourceJudge", "metric_of"]
+
+Floats = NDArray[np.float64]
+ZERO = "a probability of 0"
+BY_CLASS = {"balanced_accuracy", "roc_auc"}
+OF_LOSS = {
+    "neg_log_loss": "log loss",
+    "neg_brier_score": "Brier score",
+    "neg_mean_squared_error": "squared error",
+}
+BY_ROW = {"accuracy", "r2", "neg_mean_absolute_error", *OF_LOSS}
+
+
+class Answers:
+    """What a fitted model answers for some rows, each question asked once."""
+
+    def __init__(self, fitted: Any, X: Any, sources: Sources) -> None:
+        self.fitted = fitted
+        self.X = X
+        self.sources = sources
+
+    def ask(self, method: str) -> Any:
+        """Return what a method gives, with the sources where it takes them."""
+        handed = {}
+        if accepts_source(self.fitted, method):
+            names = np.empty(len(self.sources.names), dtype=object)
+            names[:] = self.sources.names
+            handed = {"sample_source": names[self.sources.codes]}
+        return getattr(self.fitted, method)(self.X, **handed)
+
+    @cached_property
+    def predicted(self) -> NDArray[Any]:
+        """The predictions."""
+        return np.asarray(self.ask("predict"))
+
+    @cached_property
+    def probabilities(self) -> Floats | None:
+        """The probabilities of the classes, None where there are none."""
+        if not hasattr(self.fitted, "predict_proba"):
+            return None
+        return np.asarray(self.ask("predict_proba"), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The user's metric: by rows where it is made of rows, else by folds."""
+
+    scoring: Scoring
+
+    @property
+    def name(self) -> str:
+        """What scikit-learn calls it."""
+        return metric_name(self.scoring)
+
+    def made_of_rows(self, judge: SourceJudge) -> bool:
+        """Tell whether each row of a source has a part in it."""
+        if not isinstance(self.scoring, str):
+            return False
+        if self.scoring == "roc_auc":
+            return judge.classes is not None and len(judge.classes) == 2
+        if self.scoring == "balanced_accuracy":
+            return judge.classes is not None
+        if self.scoring in ("r2", "neg_mean_absolute_error"):
+            return judge.y.ndim == 1
+        return self.scoring in BY_ROW
+
+
+class SourceJudge:
+    """Judges models on the rows of one source, among its own classes.
+
+    Parameters
+    ----------
+    name : hashable
+        The source.
+
+    rows : ndarray of int
+        Its row numbers.
+
+    y : ndarray
+        The targets of these rows.
+
+    classifies : bool
+        Whether targets are classes.
+
+    metric : Metric
+        The metric reported beside the loss.
+    """
+
+    def __init__(
+        self,
+        name: Hashable,
+        rows: NDArray[np.intp],
+        y: NDArray[Any],
+        classifies: bool,
+        metric: Metric,
+    ) -> None:
+        self.name = name
+        self.rows = rows
+        self.y = y
+        self.metric = metric
+        self.classes: NDArray[Any] | None = None
+        if classifies:
+            self.classes, self.codes = class_codes(y)
+
+    @property
+    def n_rarer(self) -> int:
+        """The rows that are not of the commonest class."""
+        return len(self.y) - int(np.bincount(self.codes).max())
+
+    @property
+    def by_row(self) -> bool:
+        """Whether the metric is made of rows here."""
+        return self.metric.made_of_rows(self)
+
+    def measure(self, answers: Answers, test: NDArray[np.intp]) -> dict[str, Any]:
+        """Return the losses and the metric on some rows of this source.
+
+        Parameters
+        ----------
+        answers : Answers
+            Of a fitted model, for the rows `test`.
+
+        test : ndarray of int
+            Row numbers of all sources, ascending.
+
+        Returns
+        -------
+        measured : dict of {str: ndarray or float}
+            A loss of each row by its name, and "metric": the part of each row,
+            or a single number where rows have none.
+        """
+        inside = np.isin(test, self.rows)
+        own = np.searchsorted(self.rows, test[inside])
+        losses = self._losses(answers, inside, own)
+        if self.by_row:
+            losses["metric"] = self._parts(answers, inside, own, losses)
+        else:
+            losses["metric"] = self._score(answers, inside, own)
+        return losses
+
+    def _losses(
+        self, answers: Answers, inside: NDArray[np.bool_], own: NDArray[np.intp]
+    ) -> dict[str, Any]:
+        if self.classes is None:
+            return {
+                "squared error": squared_errors(self.y[own], answers.predicted[inside])
+            }
+        wrong = self.y[own] != answers.predicted[inside]
+        losses: dict[str, Any] = {"zero-one loss": np.asarray(wrong, dtype=np.float64)}
+        if answers.probabilities is not None:
+            p = self._probabilities(answers, inside)
+            losses["log loss"] = log_losses(p, self.codes[own])
+            losses["Brier score"] = brier_scores(p, self.codes[own])
+            losses[ZERO] = bool((p[np.arange(len(own)), self.codes[own]] == 0).any())
+        return losses
+
+    def _probabilities(self, answers: Answers, inside: NDArray[np.bool_]) -> Floats:
+        """Return the probabilities of the classes of this source."""
+        given, classes = answers.probabilities, self.classes
+        assert given is not None
+        assert classes is not None
+        return aligned(given[inside], answers.fitted.classes_, classes)[0]
+
+    def _parts(
+        self,
+        answers: Answers,
+        inside: NDArray[np.bool_],
+        own: NDArray[np.intp],
+        losses: dict[str, Any],
+    ) -> Floats:
+        scoring = self.metric.scoring
+        if scoring in ("accuracy", "balanced_accuracy"):
+            return np.asarray(1 - losses["zero-one loss"])
+        if scoring == "roc_auc":
+            ranking = self._ranking(answers, inside)
+            return placements(self.codes[own] == 1, ranking)
+        if scoring == "neg_mean_absolute_error":
+            errors = self.y[own].astype(float) - answers.predicted[inside]
+            return np.asarray(-np.abs(errors))
+        if scoring == "r2":
+            spread = self.y.astype(float).var()
+            parts = losses["squared error"] / (spread if spread > 0 else np.nan)
+            return np.asarray(1 - parts)
+        return -np.asarray(losses[OF_LOSS[str(scoring)]])
+
+    def _ranking(self, answers: Answers, inside: NDArray[np.bool_]) -> Floats:
+        if answers.probabilities is not None:
+            return np.asarray(self._probabilities(answers, inside)[:, 1])
+        return np.asarray(answers.ask("decision_function"))[inside]
+
+    def _score(
+        self, answers: Answers, inside: NDArray[np.bool_], own: NDArray[np.intp]
+    ) -> float:
+        if len(own) == 0:
+            return np.nan
+        rows = np.flatnonzero(inside)
+        part = Rows(
+            take_rows(answers.X, rows),
+            self.y[own],
+            answers.sources.take(rows),
+            keyword=True,
+            weight=None,
+        )
+        return part.score(
+            answers.fitted, check_scoring(answers.fitted, self.metric.scoring)
+        )
+
+    def metric_difference(
+        self,
+        reference: Floats,
+        other: Floats,
+        n_splits: int,
+        groups: NDArray[np.intp] | None,
+    ) -> tuple[float, float, Difference]:
+        """Return the metric of the reference and of another, and the difference.
+
+        Parameters
+        ----------
+        reference, other : ndarray of shape (n_repeats, n_rows or n_splits)
+            Parts of rows, or scores of folds.
+
+        n_splits : int
+            The folds of each repeat.
+
+        groups : ndarray of shape (n_rows,) or None
+            Persons.
+        """
+        if not self.by_row:
+            judged = corrected_resampled(other - reference, n_splits)
+            return float(np.nanmean(reference)), float(np.nanmean(other)), judged
+        summary: Callable[[Floats], float] = np.nanmean
+        strata = self.codes if self.metric.scoring in BY_CLASS else None
+        if strata is not None:
+            summary = self._mean_of_classes
+        difference = other - reference
+        if self.metric.scoring == "roc_auc":
+            # Either class's mean is the area: half of their sum, whose variance
+            # is the sum of theirs.
+            judged = paired_rows(
+                difference, n_splits, groups=groups, strata=strata, weights=(1, 1)
+            )
+            judged = Difference(judged.estimate / 2, judged.se, judged.df, judged.n)
+        else:
+            judged = paired_rows(difference, n_splits, groups=groups, strata=strata)
+        return summary(reference), summary(other), judged
+
+    def _mean_of_classes(self, parts: Floats) -> float:
+        codes = range(len(self.classes if self.classes is not None else ()))
+        return float(np.mean([np.nanmean(parts[:, self.codes == c]) for c in codes]))
+
+
+def metric_of(scoring: Scoring, estimator: Any) -> Metric:
+    """Return the metric; None means what `score` of scikit-learn gives."""
+    if scoring is None:
+        return Metric("accuracy" if is_classifier(estimator) else "r2")
+    return Metric(scoring)

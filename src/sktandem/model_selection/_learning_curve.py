@@ -1,0 +1,320 @@
+"""How the gain from the others changes with the rows of one source."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.utils import check_random_state
+
+from sktandem._cells import cross_cells, target_strata
+from sktandem._inference import paired_rows, simultaneous_alpha
+from sktandem._sources import did_you_mean
+from sktandem.exceptions import SourceError
+from sktandem.model_selection._compare import (
+    ALPHA,
+    check_settings,
+    correlation,
+    judges_for,
+    loss_for,
+    read_data,
+    suited_estimator,
+    watched,
+)
+from sktandem.model_selection._curve import SourceLearningCurve
+from sktandem.model_selection._folds import (
+    Fold,
+    Measured,
+    Workshop,
+    deal,
+    run_folds,
+)
+from sktandem.model_selection._judges import metric_of
+from sktandem.model_selection._view import Scoring
+from sktandem.strategies import Strategy, Training, resolve_strategies
+
+__all__ = ["learning_curve_by_source"]
+
+
+def learning_curve_by_source(
+    estimator: Any = None,
+    X: Any = None,
+    y: Any = None,
+    *,
+    primary_source: Hashable,
+    sample_source: Any = None,
+    source: str | int | None = None,
+    strategies: str | Sequence[Strategy] | Mapping[str, Any] = "default",
+    train_sizes: Sequence[float] = (0.1, 0.2, 0.4, 0.7, 1.0),
+    scoring: Scoring = None,
+    margin: float = 0.01,
+    scaler: Any = "standard",
+    cv: int = 5,
+    n_repeats: int = 5,
+    groups: Any = None,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    progress: bool = True,
+) -> SourceLearningCurve:
+    """Tell how the gain from other sources changes with the rows of one's own.
+
+    A second dataset helps most while the first is small; on one data set the
+    answer changes its sign with the number of rows. The curve shows where the
+    help ends, and about how many more rows of one's own it is worth.
+
+    Read more in the :ref:`User Guide <comparing>`.
+
+    Parameters
+    ----------
+    estimator : estimator instance, default=None
+        As in :func:`compare_strategies`.
+
+    X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+        Samples of all sources.
+
+    y : array-like of shape (n_samples,)
+        Targets.
+
+    primary_source : hashable
+        The source whose rows are varied and tested. All rows of the others
+        are in every training.
+
+    sample_source : array-like of shape (n_samples,), default=None
+        The source of each sample.
+
+    source : str or int, default=None
+        Instead, the name or position of the column of X that holds it.
+
+    strategies : {"default", "all"}, sequence of Strategy or dict, default="default"
+        What to compare, as in :func:`compare_strategies`.
+
+    train_sizes : sequence of float or int, default=(0.1, 0.2, 0.4, 0.7, 1.0)
+        Training rows of the source: floats as parts of those of a fold, whole
+        numbers as they are. Smaller sets are parts of larger ones.
+
+    scoring : str or callable, default=None
+        The metric reported beside the loss; None means accuracy or R2.
+
+    margin : float, default=0.01
+        The smallest gain worth having, as in :func:`compare_strategies`.
+
+    scaler : str, transformer or None, default="standard"
+        How features reach `estimator`.
+
+    cv : int, default=5
+        Folds of the source.
+
+    n_repeats : int, default=5
+        How often the rows are dealt out and drawn anew.
+
+    groups : array-like of shape (n_samples,), default=None
+        Persons: rows that must stay together.
+
+    n_jobs : int, default=None
+        How many fits to run at once. The result does not depend on it.
+
+    random_state : int, RandomState instance or None, default=None
+        Seeds the folds, the draws and every model.
+
+    progress : bool, default=True
+        Whether to show a bar on the standard error stream.
+
+    Returns
+    -------
+    curve : SourceLearningCurve
+        With `frame()`, `plot()`, `worth_` and a summary.
+
+    Raises
+    ------
+    SourceError
+        If settings do not fit the data, or a strategy fails.
+
+    See Also
+    --------
+    compare_strategies : Verdicts at the rows there are.
+
+    Notes
+    -----
+    The intervals hold together over all sizes and strategies. Draws keep the
+    shares of the classes, or of the target's quantiles.
+
+    Examples
+    --------
+    >>> from sktandem.datasets import make_two_sources
+    >>> from sktandem.model_selection import learning_curve_by_source
+    >>> from sktandem.strategies import Merged
+    >>> X, y, source = make_two_sources(
+    ...     800, concept_angle=30, noise=1.0, n_features=20, return_X_y=True,
+    ...     random_state=0,
+    ... )
+    >>> curve = learning_curve_by_source(
+    ...     None, X, y, primary_source="first", sample_source=source,
+    ...     strategies=[Merged()], train_sizes=(40, 320), n_repeats=1,
+    ...     random_state=0, progress=False,
+    ... )
+    >>> curve.gains["merged"].round(2)
+    array([ 0.66, -0.04])
+
+    With 40 rows of one's own, another source whose rule is 30 degrees off is a
+    great help; with 320 it is in the way.
+    """
+    check_settings(margin, cv, n_repeats)
+    data, people = read_data(X, y, sample_source, source, groups)
+    names = data.sources.names
+    if primary_source not in names:
+        raise SourceError(
+            f"primary_source={primary_source!r} is not a source. The sources are "
+            f"{list(names)}.{did_you_mean(primary_source, names)}"
+        )
+    estimator = suited_estimator(estimator, data.y)
+    metric = metric_of(scoring, estimator)
+    workshop = Workshop(
+        data=data,
+        strategies=resolve_strategies(strategies, estimator),
+        estimator=estimator,
+        scaler=scaler,
+        judges=judges_for(data, [primary_source], is_classifier(estimator), metric),
+    )
+    for name in workshop.strategies:
+        workshop.model(name, None)
+    rng = check_random_state(random_state)
+    folds = deal(data, cv, n_repeats, people, primary_source, rng)
+    orders = [_stratified_order(data, fold, primary_source, rng) for fold in folds]
+    sizes = _sizes(train_sizes, min(map(len, orders)), primary_source)
+    tasks = [
+        (size, _shortened(fold, order, size, data, primary_source))
+        for size in sizes
+        for fold, order in zip(folds, orders)
+    ]
+    tried = list(workshop.strategies)
+    measured = {size: Measured(workshop.judges, tried, n_repeats, cv) for size in sizes}
+    done = run_folds(workshop, [fold for _, fold in tasks], tried, n_jobs)
+    of_task = iter([size for size, _ in tasks for _ in tried])
+    for fold, name, result in watched(done, len(tasks) * len(tried), progress):
+        measured[next(of_task)].add(fold, name, result)
+    own = None if people is None else people[workshop.judges[0].rows]
+    return _curve(workshop, measured, metric.name, margin, own)
+
+
+def _stratified_order(
+    data: Training, fold: Fold, name: Hashable, rng: np.random.RandomState
+) -> NDArray[np.intp]:
+    """Return a source's training rows, of which every beginning is stratified."""
+    code = data.sources.names.index(name)
+    rows = rng.permutation(fold.train[data.sources.codes[fold.train] == code])
+    sources = data.sources.take(rows)
+    cells = cross_cells(sources, target_strata(sources, data.y[rows]))
+    sizes = np.bincount(cells)
+    rank = np.empty(len(rows))
+    for cell, size in enumerate(sizes):
+        rank[cells == cell] = (np.arange(size) + rng.uniform()) / size
+    return np.asarray(rows[np.argsort(rank, kind="stable")])
+
+
+def _sizes(train_sizes: Any, most: int, name: Hashable) -> tuple[int, ...]:
+    """Return the rows that are meant, ascending and different."""
+    sizes = set()
+    for size in train_sizes:
+        whole = isinstance(size, Integral) and not isinstance(size, bool)
+        rows = int(size) if whole else round(float(size) * most)
+        if not 2 <= rows <= most:
+            raise SourceError(
+                f"train_sizes holds {size!r}, which is {rows:,} of {name!r}; a fold "
+                f"has {most:,} of them to train on, and 2 are the least."
+            )
+        sizes.add(rows)
+    if not sizes:
+        raise SourceError("train_sizes is empty. Give at least one size.")
+    return tuple(sorted(sizes))
+
+
+def _shortened(
+    fold: Fold,
+    order: NDArray[np.intp],
+    size: int,
+    data: Training,
+    name: Hashable,
+) -> Fold:
+    """Return the fold with fewer training rows of one source."""
+    code = data.sources.names.index(name)
+    others = fold.train[data.sources.codes[fold.train] != code]
+    return replace(fold, train=np.sort(np.concatenate([others, order[:size]])))
+
+
+def _curve(
+    workshop: Workshop,
+    measured: dict[int, Measured],
+    metric: str,
+    margin: float,
+    groups: NDArray[np.intp] | None,
+) -> SourceLearningCurve:
+    (judged,) = workshop.judges
+    sizes = tuple(measured)
+    reference, *others = workshop.strategies
+    # One loss for the whole curve: what the hardest size allows.
+    zero = any(one.has_zero for one in measured.values())
+    for one in measured.values():
+        one.has_zero = zero
+    loss = loss_for(measured[sizes[0]], metric)
+    first = measured[sizes[0]]
+    losses = {
+        name: np.array(
+            [m.of(name, judged.name, loss).mean() for m in measured.values()]
+        )
+        for name in workshop.strategies
+    }
+    saved = {
+        (name, size): m.of(reference, judged.name, loss) - m.of(name, judged.name, loss)
+        for name in others
+        for size, m in measured.items()
+    }
+    n_splits = first.shape[1]
+    gains = {key: paired_rows(d, n_splits, groups=groups) for key, d in saved.items()}
+    together = correlation([d.mean(axis=0) for d in saved.values() if d.any()])
+    n_units = next(iter(gains.values())).n
+    level = simultaneous_alpha([together], [n_units - 1], ALPHA)
+    ends = {key: gain.interval(level) for key, gain in gains.items()}
+    return SourceLearningCurve(
+        source=judged.name,
+        strategies=tuple(others),
+        sizes=sizes,
+        gains={n: np.array([gains[n, s].estimate for s in sizes]) for n in others},
+        lows={n: np.array([ends[n, s][0] for s in sizes]) for n in others},
+        highs={n: np.array([ends[n, s][1] for s in sizes]) for n in others},
+        reference_losses=losses[reference],
+        losses={name: losses[name] for name in others},
+        loss=loss,
+        metric=metric,
+        scores=_scores(workshop, measured, n_splits, groups),
+        margin=margin,
+        level=level,
+        reference=reference,
+        n_other=len(workshop.data.rows_of_others(judged.name)),
+        n_repeats=first.shape[0],
+        sources=workshop.data.sources.names,
+    )
+
+
+def _scores(
+    workshop: Workshop,
+    measured: dict[int, Measured],
+    n_splits: int,
+    groups: NDArray[np.intp] | None,
+) -> dict[str, NDArray[np.float64]]:
+    (judged,) = workshop.judges
+    return {
+        name: np.array(
+            [
+                judged.metric_difference(
+                    *2 * (m.of(name, judged.name, "metric"),), n_splits, groups
+                )[0]
+                for m in measured.values()
+            ]
+        )
+        for name in workshop.strategies
+    }

@@ -1,0 +1,70 @@
+"""A model for each source, with more or less of the others' rows in it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from sktandem.strategies._models import Maker, models_of
+from sktandem.strategies._strategy import Strategy, Training
+
+__all__ = ["SourceStrategy"]
+
+
+class SourceStrategy(Strategy):
+    """A strategy that fits a model for each source, with more or less of the others.
+
+    Subclasses fill the one hook, `fit_for`.
+    """
+
+    def fit_for(self, name: Hashable, data: Training, make: Maker, rng: Any) -> Any:
+        """Return a fitted model for the rows of one source.
+
+        Parameters
+        ----------
+        name : hashable
+            The source.
+
+        data : Training
+            The rows of all sources.
+
+        make : Maker
+            ``make(**settings)`` returns a fresh, unfitted unit: the estimator
+            with its scaling, as a merge.
+
+        rng : numpy.random.RandomState
+            Random numbers.
+
+        Returns
+        -------
+        model : fitted estimator
+            With `predict`, and `predict_proba` for classes.
+        """
+        raise NotImplementedError
+
+    def fit_models(
+        self, names: Sequence[Hashable], data: Training, make: Maker, rng: Any
+    ) -> dict[Hashable, Any]:
+        """Return a fitted model for each of the sources `names`."""
+        return {name: self.fit_for(name, data, make, rng) for name in names}
+
+    def build(
+        self,
+        estimator: Any,
+        *,
+        scaler: Any = "standard",
+        source: str | int | None = None,
+        primary_source: Hashable = None,
+        unknown_source: str = "error",
+        random_state: Any = None,
+    ) -> Any:
+        """Return an estimator with a model for each source; see the base class."""
+        return models_of(
+            estimator,
+            strategy=self,
+            scaler=scaler,
+            source=source,
+            primary_source=primary_source,
+            unknown_source=unknown_source,
+            random_state=random_state,
+        )

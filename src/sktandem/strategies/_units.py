@@ -1,0 +1,113 @@
+"""The unit that all strategies fit: an estimator with its scaling, or a net."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.pipeline import Pipeline
+
+from sktandem._routing import weight_key
+from sktandem.exceptions import SourceError
+from sktandem.merge import MergedClassifier, MergedRegressor
+
+__all__ = ["alternating", "is_net", "make_unit", "multi_head", "takes_weights"]
+
+# What a net of several heads takes from one that trains in turns.
+SHARED = (
+    "net",
+    "batch_size",
+    "validation_fraction",
+    "keep",
+    "average",
+    "scaler",
+    "scale_by",
+    "verbose",
+)
+
+
+def is_net(estimator: Any) -> bool:
+    """Tell a skorch net, or one of our own nets, without importing torch."""
+    return _is_skorch(estimator) or _is_alternating(estimator)
+
+
+def _is_skorch(estimator: Any) -> bool:
+    modules = [kind.__module__.split(".")[0] for kind in type(estimator).__mro__]
+    return "skorch" in modules
+
+
+def _is_alternating(estimator: Any) -> bool:
+    kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(estimator).__mro__]
+    return "sktandem.nn._alternating.BaseAlternating" in kinds
+
+
+def takes_weights(estimator: Any) -> bool:
+    """Tell whether the rows of this estimator can be weighed."""
+    return not is_net(estimator) and weight_key(estimator) is not None
+
+
+def make_unit(estimator: Any, **settings: Any) -> Any:
+    """Return the estimator as a merge; a net as one that shuffles its sources."""
+    if is_net(estimator):
+        return alternating(estimator, "shuffled", **settings)
+    if is_classifier(estimator):
+        return MergedClassifier(clone(estimator), **settings)
+    if is_regressor(estimator):
+        return MergedRegressor(clone(estimator), **settings)
+    raise SourceError(
+        "A strategy is built on a classifier, a regressor or a skorch net, got "
+        f"{_named(estimator)}."
+    )
+
+
+def alternating(estimator: Any, schedule: Any, **settings: Any) -> Any:
+    """Return a net that trains by `schedule`, built on a net or for an estimator."""
+    from sktandem.nn import AlternatingClassifier, AlternatingRegressor
+
+    if schedule is not None:
+        settings = {**settings, "schedule": schedule}
+    if _is_alternating(estimator):
+        settings.pop("scaler", None)  # it has one of its own
+        return clone(estimator).set_params(**_that_apply(estimator, settings))
+    net = clone(estimator) if _is_skorch(estimator) else None
+    if not is_regressor(estimator):
+        return AlternatingClassifier(
+            net, **_that_apply(AlternatingClassifier(), settings)
+        )
+    settings["scale_target_by"] = settings.get("scale_target_by") or "pooled"
+    return AlternatingRegressor(net, **_that_apply(AlternatingRegressor(), settings))
+
+
+def multi_head(estimator: Any, **settings: Any) -> Any:
+    """Return a net with a head for each source, on a net or for an estimator."""
+    from sktandem.nn import MultiHeadClassifier, MultiHeadRegressor
+
+    kind = MultiHeadRegressor if is_regressor(estimator) else MultiHeadClassifier
+    if _is_alternating(estimator):
+        kept = {key: getattr(estimator, key) for key in SHARED}
+        return clone(kind(**{**settings, **kept}))
+    return kind(clone(estimator) if _is_skorch(estimator) else None, **settings)
+
+
+def _that_apply(net: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that a net has; refuse those of merges that it lacks."""
+    known = net.get_params(deep=False)
+    idle = {"balance": None, "representation": "shared", "scale_target_by": None}
+    lacking = {
+        key: value
+        for key, value in settings.items()
+        if key not in known and value != idle[key]
+    }
+    if lacking:
+        told = ", ".join(f"{key}={value!r}" for key, value in lacking.items())
+        raise SourceError(
+            f"Merged({told}) is not for nets: {type(net).__name__} takes no "
+            f"{next(iter(lacking))}. Use Alternating with a schedule such as "
+            "SampledAlternation, or MultiHead."
+        )
+    return {key: value for key, value in settings.items() if key in known}
+
+
+def _named(estimator: Any) -> str:
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    return f"{estimator!r}" if last is estimator else f"a pipeline that ends in {last}"
