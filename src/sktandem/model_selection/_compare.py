@@ -33,13 +33,12 @@ from sktandem.model_selection._comparison import (
 from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
 from sktandem.model_selection._judges import Metric, SourceJudge, metric_of
 from sktandem.model_selection._view import Scoring
+from sktandem.model_selection._wording import MIN_RARER, MIN_ROWS
 from sktandem.strategies import Strategy, Training, resolve_strategies
 
 __all__ = ["compare_strategies"]
 
 ALPHA = 0.05
-FEWEST = 50  # rows or groups of a source, for any verdict
-FEWEST_RARER = 20  # of them not of the commonest class
 FEW = 100
 USUAL_REPEATS = 5
 
@@ -296,7 +295,7 @@ def _warn_of_few(
         told = ", ".join(f"{n} {kind} of {name!r}" for name, n in few.items())
         warnings.warn(
             f"There are only {told}: an interval from fewer than {FEW} is rough, and "
-            f"below {FEWEST} no verdict is given.",
+            f"below {MIN_ROWS} no verdict is given.",
             SourceWarning,
             stacklevel=3,
         )
@@ -388,8 +387,8 @@ def correlation(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 def too_few(judge: SourceJudge, people: NDArray[np.intp] | None) -> bool:
     """Tell whether a source has too few rows for any verdict."""
-    rare = judge.classes is not None and judge.n_rarer < FEWEST_RARER
-    return rare or n_units(judge, people) < FEWEST
+    rare = judge.classes is not None and judge.n_rarer < MIN_RARER
+    return rare or n_units(judge, people) < MIN_ROWS
 
 
 def _contrast(
@@ -433,6 +432,7 @@ def _contrast(
         score_gain=by_metric.estimate,
         score_low=score_low,
         score_high=score_high,
+        n_rarer=None if judged.classes is None else judged.n_rarer,
     )
 
 

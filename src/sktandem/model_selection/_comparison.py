@@ -229,7 +229,7 @@ class StrategyComparison:
     Examples
     --------
     >>> from sktandem._inference import Difference
-    >>> from sktandem.model_selection._comparison import (
+    >>> from sktandem.model_selection import (
     ...     Contrast, Design, StrategyComparison
     ... )
     >>> contrast = Contrast(

@@ -79,7 +79,7 @@ class SourceLearningCurve:
         The rows of the other sources, the same at every size.
 
     n_repeats : int
-        How often each size was drawn.
+        How often each size was measured, on other rows of the source.
 
     sources : tuple of hashable
         All sources, in the order of their colours; empty where not known.
@@ -98,7 +98,7 @@ class SourceLearningCurve:
     Examples
     --------
     >>> import numpy as np
-    >>> from sktandem.model_selection._curve import SourceLearningCurve
+    >>> from sktandem.model_selection import SourceLearningCurve
     >>> own, merged = np.array([0.6, 0.5, 0.4]), np.array([0.5, 0.45, 0.4])
     >>> gain = own - merged
     >>> curve = SourceLearningCurve(
@@ -200,10 +200,10 @@ class SourceLearningCurve:
         lines = [self._sentence(strategy) for strategy in self.strategies]
         single = level_text(self.level)
         lines.append(
-            f"Each interval in brackets holds by itself with {single}; each size was "
-            f"drawn {self.n_repeats:,} times, beside the same {self.n_other:,} rows "
-            "of other sources. Rows of worth are read off the curve of its own model "
-            "and have no interval."
+            f"Each interval in brackets holds by itself with {single}, from "
+            f"{self.n_repeats:,} repeats at each size, beside the same "
+            f"{self.n_other:,} rows of other sources. Rows of worth are read off "
+            "the curve of its own model and have no interval."
         )
         return "\n".join(lines)
 

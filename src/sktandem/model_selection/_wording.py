@@ -253,10 +253,11 @@ def method_sentences(n_contrasts: int, design: Any) -> list[str]:
 def _intervals(n_contrasts: int, design: Any) -> str:
     joint = level_text(design.alpha)
     if n_contrasts == 1:
-        return f"The interval in brackets holds with {joint}."
+        return f"The interval of {design.loss} holds with {joint}."
     return (
-        f"All {n_contrasts} intervals in brackets hold together with {joint}, "
-        f"each by itself with {level_text(design.level)}."
+        f"All {n_contrasts} intervals of {design.loss} hold together with {joint}, "
+        f"each by itself with {level_text(design.level)}; no verdict rests on the "
+        "metric."
     )
 
 
