@@ -194,8 +194,8 @@ def test_a_source_is_summed_up_by_its_best_strategy_and_the_rest_by_name():
         "tell)."
     )
     assert lab.startswith(
-        "On lab (90 rows), clinic is not shown to help, and no worse than 0.05 "
-        'at best. With "merged", which has the lowest log loss of 3 strategies, log '
+        "On lab (90 rows), clinic is not shown to help; at best it is no worse than "
+        '0.05. With "merged", which has the lowest log loss of 3 strategies, log '
     )
     assert "All 6 intervals of log loss hold together with 95 %" in how
     assert "each by itself with 99 %" in how
@@ -211,7 +211,7 @@ def test_a_source_is_summed_up_by_its_best_strategy_and_the_rest_by_name():
         (0.01, 0.09, "lab helps."),
         (0.01, 0.04, "lab helps, by less than 0.05."),
         (-0.3, -0.1, "lab hurts."),
-        (-0.04, 0.3, "lab is not shown to help, and no worse than 0.05."),
+        (-0.04, 0.3, "lab is not shown to help; it is no worse than 0.05."),
         (-0.04, 0.04, "lab makes no difference larger than 0.05."),
         (-0.3, 0.04, "lab brings no gain worth 0.05."),
         (-0.3, 0.3, "there are too few rows to tell whether lab helps: about 30,000"),

@@ -200,8 +200,9 @@ def _claim(lead: Any, contrasts: Sequence[Any], others: str) -> str:
         return f"there are too few rows to tell whether {others} help{s}{needed}"
     if lead.high < lead.margin:
         return f"{others} make{s} no difference larger than {worth}{' at best' * best}"
-    claim = f"{others} {are} not shown to help, and no worse than {worth}"
-    return f"{claim}{' at best' * best}"
+    they = "it" if s else "they"
+    claim = f"{others} {are} not shown to help; {'at best ' * best}"
+    return f"{claim}{they} {are} no worse than {worth}"
 
 
 def _rank(helping: Sequence[Any], contrasts: Sequence[Any], design: Any) -> str:
