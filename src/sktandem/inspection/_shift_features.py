@@ -1,0 +1,550 @@
+"""How differently the sources fill each column, taken one column at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from numbers import Number
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse, stats
+
+from sktandem._sources import Sources, distinct
+from sktandem._tables import (
+    column_names,
+    is_frame,
+    is_missing,
+    numeric_columns,
+    take_column,
+    to_floats,
+)
+
+__all__ = [
+    "SIZE",
+    "Column",
+    "FeatureShift",
+    "Unit",
+    "adjusted",
+    "compare",
+    "ks_distance",
+    "ks_p_value",
+    "number_column",
+    "read_columns",
+    "word_column",
+]
+
+Floats = NDArray[np.float64]
+Kind = Literal["number", "category", "clash"]
+
+SIZE = 0.1  # no difference is reported that is smaller, however sure
+ALPHA = 0.05
+MOST_CATEGORIES = 60
+N_BINS = 24
+N_DRAWN = 8
+OTHER = "(other)"
+
+# Conversions that people forget: what one source has, times the factor, plus the
+# offset, is what the other has.
+UNITS = (
+    ("a factor of 1000", 1000.0, 0.0),
+    ("a factor of 100", 100.0, 0.0),
+    ("a factor of 10", 10.0, 0.0),
+    ("a factor of 60, as of minutes to seconds", 60.0, 0.0),
+    ("inches to centimetres", 2.54, 0.0),
+    ("inches to millimetres", 25.4, 0.0),
+    ("metres to feet", 3.2808, 0.0),
+    ("kilograms to pounds", 2.2046, 0.0),
+    ("miles to kilometres", 1.6093, 0.0),
+    ("mmol/l to mg/dl of glucose", 18.02, 0.0),
+    ("mmol/l to mg/dl of cholesterol", 38.67, 0.0),
+    ("mg/dl to µmol/l of creatinine", 88.4, 0.0),
+    ("calories to joules", 4.184, 0.0),
+    ("Celsius to Fahrenheit", 1.8, 32.0),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column: numbers with NaN for missing, or codes with -1 for missing."""
+
+    name: Hashable
+    kind: Kind
+    values: NDArray[Any]
+    categories: tuple[Any, ...] = ()
+    words: dict[Hashable, str] | None = None
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which rows hold a value."""
+        if self.kind == "number":
+            return np.asarray(~np.isnan(self.values))
+        return np.asarray(self.values >= 0)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A conversion after which two sources agree."""
+
+    words: str
+    source: Hashable
+    factor: float
+    offset: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureShift:
+    """How differently the sources fill one column.
+
+    Attributes
+    ----------
+    name : hashable
+        The name of the column, or its position.
+
+    kind : {"number", "category", "clash"}
+        What it holds; "clash" is numbers in one source and words in another.
+
+    size : float
+        The distance between the sources, 0 to 1: of Kolmogorov and Smirnov for
+        numbers, total variation for categories. With more than two sources the
+        largest between one and all others. NaN where there is none to take.
+
+    p_value : float
+        Of that distance, for this column alone.
+
+    p_adjusted : float
+        The same, adjusted for the number of columns and of checks.
+
+    chance : float
+        What chance alone stays below in 95 % of tables as wide as this one.
+
+    source : hashable
+        The source that is farthest from the others.
+
+    missing : tuple of float
+        The part that is missing in each source.
+
+    missing_size, missing_p_value, missing_p_adjusted : float
+        The same three numbers for what is missing.
+
+    center : tuple of float
+        The mean of each source, NaN for categories.
+
+    median : tuple of float
+        The median of each source, NaN for categories.
+
+    spread : tuple of float
+        The standard deviation of each source, NaN for categories.
+
+    constant : tuple of bool
+        Which sources hold a single value.
+
+    edges : tuple
+        Ends of the bins, or the names of categories, of `shares`.
+
+    shares : ndarray of shape (n_sources, n_bins)
+        The part of each source in each bin.
+
+    words : dict of {source: str} or None
+        What each source holds, where they clash.
+
+    unit : Unit or None
+        The forgotten conversion, if it looks like one.
+
+    importance : float
+        What the column says about y: the rise of the held-out loss when it is
+        shuffled. NaN where it was not measured.
+    """
+
+    name: Hashable
+    kind: Kind
+    size: float
+    p_value: float
+    chance: float
+    source: Hashable
+    missing: tuple[float, ...]
+    missing_size: float
+    missing_p_value: float
+    center: tuple[float, ...]
+    median: tuple[float, ...]
+    spread: tuple[float, ...]
+    constant: tuple[bool, ...]
+    edges: tuple[Any, ...]
+    shares: Floats
+    words: dict[Hashable, str] | None = None
+    unit: Unit | None = None
+    p_adjusted: float = np.nan
+    missing_p_adjusted: float = np.nan
+    importance: float = np.nan
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the difference is neither small nor chance."""
+        return bool(self.p_adjusted < ALPHA and self.size > SIZE)
+
+    @property
+    def absent(self) -> tuple[bool, ...]:
+        """Which sources hold no value at all."""
+        return tuple(part == 1.0 for part in self.missing)
+
+
+# Reading
+
+
+def read_columns(X: Any, sources: Sources) -> Iterator[Column]:
+    """Yield the columns of a table of any kind, one at a time."""
+    names = column_names(X)
+    numeric = set(numeric_columns(X)) if is_frame(X) else set()
+    if not is_frame(X) and X.dtype.kind in "iufb":
+        numeric = set(range(X.shape[1]))
+    if sparse.issparse(X):
+        X = X.tocsc()
+    for place in range(X.shape[1]):
+        name = place if names is None else names[place]
+        if place in numeric and is_frame(X):
+            yield number_column(name, to_floats(X, [place])[:, 0])
+        elif place in numeric:
+            yield number_column(name, take_column(X, place))
+        else:
+            yield word_column(name, take_column(X, place), sources)
+
+
+def number_column(name: Hashable, values: Any) -> Column:
+    """Return numbers as a column; at most two different ones are categories."""
+    values = np.asarray(values, dtype=np.float64)
+    present = np.isfinite(values)
+    if not present.all():  # an infinite value is no measurement either
+        values = np.where(present, values, np.nan)
+    some = values[present]
+    if len(some) == 0:
+        return Column(name, "number", values)
+    low, high = float(some.min()), float(some.max())
+    if np.all((some == low) | (some == high)):
+        codes = np.where(present, (values == high) & (low < high), -1).astype(np.int32)
+        names = [int(v) if v.is_integer() else v for v in (low, high)]
+        return Column(name, "category", codes, tuple(dict.fromkeys(names)))
+    return Column(name, "number", values)
+
+
+def word_column(name: Hashable, column: Any, sources: Sources) -> Column:
+    """Return a column of words, dates or objects of any kind."""
+    kind = getattr(column.dtype, "kind", "O")
+    if kind == "M" or getattr(column.dtype, "is_temporal", bool)():
+        return number_column(name, _as_seconds(column))
+    values = list(column.to_list() if hasattr(column, "to_list") else column.tolist())
+    lacks = np.fromiter(map(is_missing, values), bool, len(values))
+    words = [_word(value) for value in values]
+    if not lacks.all() and {w for w, gone in zip(words, lacks) if not gone} == {
+        "numbers"
+    }:
+        numbers = [np.nan if gone else float(v) for v, gone in zip(values, lacks)]
+        return number_column(name, numbers)
+    held = {
+        source: {words[row] for row in rows.tolist() if not lacks[row]}
+        for source, rows in zip(sources.names, sources.rows)
+    }
+    told = [kinds for kinds in held.values() if kinds]
+    if any(kinds != told[0] for kinds in told) and not set.intersection(*told):
+        spoken = {s: " and ".join(sorted(kinds)) for s, kinds in held.items() if kinds}
+        return Column(name, "clash", np.where(lacks, -1, 0), words=spoken)
+    labels = [None if gone else value for value, gone in zip(values, lacks)]
+    return _coded(name, labels, lacks)
+
+
+def _as_seconds(column: Any) -> Floats:
+    """Return moments as seconds, NaN where missing."""
+    if hasattr(column, "dt") and hasattr(column, "iloc"):  # with a time zone as well
+        column = column.to_numpy(dtype="datetime64[us]")
+    elif hasattr(column, "to_physical"):
+        return np.asarray(column.to_physical().cast(float).to_numpy())
+    moments = np.asarray(column, dtype="datetime64[us]")
+    seconds = moments.astype(np.int64) / 1e6
+    return np.where(np.isnat(moments), np.nan, seconds)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, bool | np.bool_):
+        return "truth values"
+    return "numbers" if isinstance(value, Number) else type(value).__name__
+
+
+def _coded(name: Hashable, labels: list[Any], lacks: NDArray[np.bool_]) -> Column:
+    """Number the categories, the commonest first; rare ones share the last code."""
+    labels = [v if isinstance(v, Hashable) else str(v) for v in labels]
+    found, codes = distinct(labels)
+    counts = np.bincount(codes, weights=~lacks, minlength=len(found))
+    order = np.argsort(-counts, kind="stable")
+    order = order[counts[order] > 0]
+    place = np.full(len(found), -1, dtype=np.int32)
+    place[order] = np.minimum(np.arange(len(order)), MOST_CATEGORIES)
+    names = [found[code] for code in order[:MOST_CATEGORIES]]
+    if len(order) > MOST_CATEGORIES:
+        names.append(OTHER)
+    values = np.where(lacks, -1, place[codes]).astype(np.int32)
+    return Column(name, "category", values, tuple(names))
+
+
+# Comparing
+
+
+def compare(column: Column, sources: Sources, n_columns: int) -> FeatureShift:
+    """Compare how the sources fill one column."""
+    present = column.present
+    n_present = np.bincount(sources.codes[present], minlength=len(sources.names))
+    missing = 1 - n_present / sources.sizes
+    missing_size, missing_p = _compare_missing(n_present, sources.sizes)
+    shift = FeatureShift(
+        name=column.name,
+        kind=column.kind,
+        size=np.nan,
+        p_value=np.nan,
+        chance=np.nan,
+        source=None,
+        missing=tuple(missing.tolist()),
+        missing_size=missing_size,
+        missing_p_value=missing_p,
+        center=(np.nan,) * len(missing),
+        median=(np.nan,) * len(missing),
+        spread=(np.nan,) * len(missing),
+        constant=(False,) * len(missing),
+        edges=(),
+        shares=np.zeros((len(missing), 0)),
+        words=column.words,
+    )
+    if column.kind == "clash":
+        return shift
+    if column.kind == "number":
+        parts = [np.sort(own[~np.isnan(own)]) for own in _own(column, sources)]
+        found = _compare_numbers(parts, sources.names)
+    else:
+        found = _compare_categories(column, sources)
+    if (n_present == 0).any():  # nothing to compare with; the rest is to look at
+        return replace(shift, **{**found, "size": np.nan, "p_value": np.nan})
+    if column.kind == "number":
+        found["chance"] = max(_chance(n_present, n_columns))
+    else:
+        found["chance"] = _chance_of_categories(column, n_present, n_columns)
+    return replace(shift, **{**found, "chance": min(1.0, found["chance"])})
+
+
+def _own(column: Column, sources: Sources) -> list[NDArray[Any]]:
+    return [column.values[rows] for rows in sources.rows]
+
+
+def _sides(n_sources: int) -> list[tuple[int, list[int]]]:
+    """Return who is compared with whom: of two each other, else one with the rest."""
+    if n_sources == 2:
+        return [(0, [1])]
+    return [(s, [t for t in range(n_sources) if t != s]) for s in range(n_sources)]
+
+
+def _chance(counts: NDArray[Any], n_columns: int) -> list[float]:
+    """Return the distance that chance stays below, for each comparison.
+
+    The one-term bound of the Kolmogorov-Smirnov law at ALPHA, shared out among
+    all comparisons of the table.
+    """
+    sides = _sides(len(counts))
+    alone = ALPHA / (2 * n_columns * len(sides))
+    return [
+        float(np.sqrt(-np.log(alone) / 2 * (1 / counts[s] + 1 / counts[rest].sum())))
+        for s, rest in sides
+    ]
+
+
+def _chance_of_categories(
+    column: Column, counts: NDArray[Any], n_columns: int
+) -> float:
+    """Return the total variation that chance stays below.
+
+    The differences of the shares are normal, so that the sum of their absolute
+    values has a known mean and variance; of two categories it is half-normal.
+    """
+    sides = _sides(len(counts))
+    q = np.bincount(column.values[column.present]) / counts.sum()
+    c = max(1 / counts[s] + 1 / counts[rest].sum() for s, rest in sides)
+    sd = np.sqrt(c * q * (1 - q))
+    alone = ALPHA / (n_columns * len(sides))
+    if len(q) < 3:
+        return float(stats.norm.isf(alone / 2) * sd.max())
+    outer = np.maximum(np.outer(sd, sd), 1e-300)
+    rho = np.clip(-c * np.outer(q, q) / outer, -1, 1)
+    np.fill_diagonal(rho, 1)
+    joint = outer * (np.sqrt(1 - rho**2) + rho * np.arcsin(rho) - 1) * 2 / np.pi
+    mean = float(sd.sum() * np.sqrt(2 / np.pi) / 2)
+    return mean + float(stats.norm.isf(alone) * np.sqrt(joint.sum()) / 2)
+
+
+def ks_distance(a: Floats, b: Floats) -> float:
+    """Return the largest gap between the distributions of two sorted samples."""
+    both = np.concatenate([a, b])
+    below_a = np.searchsorted(a, both, side="right") / len(a)
+    below_b = np.searchsorted(b, both, side="right") / len(b)
+    return float(np.abs(below_a - below_b).max())
+
+
+def ks_p_value(distance: float, n: int, m: int) -> float:
+    """Return the asymptotic two-sided p-value, as `scipy.stats.ks_2samp` does."""
+    return float(np.clip(stats.kstwo.sf(distance, np.round(n * m / (n + m))), 0, 1))
+
+
+def _compare_numbers(parts: list[Floats], names: Sequence[Hashable]) -> dict[str, Any]:
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return {}
+    told: dict[str, Any] = _binned(parts, filled)
+    told["center"] = tuple(float(p.mean()) if len(p) else np.nan for p in parts)
+    told["median"] = tuple(float(np.median(p)) if len(p) else np.nan for p in parts)
+    told["spread"] = tuple(float(p.std()) if len(p) else np.nan for p in parts)
+    told["constant"] = tuple(len(p) > 0 and p[0] == p[-1] for p in parts)
+    if len(filled) < len(parts):
+        return told
+    sides = _sides(len(parts))
+    sizes, p_values = [], []
+    for s, rest in sides:
+        others = parts[rest[0]]
+        if len(rest) > 1:
+            others = np.sort(np.concatenate([parts[t] for t in rest]))
+        sizes.append(ks_distance(parts[s], others))
+        p_values.append(ks_p_value(sizes[-1], len(parts[s]), len(others)))
+    worst = int(np.argmax(sizes))
+    told["size"], told["source"] = sizes[worst], names[sides[worst][0]]
+    told["p_value"] = min(1.0, min(p_values) * len(sides))
+    if told["size"] > 0.5:
+        told["unit"] = _find_unit(parts, sides[worst], names, told["size"])
+    return told
+
+
+def _binned(parts: list[Floats], filled: list[Floats]) -> dict[str, Any]:
+    """Count the values into bins; the outermost take the rare ones beyond."""
+    low = min(float(np.quantile(part, 0.01)) for part in filled)
+    high = max(float(np.quantile(part, 0.99)) for part in filled)
+    if low == high:
+        low, high = filled[0][0], max(part[-1] for part in filled)
+    edges = np.linspace(low, high, N_BINS + 1) if low < high else np.array([low, low])
+    shares = np.zeros((len(parts), len(edges) - 1))
+    for own, part in zip(shares, parts):
+        if len(part):
+            inner = np.searchsorted(part, edges[1:-1], side="right")
+            own[:] = np.diff([0, *inner, len(part)]) / len(part)
+    return {"edges": tuple(edges.tolist()), "shares": shares}
+
+
+def _compare_categories(column: Column, sources: Sources) -> dict[str, Any]:
+    n_sources, n_levels = len(sources.names), max(1, len(column.categories))
+    present = column.present
+    cells = sources.codes[present].astype(np.intp) * n_levels + column.values[present]
+    counts = np.bincount(cells, minlength=n_sources * n_levels)
+    counts = counts.reshape(n_sources, n_levels)
+    totals = counts.sum(axis=1)
+    shares = counts / np.maximum(1, totals)[:, None]
+    told: dict[str, Any] = {
+        "edges": column.categories[:N_DRAWN],
+        "shares": shares[:, :N_DRAWN],
+        "constant": tuple(((counts > 0).sum(axis=1) == 1).tolist()),
+    }
+    if (totals == 0).any():
+        return told
+    sides, sizes = _sides(n_sources), []
+    for s, rest in sides:
+        others = counts[rest].sum(axis=0) / totals[rest].sum()
+        sizes.append(min(1.0, float(np.abs(shares[s] - others).sum() / 2)))
+    worst = int(np.argmax(sizes))
+    told["size"], told["source"] = sizes[worst], sources.names[sides[worst][0]]
+    told["p_value"] = _chi_square(counts)
+    return told
+
+
+def _chi_square(counts: NDArray[Any]) -> float:
+    """Return the p-value of independence; rare categories are taken as one.
+
+    Where even together they are too few for the law of large numbers, they are
+    tested exactly, beside the others.
+    """
+    totals = counts.sum(axis=1)
+    expected = counts.sum(axis=0) * totals.min() / totals.sum()
+    rare = expected < 5
+    kept, pooled = counts[:, ~rare], counts[:, rare].sum(axis=1)
+    if not rare.any() or expected[rare].sum() >= 5:
+        if rare.any():
+            kept = np.column_stack([kept, pooled])
+        return float(stats.chi2_contingency(kept, correction=False).pvalue)
+    p_values = [_exact(pooled, totals)]
+    if kept.shape[1] > 1 and kept.any(axis=1).all():
+        p_values.append(stats.chi2_contingency(kept, correction=False).pvalue)
+    return min(1.0, len(p_values) * float(min(p_values)))
+
+
+def _exact(counts: NDArray[Any], totals: NDArray[Any]) -> float:
+    """Return Fisher's p-value of one category, of each source against the rest."""
+    sides = _sides(len(counts))
+    p_values = [
+        stats.fisher_exact(
+            [
+                [counts[s], totals[s] - counts[s]],
+                [counts[rest].sum(), (totals - counts)[rest].sum()],
+            ]
+        )[1]
+        for s, rest in sides
+    ]
+    return min(1.0, len(sides) * float(min(p_values)))
+
+
+def _compare_missing(n_present: NDArray[Any], sizes: Any) -> tuple[float, float]:
+    lost = sizes - n_present
+    if not lost.any() or (n_present == 0).any():
+        return 0.0, np.nan
+    apart = [
+        abs(lost[s] / sizes[s] - lost[rest].sum() / sizes[rest].sum())
+        for s, rest in _sides(len(sizes))
+    ]
+    return float(max(apart)), _chi_square(np.column_stack([n_present, lost]))
+
+
+def adjusted(p_values: Sequence[float]) -> Floats:
+    """Return p-values adjusted by Benjamini and Hochberg; NaN stays NaN."""
+    out = np.array(p_values, dtype=np.float64)
+    known = np.isfinite(out)
+    if known.any():
+        out[known] = stats.false_discovery_control(out[known])
+    return out
+
+
+# Units
+
+
+def _find_unit(
+    parts: list[Floats],
+    side: tuple[int, list[int]],
+    names: Sequence[Hashable],
+    before: float,
+) -> Unit | None:
+    """Return the conversion that makes two sources agree, if a known one does.
+
+    The ratio of the spreads must be the factor, as near as so many rows tell it,
+    and of the distance not more than a quarter may be left: a population that is
+    merely larger seldom meets both.
+    """
+    one = parts[side[0]]
+    other = np.sort(np.concatenate([parts[t] for t in side[1]]))
+    found: list[Unit] = []
+    for small, large, source in (
+        (one, other, names[side[0]]),
+        (other, one, names[side[1][0]] if len(side[1]) == 1 else "the others"),
+    ):
+        inner = [np.subtract(*np.quantile(p, [0.75, 0.25])) for p in (small, large)]
+        if min(inner) <= 0:
+            continue
+        near = 0.03 + 1.5 * np.sqrt(1 / len(small) + 1 / len(large))
+        for words, factor, offset in UNITS:
+            if abs(np.log(inner[1] / inner[0] / factor)) > near:
+                continue
+            after = ks_distance(small * factor + offset, large)
+            if after < before / 4:
+                found.append(Unit(words, source, factor, offset, before, after))
+    return min(found, key=lambda unit: unit.after, default=None)
