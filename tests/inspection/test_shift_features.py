@@ -9,15 +9,13 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from sktandem._sources import Sources
-from sktandem.inspection._shift_features import (
-    adjusted,
-    compare,
-    ks_distance,
-    ks_p_value,
+from sktandem.inspection._shift_columns import (
     number_column,
     read_columns,
     word_column,
 )
+from sktandem.inspection._shift_features import adjusted, compare, ks_p_value
+from sktandem.inspection._shift_units import ks_distance
 
 SEEDS = st.integers(0, 2**32 - 1)
 

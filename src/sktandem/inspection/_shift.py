@@ -4,57 +4,43 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from sktandem._cells import as_target
-from sktandem._drawing import as_image, draw_alone
-from sktandem._page import html_block, html_table
-from sktandem._routing import accepts_source
 from sktandem._shared_rows import find_shared_rows
-from sktandem._sources import Sources, resolve_sources, split_source
+from sktandem._sources import Sources, resolve_sources
 from sktandem._tables import (
-    as_table,
-    column_names,
-    is_frame,
     n_rows,
-    pandas_for,
 )
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.inspection._findings import Checks, Finding, share_level, tell
-from sktandem.inspection._shift_displays import ShiftDisplay, ShiftImportanceDisplay
-from sktandem.inspection._shift_features import (
+from sktandem.inspection._findings import tell
+from sktandem.inspection._shift_after import names_after, through
+from sktandem.inspection._shift_checks import Checks, share_level
+from sktandem.inspection._shift_columns import (
     Column,
-    FeatureShift,
-    compare,
     number_column,
     read_columns,
     word_column,
 )
+from sktandem.inspection._shift_features import FeatureShift, compare
 from sktandem.inspection._shift_joint import (
-    Concept,
-    Joint,
     Target,
     bounded_rows,
     find_concept,
     find_joint,
     read_target,
 )
-from sktandem.merge._merged import BaseMerged
+from sktandem.inspection._shift_report import ShiftReport
 
-__all__ = ["ShiftReport", "shift_report"]
+__all__ = ["shift_report"]
 
 LEAST_ROWS, FEW_ROWS = 5, 20
 MOST_SPARSE = 1_000
-MOST_SHOWN = 30
 
 
 def shift_report(
@@ -159,10 +145,10 @@ def shift_report(
     if after is None:
         return _report(before)
     labels = [sources.names[code] for code in sources.codes]
-    through, last = _through(after, X, y, labels, source)
-    names = _names_after(last, through, features)
-    _check(through, None, sources)
-    checks = _measure(through, sources, target, seed, names)
+    moved, last = through(after, X, y, labels, source)
+    names = names_after(last, moved, features)
+    _check(moved, None, sources)
+    checks = _measure(moved, sources, target, seed, names)
     checks = replace(checks, transformed=True)
     return _report(checks, before=_report(before))
 
@@ -273,76 +259,6 @@ def _find_shared(X: Any, sources: Sources) -> Any:
     return find_shared_rows(X, [sources.names[code] for code in sources.codes])
 
 
-# After a transformation
-
-
-def _through(
-    after: Any, X: Any, y: Any, labels: list[Hashable], source: str | int | None
-) -> tuple[Any, Any]:
-    """Return the features as they leave an estimator, and its last fitted step."""
-    last = None
-    steps = list(after) if isinstance(after, Pipeline) else [after]
-    by_column = any(getattr(step, "source", None) is not None for step in steps)
-    if source is not None and not by_column:
-        X, _ = split_source(X, None, source)
-    for step in steps:
-        if step in (None, "passthrough"):
-            continue
-        merged = isinstance(step, BaseMerged)
-        if not merged and not hasattr(step, "transform"):
-            if step is steps[-1] and len(steps) > 1:
-                break  # the model at the end of a pipeline gets X as it now is
-            raise SourceError(
-                f"after={step!r} has no transform. Pass a transformer, a pipeline, or "
-                "a merged estimator, whose scaling is then shown."
-            )
-        X, last = _through_one(step, X, y, labels)
-        if merged:
-            return as_table(X), last
-    if by_column and source is not None:
-        X, _ = split_source(X, None, source)
-    return as_table(X), last
-
-
-def _through_one(step: Any, X: Any, y: Any, labels: list[Hashable]) -> tuple[Any, Any]:
-    """Return X as it leaves one step, and the step, fitted first if need be."""
-    by_column = getattr(step, "source", None) is not None
-    given = {} if by_column else {"sample_source": labels}
-    merged = isinstance(step, BaseMerged)
-    try:
-        check_is_fitted(step)
-    except NotFittedError:
-        if merged and y is None:
-            raise SourceError(
-                f"after={step!r} is not fitted, and fitting it needs y. Pass y, or "
-                "fit it first."
-            ) from None
-        step = clone(step)
-        step.fit(X, y, **(given if accepts_source(step, "fit") else {}))
-    if merged:
-        return step._prepare(X, given.get("sample_source"))[0], step
-    takes = given if accepts_source(step, "transform") else {}
-    return step.transform(X, **takes), step
-
-
-def _names_after(step: Any, through: Any, features: Any) -> Sequence[Hashable] | None:
-    """Return the names of the columns as the last step made them."""
-    if is_frame(through):
-        return None
-    came = column_names(features)
-    try:
-        names = list(step.get_feature_names_out())
-    except (AttributeError, ValueError, NotFittedError):
-        names = []
-    width = through.shape[1]
-    if len(names) == width and names != [f"x{place}" for place in range(width)]:
-        return names
-    return came if came is not None and len(came) == width else None
-
-
-# The report
-
-
 def _report(checks: Checks, before: ShiftReport | None = None) -> ShiftReport:
     return ShiftReport(
         sources=checks.names,
@@ -354,268 +270,3 @@ def _report(checks: Checks, before: ShiftReport | None = None) -> ShiftReport:
         findings=tell(checks),
         before=before,
     )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ShiftReport:
-    """How different the datasets are.
-
-    What :func:`shift_report` returns. Printed, it answers each question in a
-    line; in a notebook it has pictures.
-
-    Attributes
-    ----------
-    sources : tuple
-        The names of the sources.
-
-    sizes : dict of {source: int}
-        The rows of each source.
-
-    features : tuple of FeatureShift
-        A record for each feature, the largest distance first. ``report[name]``
-        is that of one.
-
-    labels : FeatureShift or None
-        The same of y.
-
-    joint : Joint or None
-        How well a classifier tells the sources apart.
-
-    concept : Concept or None
-        Whether knowing the source helps to predict y.
-
-    findings : tuple of Finding
-        All findings, question by question. That without a subject answers the
-        question; those that follow name a column each.
-
-    before : ShiftReport or None
-        The report of X as it came, if this one is `after` an estimator.
-    """
-
-    sources: tuple[Hashable, ...]
-    sizes: dict[Hashable, int]
-    features: tuple[FeatureShift, ...]
-    labels: FeatureShift | None
-    joint: Joint | None
-    concept: Concept | None
-    findings: tuple[Finding, ...]
-    before: ShiftReport | None = None
-
-    def __getitem__(self, name: Hashable) -> FeatureShift:
-        """Return the record of one feature."""
-        for feature in self.features:
-            if feature.name == name:
-                return feature
-        raise KeyError(name)
-
-    @property
-    def flagged(self) -> tuple[Finding, ...]:
-        """The findings that are alarms."""
-        return tuple(finding for finding in self.findings if finding.flagged)
-
-    @property
-    def summary(self) -> tuple[Finding, ...]:
-        """The answer to each question."""
-        return tuple(finding for finding in self.findings if finding.subject is None)
-
-    @property
-    def size_before(self) -> dict[Hashable, float]:
-        """The distance of each feature before `after`, for features still there."""
-        if self.before is None:
-            return {}
-        still = {feature.name for feature in self.features}
-        return {
-            feature.name: feature.size
-            for feature in self.before.features
-            if feature.name in still and np.isfinite(feature.size)
-        }
-
-    def frame(self) -> Any:
-        """Return a line for each feature as a data frame.
-
-        Returns
-        -------
-        frame : pandas.DataFrame
-            Indexed by feature, the largest distance first: kind, size, p-values,
-            chance, flagged, importance, and missing, mean and median by source.
-        """
-        pd = pandas_for("frame")
-        before = self.size_before
-        rows = {}
-        for f in self.features:
-            row: dict[str, Any] = {"kind": f.kind, "size": f.size}
-            if self.before is not None:
-                row["size_before"] = before.get(f.name, np.nan)
-            row |= {
-                "chance": f.chance,
-                "p_value": f.p_value,
-                "p_adjusted": f.p_adjusted,
-                "flagged": f.flagged,
-                "importance": f.importance,
-            }
-            for head, values in (
-                ("missing", f.missing),
-                ("mean", f.center),
-                ("median", f.median),
-            ):
-                row |= {f"{head}[{s}]": v for s, v in zip(self.sources, values)}
-            rows[f.name] = row
-        frame = pd.DataFrame(list(rows.values()), index=list(rows))
-        return frame.rename_axis("feature")
-
-    def plot(
-        self,
-        ax: Any = None,
-        *,
-        kind: Literal["features", "importance"] = "features",
-        **how: Any,
-    ) -> ShiftDisplay | ShiftImportanceDisplay:
-        """Draw the features.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            Axes object to plot on. If None, a new figure and axes is created.
-
-        kind : {"features", "importance"}, default="features"
-            "features" draws a bar for each over what chance gives, with the
-            values of each source beside it. "importance" draws a point for each,
-            its distance against what it says about y.
-
-        **how : dict
-            Handed to the display's own ``plot``.
-
-        Returns
-        -------
-        display : ShiftDisplay or ShiftImportanceDisplay
-            The display, with what was drawn.
-        """
-        if kind not in ("features", "importance"):
-            raise SourceError(f"kind must be 'features' or 'importance', got {kind!r}.")
-        display = ShiftDisplay if kind == "features" else ShiftImportanceDisplay
-        return display(self).plot(ax, **how)
-
-    # In words
-
-    def __repr__(self) -> str:
-        """Answer each question in a line, then list the features that differ most."""
-        told = [self._title()]
-        for finding in self.summary:
-            lead = f"  {finding.check:11} {finding.severity:11} "
-            told.append(f"{lead}{finding.sentence}")
-            if finding.remedy and finding.flagged:
-                told.append(f"{' ' * 26}→ {finding.remedy}")
-        return "\n".join(told)
-
-    def _title(self) -> str:
-        sizes = ", ".join(f"{s} ({n:,} rows)" for s, n in self.sizes.items())
-        after = "" if self.before is None else ", after scaling"
-        return f"ShiftReport: {sizes}, {len(self.features)} features{after}"
-
-    def _lines(self) -> list[list[str]]:
-        return [
-            [f.check, f.severity, self._with_before(f), f.remedy] for f in self.summary
-        ]
-
-    def _with_before(self, finding: Finding) -> str:
-        """Return the sentence of a finding, with that of before behind it."""
-        if self.before is None or finding.check not in ("features", "joint"):
-            return finding.sentence
-        was = next(f for f in self.before.summary if f.check == finding.check)
-        return f"{finding.sentence} Before: {was.sentence}"
-
-    def _feature_lines(self) -> list[list[str]]:
-        before = self.size_before
-        return [
-            [
-                str(f.name),
-                f"{f.size:.2f}",
-                *([f"{before.get(f.name, np.nan):.2f}"] if self.before else []),
-                f"{f.chance:.2f}",
-                f"{f.p_adjusted:.2g}",
-                "yes" if f.flagged else "",
-                " / ".join(f"{part:.0%}" for part in f.missing),
-                " / ".join(f"{value:.4g}" for value in f.median),
-            ]
-            for f in self.features[:MOST_SHOWN]
-        ]
-
-    def _feature_heads(self) -> list[str]:
-        names = " / ".join(map(str, self.sources))
-        return [
-            "feature",
-            "distance",
-            *(["before"] if self.before else []),
-            "chance",
-            "p adjusted",
-            "flagged",
-            f"missing: {names}",
-            f"median: {names}",
-        ]
-
-    def to_markdown(self) -> str:
-        """Return the report as text with tables, to paste into an issue or a log.
-
-        Returns
-        -------
-        text : str
-            Markdown.
-        """
-        lines = [self._title(), ""]
-        for heads, rows in (
-            (["check", "severity", "finding", "what to do"], self._lines()),
-            (self._feature_heads(), self._feature_lines()),
-        ):
-            lines.append("| " + " | ".join(heads) + " |")
-            lines.append("|" + " --- |" * len(heads))
-            for row in rows:
-                cells = [cell.replace("|", "\\|") for cell in row]
-                lines.append("| " + " | ".join(cells) + " |")
-            lines.append("")
-        return "\n".join(lines)
-
-    def to_html(self) -> str:
-        """Return the report as part of a page, with pictures if there is matplotlib.
-
-        Returns
-        -------
-        html : str
-            A block of HTML that needs neither a network nor a script.
-        """
-        from html import escape
-
-        heads = ["check", "severity", "finding", "what to do"]
-        more = len(self.features) - MOST_SHOWN
-        parts = [
-            f"<p><b>{escape(self._title())}</b></p>",
-            html_table(heads, self._lines()),
-            *self._pictures(),
-            html_table(
-                self._feature_heads(),
-                self._feature_lines(),
-                numbers=range(1, len(self._feature_heads())),
-            ),
-        ]
-        if more > 0:
-            parts.append(f'<p class="note">{more} more in frame().</p>')
-        return html_block(*parts)
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def _pictures(self) -> list[str]:
-        try:
-            import matplotlib  # noqa: F401
-        except ImportError:
-            return []
-        drawn = []
-        shown = [f for f in self.features if np.isfinite(f.size)]
-        if shown:
-            figure = draw_alone(figsize=(8, 1.2 + 0.36 * min(20, len(shown))))
-            self.plot(figure.subplots())
-            drawn.append(as_image(figure, "Distance of each feature", dpi=80))
-        if any(np.isfinite(f.importance) for f in shown):
-            figure = draw_alone(figsize=(6, 4.2))
-            self.plot(figure.subplots(), kind="importance")
-            drawn.append(as_image(figure, "Distance and importance", dpi=80))
-        return drawn

@@ -2,97 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from numbers import Number
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import stats
 
-from sktandem._sources import Sources, distinct
-from sktandem._tables import (
-    column_names,
-    is_frame,
-    is_missing,
-    numeric_columns,
-    take_column,
-    to_floats,
-)
+from sktandem._sources import Sources
+from sktandem.inspection._shift_columns import Column, Floats, Kind
+from sktandem.inspection._shift_units import Unit, find_unit, ks_distance
 
 __all__ = [
     "SIZE",
-    "Column",
     "FeatureShift",
-    "Unit",
     "adjusted",
     "compare",
-    "ks_distance",
     "ks_p_value",
-    "number_column",
-    "read_columns",
-    "word_column",
 ]
 
-Floats = NDArray[np.float64]
-Kind = Literal["number", "category", "clash"]
 
 SIZE = 0.1  # no difference is reported that is smaller, however sure
 ALPHA = 0.05
-MOST_CATEGORIES = 60
 N_BINS = 24
 N_DRAWN = 8
-OTHER = "(other)"
-
-# Conversions that people forget: what one source has, times the factor, plus the
-# offset, is what the other has.
-UNITS = (
-    ("a factor of 1000", 1000.0, 0.0),
-    ("a factor of 100", 100.0, 0.0),
-    ("a factor of 10", 10.0, 0.0),
-    ("a factor of 60, as of minutes to seconds", 60.0, 0.0),
-    ("inches to centimetres", 2.54, 0.0),
-    ("inches to millimetres", 25.4, 0.0),
-    ("metres to feet", 3.2808, 0.0),
-    ("kilograms to pounds", 2.2046, 0.0),
-    ("miles to kilometres", 1.6093, 0.0),
-    ("mmol/l to mg/dl of glucose", 18.02, 0.0),
-    ("mmol/l to mg/dl of cholesterol", 38.67, 0.0),
-    ("mg/dl to µmol/l of creatinine", 88.4, 0.0),
-    ("calories to joules", 4.184, 0.0),
-    ("Celsius to Fahrenheit", 1.8, 32.0),
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One column: numbers with NaN for missing, or codes with -1 for missing."""
-
-    name: Hashable
-    kind: Kind
-    values: NDArray[Any]
-    categories: tuple[Any, ...] = ()
-    words: dict[Hashable, str] | None = None
-
-    @property
-    def present(self) -> NDArray[np.bool_]:
-        """Which rows hold a value."""
-        if self.kind == "number":
-            return np.asarray(~np.isnan(self.values))
-        return np.asarray(self.values >= 0)
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A conversion after which two sources agree."""
-
-    words: str
-    source: Hashable
-    factor: float
-    offset: float
-    before: float
-    after: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,101 +128,6 @@ class FeatureShift:
 # Reading
 
 
-def read_columns(X: Any, sources: Sources) -> Iterator[Column]:
-    """Yield the columns of a table of any kind, one at a time."""
-    names = column_names(X)
-    numeric = set(numeric_columns(X)) if is_frame(X) else set()
-    if not is_frame(X) and X.dtype.kind in "iufb":
-        numeric = set(range(X.shape[1]))
-    if sparse.issparse(X):
-        X = X.tocsc()
-    for place in range(X.shape[1]):
-        name = place if names is None else names[place]
-        if place in numeric and is_frame(X):
-            yield number_column(name, to_floats(X, [place])[:, 0])
-        elif place in numeric:
-            yield number_column(name, take_column(X, place))
-        else:
-            yield word_column(name, take_column(X, place), sources)
-
-
-def number_column(name: Hashable, values: Any) -> Column:
-    """Return numbers as a column; at most two different ones are categories."""
-    values = np.asarray(values, dtype=np.float64)
-    present = np.isfinite(values)
-    if not present.all():  # an infinite value is no measurement either
-        values = np.where(present, values, np.nan)
-    some = values[present]
-    if len(some) == 0:
-        return Column(name, "number", values)
-    low, high = float(some.min()), float(some.max())
-    if np.all((some == low) | (some == high)):
-        codes = np.where(present, (values == high) & (low < high), -1).astype(np.int32)
-        names = [int(v) if v.is_integer() else v for v in (low, high)]
-        return Column(name, "category", codes, tuple(dict.fromkeys(names)))
-    return Column(name, "number", values)
-
-
-def word_column(name: Hashable, column: Any, sources: Sources) -> Column:
-    """Return a column of words, dates or objects of any kind."""
-    kind = getattr(column.dtype, "kind", "O")
-    if kind == "M" or getattr(column.dtype, "is_temporal", bool)():
-        return number_column(name, _as_seconds(column))
-    values = list(column.to_list() if hasattr(column, "to_list") else column.tolist())
-    lacks = np.fromiter(map(is_missing, values), bool, len(values))
-    words = [_word(value) for value in values]
-    if not lacks.all() and {w for w, gone in zip(words, lacks) if not gone} == {
-        "numbers"
-    }:
-        numbers = [np.nan if gone else float(v) for v, gone in zip(values, lacks)]
-        return number_column(name, numbers)
-    held = {
-        source: {words[row] for row in rows.tolist() if not lacks[row]}
-        for source, rows in zip(sources.names, sources.rows)
-    }
-    told = [kinds for kinds in held.values() if kinds]
-    if any(kinds != told[0] for kinds in told) and not set.intersection(*told):
-        spoken = {s: " and ".join(sorted(kinds)) for s, kinds in held.items() if kinds}
-        return Column(name, "clash", np.where(lacks, -1, 0), words=spoken)
-    labels = [None if gone else value for value, gone in zip(values, lacks)]
-    return _coded(name, labels, lacks)
-
-
-def _as_seconds(column: Any) -> Floats:
-    """Return moments as seconds, NaN where missing."""
-    if hasattr(column, "dt") and hasattr(column, "iloc"):  # with a time zone as well
-        column = column.to_numpy(dtype="datetime64[us]")
-    elif hasattr(column, "to_physical"):
-        return np.asarray(column.to_physical().cast(float).to_numpy())
-    moments = np.asarray(column, dtype="datetime64[us]")
-    seconds = moments.astype(np.int64) / 1e6
-    return np.where(np.isnat(moments), np.nan, seconds)
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, str):
-        return "text"
-    if isinstance(value, bool | np.bool_):
-        return "truth values"
-    return "numbers" if isinstance(value, Number) else type(value).__name__
-
-
-def _coded(name: Hashable, labels: list[Any], lacks: NDArray[np.bool_]) -> Column:
-    """Number the categories, the commonest first; rare ones share the last code."""
-    labels = [v if isinstance(v, Hashable) else str(v) for v in labels]
-    found, codes = distinct(labels)
-    counts = np.bincount(codes, weights=~lacks, minlength=len(found))
-    order = np.argsort(-counts, kind="stable")
-    order = order[counts[order] > 0]
-    place = np.full(len(found), -1, dtype=np.int32)
-    place[order] = np.minimum(np.arange(len(order)), MOST_CATEGORIES)
-    names = [found[code] for code in order[:MOST_CATEGORIES]]
-    if len(order) > MOST_CATEGORIES:
-        names.append(OTHER)
-    values = np.where(lacks, -1, place[codes]).astype(np.int32)
-    return Column(name, "category", values, tuple(names))
-
-
 # Comparing
 
 
@@ -380,14 +219,6 @@ def _chance_of_categories(
     return mean + float(stats.norm.isf(alone) * np.sqrt(joint.sum()) / 2)
 
 
-def ks_distance(a: Floats, b: Floats) -> float:
-    """Return the largest gap between the distributions of two sorted samples."""
-    both = np.concatenate([a, b])
-    below_a = np.searchsorted(a, both, side="right") / len(a)
-    below_b = np.searchsorted(b, both, side="right") / len(b)
-    return float(np.abs(below_a - below_b).max())
-
-
 def ks_p_value(distance: float, n: int, m: int) -> float:
     """Return the asymptotic two-sided p-value, as `scipy.stats.ks_2samp` does."""
     return float(np.clip(stats.kstwo.sf(distance, np.round(n * m / (n + m))), 0, 1))
@@ -416,7 +247,7 @@ def _compare_numbers(parts: list[Floats], names: Sequence[Hashable]) -> dict[str
     told["size"], told["source"] = sizes[worst], names[sides[worst][0]]
     told["p_value"] = min(1.0, min(p_values) * len(sides))
     if told["size"] > 0.5:
-        told["unit"] = _find_unit(parts, sides[worst], names, told["size"])
+        told["unit"] = find_unit(parts, sides[worst], names, told["size"])
     return told
 
 
@@ -513,38 +344,3 @@ def adjusted(p_values: Sequence[float]) -> Floats:
     if known.any():
         out[known] = stats.false_discovery_control(out[known])
     return out
-
-
-# Units
-
-
-def _find_unit(
-    parts: list[Floats],
-    side: tuple[int, list[int]],
-    names: Sequence[Hashable],
-    before: float,
-) -> Unit | None:
-    """Return the conversion that makes two sources agree, if a known one does.
-
-    The ratio of the spreads must be the factor, as near as so many rows tell it,
-    and of the distance not more than a quarter may be left: a population that is
-    merely larger seldom meets both.
-    """
-    one = parts[side[0]]
-    other = np.sort(np.concatenate([parts[t] for t in side[1]]))
-    found: list[Unit] = []
-    for small, large, source in (
-        (one, other, names[side[0]]),
-        (other, one, names[side[1][0]] if len(side[1]) == 1 else "the others"),
-    ):
-        inner = [np.subtract(*np.quantile(p, [0.75, 0.25])) for p in (small, large)]
-        if min(inner) <= 0:
-            continue
-        near = 0.03 + 1.5 * np.sqrt(1 / len(small) + 1 / len(large))
-        for words, factor, offset in UNITS:
-            if abs(np.log(inner[1] / inner[0] / factor)) > near:
-                continue
-            after = ks_distance(small * factor + offset, large)
-            if after < before / 4:
-                found.append(Unit(words, source, factor, offset, before, after))
-    return min(found, key=lambda unit: unit.after, default=None)

@@ -20,7 +20,7 @@ from sktandem._cells import cross_cells, deal_folds, mixes_kinds, target_strata
 from sktandem._inference import Difference, paired_rows, placements
 from sktandem._sources import Sources, counted, distinct
 from sktandem.exceptions import SourceError
-from sktandem.inspection._shift_features import Column
+from sktandem.inspection._shift_columns import Column
 
 __all__ = [
     "ENOUGH_FOR_CONCEPT",
