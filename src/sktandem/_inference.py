@@ -244,6 +244,8 @@ def simultaneous_alpha(
     rng = np.random.default_rng(0)
     smallest = np.ones(N_DRAWS)
     for correlation, df in zip(correlations, dfs):
+        if len(correlation) == 0:
+            continue
         values, vectors = np.linalg.eigh(correlation)
         root = vectors * np.sqrt(np.clip(values, 0, None))
         normal = rng.standard_normal((N_DRAWS, len(correlation))) @ root.T

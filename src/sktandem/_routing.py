@@ -17,6 +17,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import has_fit_parameter
 
 __all__ = [
+    "SOURCE_AND_GROUPS",
     "RequestsSource",
     "SplitsBySource",
     "accepts_source",

@@ -30,7 +30,8 @@ def aligned(
             columns[:, column] = probabilities[:, place[label]]
     total = columns.sum(axis=1)
     parts = np.full_like(columns, 1 / max(1, len(wanted)))
-    np.divide(columns, total[:, None], out=parts, where=total[:, None] > 0)
+    # Not "> 0", by which a probability that is nan would become an even one.
+    np.divide(columns, total[:, None], out=parts, where=total[:, None] != 0)
     return parts, total
 
 
@@ -53,5 +54,7 @@ def brier_scores(probabilities: Floats, codes: NDArray[Any]) -> Floats:
 
 def squared_errors(y: Floats, predicted: Floats) -> Floats:
     """Return each row's squared error, the mean over outputs of several."""
-    errors = (np.asarray(y, float) - np.asarray(predicted, float)) ** 2
+    # A column of y beside flat predictions would be broadcast to a square.
+    predicted = np.asarray(predicted, float).reshape(np.shape(y))
+    errors = (np.asarray(y, float) - predicted) ** 2
     return np.asarray(errors.reshape(len(errors), -1).mean(axis=1))

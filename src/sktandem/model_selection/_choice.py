@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sktandem._inference import Difference, paired_rows
 from sktandem._sources import did_you_mean
@@ -59,6 +60,9 @@ class Choice:
 
     by_metric : bool
         Whether the user's metric decides rather than the loss.
+
+    people : ndarray of int or None
+        The person of each row of all sources.
     """
 
     def __init__(
@@ -68,12 +72,14 @@ class Choice:
         objective: str,
         tolerance: str | float,
         by_metric: bool,
+        people: NDArray[np.intp] | None = None,
     ) -> None:
         self.measured = measured
         self.judges = judges
         self.objective = objective
         self.tolerance = tolerance
         self.by_metric = by_metric
+        self.people = people
         self.loss = measured.loss()
 
     def choose(self, names: Sequence[str]) -> str:
@@ -120,11 +126,13 @@ class Choice:
         base = np.zeros_like(own)
         if other is not None:
             base = self.measured.of(other, judge.name, key)
+        groups = None if self.people is None else self.people[judge.rows]
         if self.by_metric:
-            return judge.metric_difference(own, base, n_splits, None)[2]
-        scale = self._scale(judge)
-        d = (own - base) / scale
-        return paired_rows(d[:, np.isfinite(d).all(axis=0)], n_splits)
+            return judge.metric_difference(own, base, n_splits, groups)[2]
+        d = (own - base) / self._scale(judge)
+        known = np.isfinite(d).all(axis=0)  # of the folds so far
+        groups = None if groups is None else groups[known]
+        return paired_rows(d[:, known], n_splits, groups=groups)
 
     def _scale(self, judge: SourceJudge) -> float:
         reference = self.measured.of(self.measured.names[0], judge.name, self.loss)
@@ -144,4 +152,5 @@ class Choice:
 def on_source(choice: Choice, source: Hashable) -> Choice:
     """Return the same choice for one source alone."""
     judges = [judge for judge in choice.judges if judge.name == source]
-    return Choice(choice.measured, judges, "macro", choice.tolerance, choice.by_metric)
+    settings = choice.tolerance, choice.by_metric, choice.people
+    return Choice(choice.measured, judges, "macro", *settings)

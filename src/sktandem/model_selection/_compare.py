@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sktandem._cells import as_target
 from sktandem._inference import (
@@ -22,7 +23,7 @@ from sktandem._inference import (
     rows_needed,
     simultaneous_alpha,
 )
-from sktandem._sources import counted, did_you_mean, distinct, resolve_sources
+from sktandem._sources import counted, did_you_mean, resolve_sources
 from sktandem._tables import refuse_datasets
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection._comparison import (
@@ -32,6 +33,7 @@ from sktandem.model_selection._comparison import (
 )
 from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
 from sktandem.model_selection._judges import Metric, SourceJudge, metric_of
+from sktandem.model_selection._split import number_groups
 from sktandem.model_selection._view import Scoring
 from sktandem.model_selection._wording import MIN_RARER, MIN_ROWS
 from sktandem.strategies import Strategy, Training, resolve_strategies
@@ -207,11 +209,12 @@ def compare_strategies(
             f"{list(sources.names)}.{did_you_mean(primary_source, sources.names)}"
         )
     estimator = suited_estimator(estimator, data.y)
+    data = with_flat_classes(data, estimator)
     metric = metric_of(scoring, estimator)
     tested = sources.names if primary_source is None else (primary_source,)
     workshop = Workshop(
         data=data,
-        strategies=resolve_strategies(strategies, estimator),
+        strategies=several_strategies(strategies, estimator, data),
         estimator=estimator,
         scaler=scaler,
         judges=judges_for(data, tested, is_classifier(estimator), metric),
@@ -248,8 +251,8 @@ def read_data(
     """Return the rows, checked, and the number of each row's group."""
     if X is None or y is None:
         raise SourceError(
-            "compare_strategies needs an estimator, X and y, in this order. The "
-            "estimator may be None."
+            "A comparison needs an estimator, X and y, in this order. The estimator "
+            "may be None."
         )
     refuse_datasets(X)
     features, sources = resolve_sources(X, sample_source, source=source)
@@ -260,8 +263,7 @@ def read_data(
             f"A comparison needs at least two sources, got {list(sources.names)}. Pass "
             "sample_source, or name the column that holds each row's source by source."
         )
-    people = None if groups is None else distinct(np.asarray(groups).ravel())[1]
-    people = None if people is None else people.astype(np.intp)
+    people = None if groups is None else number_groups(groups)
     return Training(features, target, sources), people
 
 
@@ -273,6 +275,27 @@ def suited_estimator(estimator: Any, y: NDArray[Any]) -> Any:
     if estimator is not None:
         return estimator
     return Ridge() if y.dtype.kind == "f" else LogisticRegression(max_iter=1000)
+
+
+def with_flat_classes(data: Training, estimator: Any) -> Training:
+    """Return the data with classes in one dimension."""
+    if not is_classifier(estimator) or data.y.ndim == 1:
+        return data
+    return replace(data, y=column_or_1d(data.y, warn=True))
+
+
+def several_strategies(
+    strategies: Any, estimator: Any, data: Training
+) -> dict[str, Any]:
+    """Return the strategies by name, which must be more than the reference."""
+    columns = len(getattr(data.X, "shape", ())) == 2
+    named = resolve_strategies(strategies, estimator, columns=columns)
+    if len(named) < 2:
+        raise SourceError(
+            "A comparison needs a strategy beside own models, such as "
+            "strategies=[Merged()]."
+        )
+    return named
 
 
 def judges_for(
@@ -437,7 +460,8 @@ def _contrast(
 
 
 def _notes(workshop: Workshop, measured: Measured, loss: str) -> Iterator[str]:
-    width = getattr(workshop.data.X, "shape", (0, 0))[-1]
+    X = workshop.data.X
+    width = int(X.shape[1]) if getattr(X, "ndim", 2) == 2 else 0
     thin = [j.name for j in measured.judges if len(j.rows) < 5 * width]
     if thin:
         yield (

@@ -93,8 +93,13 @@ class Workshop:
                     take_rows(self.data.X, fold.test),
                     self.data.sources.take(fold.test),
                 )
-                return {j.name: j.measure(answers, fold.test) for j in self.judges}
-        except ValueError as error:
+                measured = {j.name: j.measure(answers, fold.test) for j in self.judges}
+                for source, losses in measured.items():
+                    for key, value in losses.items():
+                        if key not in ("metric", ZERO) and np.isnan(value).any():
+                            raise SourceError(f"its {key} on {source!r} is nan.")
+                return measured
+        except Exception as error:
             raise SourceError(
                 f"The strategy {name!r} failed on fold {fold.number + 1} of repeat "
                 f"{fold.repeat + 1} ({len(fold.train):,} training rows): {error}"

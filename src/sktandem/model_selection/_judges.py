@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer
 
 from sktandem._cells import class_codes
 from sktandem._inference import Difference, corrected_resampled, paired_rows, placements
@@ -18,6 +18,7 @@ from sktandem._routing import accepts_source
 from sktandem._row_losses import aligned, brier_scores, log_losses, squared_errors
 from sktandem._sources import Sources
 from sktandem._tables import take_rows
+from sktandem.exceptions import SourceError
 from sktandem.model_selection._view import Rows, Scoring, metric_name
 
 __all__ = ["ZERO", "Answers", "Metric", "SourceJudge", "metric_of"]
@@ -155,10 +156,25 @@ class SourceJudge:
         own = np.searchsorted(self.rows, test[inside])
         losses = self._losses(answers, inside, own)
         if self.by_row:
+            self._check_metric(losses)
             losses["metric"] = self._parts(answers, inside, own, losses)
         else:
             losses["metric"] = self._score(answers, inside, own)
         return losses
+
+    def _check_metric(self, losses: dict[str, Any]) -> None:
+        """Refuse a metric that is made of a loss that models of this kind lack."""
+        needed = {
+            "accuracy": "zero-one loss",
+            "balanced_accuracy": "zero-one loss",
+            "r2": "squared error",
+            **OF_LOSS,
+        }.get(str(self.metric.scoring))
+        if needed is not None and needed not in losses:
+            raise SourceError(
+                f"scoring={self.metric.scoring!r} does not suit this model, which has "
+                f"{sorted(set(losses) - {ZERO})}."
+            )
 
     def _losses(
         self, answers: Answers, inside: NDArray[np.bool_], own: NDArray[np.intp]
@@ -255,6 +271,13 @@ class SourceJudge:
         if strata is not None:
             summary = self._mean_of_classes
         difference = other - reference
+        told = np.isfinite(difference).all(axis=0)  # rows that have a part
+        if not told.any():
+            return np.nan, np.nan, Difference(np.nan, np.nan, 1, 0)
+        if strata is not None:
+            strata = strata[told]
+        groups = None if groups is None else groups[told]
+        difference = difference[:, told]
         if self.metric.scoring == "roc_auc":
             # Either class's mean is the area: half of their sum, whose variance
             # is the sum of theirs.
@@ -275,4 +298,6 @@ def metric_of(scoring: Scoring, estimator: Any) -> Metric:
     """Return the metric; None means what `score` of scikit-learn gives."""
     if scoring is None:
         return Metric("accuracy" if is_classifier(estimator) else "r2")
+    if isinstance(scoring, str):
+        get_scorer(scoring)  # which refuses a name that there is not
     return Metric(scoring)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,10 @@ from sktandem.model_selection._compare import (
     judges_for,
     loss_for,
     read_data,
+    several_strategies,
     suited_estimator,
     watched,
+    with_flat_classes,
 )
 from sktandem.model_selection._curve import SourceLearningCurve
 from sktandem.model_selection._folds import (
@@ -36,7 +38,7 @@ from sktandem.model_selection._folds import (
 )
 from sktandem.model_selection._judges import metric_of
 from sktandem.model_selection._view import Scoring
-from sktandem.strategies import Strategy, Training, resolve_strategies
+from sktandem.strategies import Strategy, Training
 
 __all__ = ["learning_curve_by_source"]
 
@@ -172,10 +174,11 @@ def learning_curve_by_source(
             f"{list(names)}.{did_you_mean(primary_source, names)}"
         )
     estimator = suited_estimator(estimator, data.y)
+    data = with_flat_classes(data, estimator)
     metric = metric_of(scoring, estimator)
     workshop = Workshop(
         data=data,
-        strategies=resolve_strategies(strategies, estimator),
+        strategies=several_strategies(strategies, estimator, data),
         estimator=estimator,
         scaler=scaler,
         judges=judges_for(data, [primary_source], is_classifier(estimator), metric),
@@ -219,9 +222,13 @@ def _stratified_order(
 def _sizes(train_sizes: Any, most: int, name: Hashable) -> tuple[int, ...]:
     """Return the rows that are meant, ascending and different."""
     sizes = set()
+    if isinstance(train_sizes, str) or not isinstance(train_sizes, Iterable):
+        raise SourceError(f"train_sizes must be a list of sizes, got {train_sizes!r}.")
     for size in train_sizes:
+        if not isinstance(size, Real):
+            raise SourceError(f"train_sizes holds {size!r}, which is no number.")
         whole = isinstance(size, Integral) and not isinstance(size, bool)
-        rows = int(size) if whole else round(float(size) * most)
+        rows = int(float(size)) if whole else round(float(size) * most)
         if not 2 <= rows <= most:
             raise SourceError(
                 f"train_sizes holds {size!r}, which is {rows:,} of {name!r}; a fold "

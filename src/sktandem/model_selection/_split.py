@@ -47,11 +47,11 @@ class _SourceSplitter(SplitsBySource, BaseCrossValidator):  # type: ignore[misc]
             )
         _, sources = resolve_sources(as_table(X), sample_source, source=self.source)
         check_consistent_length(sources.codes, y, groups)
-        people = None if groups is None else _numbered(groups)
+        people = None if groups is None else number_groups(groups)
         return sources, None if y is None else as_target(y), people
 
 
-def _numbered(groups: Any) -> NDArray[np.intp]:
+def number_groups(groups: Any) -> NDArray[np.intp]:
     """Number the persons; each row must have one."""
     values = np.asarray(groups).ravel()
     names, codes = distinct(values)

@@ -15,17 +15,29 @@ from sklearn.utils.validation import (
 
 from sktandem._cells import as_target
 from sktandem._nested import refuse_nested
-from sktandem._routing import RequestsSource, accepts_source, fit_with_source
-from sktandem._sources import distinct, resolve_sources, split_source
+from sktandem._routing import (
+    SOURCE_AND_GROUPS,
+    RequestsSource,
+    accepts_source,
+    fit_with_source,
+    source_method,
+)
+from sktandem._sources import resolve_sources, split_source
 from sktandem._tables import read_table, refuse_datasets
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.merge._inner import seeded_clone
 from sktandem.model_selection._choice import Choice, check_choice, on_source
-from sktandem.model_selection._compare import compared, judges_for
+from sktandem.model_selection._compare import (
+    check_settings,
+    compared,
+    judges_for,
+    with_flat_classes,
+)
 from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
 from sktandem.model_selection._judges import metric_of
+from sktandem.model_selection._split import number_groups
 from sktandem.strategies import (
     OwnModels,
     PerSource,
@@ -55,6 +67,9 @@ def chosen_has(method):
 
 class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
     """What the classifier and the regressor share: choosing, and handing on."""
+
+    # Persons are for the inner folds, as they are for the splitters.
+    __metadata_request__fit = SOURCE_AND_GROUPS
 
     def __init__(
         self,
@@ -126,9 +141,10 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
         objective = "macro" if self.per_source else self.objective
         check_choice(objective, self.tolerance, self.primary_source)
-        people = None if groups is None else distinct(np.asarray(groups).ravel())[1]
-        people = None if people is None else people.astype(np.intp)
-        return Training(features, y, sources), people
+        check_settings(MARGIN, self.cv, 1)
+        people = None if groups is None else number_groups(groups)
+        data = with_flat_classes(Training(features, y, sources), self._inner())
+        return data, people
 
     def _choose(self, data, people, rng):
         """Return the strategy, and the comparison that it was chosen by."""
@@ -138,7 +154,11 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         classifies = is_classifier(self)
         workshop = Workshop(
             data=data,
-            strategies=resolve_strategies(self.strategies, self._inner()),
+            strategies=resolve_strategies(
+                self.strategies,
+                self._inner(),
+                columns=len(getattr(data.X, "shape", ())) == 2,
+            ),
             estimator=self._inner(),
             scaler=self.scaler,
             judges=judges_for(data, tested, classifies, metric),
@@ -148,9 +168,9 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         folds = deal(
             data, self.cv, 1, people, self.primary_source if only else None, rng
         )
-        measured, left = self._race(workshop, folds)
+        measured, left = self._race(workshop, folds, people)
         names = [name for name in workshop.strategies if name not in left]
-        choice = self._choice(measured)
+        choice = self._choice(measured, people)
         comparison = compared(
             workshop,
             measured.only(names),
@@ -170,12 +190,14 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             chosen[source] = workshop.strategies[name]
         return PerSource(chosen), comparison
 
-    def _choice(self, measured):
+    def _choice(self, measured, people):
         by_metric = self.scoring is not None
         objective = "macro" if self.objective == "primary" else self.objective
-        return Choice(measured, measured.judges, objective, self.tolerance, by_metric)
+        return Choice(
+            measured, measured.judges, objective, self.tolerance, by_metric, people
+        )
 
-    def _race(self, workshop, folds):
+    def _race(self, workshop, folds, people):
         """Fit all on the first folds; who is far behind then leaves."""
         names = list(workshop.strategies)
         measured = Measured(workshop.judges, names, 1, self.cv)
@@ -183,7 +205,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         self._run(workshop, first, names, measured)
         left = []
         if rest and (self.scoring is None or all(j.by_row for j in workshop.judges)):
-            left = self._hopeless(measured, names)
+            left = self._hopeless(measured, names, people)
             for name in left:
                 self._tell(
                     f"{name!r} is far behind after {len(first)} folds: it leaves"
@@ -199,9 +221,9 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
                 tried = f"{len(names)} strategies" if len(names) > 1 else names[0]
                 self._tell(f"fold {fold.number + 1} of {self.cv}, {tried}")
 
-    def _hopeless(self, measured, names):
+    def _hopeless(self, measured, names, people):
         """Return who is far behind; of strategies by source, on every source."""
-        choice = self._choice(measured)
+        choice = self._choice(measured, people)
         if not self.per_source:
             return choice.hopeless(names)
         by_source = [
@@ -260,7 +282,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         features, labels = split_source(X, sample_source, self.source)
         if labels is not None and accepts_source(self.model_, method):
             kwargs["sample_source"] = labels
-        return getattr(self.model_, method)(features, *args, **kwargs)
+        return source_method(self.model_, method)(features, *args, **kwargs)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "model_")

@@ -156,6 +156,12 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             make = Maker(
                 self.estimator, self.scaler, self.random_state is not None, rng
             )
+            if not hasattr(self.strategy, "fit_models"):
+                raise SourceError(
+                    f"{type(self).__name__} needs a strategy that fits models by "
+                    f"source, such as OwnModels(), got {self.strategy!r}. Its build "
+                    "makes the estimator."
+                )
             models = self.strategy.fit_models(names, data, make, rng)
             learned = self._learned(data)
         self.models_, self.sources_ = models, data.sources.names
@@ -184,6 +190,8 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
                     f"for_sources names {name!r}, which is not a source. The sources "
                     f"are {list(names)}.{did_you_mean(name, names)}"
                 )
+        if len(self.for_sources) == 0:
+            raise SourceError("for_sources is empty. None means all sources.")
         return tuple(self.for_sources)
 
     def set_params(self, **params):
@@ -199,6 +207,8 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
     def _blind(self):
         """The one model of all sources, None if there are several."""
         first, *others = self.models_.values()
+        if self.for_sources is not None and len(self.models_) < len(self.sources_):
+            return None  # nobody answers for the rest
         return first if all(other is first for other in others) else None
 
     def _parts(self, X, sample_source):
@@ -283,8 +293,8 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
         The source you care about most.
 
     unknown_source : {"error", "primary", "pooled"}, default="error"
-        What to do with a row of a source without a model: raise, ask the
-        primary source's, or take the mean of all probabilities.
+        What to do with a row of a source that was not there in `fit`: raise,
+        ask the primary source's model, or take the mean of all probabilities.
 
     random_state : int, RandomState instance or None, default=None
         Seeds all that is left to chance.
@@ -486,8 +496,8 @@ class SourceModelsRegressor(RegressorMixin, BaseSourceModels):
         The source you care about most.
 
     unknown_source : {"error", "primary", "pooled"}, default="error"
-        What to do with a row of a source without a model: raise, ask the
-        primary source's, or take the mean of all.
+        What to do with a row of a source that was not there in `fit`: raise,
+        ask the primary source's model, or take the mean of all.
 
     random_state : int, RandomState instance or None, default=None
         Seeds all that is left to chance.

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from sktandem.schedules import Schedule
-from sktandem.strategies._alternating import net_of
+from sktandem.strategies._alternating import named, net_of
 from sktandem.strategies._strategy import Strategy
 from sktandem.strategies._units import multi_head
 
@@ -41,11 +41,15 @@ class MultiHead(Strategy):
     ('MultiHeadRegressor', 5)
     """
 
-    name = "a head for each"
-
     def __init__(self, schedule: str | Schedule = "joint", *, net: Any = None):
         self.schedule = schedule
         self.net = net
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        by = "" if self.schedule == "joint" else f", by {named(self.schedule)}"
+        return f"a head for each{by}"
 
     def build(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sklearn.base import clone, is_regressor
@@ -24,7 +24,9 @@ REFERENCE = OwnModels.name
 LISTS = ("default", "all")
 
 
-def default_strategies(estimator: Any, *, every: bool = False) -> list[Strategy]:
+def default_strategies(
+    estimator: Any, *, every: bool = False, columns: bool = True
+) -> list[Strategy]:
     """Return the strategies that suit an estimator, the simplest first.
 
     Parameters
@@ -34,6 +36,9 @@ def default_strategies(estimator: Any, *, every: bool = False) -> list[Strategy]
 
     every : bool, default=False
         Whether to return all that can be built on it.
+
+    columns : bool, default=True
+        Whether X has columns. A list of texts has none to scale or to add to.
 
     Returns
     -------
@@ -53,20 +58,22 @@ def default_strategies(estimator: Any, *, every: bool = False) -> list[Strategy]
         more = [StackedPrediction(), Merged(scale_by="source")] if every else []
         return [own, merged, Alternating(), MultiHead(), *more]
     weighs = takes_weights(estimator)
-    strategies: list[Strategy] = [own, merged, Merged(scale_by="source")]
-    if weighs:
-        strategies.append(Merged(balance="sources"))
-    strategies.append(Merged(representation="indicator"))
+    strategies: list[Strategy] = [own, merged]
+    strategies += [Merged(scale_by="source")] if columns else []
+    strategies += [Merged(balance="sources")] if weighs else []
+    strategies += [Merged(representation="indicator")] if columns else []
     if every:
-        strategies.append(Merged(representation="augmented"))
+        strategies += [Merged(representation="augmented")] if columns else []
         if is_regressor(estimator):
             strategies.append(Merged(scale_target_by="source"))
-        strategies += [SimilarityWeighted()] if weighs else []
+        strategies += [SimilarityWeighted()] if weighs and columns else []
     strategies += [WeightedMerge()] if weighs else []
-    return [*strategies, StackedPrediction()]
+    return [*strategies, *([StackedPrediction()] if columns else [])]
 
 
-def resolve_strategies(strategies: Any, estimator: Any) -> dict[str, Any]:
+def resolve_strategies(
+    strategies: Any, estimator: Any, *, columns: bool = True
+) -> dict[str, Any]:
     """Return strategies and estimators by name, own models first.
 
     Parameters
@@ -77,6 +84,9 @@ def resolve_strategies(strategies: Any, estimator: Any) -> dict[str, Any]:
 
     estimator : estimator instance
         What they will be built on.
+
+    columns : bool, default=True
+        Whether X has columns, for the lists that suit.
 
     Returns
     -------
@@ -95,7 +105,7 @@ def resolve_strategies(strategies: Any, estimator: Any) -> dict[str, Any]:
                 f"as [Merged()], or a dict of them by name, got {strategies!r}."
             )
         every = strategies == "all"
-        listed = default_strategies(estimator, every=every)
+        listed = default_strategies(estimator, every=every, columns=columns)
         return {strategy.name: strategy for strategy in listed}
     if isinstance(strategies, Strategy):
         strategies = [strategies]
@@ -119,6 +129,11 @@ def _is_own(strategy: Any) -> bool:
 
 def _by_name(strategies: Any) -> dict[str, Any]:
     named: dict[str, Any] = {}
+    if not isinstance(strategies, Iterable) or hasattr(strategies, "fit"):
+        raise SourceError(
+            "strategies must be a list of strategies such as [Merged()], a dict of "
+            f"them by name, or one of {list(LISTS)}, got {strategies!r}."
+        )
     for strategy in strategies:
         strategy = _checked(strategy)
         if not isinstance(strategy, Strategy):

@@ -55,5 +55,9 @@ class OnlySource(SourceStrategy):
                 f"OnlySource names {self.source!r}, which is not a source. The sources "
                 f"are {list(known)}.{did_you_mean(self.source, known)}"
             )
-        model = make().fit(*data.take(data.rows_of(self.source)))
+        for name in names:  # until the seed is that of the source's own model
+            model = make()
+            if name == self.source:
+                break
+        model.fit(*data.take(data.rows_of(self.source)))
         return dict.fromkeys(names, model)

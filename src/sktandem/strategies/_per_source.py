@@ -59,6 +59,11 @@ class PerSource(SourceStrategy):
         self, names: Sequence[Hashable], data: Training, make: Maker, rng: Any
     ) -> dict[Hashable, Any]:
         """Fit every strategy that is needed, once, for the sources it serves."""
+        if not isinstance(self.strategies, Mapping):
+            raise SourceError(
+                "PerSource takes a dict of {source: strategy}, got "
+                f"{self.strategies!r}."
+            )
         without = [name for name in names if name not in self.strategies]
         if without:
             known = list(self.strategies)
@@ -66,15 +71,14 @@ class PerSource(SourceStrategy):
                 f"PerSource gives no strategy to {without}. Its strategies are for "
                 f"{known}.{did_you_mean(without[0], known)}"
             )
-        fitted: dict[str, Any] = {}
+        fitted: dict[int, Any] = {}
         for name in names:
             strategy = self.strategies[name]
-            key = repr(strategy)
-            if key not in fitted:
+            if id(strategy) not in fitted:
                 model = _build(strategy, make)
                 fit_with_source(model, data.X, data.y, data.labels)
-                fitted[key] = model
-        return {n: AnswersAs(fitted[repr(self.strategies[n])], n) for n in names}
+                fitted[id(strategy)] = model
+        return {n: AnswersAs(fitted[id(self.strategies[n])], n) for n in names}
 
 
 def _named(strategy: Any) -> str:
@@ -86,7 +90,10 @@ def _build(strategy: Any, make: Maker) -> Any:
         return strategy.build(
             make.estimator, scaler=make.scaler, random_state=make.seed()
         )
-    return seeded_clone(strategy, make.rng if make.seeded else None)
+    model = seeded_clone(strategy, make.rng if make.seeded else None)
+    # The column of sources is gone: the label comes by keyword.
+    of_ours = getattr(model, "source", None) is not None
+    return model.set_params(source=None) if of_ours else model
 
 
 class AnswersAs:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import clone, is_classifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
@@ -19,7 +21,7 @@ from sktandem.merge import MergedClassifier
 from sktandem.strategies._models import Maker
 from sktandem.strategies._source_strategy import SourceStrategy
 from sktandem.strategies._strategy import Training
-from sktandem.strategies._units import takes_weights
+from sktandem.strategies._units import check_folds, takes_weights
 
 __all__ = ["SimilarityWeighted"]
 
@@ -98,6 +100,14 @@ class SimilarityWeighted(SourceStrategy):
                 "SimilarityWeighted needs a classifier to tell the sources apart, got "
                 f"{self.classifier!r}."
             )
+        if self.classifier is not None and not hasattr(
+            self.classifier, "predict_proba"
+        ):
+            raise SourceError(
+                "SimilarityWeighted needs a classifier with predict_proba, got "
+                f"{self.classifier!r}. CalibratedClassifierCV gives it one."
+            )
+        check_folds(self)
         if not self.clip > 0:
             raise SourceError(
                 f"SimilarityWeighted needs a clip above 0, got {self.clip!r}."
@@ -131,7 +141,7 @@ class SimilarityWeighted(SourceStrategy):
             test = np.flatnonzero((folds == fold) & (mine == 0))
             train = np.flatnonzero(folds != fold)
             if len(np.unique(mine[train])) < 2:  # a source of a single row
-                ratios[test] = 1.0
+                ratios[test] = len(own) / len(others)  # which weighs 1
                 continue
             teller = self._teller(data.X, make)
             teller.fit(take_rows(data.X, train), mine[train])
@@ -148,6 +158,8 @@ class SimilarityWeighted(SourceStrategy):
             teller = clone(self.classifier)
         elif is_frame(X) and len(numeric_columns(X)) < X.shape[1]:
             teller = make_pipeline(table_preprocessor(), teller)
+        elif getattr(X, "ndim", 2) == 2 and not sparse.issparse(X):
+            teller = make_pipeline(SimpleImputer(), teller)
         elif getattr(X, "ndim", 2) != 2 and not hasattr(unit.scaler, "fit"):
             raise SourceError(
                 "SimilarityWeighted cannot tell sources apart by X of shape "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from sktandem._sources import counted
+from sktandem.exceptions import SourceError
 from sktandem.strategies._models import Maker, models_of
 from sktandem.strategies._strategy import Strategy, Training
 
@@ -46,7 +48,19 @@ class SourceStrategy(Strategy):
         self, names: Sequence[Hashable], data: Training, make: Maker, rng: Any
     ) -> dict[Hashable, Any]:
         """Return a fitted model for each of the sources `names`."""
-        return {name: self.fit_for(name, data, make, rng) for name in names}
+        return {name: self._named_fit(name, data, make, rng) for name in names}
+
+    def _named_fit(self, name: Hashable, data: Training, make: Maker, rng: Any) -> Any:
+        """Fit for one source, which an error then names."""
+        try:
+            return self.fit_for(name, data, make, rng)
+        except ValueError as error:
+            if isinstance(error, SourceError) or len(data.sources.names) == 1:
+                raise
+            rows = counted(len(data.rows_of(name)), "row")
+            raise SourceError(
+                f"The model of {name!r} ({rows} of its own) failed: {error}"
+            ) from error
 
     def build(
         self,

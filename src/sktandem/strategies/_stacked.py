@@ -12,7 +12,7 @@ from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import StandardScaler
 
-from sktandem._tables import append_columns, is_frame
+from sktandem._tables import append_columns, column_names, is_frame
 from sktandem.exceptions import SourceError
 from sktandem.strategies._models import Maker
 from sktandem.strategies._source_strategy import SourceStrategy
@@ -97,8 +97,7 @@ def _with_opinion(donor: Any, X: Any) -> Any:
     """Return X with what the donor predicts as further columns."""
     opinion = _opinion(donor, X)
     if is_frame(X):
-        names = [f"others__{place}" for place in range(opinion.shape[1])]
-        return append_columns(X, opinion, names)
+        return append_columns(X, opinion, _names(X, opinion.shape[1]))
     if sparse.issparse(X):
         return sparse.hstack([X, sparse.csr_matrix(opinion)], format="csr")
     if getattr(X, "ndim", 0) != 2:
@@ -107,6 +106,14 @@ def _with_opinion(donor: Any, X: Any) -> Any:
             f"{type(X).__name__} of shape {np.shape(X)}. Leave it out of strategies."
         )
     return np.hstack([X, opinion])
+
+
+def _names(X: Any, n_columns: int) -> list[Any]:
+    """Return the names of the new columns: numbers where the others are numbers."""
+    known = column_names(X) or []
+    if known and all(isinstance(name, int | np.integer) for name in known):
+        return [max(known) + 1 + place for place in range(n_columns)]
+    return [f"others__{place}" for place in range(n_columns)]
 
 
 def _opinion(donor: Any, X: Any) -> NDArray[np.float64]:

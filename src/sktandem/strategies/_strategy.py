@@ -48,7 +48,11 @@ class Training:
 
     def take(self, rows: NDArray[np.intp]) -> tuple[Any, NDArray[Any]]:
         """Return X and y of some rows."""
-        return take_rows(self.X, rows), self.y[rows]
+        y = self.y[rows]
+        if y.dtype == object and not any(isinstance(v, str) for v in y.ravel()):
+            # The numbers of one source, held as objects for the texts of another.
+            y = np.array(y.tolist())
+        return take_rows(self.X, rows), y
 
     @cached_property
     def labels(self) -> NDArray[Any]:

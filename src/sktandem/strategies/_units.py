@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 from sklearn.base import clone, is_classifier, is_regressor
@@ -11,7 +12,14 @@ from sktandem._routing import weight_key
 from sktandem.exceptions import SourceError
 from sktandem.merge import MergedClassifier, MergedRegressor
 
-__all__ = ["alternating", "is_net", "make_unit", "multi_head", "takes_weights"]
+__all__ = [
+    "alternating",
+    "check_folds",
+    "is_net",
+    "make_unit",
+    "multi_head",
+    "takes_weights",
+]
 
 # What a net of several heads takes from one that trains in turns.
 SHARED = (
@@ -44,6 +52,16 @@ def _is_alternating(estimator: Any) -> bool:
 def takes_weights(estimator: Any) -> bool:
     """Tell whether the rows of this estimator can be weighed."""
     return not is_net(estimator) and weight_key(estimator) is not None
+
+
+def check_folds(strategy: Any) -> None:
+    """Refuse a number of inner folds that leaves nothing to train on."""
+    whole = isinstance(strategy.cv, Integral) and not isinstance(strategy.cv, bool)
+    if not whole or strategy.cv < 2:
+        raise SourceError(
+            f"{type(strategy).__name__} needs cv, a whole number of at least 2, got "
+            f"{strategy.cv!r}."
+        )
 
 
 def make_unit(estimator: Any, **settings: Any) -> Any:

@@ -15,7 +15,7 @@ from sktandem.exceptions import SourceError
 from sktandem.strategies._models import Maker
 from sktandem.strategies._source_strategy import SourceStrategy
 from sktandem.strategies._strategy import Training
-from sktandem.strategies._units import takes_weights
+from sktandem.strategies._units import check_folds, takes_weights
 
 __all__ = ["WeightedMerge"]
 
@@ -42,7 +42,7 @@ class WeightedMerge(SourceStrategy):
     -----
     The loss is log loss, or the zero-one loss of a classifier without
     probabilities; of regressors, squared error. The chosen weight stands in
-    ``models_[source].weight_``.
+    ``models_[source].weight_``. The inner folds know no `groups`.
 
     Examples
     --------
@@ -77,8 +77,8 @@ class WeightedMerge(SourceStrategy):
                 f"WeightedMerge weighs rows, and {type(estimator).__name__}.fit takes "
                 "no sample_weight. Take an estimator that does, or Merged()."
             )
-        weights = np.asarray(self.weights, dtype=float)
-        if weights.ndim != 1 or len(weights) == 0 or not (weights >= 0).all():
+        check_folds(self)
+        if not _are_weights(self.weights):
             raise SourceError(
                 "WeightedMerge needs weights that are numbers of at least 0, got "
                 f"{self.weights!r}."
@@ -119,6 +119,15 @@ class WeightedMerge(SourceStrategy):
                 model = _fit(make(), data, train, others, weight)
                 losses[place] += _loss(model, data, own, test)
         return float(self.weights[int(np.argmin(losses))])
+
+
+def _are_weights(weights: Any) -> bool:
+    try:
+        numbers = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    flat = numbers.ndim == 1 and len(numbers) > 0
+    return flat and bool(((numbers >= 0) & np.isfinite(numbers)).all())
 
 
 def _fit(

@@ -1,0 +1,671 @@
+"""Does the second dataset help: every number against a loop of scikit-learn's."""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse, stats
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.dummy import DummyRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    f1_score,
+    r2_score,
+    roc_auc_score,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from sktandem import MergedClassifier, SourceWarning
+from sktandem._sources import resolve_sources
+from sktandem.exceptions import SourceError
+from sktandem.model_selection import compare_strategies
+from sktandem.model_selection._folds import deal
+from sktandem.strategies import (
+    Merged,
+    OnlySource,
+    OwnModels,
+    StackedPrediction,
+    Training,
+    WeightedMerge,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(240, 3))
+SOURCE = np.tile(["a", "b"], 120)
+IN_A = SOURCE == "a"
+RULE = np.where(IN_A, X @ [1.0, 2.0, 0.0], X @ [1.0, 1.0, 1.0])
+NUMBERS = RULE + RNG.normal(size=240)
+Y = np.where(RULE + 2 * RNG.normal(size=240) > 0, "ill", "well")
+FRAME = pd.DataFrame(X, columns=list("uvw")).assign(ward=SOURCE)
+POLARS = pl.DataFrame(X, schema=list("uvw")).with_columns(ward=pl.Series(SOURCE))
+K, REPEATS = 3, 2
+QUICK = {"cv": K, "n_repeats": REPEATS, "random_state": 0, "progress": False}
+
+
+def compare(estimator=None, X=X, y=Y, **changed):
+    known = {"sample_source": SOURCE, "strategies": [Merged()]}
+    return compare_strategies(estimator, X, y, **QUICK | known | changed)
+
+
+def numbers(comparison):
+    keys = (
+        "source strategy reference_loss loss gain low high "
+        "reference_score score score_gain score_low score_high"
+    )
+    return [
+        tuple(getattr(c, key) for key in keys.split()) for c in comparison.contrasts
+    ]
+
+
+def folds(y, groups=None, test_source=None):
+    _, sources = resolve_sources(X, SOURCE)
+    rng = np.random.RandomState(0)
+    return deal(Training(X, y, sources), K, REPEATS, groups, test_source, rng)
+
+
+def held_out(name, y, estimator, answer):
+    """Return what models of own rows and of all rows answer, by scikit-learn alone."""
+    own = np.full((REPEATS, 240), np.nan)
+    merged = own.copy()
+    for fold in folds(y):
+        test = fold.test[SOURCE[fold.test] == name]
+        mine = fold.train[SOURCE[fold.train] == name]
+        for table, rows in (own, mine), (merged, fold.train):
+            model = make_pipeline(StandardScaler(), estimator).fit(X[rows], y[rows])
+            table[fold.repeat, test] = answer(model, X[test])
+    rows = name == SOURCE
+    return own[:, rows], merged[:, rows]
+
+
+def wide_interval(d, level):
+    """Return the interval of the documentation, written out."""
+    n = d.shape[1]
+    se = np.sqrt(np.mean([np.var(repeat, ddof=1) for repeat in d]) / n * K / (K - 1))
+    half = stats.t.ppf(1 - level / 2, n - 1) * se
+    return d.mean() - half, d.mean() + half
+
+
+# The numbers
+
+
+def test_losses_gains_and_intervals_of_classes_are_those_of_a_plain_loop():
+    comparison = compare()
+
+    level = comparison.design.level
+    assert 0.025 <= level <= 0.05
+    for c in comparison.contrasts:
+        truth = Y[c.source == SOURCE] == "ill"
+        own, merged = (
+            -np.log(np.where(truth, p, 1 - p))
+            for p in held_out(
+                c.source,
+                Y,
+                LogisticRegression(max_iter=1000),
+                lambda model, X: model.predict_proba(X)[:, 0],
+            )
+        )
+        assert c.reference_loss == pytest.approx(own.mean(), rel=1e-6)
+        assert c.loss == pytest.approx(merged.mean(), rel=1e-6)
+        assert c.gain == pytest.approx((own - merged).mean(), abs=1e-7)
+        assert (c.low, c.high) == pytest.approx(wide_interval(own - merged, level))
+        assert c.margin == pytest.approx(0.01 * own.mean())
+        assert c.n_rows == c.n_units == 120
+    assert comparison.design.loss == "log loss"
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+def test_losses_and_r2_of_numbers_are_those_of_a_plain_loop(shape):
+    """A target of one column is the same target."""
+    comparison = compare(Ridge(), y=NUMBERS.reshape(shape))
+
+    for c in comparison.contrasts:
+        truth = NUMBERS[c.source == SOURCE]
+        own, merged = held_out(
+            c.source, NUMBERS, Ridge(), lambda model, X: model.predict(X)
+        )
+        errors = [(truth - predicted) ** 2 for predicted in (own, merged)]
+        assert c.reference_loss == pytest.approx(errors[0].mean())
+        assert c.loss == pytest.approx(errors[1].mean())
+        if shape == (-1,):
+            by_hand = [
+                np.mean([r2_score(truth, p) for p in ps]) for ps in (own, merged)
+            ]
+            assert (c.reference_score, c.score) == pytest.approx(tuple(by_hand))
+    assert comparison.design.loss == "squared error"
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "balanced_accuracy"])
+def test_metrics_made_of_rows_are_the_mean_over_repeats(scoring):
+    metric = {
+        "accuracy": lambda y, p: np.mean(y == p),
+        "balanced_accuracy": balanced_accuracy_score,
+    }[scoring]
+
+    for c in compare(scoring=scoring).contrasts:
+        truth = Y[c.source == SOURCE]
+        ill = held_out(
+            c.source,
+            Y,
+            LogisticRegression(max_iter=1000),
+            lambda model, X: model.predict(X) == "ill",
+        )
+        by_hand = [
+            np.mean([metric(truth, np.where(one, "ill", "well")) for one in p])
+            for p in ill
+        ]
+        assert (c.reference_score, c.score) == pytest.approx(tuple(by_hand))
+        assert c.score_gain == pytest.approx(by_hand[1] - by_hand[0])
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "f1_macro"])
+def test_metrics_of_folds_are_the_mean_over_folds(scoring):
+    """Of the area too, up to folds of one row more or less."""
+    by_hand = {name: [] for name in "ab"}
+    for fold in folds(Y):
+        for name in "ab":
+            test = fold.test[SOURCE[fold.test] == name]
+            model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+            model.fit(X[fold.train], Y[fold.train])
+            if scoring == "roc_auc":
+                ranking = model.decision_function(X[test])
+                score = roc_auc_score(Y[test], ranking)
+            else:
+                score = f1_score(Y[test], model.predict(X[test]), average="macro")
+            by_hand[name].append(score)
+
+    for c in compare(scoring=scoring).contrasts:
+        exact = scoring == "f1_macro"
+        expected = pytest.approx(
+            np.mean(by_hand[c.source]), abs=1e-9 if exact else 0.01
+        )
+        assert c.score == expected
+        assert c.score_low < c.score_gain < c.score_high
+
+
+@pytest.mark.parametrize("y", [Y, NUMBERS], ids=["classes", "numbers"])
+def test_workers_doors_and_containers_change_nothing(y):
+    estimator = None if y is Y else Ridge()
+    plain = numbers(compare(estimator, y=y))
+
+    table = FRAME[list("uvw")]
+    others = [
+        compare(estimator, y=y, n_jobs=2),
+        compare(estimator, FRAME, y, sample_source=None, source="ward"),
+        compare(estimator, table, pd.Series(y), sample_source=pd.Series(SOURCE)),
+        compare(estimator, POLARS, y, sample_source=None, source="ward"),
+        compare(estimator, X.tolist(), list(y), sample_source=list(SOURCE)),
+    ]
+
+    for other in others:
+        for one, two in zip(plain, numbers(other)):
+            assert one[:2] == two[:2]
+            np.testing.assert_allclose(one[2:], two[2:])
+
+
+def test_sparse_rows_and_texts_are_compared():
+    texts = [f"{'good' if label == 'ill' else 'bad'} day" for label in Y]
+    reader = make_pipeline(TfidfVectorizer(), LogisticRegression())
+
+    of_texts = compare(reader, texts, scaler=None)
+    of_sparse = compare(None, sparse.csr_array(X), scaler=None)
+
+    assert all(c.score == 1 for c in of_texts.contrasts)
+    np.testing.assert_allclose(
+        [row[2:] for row in numbers(of_sparse)],
+        [row[2:] for row in numbers(compare(scaler=None))],
+        rtol=1e-3,
+        atol=1e-5,
+    )
+
+
+def test_seeds_are_kept_and_the_global_one_left_alone():
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    tree = DecisionTreeClassifier(max_features=1)
+
+    one, two, other = (numbers(compare(tree, random_state=s)) for s in (1, 1, 2))
+
+    assert one == two
+    assert one != other
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+# Who trains and who is tested
+
+
+class Diary(ClassifierMixin, BaseEstimator):
+    """Write down which rows were trained on and asked for."""
+
+    pages = []  # noqa: RUF012
+
+    def fit(self, X, y, sample_source=None):
+        self.classes_ = np.unique(y)
+        self.trained_ = X[:, 0].astype(int), sample_source
+        return self
+
+    def predict(self, X):
+        self.pages.append((*self.trained_, X[:, 0].astype(int)))
+        return np.full(len(X), self.classes_[0])
+
+
+@pytest.fixture
+def diary(monkeypatch):
+    monkeypatch.setattr(Diary, "pages", [])
+    return Diary()
+
+
+ROWS = np.column_stack([np.arange(240.0), X])
+
+
+@pytest.mark.filterwarnings("ignore:There are only 60 groups")
+def test_persons_are_never_split_and_the_interval_rests_on_them(diary):
+    people = np.arange(240) // 4  # of both sources
+
+    comparison = compare(None, ROWS, strategies={"mine": diary}, groups=people)
+
+    assert len(diary.pages) == K * REPEATS
+    for trained, _, tested in diary.pages:
+        assert not set(people[trained]) & set(people[tested])
+    assert [c.n_units for c in comparison.contrasts] == [60, 60]
+    assert [c.difference.df for c in comparison.contrasts] == pytest.approx([59, 59])
+    assert comparison.design.grouped
+
+
+def test_a_primary_source_alone_is_tested_and_all_others_train(diary):
+    comparison = compare(None, ROWS, strategies={"mine": diary}, primary_source="a")
+
+    assert [c.source for c in comparison.contrasts] == ["a"]
+    tested_rows = []
+    for trained, labels, tested in diary.pages:
+        assert set(SOURCE[tested]) == {"a"}
+        assert set(np.flatnonzero(~IN_A)) <= set(trained)
+        np.testing.assert_array_equal(SOURCE[trained], labels)
+        tested_rows += tested.tolist()
+    np.testing.assert_array_equal(np.sort(tested_rows)[::REPEATS], np.flatnonzero(IN_A))
+
+
+# The words
+
+
+def test_a_strategy_that_ignores_the_others_is_identical():
+    comparison = compare(strategies={"zero": WeightedMerge(weights=(0,))})
+
+    for c in comparison.contrasts:
+        assert (c.gain, c.low, c.high, c.score_gain) == (0, 0, 0, 0)
+        assert c.verdict == "no worse"
+        assert c.words == "identical to its own model"
+    assert "nan" not in repr(comparison) + comparison.summary()
+
+
+@pytest.mark.filterwarnings("ignore:There are only")
+def test_a_source_without_any_difference_does_not_hinder_the_others():
+    source = np.tile(["a", "b", "c"], 80)
+
+    comparison = compare(strategies=[OnlySource("a")], sample_source=source)
+
+    assert comparison.verdict_["a", "only a"] == "identical to its own model"
+    assert np.isfinite([c.low for c in comparison.contrasts]).all()
+
+
+def test_perfect_models_on_both_sides_are_identical():
+    comparison = compare(DummyRegressor(), y=np.ones(240))
+
+    assert {c.words for c in comparison.contrasts} == {"identical to its own model"}
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1.0, "helps"), (-1.0, "hurts")])
+def test_the_same_rule_helps_and_the_opposite_hurts(sign, verdict):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(900, 40))
+    source = np.repeat(["small", "large"], [150, 750])
+    rule = X.sum(axis=1) * np.where(source == "large", sign, 1)
+    y = rule + 4 * rng.normal(size=900)
+
+    comparison = compare(Ridge(), X, y, sample_source=source, primary_source="small")
+
+    assert comparison.contrasts[0].verdict == verdict
+    assert comparison.best_ == {"small": "merged" if sign > 0 else "own models"}
+
+
+def test_the_margin_moves_the_words_and_not_the_interval():
+    narrow, wide = (compare(margin=margin).contrasts[0] for margin in (0.001, 5.0))
+
+    assert (narrow.low, narrow.high) == (wide.low, wide.high)
+    assert narrow.verdict == "too few rows"
+    assert wide.words.startswith("no difference larger than")
+
+
+def test_a_tree_without_doubts_is_judged_by_the_brier_score():
+    tree = DecisionTreeClassifier(random_state=0)
+
+    comparison = compare(tree)
+    insisted = compare(tree, scoring="neg_log_loss")
+
+    assert comparison.design.loss == "Brier score"
+    assert any("no chance at all" in note for note in comparison.design.notes)
+    # A grown tree's probabilities are 0 and 1: its Brier score is its error.
+    assert all(c.loss == pytest.approx(1 - c.score) for c in comparison.contrasts)
+    assert insisted.design.loss == "log loss"
+    assert insisted.contrasts[0].loss > 5
+
+
+def test_the_metric_chooses_the_proper_loss_that_it_is():
+    brier = compare(scoring="neg_brier_score")
+    log = compare(scoring="neg_log_loss")
+
+    for comparison, loss in (brier, "Brier score"), (log, "log loss"):
+        assert comparison.design.loss == loss
+        for c in comparison.contrasts:
+            assert c.score == pytest.approx(-c.loss)
+            assert c.score_gain == pytest.approx(c.gain)
+
+
+def test_without_probabilities_classes_are_right_or_wrong():
+    comparison = compare(LinearSVC())
+
+    assert comparison.design.loss == "zero-one loss"
+    for c in comparison.contrasts:
+        assert c.loss == pytest.approx(1 - c.score)
+        assert c.margin == 0.01
+
+
+def test_one_strategy_without_probabilities_decides_for_all():
+    assert compare(strategies={"svm": LinearSVC()}).design.loss == "zero-one loss"
+
+
+# Too little to tell
+
+
+def test_few_rows_warn_once_and_fewer_get_no_verdict():
+    rows = np.arange(90 + 40)
+    source = np.repeat(["a", "b"], [90, 40])
+
+    with pytest.warns(SourceWarning, match="90 rows of 'a', 40 rows of 'b'") as told:
+        comparison = compare(None, X[rows], Y[rows], sample_source=source)
+
+    assert len(told) == 1
+    assert told[0].filename.endswith("test_compare.py")
+    of_a, of_b = comparison.contrasts
+    assert of_a.verdict is not None
+    assert of_b.verdict is None
+    assert of_b.words == "no verdict: 40 rows, 50 are needed"
+
+
+def test_fewer_than_twenty_of_the_rarer_class_get_no_verdict():
+    y = np.full(240, "well")
+    y[:38:2] = "ill"  # 19 of a
+    y[1:41:2] = "ill"  # 20 of b
+
+    of_a, of_b = compare(y=y).contrasts
+
+    assert of_a.words == "no verdict: 19 rows of the rarer class, 20 are needed"
+    assert of_b.verdict is not None
+
+
+@pytest.mark.parametrize("n_people", [99, 49])
+def test_few_persons_count_whatever_their_rows(n_people):
+    people = np.arange(240) % n_people
+
+    with pytest.warns(SourceWarning, match=f"{n_people} groups of 'a'"):
+        comparison = compare(groups=people)
+
+    verdicts = {c.verdict is None for c in comparison.contrasts}
+    assert verdicts == {n_people < 50}
+
+
+def test_many_features_and_few_repeats_are_noted():
+    wide = np.hstack([X] * 9)
+
+    notes = " ".join(compare(None, wide).design.notes)
+
+    assert "fewer than 5 rows for each of the 27 features" in notes
+    assert "With 2 repeats instead of 5" in notes
+    assert "features" not in " ".join(compare().design.notes)
+
+
+def test_texts_have_no_features_to_count():
+    reader = make_pipeline(TfidfVectorizer(), LogisticRegression())
+
+    comparison = compare(reader, [f"day {label}" for label in Y], scaler=None)
+
+    assert "features" not in " ".join(comparison.design.notes)
+
+
+# What fails says so
+
+
+class Broken(RegressorMixin, BaseEstimator):
+    def __init__(self, error=ValueError):
+        self.error = error
+
+    def fit(self, X, y):
+        raise self.error("out of paper")
+
+
+class Lost(RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), np.nan)
+
+
+class LostClasses(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def predict_proba(self, X):
+        return np.full((len(X), 2), np.nan)
+
+
+def test_a_strategy_that_fails_is_named():
+    match = r"strategy 'mine' failed on fold 1 of repeat 1 \(160 .*\): out of paper"
+    with pytest.raises(SourceError, match=match):
+        compare(Ridge(), y=NUMBERS, strategies={"mine": Broken()})
+
+
+def test_a_strategy_that_fails_in_any_way_is_named():
+    with pytest.raises(SourceError, match="'mine' failed"):
+        compare(Ridge(), y=NUMBERS, strategies={"mine": Broken(RuntimeError)})
+
+
+@pytest.mark.parametrize("model", [Lost(), LostClasses()])
+def test_a_strategy_that_gives_nan_is_named(model):
+    of_numbers = isinstance(model, Lost)
+    with pytest.raises(SourceError, match=r"'mine'.*nan"):
+        compare(
+            Ridge() if of_numbers else None,
+            y=NUMBERS if of_numbers else Y,
+            strategies={"mine": model},
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"margin": 0}, "margin must be a number above 0, got 0"),
+        ({"margin": "1"}, "margin must be a number above 0, got '1'"),
+        ({"margin": np.inf}, "got inf"),
+        ({"cv": 1}, "cv must be a whole number of at least 2, got 1"),
+        ({"cv": 2.5}, "cv must be a whole number"),
+        ({"n_repeats": 0}, "n_repeats must be a whole number of at least 1"),
+        ({"n_repeats": True}, "got True"),
+        ({"primary_source": "A"}, r"primary_source='A' is not a source"),
+        ({"X": None}, "needs an estimator, X and y, in this order"),
+        ({"y": None}, "needs an estimator, X and y, in this order"),
+        ({"sample_source": None}, "at least two sources"),
+        ({"sample_source": ["a"] * 240}, "at least two sources, got"),
+        ({"strategies": "some"}, "strategies must be one of"),
+        ({"strategies": [Merged(scale_target_by="source")]}, "is for regressors"),
+        ({"cv": 241}, "n_splits=241 is more than the 240 rows"),
+        ({"y": Y[:-1]}, "inconsistent numbers of samples"),
+        ({"groups": [1, 2]}, "inconsistent numbers of samples"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, match):
+    with pytest.raises(ValueError, match=match):
+        compare(**settings)
+
+
+def test_rows_without_a_person_are_refused():
+    people = np.where(np.arange(240) % 50 == 0, np.nan, np.arange(240) // 2)
+
+    with pytest.raises(SourceError, match="groups leaves"):
+        compare(groups=people)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y", "scoring"),
+    [
+        (LinearSVC(), Y, "neg_log_loss"),
+        (Ridge(), NUMBERS, "accuracy"),
+        (None, (NUMBERS > 0) * 1, "r2"),
+    ],
+)
+def test_a_metric_that_does_not_suit_is_refused(estimator, y, scoring):
+    with pytest.raises(ValueError, match=scoring):
+        compare(estimator, y=y, scoring=scoring)
+
+
+# What is compared
+
+
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        (NUMBERS, Ridge),
+        (NUMBERS.round(), Ridge),
+        (Y, LogisticRegression),
+        ((NUMBERS > 0) * 1, LogisticRegression),
+        (NUMBERS > 0, LogisticRegression),
+    ],
+    ids=["floats", "whole floats", "texts", "integers", "booleans"],
+)
+def test_without_an_estimator_the_dtype_decides(y, kind):
+    assert type(compare(None, y=y).design.estimator) is kind
+
+
+def test_estimators_of_the_user_read_no_column_and_get_the_sources():
+    mine = MergedClassifier(LogisticRegression(max_iter=1000), source="ward")
+
+    comparison = compare(
+        None,
+        FRAME,
+        sample_source=None,
+        source="ward",
+        strategies={"both": Merged(), "mine": mine},
+    )
+
+    both, same = comparison.contrasts[:2]
+    assert same.loss == pytest.approx(both.loss)
+    assert mine.source == "ward"
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_pipelines_and_searches_around_merges_can_be_compared(routing):
+    by_source = MergedClassifier(scale_by="source")
+    with config_context(enable_metadata_routing=routing):
+        comparison = compare(
+            strategies={
+                "piped": make_pipeline(StandardScaler(), by_source),
+                "alone": by_source,
+                "searched": GridSearchCV(
+                    MergedClassifier(), {"balance": [None, "sources"]}, cv=2
+                ),
+            }
+        )
+
+    piped, alone, searched = comparison.contrasts[:3]
+    assert piped.loss == pytest.approx(alone.loss, rel=1e-3)
+    assert np.isfinite(searched.loss)
+
+
+def test_classes_that_are_not_shared_are_judged_within_each_source():
+    y = np.where(IN_A, Y, np.where(X[:, 2] > 0, "high", "low"))
+
+    comparison = compare(y=y, strategies=[Merged(), StackedPrediction()])
+
+    for c in comparison.contrasts:
+        assert 0 < c.loss < 1.5
+        assert c.reference_score > 0.5
+    mixed = compare(y=np.where(IN_A, (NUMBERS > 0) * 1, y.astype(object)))
+    assert np.isfinite([c.loss for c in mixed.contrasts]).all()
+
+
+def test_several_targets_count_alike():
+    two = np.column_stack([NUMBERS, NUMBERS])
+
+    both, one = (compare(Ridge(), y=y).contrasts for y in (two, NUMBERS))
+
+    # Several targets are not stratified by, so the folds are others.
+    for c, same in zip(both, one):
+        assert c.loss == pytest.approx(same.loss, rel=0.05)
+
+
+def test_progress_goes_to_the_error_stream_alone(capsys):
+    compare(progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "comparing" in shown.err
+    assert re.search(r"24/24|12/12", shown.err)
+
+    compare(progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_inputs_are_left_as_they_were():
+    table, y = FRAME.copy(), NUMBERS.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare(
+            DecisionTreeRegressor(max_depth=2),
+            table,
+            y,
+            sample_source=None,
+            source="ward",
+            strategies="default",
+        )
+
+    pd.testing.assert_frame_equal(table, FRAME)
+    np.testing.assert_array_equal(y, NUMBERS)
+
+
+@pytest.mark.parametrize("strategies", [[OwnModels()], []], ids=["own", "none"])
+def test_own_models_alone_are_no_comparison(strategies):
+    with pytest.raises(SourceError, match="needs a strategy beside own models"):
+        compare(strategies=strategies)
+
+
+def test_a_metric_that_there_is_not_says_so_before_the_work():
+    with pytest.raises(ValueError, match="accuracyy"):
+        compare(scoring="accuracyy")
+
+
+def test_classes_in_one_column_are_the_same_classes():
+    with pytest.warns(UserWarning, match="column-vector"):
+        column = compare(y=Y[:, None])
+
+    assert numbers(column) == numbers(compare())
+
+
+def test_texts_get_the_strategies_that_need_no_columns():
+    words = np.array([f"{'good' if y == 'well' else 'bad'} day" for y in Y], object)
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression())
+
+    comparison = compare(model, words, strategies="default", scaler=None)
+
+    names = {contrast.strategy for contrast in comparison.contrasts}
+    assert names == {"merged", "merged, sources balanced", "weighted"}

@@ -1,0 +1,189 @@
+"""The gain from other sources, by the rows of one's own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.tree import DecisionTreeClassifier
+
+from sktandem.exceptions import SourceError
+from sktandem.model_selection import compare_strategies, learning_curve_by_source
+from sktandem.strategies import Merged, OnlySource, OwnModels, WeightedMerge
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(240, 3))
+SOURCE = np.tile(["a", "b"], 120)
+IN_A = SOURCE == "a"
+NUMBERS = X @ [1.0, 2.0, 0.0] + RNG.normal(size=240)
+Y = np.where(NUMBERS > 0.8, "ill", "well")
+FRAME = pd.DataFrame(X, columns=list("uvw")).assign(ward=SOURCE)
+QUICK = {"cv": 3, "n_repeats": 2, "random_state": 0, "progress": False}
+
+
+def curve(estimator=None, X=X, y=Y, **changed):
+    known = {"sample_source": SOURCE, "strategies": [Merged()], "primary_source": "a"}
+    return learning_curve_by_source(estimator, X, y, **QUICK | known | changed)
+
+
+class Diary(ClassifierMixin, BaseEstimator):
+    """Write down which rows were trained on and asked for."""
+
+    pages = []  # noqa: RUF012
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.trained_ = X[:, 0].astype(int)
+        return self
+
+    def predict(self, X):
+        self.pages.append((self.trained_, X[:, 0].astype(int)))
+        return np.full(len(X), self.classes_[0])
+
+
+def test_small_sets_are_parts_of_larger_ones_and_keep_the_classes(monkeypatch):
+    monkeypatch.setattr(Diary, "pages", [])
+    rows = np.column_stack([np.arange(240.0), X])
+
+    found = curve(None, rows, strategies={"mine": Diary()}, train_sizes=(10, 0.5, 1.0))
+
+    assert found.sizes == (10, 40, 80)
+    assert len(Diary.pages) == 3 * 3 * 2
+    by_test = {}
+    for trained, tested in Diary.pages:
+        assert set(SOURCE[tested]) == {"a"}
+        assert not set(trained) & set(tested)
+        assert set(np.flatnonzero(~IN_A)) <= set(trained)
+        by_test.setdefault(tuple(tested), []).append(set(trained[IN_A[trained]]))
+    share = np.mean(Y[IN_A] == "ill")
+    for sets in by_test.values():
+        small, half, whole = sorted(sets, key=len)
+        assert small < half < whole
+        assert [len(s) for s in sorted(sets, key=len)] == [10, 40, 80]
+        for part in small, half, whole:
+            ill = np.sum(Y[sorted(part)] == "ill")
+            assert abs(ill - share * len(part)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y"), [(None, Y), (Ridge(), NUMBERS), (DecisionTreeClassifier(), Y)]
+)
+def test_all_rows_cost_what_they_cost_in_a_comparison(estimator, y):
+    if isinstance(estimator, DecisionTreeClassifier):
+        estimator = estimator.set_params(random_state=0)
+
+    found = curve(estimator, y=y, train_sizes=[1.0], scoring=None)
+
+    compared = compare_strategies(
+        estimator,
+        X,
+        y,
+        sample_source=SOURCE,
+        primary_source="a",
+        strategies=[Merged()],
+        **QUICK,
+    )
+    (c,) = compared.contrasts
+    assert found.loss == compared.design.loss
+    # The rows come in another order, which solvers feel in the last digits.
+    assert found.reference_losses[0] == pytest.approx(c.reference_loss, rel=1e-5)
+    assert found.losses["merged"][0] == pytest.approx(c.loss, rel=1e-5)
+    assert found.gains["merged"][0] == pytest.approx(c.gain, abs=1e-5)
+    assert found.lows["merged"][0] == pytest.approx(c.low, abs=1e-4)
+    assert found.scores["merged"][0] == pytest.approx(c.score)
+
+
+def test_the_help_shrinks_with_the_rows_of_ones_own():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 15))
+    y = X.sum(axis=1) + 3 * rng.normal(size=600)
+    source = np.repeat(["a", "b"], [300, 300])
+
+    found = curve(Ridge(), X, y, sample_source=source, train_sizes=(20, 200))
+
+    assert found.gains["merged"][0] > 5 * found.gains["merged"][1]
+    assert found.lows["merged"][0] > 0
+
+
+def test_sizes_may_be_parts_and_numbers_in_any_order():
+    assert curve(train_sizes=(1.0, 20, 0.25, np.int64(20))).sizes == (20, 80)
+
+
+def test_workers_doors_and_frames_change_nothing():
+    sizes = {"train_sizes": (0.5, 1.0)}
+    plain = curve(**sizes)
+
+    for other in (
+        curve(n_jobs=2, **sizes),
+        curve(None, FRAME, sample_source=None, source="ward", **sizes),
+        curve(None, FRAME[list("uvw")], pd.Series(Y), **sizes),
+    ):
+        np.testing.assert_allclose(other.gains["merged"], plain.gains["merged"])
+        np.testing.assert_allclose(other.highs["merged"], plain.highs["merged"])
+
+
+def test_one_loss_serves_the_whole_curve():
+    """A tree of few rows has no doubts; one that is cut has some."""
+    strategies = {"tree": DecisionTreeClassifier(random_state=0), "m": Merged()}
+
+    found = curve(LogisticRegression(), strategies=strategies, train_sizes=(20, 80))
+
+    assert found.loss == "Brier score"
+    assert (found.reference_losses < 0.5).all()
+
+
+def test_persons_widen_the_interval():
+    people = np.arange(240) // 12
+
+    by_row, by_person = curve(), curve(groups=people)
+
+    assert by_person.n_repeats == by_row.n_repeats
+    assert np.isfinite(by_person.lows["merged"]).all()
+
+
+def test_what_never_differs_has_a_flat_curve():
+    found = curve(strategies=[OnlySource("a"), WeightedMerge(weights=(0,))])
+
+    for name in found.strategies:
+        np.testing.assert_array_equal(found.gains[name], np.zeros(5))
+        np.testing.assert_array_equal(found.highs[name], np.zeros(5))
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"primary_source": "A"}, "primary_source='A' is not a source"),
+        ({"primary_source": None}, "primary_source=None is not a source"),
+        ({"train_sizes": ()}, "train_sizes is empty"),
+        ({"train_sizes": (1,)}, "holds 1, which is 1 of 'a'; a fold has 80"),
+        ({"train_sizes": (81,)}, "holds 81"),
+        ({"train_sizes": (1.5,)}, "holds 1.5, which is 120"),
+        ({"train_sizes": (0.001,)}, "2 are the least"),
+        ({"margin": -1}, "margin must be"),
+        ({"cv": 1}, "cv must be"),
+        ({"strategies": "none"}, "strategies must be one of"),
+        ({"sample_source": ["a"] * 240}, "at least two sources"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, match):
+    with pytest.raises(SourceError, match=match):
+        curve(**settings)
+
+
+@pytest.mark.parametrize("sizes", [0.5, ["all"]])
+def test_sizes_that_are_no_list_of_numbers_are_refused(sizes):
+    with pytest.raises(SourceError, match="train_sizes"):
+        curve(train_sizes=sizes)
+
+
+def test_own_models_alone_have_no_curve():
+    with pytest.raises(SourceError, match="beside own models"):
+        curve(strategies=[OwnModels()])
+
+
+def test_progress_goes_to_the_error_stream_alone(capsys):
+    curve(train_sizes=[1.0], progress=True)
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "12/12" in shown.err
