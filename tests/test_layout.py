@@ -133,6 +133,13 @@ ORDER = [
     "model_selection._tandem_classifier",
     "model_selection._tandem_regressor",
     "model_selection",
+    "cli._files",
+    "cli._targets",
+    "cli._sources",
+    "cli._options",
+    "cli._report",
+    "cli._main",
+    "cli",
     "__main__",
 ]
 

@@ -1,0 +1,339 @@
+"""The command line: two files, and whether each helps with the other."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from textwrap import fill
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import get_scorer
+from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
+
+from sktandem._scaling import table_preprocessor
+from sktandem._sources import counted, did_you_mean
+from sktandem._tables import is_frame, numeric_columns, pandas_for
+from sktandem.cli._files import Reading
+from sktandem.cli._options import COMMANDS, FILES, MAX_EPOCHS, check_options, parsers
+from sktandem.cli._report import can_draw, draw_comparison, report_page, versions
+from sktandem.cli._sources import Tables, read_sources
+from sktandem.datasets import load_wine_quality
+from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.inspection import ShiftReport, shift_report
+from sktandem.model_selection import StrategyComparison, compare_strategies
+
+MODELS = {
+    ("linear", "regression"): ("ridge regression", Ridge),
+    ("linear", "classification"): (
+        "logistic regression",
+        lambda: LogisticRegression(max_iter=1000),
+    ),
+    ("trees", "regression"): (
+        "boosted trees",
+        lambda: HistGradientBoostingRegressor(max_iter=60),
+    ),
+    ("trees", "classification"): (
+        "boosted trees",
+        lambda: HistGradientBoostingClassifier(max_iter=60),
+    ),
+}
+# Folds and repeats: a net takes a hundred times as long as a linear model.
+EFFORT = {"linear": (10, 5), "trees": (5, 1), "net": (5, 1)}
+WIDTH = 88  # of sentences on the screen
+RAREST = 5  # rows of a category that has a column of its own
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare datasets; write what was found to the screen and to files."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    parser, compare = parsers()
+    if not given or given[0] not in COMMANDS:
+        given = ["compare", *given]
+    options = parser.parse_args(given)
+    try:
+        _run(options, given)
+    except (ValueError, ImportError) as error:
+        compare.error(str(error))
+    except BrokenPipeError:  # whoever read along has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        compare.error(f"{error.filename}: {error.strerror}")
+    return 0
+
+
+class Run(NamedTuple):
+    """What was asked for, read and found, for all that is to be written."""
+
+    tables: Tables
+    task: list[str]
+    comparison: StrategyComparison
+    shift: ShiftReport
+    notes: list[str]
+
+    def sources(self) -> list[list[str]]:
+        """Return name, file and rows of each source."""
+        return [
+            [name, self.tables.files[name], f"{n:,}"]
+            for name, n in _sizes(self.tables).items()
+        ]
+
+    def text(self) -> str:
+        """Return what was found, for a screen."""
+        said = [fill(line, WIDTH) for line in self.comparison.summary().splitlines()]
+        return "\n".join([*said, "", repr(self.comparison), "", repr(self.shift)])
+
+
+def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
+    check_options(options)
+    tables = _read(options)
+    _check_sources(options, tables)
+    _check_metric(options.metric, tables)
+    say = (lambda *_: None) if options.quiet else print
+    task = _task_sentences(options, tables)
+    say(", ".join(f"{n}: {rows:,} rows" for n, rows in _sizes(tables).items()))
+    say("\n".join([*task, *_noted_down(tables.notes), ""]))
+    # One thread for each job: two that wait for each other are slower.
+    with _noted(list(tables.notes)) as notes, threadpool_limits(1):
+        # First, because it is quick and finds out what is wrong with the columns.
+        shift = shift_report(
+            tables.X, tables.y, tables.sample_source, random_state=options.seed
+        )
+        comparison = _compare(options, tables)
+    run = Run(tables, task, comparison, shift, notes)
+    written = _write(run, options, given)
+    print(run.text())
+    say("\n".join(["", *_noted_down(notes[len(tables.notes) :]), *written]))
+
+
+def _check_sources(options: argparse.Namespace, tables: Tables) -> None:
+    primary, (folds, _) = options.primary, _effort(options)
+    if primary is not None and primary not in tables.files:
+        raise SourceError(
+            f"--primary {primary} is not a source. The sources are "
+            f"{list(tables.files)}.{did_you_mean(primary, tables.files)}"
+        )
+    for name, n_rows in _sizes(tables).items():
+        if tables.groups is not None:
+            n_rows = len(set(tables.groups[tables.sample_source == name]))
+        if n_rows < folds:
+            kind = "row" if tables.groups is None else "group"
+            raise SourceError(
+                f"{folds} folds need as many {kind}s, and {name} has "
+                f"{counted(n_rows, kind)}: --folds {max(2, min(n_rows, 5))}"
+            )
+
+
+def _check_metric(metric: str | None, tables: Tables) -> None:
+    """Refuse a metric that cannot score the simplest of all models."""
+    if metric is None:
+        return
+    kind = DummyRegressor if tables.task == "regression" else DummyClassifier
+    empty = np.zeros((len(tables.y), 1))
+    try:
+        get_scorer(metric)(kind().fit(empty, tables.y), empty, tables.y)
+    except (ValueError, AttributeError) as error:
+        raise SourceError(
+            f"--metric {metric} does not suit {tables.task}: {error}"
+        ) from None
+
+
+def _read(options: argparse.Namespace) -> Tables:
+    if not options.files:
+        return _wines("regression" if options.task == "auto" else options.task)
+    reading = Reading(
+        target=options.target,
+        groups=tuple(options.groups),
+        ignored=tuple(options.ignore),
+        task=options.task,
+        join=options.join,
+        separator=options.separator,
+        decimal=options.decimal,
+        encoding=options.encoding,
+        missing=tuple(options.missing),
+        drop_duplicates=options.drop_duplicates,
+    )
+    return read_sources(options.files, reading)
+
+
+def _wines(task: str) -> Tables:
+    wine = load_wine_quality(task, as_frame=_has_pandas())
+    dropped = f"{wine.n_duplicates_dropped:,} duplicates are left out."
+    files = dict.fromkeys(("red", "white"), "bundled wines, Cortez et al. 2009")
+    return Tables(
+        wine.data, np.asarray(wine.target), wine.sample_source, None, task, "quality",
+        files, (dropped,),
+    )  # fmt: skip
+
+
+def _has_pandas() -> bool:
+    try:
+        pandas_for("frames")
+    except ImportError:
+        return False
+    return True
+
+
+def _sizes(tables: Tables) -> dict[str, int]:
+    return {name: int((tables.sample_source == name).sum()) for name in tables.files}
+
+
+def _all_numbers(X: Any) -> bool:
+    return not is_frame(X) or len(numeric_columns(X)) == X.shape[1]
+
+
+def _model_name(options: argparse.Namespace, task: str) -> str:
+    return "neural net" if options.net else MODELS[options.model, task][0]
+
+
+def _effort(options: argparse.Namespace) -> tuple[int, int]:
+    folds, repeats = EFFORT["net" if options.net else options.model]
+    return (
+        folds if options.folds is None else options.folds,
+        repeats if options.repeats is None else options.repeats,
+    )
+
+
+def _task_sentences(options: argparse.Namespace, tables: Tables) -> list[str]:
+    """Say what is predicted, from what, by which model and how often."""
+    X, classes = tables.X, np.unique(tables.y)
+    kind = f"one of {len(classes)} classes (classification)"
+    if tables.task == "regression":
+        kind = "a quantity (regression)"
+    n_texts = 0 if _all_numbers(X) else X.shape[1] - len(numeric_columns(X))
+    texts = f" and {counted(n_texts, 'column')} of categories" if n_texts else ""
+    folds, repeats = _effort(options)
+    return [
+        f"To predict: {tables.target!r}, {kind}, from "
+        f"{counted(X.shape[1] - n_texts, 'column')} of numbers{texts}.",
+        f"Model: {_model_name(options, tables.task)}; {folds} folds x "
+        f"{counted(repeats, 'repeat')}, seed {options.seed}.",
+    ]
+
+
+def _compare(options: argparse.Namespace, tables: Tables) -> StrategyComparison:
+    """Run the comparison; all that is learnt of columns is learnt within folds."""
+    X, scaler, estimator = tables.X, "standard", None
+    if options.net:
+        from sktandem.nn import default_net  # loads torch
+
+        estimator = default_net(tables.task, max_epochs=MAX_EPOCHS)
+    else:
+        estimator = MODELS[options.model, tables.task][1]()
+    complete = is_frame(X) and not X.isna().to_numpy().any()
+    if _all_numbers(X) and (not is_frame(X) or complete):
+        X = np.asarray(X, dtype=np.float64)  # nothing to prepare: several times faster
+    elif options.net:
+        scaler = table_preprocessor(min_frequency=RAREST)
+    else:
+        prepare = table_preprocessor(scaler=None, min_frequency=RAREST)
+        estimator = make_pipeline(prepare, estimator)
+    folds, repeats = _effort(options)
+    return compare_strategies(
+        estimator,
+        X,
+        tables.y,
+        sample_source=tables.sample_source,
+        primary_source=options.primary,
+        scoring=options.metric,
+        margin=options.margin,
+        scaler=scaler,
+        cv=folds,
+        n_repeats=repeats,
+        groups=tables.groups,
+        n_jobs=options.jobs,
+        random_state=options.seed,
+        progress=sys.stderr.isatty() and not options.quiet,
+    )
+
+
+@contextmanager
+def _noted(notes: list[str]) -> Iterator[list[str]]:
+    """Take the warnings meant for users down as notes, each once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        for category in SourceWarning, ConvergenceWarning:
+            warnings.simplefilter("always", category)
+        yield notes
+    told = [str(w.message).split("\n")[0] for w in caught]
+    notes += dict.fromkeys(told)
+
+
+def _write(run: Run, options: argparse.Namespace, given: Sequence[str]) -> list[str]:
+    """Write the files that were asked for, and say which."""
+    page = _page(run, options, given) if options.report or options.output else ""
+    told = []
+    if options.report is not None:
+        options.report.write_text(page, encoding="utf-8")
+        told.append(f"Written: {options.report}")
+    if options.output is not None:
+        names = _write_folder(run, options.output, page)
+        told.append(f"Written to {options.output}: {', '.join(names)}")
+        if "comparison.png" not in names:
+            told.append('For the pictures: pip install "sktandem[notebook]"')
+    return told
+
+
+def _noted_down(notes: Sequence[str]) -> list[str]:
+    return [fill(f"Note: {n}", WIDTH, subsequent_indent="      ") for n in notes]
+
+
+def _write_folder(run: Run, folder: Path, page: str) -> list[str]:
+    written = [name for name in FILES if name != "comparison.csv" or _has_pandas()]
+    text = [*run.task, *_noted_down(run.notes), "", run.text()]
+    (folder / "summary.txt").write_text("\n".join(text) + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    if _has_pandas():
+        run.comparison.frame().to_csv(folder / "comparison.csv", index=False)
+    if not can_draw():
+        return [name for name in written if name != "comparison.png"]
+    draw_comparison(run.comparison, folder / "comparison.png")
+    return written
+
+
+def _page(run: Run, options: argparse.Namespace, given: Sequence[str]) -> str:
+    names = [str(name) for name in run.tables.files]
+    others = [name for name in names if name != options.primary]
+    title = f"{', '.join(names[:-1])} and {names[-1]}: do they help each other?"
+    if options.primary is not None:
+        verb = "does it" if len(others) == 1 else "do they"
+        title = f"{' and '.join(others)}: {verb} help with {options.primary}?"
+    return report_page(
+        title,
+        run.comparison,
+        run.shift,
+        sources=run.sources(),
+        task=run.task,
+        notes=run.notes,
+        settings={
+            "command": _as_typed(given),
+            "made on": date.today().isoformat(),
+            "versions": versions(),
+        },
+    )
+
+
+def _as_typed(given: Sequence[str]) -> str:
+    """Return the command without the folders, which are nobody else's business."""
+    plain = []
+    for word in given:
+        option, equals, value = word.rpartition("=")
+        if os.sep in value:
+            value = Path(value).name
+        plain.append(f"{option}{equals}{value}")
+    return shlex.join(["python", "-m", "sktandem", *plain])

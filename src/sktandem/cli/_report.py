@@ -1,0 +1,166 @@
+"""One page for a reader without Python: the comparison, the shift, how it was made."""
+
+from __future__ import annotations
+
+import platform
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from sktandem._drawing import draw_alone
+from sktandem._page import html_block, html_page, html_table
+from sktandem.inspection import ShiftReport, StrategyComparisonDisplay
+from sktandem.model_selection import StrategyComparison
+
+__all__ = ["can_draw", "draw_comparison", "report_page", "versions"]
+
+LIBRARIES = ("sktandem", "scikit-learn", "numpy", "pandas", "skorch", "torch")
+# The blocks of the page bring their own style; this places them on paper.
+STYLE = """<style>
+body{max-width:1080px;margin:1.5em auto;padding:0 1.2em;color:#202020}
+.sktandem{max-width:none}
+.sktandem h2{font-size:17px;margin:1.8em 0 .4em;padding-top:.5em;
+border-top:1px solid #bbb}
+.sktandem code{font-size:12.5px;overflow-wrap:anywhere}
+.sktandem .wide{overflow-x:auto}
+.sktandem .short{background:#f3f3f0;border-left:4px solid #404040;font-size:16px;
+padding:.5em 1em;margin:1em 0;print-color-adjust:exact;-webkit-print-color-adjust:exact}
+@page{size:A4 landscape;margin:14mm}
+@media print{body{max-width:none;margin:0;padding:0}
+.sktandem table{font-size:8.5pt;page-break-inside:auto}
+.sktandem tr,.sktandem img,.sktandem .short{page-break-inside:avoid}
+.sktandem img{max-height:105mm;width:auto!important}
+.sktandem thead{display:table-header-group}}
+</style>"""
+HOW_TO_READ = """\
+Every dataset has its own model, trained on its rows alone. A strategy also uses the
+rows of the other, and is tested on the same held-out rows. What it saves of the loss
+is its gain: right of zero helps, left of zero hurts. The bar around a point is what
+chance may have added or taken away; the grey band is a gain too small to matter.
+"""
+COLOURS = 64  # in a picture; letters need several greys
+NO_PICTURES = 'For the pictures: pip install "sktandem[notebook]"'
+
+
+def report_page(
+    title: str,
+    comparison: StrategyComparison,
+    shift: ShiftReport,
+    *,
+    sources: Sequence[Sequence[str]],
+    task: Sequence[str],
+    notes: Sequence[str],
+    settings: Mapping[str, str],
+) -> str:
+    """Return the whole report as one HTML file that needs no network.
+
+    Parameters
+    ----------
+    title : str
+        What the page is called.
+
+    comparison : StrategyComparison
+        Whether the datasets help each other.
+
+    shift : ShiftReport
+        How different they are.
+
+    sources : sequence of rows
+        Name, file and number of rows of each source.
+
+    task : sequence of str
+        Sentences that tell what was predicted from what.
+
+    notes : sequence of str
+        What was decided or found while reading.
+
+    settings : dict of {str: str}
+        What it takes to make the report again.
+    """
+    parts = [
+        f'<div class="short">{_in_short(comparison)}</div>',
+        _heading("What was compared"),
+        html_table(["dataset", "from", "rows"], sources, numbers=[2]),
+        *(f"<p>{escape(sentence)}</p>" for sentence in task),
+        _listed(notes),
+        _heading("Does the other dataset help?"),
+        f'<p class="note">{escape(HOW_TO_READ)}</p>',
+        f'<div class="wide">{comparison.to_html()}</div>',
+        "" if can_draw() else f'<p class="note">{escape(NO_PICTURES)}</p>',
+        _heading("How different are the datasets?"),
+        f'<div class="wide">{shift.to_html()}</div>',
+        _heading("How this report was made"),
+        html_table(["setting", "value"], settings.items()),
+    ]
+    # The style comes last, so that it has the last word.
+    return _lighter(html_page(title, html_block(*parts), STYLE))
+
+
+def _in_short(comparison: StrategyComparison) -> str:
+    """Return what is claimed of each source, without the numbers behind it."""
+    n_judged = len({contrast.source for contrast in comparison.contrasts})
+    lines = comparison.summary().splitlines()[:n_judged]
+    claims = [line.partition('. With "')[0].rstrip(".") + "." for line in lines]
+    told = "".join(f"<p>{escape(claim)}</p>" for claim in claims)
+    unit = escape(f"Differences are in {comparison.design.loss}.")
+    return f'{told}<p class="note">{unit}</p>'
+
+
+def _heading(text: str) -> str:
+    return f"<h2>{escape(text)}</h2>"
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return f'<ul class="note">{items}</ul>' if items else ""
+
+
+def _lighter(page: str) -> str:
+    """Draw the pictures of a page again with fewer colours, at a third of the size.
+
+    They are lines and letters, so that nobody sees it.
+    """
+    if not can_draw():
+        return page
+    from PIL import Image  # which matplotlib needs itself
+
+    def again(found: re.Match[str]) -> str:
+        held = BytesIO()
+        with Image.open(BytesIO(b64decode(found[1]))) as picture:
+            picture.convert("RGB").quantize(COLOURS).save(held, "png", optimize=True)
+        return f"data:image/png;base64,{b64encode(held.getvalue()).decode('ascii')}"
+
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=]+)", again, page)
+
+
+def versions() -> str:
+    """Return the versions of all that had a hand in it."""
+    told = [f"Python {platform.python_version()}"]
+    for library in LIBRARIES:
+        try:
+            told.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(told)
+
+
+def can_draw() -> bool:
+    """Tell whether there is matplotlib to draw with."""
+    try:
+        draw_alone()
+    except ImportError:
+        return False
+    return True
+
+
+def draw_comparison(comparison: StrategyComparison, path: Path) -> None:
+    """Write the forest of gains as a picture."""
+    display: Any = StrategyComparisonDisplay(comparison.contrasts, comparison.design)
+    figure = draw_alone(figsize=display.figsize)
+    display.plot(figure.subplots())
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,127 @@
+"""The target of the user's files: of one kind in all, and what it asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sktandem._tables import pandas_for
+from sktandem.cli._files import Reading, text_columns
+from sktandem.exceptions import SourceError
+
+__all__ = ["read_targets"]
+
+FEWEST_PER_CLASS = 5
+FEW_NUMBERS = 20
+
+
+def read_targets(
+    targets: dict[str, Any], files: dict[str, str], how: Reading, notes: list[str]
+) -> tuple[str, dict[str, Any]]:
+    """Return what is to be done, and the targets all of one kind."""
+    texts = {name: bool(text_columns(y.to_frame()) or y.dtype.kind == "b")
+             for name, y in targets.items()}  # fmt: skip
+    if len(set(texts.values())) > 1:
+        worded = next(name for name, is_text in texts.items() if is_text)
+        other = next(name for name, is_text in texts.items() if not is_text)
+        odd = _odd_text(targets[worded])
+        raise SourceError(
+            f"The targets differ: {how.target!r} holds numbers in {files[other]} and "
+            f"texts in {files[worded]}, such as {odd!r}. If that means a missing "
+            f"value: --missing {odd!r}. A comparison needs one kind; for two tasks see "
+            "sktandem.MultiHeadEstimator."
+        )
+    if texts[next(iter(texts))]:
+        if how.task == "regression":
+            first = str(next(iter(targets.values())).iloc[0])
+            raise SourceError(
+                f"--task regression needs numbers, and {how.target!r} holds texts, "
+                f"such as {first!r}."
+            )
+        task = "classification"
+        read = {n: y.astype(str).to_numpy(dtype=object) for n, y in targets.items()}
+    else:
+        read = {n: _finite(y, files[n]) for n, y in targets.items()}
+        task = _task_of_numbers(np.concatenate(list(read.values())), how, notes)
+        if task == "classification":
+            read = {name: y.astype(np.int64) for name, y in read.items()}
+    for name, y in read.items():
+        if len(set(y)) < 2:
+            raise SourceError(
+                f"{how.target!r} is {_spelt(y[0])} in every row of {files[name]}, so "
+                "that there is nothing to predict."
+            )
+    if task == "classification":
+        _check_classes(read, files, how.target, notes)
+    return task, read
+
+
+def _odd_text(values: Any) -> str:
+    """Return a text that is no number, if there is one."""
+    numbers = pandas_for("reading files").to_numeric(values, errors="coerce")
+    odd = values[numbers.isna()]
+    return str((odd if len(odd) else values).iloc[0])
+
+
+def _spelt(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else f"{value:g}"
+
+
+def _finite(y: Any, name: str) -> Any:
+    values = y.to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise SourceError(f"{y.name!r} of {name} holds infinite values. Drop them.")
+    return values
+
+
+def _task_of_numbers(y: Any, how: Reading, notes: list[str]) -> str:
+    n_values = len(np.unique(y))
+    whole = bool((y == np.round(y)).all())
+    if how.task == "classification" and not whole:
+        raise SourceError(
+            f"--task classification needs classes, and {how.target!r} holds numbers "
+            f"such as {y[y != np.round(y)][0]:g}."
+        )
+    if how.task != "auto":
+        return how.task
+    if n_values == 2 and whole:
+        return "classification"
+    if whole and n_values <= FEW_NUMBERS:
+        notes.append(
+            f"{how.target!r} has {n_values} different numbers, taken for a quantity. "
+            "If each is a class: --task classification"
+        )
+    return "regression"
+
+
+def _check_classes(
+    targets: dict[str, Any], files: dict[str, str], target: str, notes: list[str]
+) -> None:
+    owned = {name: set(y.tolist()) for name, y in targets.items()}
+    every = set.union(*owned.values())
+    n_rows = sum(map(len, targets.values()))
+    if len(every) > 2 and n_rows < FEWEST_PER_CLASS * len(every):
+        raise SourceError(
+            f"{target!r} holds {len(every):,} different values in {n_rows:,} rows, too "
+            "many to be classes. If they are numbers, --missing or --decimal may make "
+            "them readable."
+        )
+    if sum(map(len, owned.values())) == len(every):
+        told = "; ".join(
+            f"{files[name]} has {_few(classes)}" for name, classes in owned.items()
+        )
+        raise SourceError(
+            f"The files share no class of {target!r}: {told}. If they are spelt "
+            "differently, spell them alike; if they differ, sktandem."
+            "MultiHeadClassifier learns both with a head for each."
+        )
+    for name, classes in owned.items():
+        if classes != every:
+            lacking = _few(every - classes)
+            notes.append(f"{files[name]} lacks the classes {lacking} of {target!r}.")
+
+
+def _few(classes: set[Any]) -> str:
+    ordered = sorted(classes)
+    return f"{ordered[:5]}{' and more' if len(ordered) > 5 else ''}"
