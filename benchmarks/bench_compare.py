@@ -168,12 +168,14 @@ def ranks(every):
     return sorted(rows, key=lambda row: row["mean rank"])
 
 
-def cut_wines(n_draws):
+def cut_wines(n_draws, only):
     """Cut the red wines short; return deficits, and words against the numbers."""
     X, y, source = load_wine_quality(return_X_y=True)
     red, white = np.flatnonzero(source == "red"), np.flatnonzero(source == "white")
     rows, words = [], {}
     for kind, estimator in estimators(y).items():
+        if only and only != kind:
+            continue
         for size in CUTS:
             found = {"own": [], "white": [], "chooser": []}
             for draw in range(n_draws):
@@ -303,7 +305,7 @@ def main():
         lacking = [row["deficit"] for row in rows]
         print(f"mean {np.mean(lacking):+.4f}, largest {np.max(lacking):+.4f}")
     if given.part in ("all", "cut"):
-        rows, words = cut_wines(given.draws)
+        rows, words = cut_wines(given.draws, given.only)
         tables.append(report("Red wines cut short, judged on those left out", rows))
         tables.append(report("What was said of red, and what came", words))
     if given.part in ("all", "cost"):

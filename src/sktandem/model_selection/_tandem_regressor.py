@@ -96,7 +96,7 @@ class TandemRegressor(RegressorMixin, BaseTandem):
     n_features_in_ : int
         The number of columns of X, the source's included.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X is a data frame.
 
     See Also
