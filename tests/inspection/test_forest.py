@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sktandem import TandemClassifier
+from sktandem.exceptions import SourceError
 from sktandem.inspection import StrategyComparisonDisplay
+from sktandem.strategies import Merged
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -239,3 +242,23 @@ def test_only_drawing_needs_matplotlib(monkeypatch):
 
     with pytest.raises(ImportError, match=r"StrategyComparisonDisplay needs matplotl"):
         StrategyComparisonDisplay.from_comparison(made)
+
+
+def test_a_chooser_shows_what_it_chose_by():
+    rng = np.random.default_rng(0)
+    X, source = rng.normal(size=(120, 2)), np.repeat(["clinic", "lab"], 60)
+    y = X[:, 0] + rng.normal(size=120) > 0
+    model = TandemClassifier(strategies=[Merged()], random_state=0)
+    model.fit(X, y, sample_source=source)
+
+    display = StrategyComparisonDisplay.from_estimator(model, ax=Figure().subplots())
+
+    assert display.contrasts == model.comparison_.contrasts
+
+
+@pytest.mark.filterwarnings("ignore:Only one source")
+def test_a_chooser_of_one_source_has_nothing_to_show():
+    model = TandemClassifier().fit([[0.0], [1.0]], [0, 1])
+
+    with pytest.raises(SourceError, match="of several sources, got TandemClassifier"):
+        StrategyComparisonDisplay.from_estimator(model)

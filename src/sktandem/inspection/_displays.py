@@ -13,7 +13,7 @@ from sktandem._drawing import DARK, matplotlib_for, source_colors
 from sktandem._tables import pandas_for
 from sktandem.exceptions import SourceError
 
-__all__ = ["HistoryDisplay"]
+__all__ = ["HistoryDisplay", "innermost"]
 
 VALIDATION = {"linestyle": "-", "marker": "o", "markersize": 3}
 # With dots, or a source that trained in a single epoch would not be seen.
@@ -149,7 +149,7 @@ class HistoryDisplay:
             finished.
         """
         check_is_fitted(estimator)
-        fitted = _innermost(estimator)
+        fitted = innermost(estimator)
         for attribute in ("history_", "sources_"):
             if not hasattr(fitted, attribute):
                 raise SourceError(
@@ -339,10 +339,10 @@ class HistoryDisplay:
             )
 
 
-def _innermost(estimator: Any) -> Any:
+def innermost(estimator: Any) -> Any:
     """Return the last step of a pipeline and the best estimator of a search."""
     if isinstance(estimator, Pipeline):
-        return _innermost(estimator[-1])
+        return innermost(estimator[-1])
     if hasattr(estimator, "best_estimator_"):
-        return _innermost(estimator.best_estimator_)
+        return innermost(estimator.best_estimator_)
     return estimator
