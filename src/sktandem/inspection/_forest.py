@@ -175,7 +175,8 @@ class StrategyComparisonDisplay:
         if comparison is None:
             raise SourceError(
                 "StrategyComparisonDisplay draws the comparison_ of a TandemClassifier "
-                f"or TandemRegressor of several sources, got {fitted!r}, which has none."
+                "or TandemRegressor of several sources, got "
+                f"{fitted!r}, which has none."
             )
         return cls.from_comparison(comparison, ax=ax, name=name)
 
