@@ -120,10 +120,12 @@ def single(scores):
     }
 
 
-def deficits(n_repeats, only):
+def deficits(n_repeats, only, wanted):
     """Measure every pair; return rows of deficits and the scores behind them."""
     rows, every = [], {}
     for pair, (X, y, source, groups) in pairs().items():
+        if wanted and wanted not in pair:
+            continue
         for kind, estimator in estimators(y).items():
             if only and only != kind:
                 continue
@@ -295,11 +297,11 @@ def processes(repeats):
 
 
 def main():
-    given = options(__doc__, repeats=2, draws=20, only="", part="all")
+    given = options(__doc__, repeats=2, draws=20, only="", pair="", part="all")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     tables = []
     if given.part in ("all", "pairs"):
-        rows, every = deficits(given.repeats, given.only)
+        rows, every = deficits(given.repeats, given.only, given.pair)
         tables.append(report("Deficit to the best single-source model", rows))
         tables.append(report("Mean rank over pairs and models", ranks(every)))
         lacking = [row["deficit"] for row in rows]

@@ -29,7 +29,7 @@ def test_the_mean_of_row_brier_scores_of_two_classes_is_scikit_learns(seed):
     p, codes = drawn(seed, 2)
 
     theirs = brier_score_loss(codes, p[:, 1])
-    assert brier_scores(p, codes).mean() == pytest.approx(theirs)
+    assert brier_scores(p, codes, 2).mean() == pytest.approx(theirs)
 
 
 @given(seed=SEEDS, n_classes=st.integers(3, 5))
@@ -37,7 +37,7 @@ def test_a_brier_score_is_the_squared_distance_to_the_truth(seed, n_classes):
     p, codes = drawn(seed, n_classes)
 
     by_hand = ((p - np.eye(n_classes)[codes]) ** 2).sum(axis=1)
-    np.testing.assert_allclose(brier_scores(p, codes), by_hand)
+    np.testing.assert_allclose(brier_scores(p, codes, n_classes), by_hand)
 
 
 @pytest.mark.parametrize("shape", [(7,), (7, 1), (7, 3)])

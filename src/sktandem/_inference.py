@@ -18,6 +18,7 @@ __all__ = [
     "Difference",
     "Verdict",
     "corrected_resampled",
+    "group_means",
     "judge",
     "paired_rows",
     "placements",
@@ -123,7 +124,7 @@ def paired_rows(
     estimate, variance, bottom, n = 0.0, 0.0, 0.0, 0
     for stratum, count in zip(present, counts):
         rows = strata == stratum
-        own = d[:, rows] if groups is None else _group_means(d[:, rows], groups[rows])
+        own = d[:, rows] if groups is None else group_means(d[:, rows], groups[rows])
         size = own.shape[1]
         part = _mean_variance(own) / size * n_splits / (n_splits - 1)
         estimate += count * float(own.mean())
@@ -138,7 +139,8 @@ def _mean_variance(d: Floats) -> float:
     return float(d.var(axis=1, ddof=1).mean()) if d.shape[1] > 1 else np.nan
 
 
-def _group_means(d: Floats, groups: NDArray[np.intp]) -> Floats:
+def group_means(d: Floats, groups: NDArray[np.intp]) -> Floats:
+    """Replace the columns of each group by their mean."""
     codes = np.unique(groups, return_inverse=True)[1]
     sizes = np.bincount(codes)
     return np.stack([np.bincount(codes, repeat) / sizes for repeat in d])
@@ -268,11 +270,14 @@ def judge(low: float, high: float, margin: float) -> Verdict:
     return "too few rows"
 
 
-def rows_needed(n: int, low: float, high: float, margin: float) -> int:
+def rows_needed(n: int, low: float, high: float, margin: float) -> int | None:
     """Return about how many rows make an interval as narrow as the margin.
 
-    To two figures, since it is an extrapolation by the square root law.
+    To two figures, since it is an extrapolation by the square root law. None
+    for a margin of nothing.
     """
+    if margin <= 0:
+        return None
     needed = n * ((high - low) / 2 / margin) ** 2
     if not np.isfinite(needed) or needed <= 0:
         return n

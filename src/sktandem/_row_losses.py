@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["aligned", "brier_scores", "log_losses", "squared_errors"]
+__all__ = [
+    "aligned",
+    "brier_scores",
+    "log_losses",
+    "squared_errors",
+    "with_the_rest",
+]
 
 Floats = NDArray[np.float64]
 # What scikit-learn's log_loss makes of a probability of 0.
@@ -35,13 +41,25 @@ def aligned(
     return parts, total
 
 
+def with_the_rest(
+    probabilities: Floats, have: NDArray[Any], wanted: NDArray[Any]
+) -> Floats:
+    """Return the columns of the classes `wanted` as they are, and then the rest.
+
+    What a model gives to classes that a source does not have is lost to the
+    true one: whoever predicts would make that mistake.
+    """
+    parts, total = aligned(probabilities, have, wanted)
+    return np.column_stack([parts * total[:, None], np.clip(1 - total, 0, None)])
+
+
 def log_losses(probabilities: Floats, codes: NDArray[Any]) -> Floats:
     """Return minus the logarithm of the probability of each row's true class."""
     true = probabilities[np.arange(len(codes)), codes]
     return np.asarray(-np.log(np.clip(true, SMALLEST, 1.0)))
 
 
-def brier_scores(probabilities: Floats, codes: NDArray[Any]) -> Floats:
+def brier_scores(probabilities: Floats, codes: NDArray[Any], n_classes: int) -> Floats:
     """Return the squared distance of each row's probabilities from the truth.
 
     Of two classes the half of it, which is the square of one class's error.
@@ -49,7 +67,7 @@ def brier_scores(probabilities: Floats, codes: NDArray[Any]) -> Floats:
     errors = np.array(probabilities)
     errors[np.arange(len(codes)), codes] -= 1
     total = (errors**2).sum(axis=1)
-    return np.asarray(total / 2 if probabilities.shape[1] == 2 else total)
+    return np.asarray(total / 2 if n_classes == 2 else total)
 
 
 def squared_errors(y: Floats, predicted: Floats) -> Floats:

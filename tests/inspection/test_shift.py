@@ -445,3 +445,33 @@ def test_a_page_of_many_features_stays_small():
     assert len(html) < 150_000
     assert html.count("data:image/png") == 2
     assert "90 more in frame()" in html
+
+
+def test_a_column_that_is_the_source_is_told_and_stops_nothing():
+    X = np.column_stack([np.where(TWO == "red", 2019.0, 2020.0), noise()[:, 0]])
+
+    report = shift_report(X, None, TWO)
+
+    assert report[0].size == 1
+    assert not about(report, "shared rows")
+
+
+@pytest.mark.parametrize("ratio", [2.0, 2.4, 3.0])
+def test_a_population_that_is_merely_larger_is_no_unit(ratio):
+    rng = np.random.default_rng(0)
+    weight = rng.lognormal(np.log(10), 0.35, 2000)
+    source = np.repeat(["red", "white"], 1000)
+    weight[source == "white"] *= ratio
+
+    report = shift_report(weight[:, None], None, source)
+
+    assert not [f for f in report.flagged if f.check == "schema"]
+
+
+def test_many_rare_categories_are_not_one():
+    ids = [f"{letter}{n:03}" for letter in "ab" for n in range(150)]
+    X = pd.DataFrame({"id": ids, "x": noise()[:, 0]})
+
+    told = [f.sentence for f in shift_report(X, None, TWO).findings]
+
+    assert not [sentence for sentence in told if "is the same in all rows" in sentence]

@@ -14,8 +14,8 @@ from sktandem.inspection._shift_columns import (
     read_columns,
     word_column,
 )
-from sktandem.inspection._shift_features import adjusted, compare, ks_p_value
-from sktandem.inspection._shift_units import ks_distance
+from sktandem.inspection._shift_features import adjusted, compare
+from sktandem.inspection._shift_units import ks_distance, ks_p_value
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sktandem import MergedClassifier, SourceWarning
+from sktandem import MergedClassifier, SourceWarning, table_preprocessor
 from sktandem._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.model_selection import compare_strategies
@@ -669,3 +669,124 @@ def test_texts_get_the_strategies_that_need_no_columns():
 
     names = {contrast.strategy for contrast in comparison.contrasts}
     assert names == {"merged", "merged, sources balanced", "weighted"}
+
+
+def test_missing_targets_are_counted():
+    y = NUMBERS.copy()
+    y[[3, 7]] = np.nan
+
+    with pytest.raises(SourceError, match="y is missing in 2 rows of 240"):
+        compare(y=y)
+
+
+def test_a_reference_that_knows_nothing_is_told():
+    rng = np.random.default_rng(5)
+    noise = np.where(rng.normal(size=240) > 0, "ill", "well")
+
+    notes = compare(y=noise).design.notes
+
+    told = [note for note in notes if "no better than" in note]
+    assert len(told) == 2
+    assert "which gives every row the same" in told[0]
+    assert not [note for note in compare().design.notes if "no better" in note]
+
+
+@pytest.mark.filterwarnings("ignore:There are only")
+def test_losses_and_gain_are_means_of_the_same_persons():
+    groups = np.repeat(np.arange(80), 3)
+    groups[:60] = np.repeat([0, 1, 2], 20)
+
+    for contrast in compare(groups=groups).contrasts:
+        saved = contrast.reference_loss - contrast.loss
+        assert contrast.difference.estimate == pytest.approx(saved)
+        gained = contrast.score - contrast.reference_score
+        assert contrast.score_gain == pytest.approx(gained)
+
+
+@pytest.mark.parametrize("scaler", [None, StandardScaler()], ids=["none", "object"])
+def test_scaling_by_source_is_tried_where_the_scaler_has_a_name(scaler):
+    listed = [
+        [c.strategy for c in compare(strategies="default", scaler=s, cv=2).contrasts]
+        for s in (scaler, "standard")
+    ]
+
+    assert "merged, scaled by source" not in listed[0]
+    assert "merged, scaled by source" in listed[1]
+
+
+def test_a_cure_for_columns_is_offered_where_columns_are_the_trouble():
+    table = pd.DataFrame({"x": [0.0, 1.0, 2.0], "ward": ["a", "b", "a"]})
+    model = make_pipeline(table_preprocessor(), LogisticRegression())
+
+    with pytest.raises(ValueError, match="at least 2 classes") as told:
+        MergedClassifier(model, scaler=None).fit(table, [0, 0, 0])
+    with pytest.raises(SourceError, match="table_preprocessor"):
+        MergedClassifier(scaler=None).fit(table, [0, 1, 0])
+
+    assert "table_preprocessor" not in str(told.value)
+
+
+def test_giving_chances_to_foreign_classes_is_no_help():
+    """A merge of disjoint classes predicts the wrong source's half the time."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(240, 25))
+    sign = np.where(X[:, 0] + rng.normal(size=240) > 0, "+", "-")
+    y = np.char.add(np.where(IN_A, "a", "b"), sign)
+
+    for contrast in compare(LogisticRegression(C=0.05), X, y).contrasts:
+        assert contrast.verdict == "hurts"
+        assert contrast.score < contrast.reference_score
+
+
+def test_a_perfect_reference_leaves_no_margin_and_no_error():
+    y = np.where(IN_A, 1.0, NUMBERS)
+
+    first = compare(DecisionTreeRegressor(max_depth=3), y=y).contrasts[0]
+
+    assert first.reference_loss == 0
+    assert "by more than 0" not in first.words
+
+
+def test_a_rarer_class_of_few_persons_gets_no_verdict():
+    y, groups = np.full(240, "well"), np.arange(240)
+    y[:100:2], groups[:100:2] = "ill", np.arange(50) // 10  # 50 rows, 5 persons
+
+    with pytest.warns(SourceWarning, match="only 75 groups of 'a'"):
+        first = compare(y=y, groups=groups, primary_source="a").contrasts[0]
+
+    assert first.n_rarer == 5
+    assert first.verdict is None
+
+
+def test_intervals_without_a_verdict_are_not_counted_as_holding_together():
+    few = np.where(np.arange(240) < 30, "few", SOURCE)
+
+    with pytest.warns(SourceWarning, match="only 30 rows of 'few'"):
+        how = compare(sample_source=few).summary()
+
+    assert "The 2 intervals of log loss that have a verdict hold together" in how
+
+
+def test_a_users_estimator_that_meets_no_source_warns():
+    class Blind(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            inner = MergedClassifier(representation="indicator")
+            self.inner_ = inner.fit(X, y)
+            self.classes_ = self.inner_.classes_
+            return self
+
+        def predict(self, X):
+            return self.inner_.predict(X)
+
+    with pytest.warns(SourceWarning, match="Only one source"):
+        compare(strategies={"told": Blind()}, n_repeats=1)
+
+
+def test_persons_in_both_sources_are_noted_where_inner_steps_cannot_know():
+    groups = np.arange(240) // 2  # a row of either source
+
+    noted = compare(groups=groups, strategies=[StackedPrediction()]).design.notes
+    plain = compare(groups=groups).design.notes
+
+    assert len([note for note in noted if "know nothing" in note]) == 1
+    assert not [note for note in plain if "know nothing" in note]

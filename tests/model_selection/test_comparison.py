@@ -197,7 +197,7 @@ def test_a_source_is_summed_up_by_its_best_strategy_and_the_rest_by_name():
         "On lab (90 rows), clinic is not shown to help; at best it is no worse than "
         '0.05. With "merged", which has the lowest log loss of 3 strategies, log '
     )
-    assert "All 6 intervals of log loss hold together with 95 %" in how
+    assert "The 6 intervals of log loss that have a verdict hold together" in how
     assert "each by itself with 99 %" in how
     assert "1 % of the own model's log loss as the margin" in how
     assert "which flatter it" in how
@@ -447,3 +447,13 @@ for call in (said.frame, said.plot):
         f"frame needs pandas. {cure}",
         f"StrategyComparisonDisplay needs matplotlib. {cure}",
     ]
+
+
+def test_what_it_takes_to_tell_is_told_for_the_gain_as_it_looks():
+    """Half the width is 0.2: four times as wide as the gain takes 16 times as many."""
+    unsure = contrast(low=-0.3, high=0.5, n_needed=52_000, verdict="too few rows")
+
+    said = comparison(unsure).summary()
+
+    assert "if the gain is as large as it looks, about 13,000 would show it" in said
+    assert "to tell of any gain worth 0.05 takes about 52,000" in said

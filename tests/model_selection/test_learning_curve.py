@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier
 
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection import compare_strategies, learning_curve_by_source
 from sktandem.strategies import Merged, OnlySource, OwnModels, WeightedMerge
 
@@ -132,13 +132,16 @@ def test_one_loss_serves_the_whole_curve():
     assert (found.reference_losses < 0.5).all()
 
 
-def test_persons_widen_the_interval():
+def test_too_few_persons_give_no_verdict_and_are_told():
     people = np.arange(240) // 12
 
-    by_row, by_person = curve(), curve(groups=people)
+    with pytest.warns(SourceWarning, match="only 20 groups of 'a'"):
+        by_person = curve(groups=people)
 
-    assert by_person.n_repeats == by_row.n_repeats
+    assert curve().verdict_["merged"][0] is not None
+    assert by_person.verdict_["merged"] == (None,) * len(by_person.sizes)
     assert np.isfinite(by_person.lows["merged"]).all()
+    assert "there is no verdict on merged" in by_person.summary()
 
 
 def test_what_never_differs_has_a_flat_curve():

@@ -11,7 +11,6 @@ from sktandem import MergedClassifier
 from sktandem.exceptions import SourceError
 from sktandem.nn import default_net
 from sktandem.strategies import (
-    REFERENCE,
     Merged,
     OnlySource,
     OwnModels,
@@ -31,7 +30,7 @@ def test_the_lists_begin_with_own_models_and_can_all_be_built(estimator, every):
     strategies = default_strategies(estimator, every=every)
 
     names = [strategy.name for strategy in strategies]
-    assert names[:2] == [REFERENCE, "merged"]
+    assert names[:2] == [OwnModels.name, "merged"]
     assert len(set(names)) == len(names)
     for strategy in strategies:
         assert hasattr(strategy.build(estimator), "fit")
@@ -56,10 +55,10 @@ def test_what_cannot_be_weighed_is_offered_no_weights():
         iter([Merged()]),
         {"merged": Merged()},
     ],
-    ids=str,
+    ids=["one", "list", "with own", "tuple", "iterator", "dict"],
 )
 def test_the_reference_comes_first_and_need_not_be_named(strategies):
-    assert list(resolve_strategies(strategies, Ridge())) == [REFERENCE, "merged"]
+    assert list(resolve_strategies(strategies, Ridge())) == [OwnModels.name, "merged"]
 
 
 def test_the_reference_may_have_another_name():
@@ -114,4 +113,4 @@ def test_names_tell_settings_apart():
     ]
 
     assert len(set(names)) == len(names)
-    assert "merged, balanced 1:2.5" in names
+    assert "merged, balanced (a 1, b 2.5)" in names

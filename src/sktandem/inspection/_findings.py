@@ -108,6 +108,8 @@ def _schema(checks: Checks) -> Iterator[Finding]:
             f"{_some(len({a.subject for a in alarms}), n)} cannot be compared as "
             f"they are: {_listed([a.subject for a in alarms])}."
         )
+        if len(alarms) == 1:
+            sentence = alarms[0].sentence
         yield Finding("schema", "large", None, sentence, alarms[0].remedy)
     else:
         many = f"All {counted(n, 'column')} are" if n > 1 else "The column is"
@@ -155,11 +157,13 @@ def _schema_of(feature: FeatureShift, checks: Checks) -> Iterator[Finding]:
     if feature.unit is not None and feature.flagged:
         unit = feature.unit
         offset = f" + {unit.offset:g}" if unit.offset else ""
+        # A few factors are so close together that mere size can look like one.
+        looks = "looks like" if unit.sure else "could be"
         yield Finding(
             "schema",
-            "large",
+            "large" if unit.sure else "note",
             name,
-            f"{name!r} looks like another unit, {unit.words}: {unit.source} × "
+            f"{name!r} {looks} another unit, {unit.words}: {unit.source} × "
             f"{unit.factor:g}{offset} agrees with the other (distance "
             f"{unit.before:.2f} before, {unit.after:.2f} after).",
             f"Convert it before stacking; {SCALE}, whatever the unit.",

@@ -256,7 +256,10 @@ def _find_shared(X: Any, sources: Sources) -> Any:
     # Rows of a single column, or of columns with few values, coincide by chance.
     if X.shape[1] < 2:
         return None
-    return find_shared_rows(X, [sources.names[code] for code in sources.codes])
+    try:
+        return find_shared_rows(X, [sources.names[code] for code in sources.codes])
+    except SourceError:  # a column is the source, or holds what cannot be compared
+        return None
 
 
 def _report(checks: Checks, before: ShiftReport | None = None) -> ShiftReport:

@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sktandem._sources import Sources
-from sktandem.inspection._shift_columns import Column, Floats, Kind
-from sktandem.inspection._shift_units import Unit, find_unit, ks_distance
+from sktandem.inspection._shift_columns import OTHER, Column, Floats, Kind
+from sktandem.inspection._shift_units import (
+    Unit,
+    find_unit,
+    ks_distance,
+    ks_p_value,
+)
 
 __all__ = [
     "SIZE",
     "FeatureShift",
     "adjusted",
     "compare",
-    "ks_p_value",
 ]
 
 
@@ -219,11 +223,6 @@ def _chance_of_categories(
     return mean + float(stats.norm.isf(alone) * np.sqrt(joint.sum()) / 2)
 
 
-def ks_p_value(distance: float, n: int, m: int) -> float:
-    """Return the asymptotic two-sided p-value, as `scipy.stats.ks_2samp` does."""
-    return float(np.clip(stats.kstwo.sf(distance, np.round(n * m / (n + m))), 0, 1))
-
-
 def _compare_numbers(parts: list[Floats], names: Sequence[Hashable]) -> dict[str, Any]:
     filled = [part for part in parts if len(part)]
     if not filled:
@@ -274,10 +273,12 @@ def _compare_categories(column: Column, sources: Sources) -> dict[str, Any]:
     counts = counts.reshape(n_sources, n_levels)
     totals = counts.sum(axis=1)
     shares = counts / np.maximum(1, totals)[:, None]
+    # Of many rare categories the last place holds several.
+    pooled = (counts[:, -1] > 0) & (column.categories[-1:] == (OTHER,))
     told: dict[str, Any] = {
         "edges": column.categories[:N_DRAWN],
         "shares": shares[:, :N_DRAWN],
-        "constant": tuple(((counts > 0).sum(axis=1) == 1).tolist()),
+        "constant": tuple((((counts > 0).sum(axis=1) == 1) & ~pooled).tolist()),
     }
     if (totals == 0).any():
         return told

@@ -208,7 +208,9 @@ class ShiftReport:
                 f"{f.p_adjusted:.2g}",
                 "yes" if f.flagged else "",
                 " / ".join(f"{part:.0%}" for part in f.missing),
-                " / ".join(f"{value:.4g}" for value in f.median),
+                " / ".join(f"{value:.4g}" for value in f.median)
+                if np.isfinite(f.median).all()
+                else "",
             ]
             for f in self.features[:MOST_SHOWN]
         ]

@@ -6,10 +6,14 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from sktandem.inspection._shift_columns import Floats
 
-__all__ = ["Unit", "find_unit", "ks_distance"]
+__all__ = ["Unit", "find_unit", "ks_distance", "ks_p_value"]
+
+ALPHA, NEAR = 0.01, 0.03  # what is left is chance, or too little to see
+ROUND = (10.0, 100.0, 1000.0)
 
 # Conversions that people forget: what one source has, times the factor, plus the
 # offset, is what the other has.
@@ -42,6 +46,11 @@ class Unit:
     before: float
     after: float
 
+    @property
+    def sure(self) -> bool:
+        """Whether no population is likely to differ just so by its size."""
+        return self.offset != 0 or self.factor in ROUND
+
 
 def ks_distance(a: Floats, b: Floats) -> float:
     """Return the largest gap between the distributions of two sorted samples."""
@@ -60,8 +69,8 @@ def find_unit(
     """Return the conversion that makes two sources agree, if a known one does.
 
     The ratio of the spreads must be the factor, as near as so many rows tell it,
-    and of the distance not more than a quarter may be left: a population that is
-    merely larger seldom meets both.
+    of the distance not more than a quarter may be left, and what is left must be
+    what chance gives, or next to nothing.
     """
     one = parts[side[0]]
     other = np.sort(np.concatenate([parts[t] for t in side[1]]))
@@ -78,6 +87,12 @@ def find_unit(
             if abs(np.log(inner[1] / inner[0] / factor)) > near:
                 continue
             after = ks_distance(small * factor + offset, large)
-            if after < before / 4:
+            likely = ks_p_value(after, len(small), len(large)) > ALPHA
+            if after < before / 4 and (likely or after < NEAR):
                 found.append(Unit(words, source, factor, offset, before, after))
     return min(found, key=lambda unit: unit.after, default=None)
+
+
+def ks_p_value(distance: float, n: int, m: int) -> float:
+    """Return the asymptotic two-sided p-value, as `scipy.stats.ks_2samp` does."""
+    return float(np.clip(stats.kstwo.sf(distance, np.round(n * m / (n + m))), 0, 1))

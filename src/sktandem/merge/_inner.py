@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sktandem._tables import is_frame, numeric_columns, to_floats
 from sktandem.exceptions import SourceError
 
 MISSING = "missing values"
+OF_VALUES = re.compile("convert|string|numeric|object|dtype|nan|missing|infinity", re.I)
 
 __all__ = ["fit_inner", "remedy", "seeded_clone"]
 
@@ -79,6 +81,8 @@ def remedy(error: ValueError, X: Any, estimator: Any) -> SourceError | None:
     held = _hard_to_take(X)
     at_ease = held == MISSING and get_tags(estimator).input_tags.allow_nan
     if held is None or at_ease or isinstance(error, SourceError):
+        return None
+    if not OF_VALUES.search(str(error)):  # of classes or rows, whatever X holds
         return None
     if held == "texts":
         return SourceError(

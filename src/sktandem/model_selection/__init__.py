@@ -1,5 +1,6 @@
 """Splits and scores that know the sources."""
 
+from sktandem.model_selection._choice import Ranking
 from sktandem.model_selection._compare import compare_strategies
 from sktandem.model_selection._comparison import (
     Contrast,
@@ -23,6 +24,7 @@ __all__ = [
     "Contrast",
     "Design",
     "LeaveOneSourceOut",
+    "Ranking",
     "SourceKFold",
     "SourceLearningCurve",
     "SourceScoreTable",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -14,8 +15,9 @@ from sktandem._sources import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._folds import Measured
 from sktandem.model_selection._judges import SourceJudge
+from sktandem.model_selection._wording import text_table
 
-__all__ = ["Choice", "check_choice"]
+__all__ = ["Choice", "Ranking", "check_choice", "on_source"]
 
 OBJECTIVES = ("macro", "worst", "primary")
 CLEARLY = 3.0  # standard errors behind the leader, after which a strategy leaves
@@ -35,6 +37,47 @@ def check_choice(objective: Any, tolerance: Any, primary_source: Any) -> None:
         raise SourceError(
             f"tolerance must be 'one-se' or a number of at least 0, got {tolerance!r}."
         )
+
+
+@dataclass(frozen=True, repr=False)
+class Ranking:
+    """Why a strategy was chosen: what each costs, and how far it is behind.
+
+    Attributes
+    ----------
+    chosen : str
+        The first strategy that is not farther behind than bearable.
+
+    costs : dict of {str: float}
+        What each strategy costs: its loss as a part of the own model's, over the
+        sources as `objective` says; or, with `scoring`, the negative metric.
+
+    behind : dict of {str: float}
+        By how much each costs more than the best.
+
+    bearable : dict of {str: float}
+        How far behind each may be: one standard error of its difference from
+        the best, or the `tolerance`.
+    """
+
+    chosen: str
+    costs: dict[str, float]
+    behind: dict[str, float]
+    bearable: dict[str, float]
+
+    def __repr__(self) -> str:
+        headers = ["strategy", "cost", "behind", "bearable", ""]
+        rows = [
+            [
+                name,
+                f"{cost:.4f}",
+                f"{self.behind[name]:.4f}",
+                f"{self.bearable[name]:.4f}",
+                "chosen" if name == self.chosen else "",
+            ]
+            for name, cost in self.costs.items()
+        ]
+        return text_table(headers, rows, numbers=(1, 2, 3))
 
 
 class Choice:
@@ -82,15 +125,16 @@ class Choice:
         self.people = people
         self.loss = measured.loss()
 
-    def choose(self, names: Sequence[str]) -> str:
-        """Return the first strategy that the best one does not clearly beat."""
+    def rank(self, names: Sequence[str]) -> Ranking:
+        """Choose the first strategy that the best one does not clearly beat."""
         costs = {name: self.cost(name) for name in names}
         best = min(names, key=lambda name: costs[name])
-        for name in names:
-            behind = costs[name] - costs[best]
-            if name == best or behind <= self._bearable(name, best):
-                return name
-        return best
+        behind = {name: costs[name] - costs[best] for name in names}
+        bearable = {name: self._bearable(name, best) for name in names}
+        chosen = next(
+            name for name in names if name == best or behind[name] <= bearable[name]
+        )
+        return Ranking(chosen, costs, behind, bearable)
 
     def _bearable(self, name: str, best: str) -> float:
         if isinstance(self.tolerance, str):  # "one-se"

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from sktandem._cells import as_target
 from sktandem._inference import (
     Difference,
+    group_means,
     judge,
     paired_rows,
     rows_needed,
@@ -36,11 +37,19 @@ from sktandem.model_selection._judges import Metric, SourceJudge, metric_of
 from sktandem.model_selection._split import number_groups
 from sktandem.model_selection._view import Scoring
 from sktandem.model_selection._wording import MIN_RARER, MIN_ROWS
-from sktandem.strategies import Strategy, Training, resolve_strategies
+from sktandem.strategies import (
+    SimilarityWeighted,
+    StackedPrediction,
+    Strategy,
+    Training,
+    WeightedMerge,
+    resolve_strategies,
+)
 
 __all__ = ["compare_strategies"]
 
 ALPHA = 0.05
+INNER = SimilarityWeighted, StackedPrediction, WeightedMerge
 FEW = 100
 USUAL_REPEATS = 5
 
@@ -214,14 +223,14 @@ def compare_strategies(
     tested = sources.names if primary_source is None else (primary_source,)
     workshop = Workshop(
         data=data,
-        strategies=several_strategies(strategies, estimator, data),
+        strategies=several_strategies(strategies, estimator, data, scaler),
         estimator=estimator,
         scaler=scaler,
         judges=judges_for(data, tested, is_classifier(estimator), metric),
     )
     for name in workshop.strategies:
         workshop.model(name, None)  # what cannot be built says so before the work
-    _warn_of_few(workshop.judges, people)
+    warn_of_few(workshop.judges, people)
     folds = deal(
         data, cv, n_repeats, people, primary_source, check_random_state(random_state)
     )
@@ -240,8 +249,10 @@ def check_settings(margin: Any, cv: Any, n_repeats: Any) -> None:
     for setting, value, least in ("cv", cv, 2), ("n_repeats", n_repeats, 1):
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         if not whole or value < least:
+            no_splitter = " Splitters are not taken." if hasattr(value, "split") else ""
             raise SourceError(
-                f"{setting} must be a whole number of at least {least}, got {value!r}."
+                f"{setting} must be a whole number of at least {least}, got "
+                f"{value!r}.{no_splitter}"
             )
 
 
@@ -258,6 +269,12 @@ def read_data(
     features, sources = resolve_sources(X, sample_source, source=source)
     target = as_target(y)
     check_consistent_length(features, target, groups)
+    if target.dtype.kind == "f" and np.isnan(target).any():
+        n_missing = int(np.isnan(target.reshape(len(target), -1)).any(axis=1).sum())
+        raise SourceError(
+            f"y is missing in {counted(n_missing, 'row')} of {len(target):,}. Drop "
+            "them first."
+        )
     if len(sources.names) < 2:
         raise SourceError(
             f"A comparison needs at least two sources, got {list(sources.names)}. Pass "
@@ -285,11 +302,11 @@ def with_flat_classes(data: Training, estimator: Any) -> Training:
 
 
 def several_strategies(
-    strategies: Any, estimator: Any, data: Training
+    strategies: Any, estimator: Any, data: Training, scaler: Any
 ) -> dict[str, Any]:
     """Return the strategies by name, which must be more than the reference."""
     columns = len(getattr(data.X, "shape", ())) == 2
-    named = resolve_strategies(strategies, estimator, columns=columns)
+    named = resolve_strategies(strategies, estimator, columns=columns, scaler=scaler)
     if len(named) < 2:
         raise SourceError(
             "A comparison needs a strategy beside own models, such as "
@@ -309,9 +326,8 @@ def judges_for(
     )
 
 
-def _warn_of_few(
-    judges: Iterable[SourceJudge], people: NDArray[np.intp] | None
-) -> None:
+def warn_of_few(judges: Iterable[SourceJudge], people: NDArray[np.intp] | None) -> None:
+    """Warn of sources whose intervals are rough."""
     few = {j.name: n_units(j, people) for j in judges if n_units(j, people) < FEW}
     if few:
         kind = "rows" if people is None else "groups"
@@ -363,7 +379,8 @@ def compared(
         for name, d in zip(others, saved):
             gains[judged.name, name] = paired_rows(d, n_splits, groups=own)
         if not too_few(judged, people):
-            different = [d.mean(axis=0) for d in saved if d.any()]
+            units = saved if own is None else [group_means(d, own) for d in saved]
+            different = [d.mean(axis=0) for d in units if d.any()]
             correlations.append(correlation(different))
             dfs.append(float(n_units(judged, people) - 1))
     level = simultaneous_alpha(correlations, dfs, ALPHA)
@@ -380,7 +397,7 @@ def compared(
         alpha=ALPHA,
         level=level,
         grouped=people is not None,
-        notes=(*_notes(workshop, measured, loss), *notes),
+        notes=(*_notes(workshop, measured, loss, people), *notes),
     )
     contrasts = [
         _contrast(judged, name, gains[judged.name, name], measured, design, people)
@@ -408,9 +425,14 @@ def correlation(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return correlation
 
 
+def rarer(judge: SourceJudge, people: NDArray[np.intp] | None) -> int:
+    """Return the rows, or persons, that are not of the commonest class."""
+    return judge.n_rarer(None if people is None else people[judge.rows])
+
+
 def too_few(judge: SourceJudge, people: NDArray[np.intp] | None) -> bool:
     """Tell whether a source has too few rows for any verdict."""
-    rare = judge.classes is not None and judge.n_rarer < MIN_RARER
+    rare = judge.classes is not None and rarer(judge, people) < MIN_RARER
     return rare or n_units(judge, people) < MIN_ROWS
 
 
@@ -422,8 +444,13 @@ def _contrast(
     design: Design,
     people: NDArray[np.intp] | None,
 ) -> Contrast:
-    reference = measured.of(design.reference, judged.name, design.loss)
-    base = float(reference.mean())
+    own = None if people is None else people[judged.rows]
+
+    def cost(strategy: str) -> float:  # in means of persons where there are any
+        losses = measured.of(strategy, judged.name, design.loss)
+        return paired_rows(losses, design.n_splits, groups=own).estimate
+
+    base = cost(design.reference)
     margin = design.margin * (1.0 if design.loss == "zero-one loss" else base)
     low, high = gain.interval(design.level)
     verdict = None if too_few(judged, people) else judge(low, high, margin)
@@ -434,7 +461,7 @@ def _contrast(
         measured.of(design.reference, judged.name, "metric"),
         measured.of(name, judged.name, "metric"),
         design.n_splits,
-        None if people is None else people[judged.rows],
+        own,
     )
     score_low, score_high = by_metric.interval(design.level)
     return Contrast(
@@ -443,7 +470,7 @@ def _contrast(
         n_rows=len(judged.rows),
         n_units=gain.n,
         reference_loss=base,
-        loss=float(measured.of(name, judged.name, design.loss).mean()),
+        loss=cost(name),
         difference=gain,
         low=low,
         high=high,
@@ -455,11 +482,22 @@ def _contrast(
         score_gain=by_metric.estimate,
         score_low=score_low,
         score_high=score_high,
-        n_rarer=None if judged.classes is None else judged.n_rarer,
+        n_rarer=None if judged.classes is None else rarer(judged, people),
     )
 
 
-def _notes(workshop: Workshop, measured: Measured, loss: str) -> Iterator[str]:
+def _span_sources(data: Training, people: NDArray[np.intp]) -> bool:
+    """Tell whether a person is in more than one source."""
+    pairs = np.unique(np.column_stack([people, data.sources.codes]), axis=0)
+    return len(pairs) > len(np.unique(people))
+
+
+def _notes(
+    workshop: Workshop,
+    measured: Measured,
+    loss: str,
+    people: NDArray[np.intp] | None,
+) -> Iterator[str]:
     X = workshop.data.X
     width = int(X.shape[1]) if getattr(X, "ndim", 2) == 2 else 0
     thin = [j.name for j in measured.judges if len(j.rows) < 5 * width]
@@ -468,7 +506,24 @@ def _notes(workshop: Workshop, measured: Measured, loss: str) -> Iterator[str]:
             f"{', '.join(map(str, thin))} has fewer than 5 rows for each of the "
             f"{width} features: intervals may be too narrow."
         )
-    if measured.has_zero and loss == "Brier score":
+    reference = measured.names[0]
+    for judged in measured.judges:
+        own = measured.of(reference, judged.name, loss).mean()
+        chance = judged.chance_loss(loss)
+        if own >= chance:
+            yield (
+                f"The own model of {judged.name} has a {loss} of {own:.3g}, no better "
+                f"than the {chance:.3g} of no model, which gives every row the same: "
+                "what helps may be any restraint, and not the rows of the others."
+            )
+    tried = measured.names
+    inner = [n for n in tried if isinstance(workshop.strategies[n], INNER)]
+    if inner and people is not None and _span_sources(workshop.data, people):
+        yield (
+            "Some groups are in several sources, of which the steps inside "
+            f"{', '.join(inner)} know nothing: they may trust the others too far."
+        )
+    if measured.zeros and loss == "Brier score":
         yield (
             "Some model gave the true class no chance at all, where log loss is "
             "infinite; the Brier score decides instead."

@@ -375,7 +375,8 @@ class StrategyComparison:
         return [source_sentences(contrasts, self.design) for contrasts in blocks]
 
     def _method(self) -> list[str]:
-        return method_sentences(len(self.contrasts), self.design)
+        judged = [c for c in self.contrasts if c.verdict is not None]
+        return method_sentences(len(judged), self.design)
 
     def _picture(self) -> str:
         from sktandem.inspection._forest import StrategyComparisonDisplay

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from sktandem._inference import Verdict, judge
+from sktandem._sources import counted
 from sktandem._tables import pandas_for
 from sktandem.model_selection._wording import (
     decimals_for,
@@ -84,6 +85,9 @@ class SourceLearningCurve:
     sources : tuple of hashable
         All sources, in the order of their colours; empty where not known.
 
+    too_few : bool
+        Whether the source has too few rows for any verdict.
+
     verdict_ : dict of {str: tuple of str}
         The verdict on each strategy at each size: "helps", "hurts", "no worse",
         "no gain" or "too few rows".
@@ -138,10 +142,13 @@ class SourceLearningCurve:
     n_other: int
     n_repeats: int
     sources: tuple[Hashable, ...] = ()
+    too_few: bool = False
 
     @property
-    def verdict_(self) -> dict[str, tuple[Verdict, ...]]:
-        """The verdict on each strategy at each size."""
+    def verdict_(self) -> dict[str, tuple[Verdict | None, ...]]:
+        """The verdict on each strategy at each size; None where none is given."""
+        if self.too_few:
+            return {name: (None,) * len(self.sizes) for name in self.strategies}
         absolute = self.loss == "zero-one loss"
         margins = self.margin * (1.0 if absolute else self.reference_losses)
         margins = np.broadcast_to(margins, len(self.sizes))
@@ -200,10 +207,10 @@ class SourceLearningCurve:
         lines = [self._sentence(strategy) for strategy in self.strategies]
         single = level_text(self.level)
         lines.append(
-            f"Each interval in brackets holds by itself with {single}, from "
-            f"{self.n_repeats:,} repeats at each size, beside the same "
-            f"{self.n_other:,} rows of other sources. Rows of worth are read off "
-            "the curve of its own model and have no interval."
+            "The intervals in brackets hold together with 95 %, each by itself with "
+            f"{single}, from {counted(self.n_repeats, 'repeat')} at each size, beside "
+            f"the same {self.n_other:,} rows of other sources. Rows of worth are read "
+            "off the curve of its own model and have no interval."
         )
         return "\n".join(lines)
 
@@ -276,6 +283,11 @@ class SourceLearningCurve:
             if verdict == "helps"
         ]
         shown = f"{', '.join(helped) if helped else 'none of these'} rows"
+        if self.too_few:
+            return (
+                f"On {named(self.source)}, there is no verdict on {strategy}, because "
+                f"the source has too few rows: {'; '.join(told)}."
+            )
         return (
             f"On {named(self.source)}, {strategy} is shown to help at {shown}: "
             f"{'; '.join(told)}."

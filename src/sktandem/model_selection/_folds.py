@@ -19,7 +19,7 @@ from sktandem.model_selection._judges import ZERO, Answers, SourceJudge
 from sktandem.model_selection._split import SourceKFold
 from sktandem.strategies import Strategy, Training
 
-__all__ = ["Fold", "Measured", "Workshop", "deal", "run_folds"]
+__all__ = ["Fold", "Measured", "Workshop", "deal", "run_folds", "try_folds"]
 
 Floats = NDArray[np.float64]
 Result = dict[Hashable, dict[str, Any]]
@@ -85,8 +85,9 @@ class Workshop:
         labels = self.data.labels[fold.train]
         try:
             with warnings.catch_warnings():
-                # A fold of one source alone is what own models are.
-                warnings.filterwarnings("ignore", "Only one source", SourceWarning)
+                if isinstance(self.strategies[name], Strategy):
+                    # A fold of one source alone is what own models are.
+                    warnings.filterwarnings("ignore", "Only one source", SourceWarning)
                 fitted = fit_with_source(model, X, y, labels)
                 answers = Answers(
                     fitted,
@@ -140,11 +141,31 @@ def run_folds(
     n_jobs: int | None,
 ) -> Iterator[tuple[Fold, str, Result]]:
     """Yield what every strategy costs in every fold, in order."""
+    for fold, name, result in try_folds(workshop, folds, names, n_jobs):
+        if isinstance(result, SourceError):
+            raise result
+        yield fold, name, result
+
+
+def try_folds(
+    workshop: Workshop,
+    folds: Sequence[Fold],
+    names: Sequence[str],
+    n_jobs: int | None,
+) -> Iterator[tuple[Fold, str, Result | SourceError]]:
+    """Yield the same, and the error where a strategy failed."""
     tasks = [(fold, name) for fold in folds for name in names]
     parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    results = parallel(delayed(workshop.measure)(name, fold) for fold, name in tasks)
+    results = parallel(delayed(_tried)(workshop, name, fold) for fold, name in tasks)
     for (fold, name), result in zip(tasks, results):
         yield fold, name, result
+
+
+def _tried(workshop: Workshop, name: str, fold: Fold) -> Result | SourceError:
+    try:
+        return workshop.measure(name, fold)
+    except SourceError as error:
+        return error
 
 
 class Measured:
@@ -173,7 +194,7 @@ class Measured:
         self.names = names
         self.shape = n_repeats, n_splits
         self.values: dict[tuple[str, Hashable, str], Floats] = {}
-        self.has_zero = False
+        self.zeros: set[str] = set()  # who gave a true class no chance
 
     def add(self, fold: Fold, name: str, result: Result) -> None:
         """Enter what a strategy costs in one fold."""
@@ -182,7 +203,7 @@ class Measured:
             own = np.searchsorted(judge.rows, tested)
             for key, value in result[judge.name].items():
                 if key == ZERO:
-                    self.has_zero |= value
+                    self.zeros |= {name} if value else set()
                     continue
                 by_row = np.ndim(value) == 1
                 width = len(judge.rows) if by_row else self.shape[1]
@@ -195,7 +216,7 @@ class Measured:
         """Return the same record of some strategies."""
         kept = Measured(self.judges, names, *self.shape)
         kept.values = {key: v for key, v in self.values.items() if key[0] in names}
-        kept.has_zero = self.has_zero
+        kept.zeros = self.zeros & set(names)
         return kept
 
     def of(self, name: str, source: Hashable, key: str) -> Floats:
@@ -208,6 +229,6 @@ class Measured:
             *({key for n, _, key in self.values if n == name} for name in self.names)
         )
         order = [*wanted, "squared error", "log loss", "Brier score", "zero-one loss"]
-        if self.has_zero and "log loss" not in wanted:
+        if self.zeros and "log loss" not in wanted:
             order.remove("log loss")  # which is infinite
         return next(key for key in order if key in shared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,13 @@ from sklearn.metrics import check_scoring, get_scorer
 from sktandem._cells import class_codes
 from sktandem._inference import Difference, corrected_resampled, paired_rows, placements
 from sktandem._routing import accepts_source
-from sktandem._row_losses import aligned, brier_scores, log_losses, squared_errors
+from sktandem._row_losses import (
+    aligned,
+    brier_scores,
+    log_losses,
+    squared_errors,
+    with_the_rest,
+)
 from sktandem._sources import Sources
 from sktandem._tables import take_rows
 from sktandem.exceptions import SourceError
@@ -125,10 +131,10 @@ class SourceJudge:
         if classifies:
             self.classes, self.codes = class_codes(y)
 
-    @property
-    def n_rarer(self) -> int:
-        """The rows that are not of the commonest class."""
-        return len(self.y) - int(np.bincount(self.codes).max())
+    def n_rarer(self, groups: NDArray[np.intp] | None = None) -> int:
+        """Return the rows that are not of the commonest class, or their persons."""
+        rarer = self.codes != np.bincount(self.codes).argmax()
+        return int(rarer.sum() if groups is None else len(np.unique(groups[rarer])))
 
     @property
     def by_row(self) -> bool:
@@ -186,10 +192,12 @@ class SourceJudge:
         wrong = self.y[own] != answers.predicted[inside]
         losses: dict[str, Any] = {"zero-one loss": np.asarray(wrong, dtype=np.float64)}
         if answers.probabilities is not None:
-            p = self._probabilities(answers, inside)
-            losses["log loss"] = log_losses(p, self.codes[own])
-            losses["Brier score"] = brier_scores(p, self.codes[own])
-            losses[ZERO] = bool((p[np.arange(len(own)), self.codes[own]] == 0).any())
+            classes, codes = self.classes, self.codes[own]
+            given = answers.probabilities[inside]
+            p = with_the_rest(given, answers.fitted.classes_, classes)
+            losses["log loss"] = log_losses(p, codes)
+            losses["Brier score"] = brier_scores(p, codes, len(classes))
+            losses[ZERO] = bool((p[np.arange(len(own)), codes] == 0).any())
         return losses
 
     def _probabilities(self, answers: Answers, inside: NDArray[np.bool_]) -> Floats:
@@ -266,32 +274,48 @@ class SourceJudge:
         if not self.by_row:
             judged = corrected_resampled(other - reference, n_splits)
             return float(np.nanmean(reference)), float(np.nanmean(other)), judged
-        summary: Callable[[Floats], float] = np.nanmean
-        strata = self.codes if self.metric.scoring in BY_CLASS else None
-        if strata is not None:
-            summary = self._mean_of_classes
-        difference = other - reference
-        told = np.isfinite(difference).all(axis=0)  # rows that have a part
+        # Rows that have a part in the metric.
+        told = np.asarray(np.isfinite(other - reference).all(axis=0))
         if not told.any():
             return np.nan, np.nan, Difference(np.nan, np.nan, 1, 0)
-        if strata is not None:
-            strata = strata[told]
         groups = None if groups is None else groups[told]
-        difference = difference[:, told]
-        if self.metric.scoring == "roc_auc":
-            # Either class's mean is the area: half of their sum, whose variance
-            # is the sum of theirs.
-            judged = paired_rows(
-                difference, n_splits, groups=groups, strata=strata, weights=(1, 1)
-            )
-            judged = Difference(judged.estimate / 2, judged.se, judged.df, judged.n)
-        else:
-            judged = paired_rows(difference, n_splits, groups=groups, strata=strata)
-        return summary(reference), summary(other), judged
+        of_two, of_one, of_other = (
+            self._of_rows(parts[:, told], n_splits, groups, told)
+            for parts in (other - reference, reference, other)
+        )
+        return of_one.estimate, of_other.estimate, of_two
 
-    def _mean_of_classes(self, parts: Floats) -> float:
-        codes = range(len(self.classes if self.classes is not None else ()))
-        return float(np.mean([np.nanmean(parts[:, self.codes == c]) for c in codes]))
+    def _of_rows(
+        self,
+        parts: Floats,
+        n_splits: int,
+        groups: NDArray[np.intp] | None,
+        told: NDArray[np.bool_],
+    ) -> Difference:
+        """Return the mean of parts, by class where the metric is, and its error."""
+        if self.metric.scoring not in BY_CLASS:
+            return paired_rows(parts, n_splits, groups=groups)
+        strata = self.codes[told]
+        if self.metric.scoring == "balanced_accuracy":
+            return paired_rows(parts, n_splits, groups=groups, strata=strata)
+        # Either class's mean is the area: half of their sum, whose variance is
+        # the sum of theirs.
+        both = paired_rows(
+            parts, n_splits, groups=groups, strata=strata, weights=(1, 1)
+        )
+        return Difference(both.estimate / 2, both.se, both.df, both.n)
+
+    def chance_loss(self, loss: str) -> float:
+        """Return the loss of giving every row what the source has on the whole."""
+        if self.classes is None:
+            return float(self.y.astype(float).var(axis=0).mean())
+        shares = np.bincount(self.codes) / len(self.codes)
+        even = np.tile(shares, (len(self.codes), 1))
+        if loss == "zero-one loss":
+            return float(1 - shares.max())
+        if loss == "log loss":
+            return float(log_losses(even, self.codes).mean())
+        return float(brier_scores(even, self.codes, len(shares)).mean())
 
 
 def metric_of(scoring: Scoring, estimator: Any) -> Metric:

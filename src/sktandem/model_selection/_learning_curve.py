@@ -13,7 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
 from sktandem._cells import cross_cells, target_strata
-from sktandem._inference import paired_rows, simultaneous_alpha
+from sktandem._inference import group_means, paired_rows, simultaneous_alpha
 from sktandem._sources import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._compare import (
@@ -25,6 +25,8 @@ from sktandem.model_selection._compare import (
     read_data,
     several_strategies,
     suited_estimator,
+    too_few,
+    warn_of_few,
     watched,
     with_flat_classes,
 )
@@ -178,13 +180,14 @@ def learning_curve_by_source(
     metric = metric_of(scoring, estimator)
     workshop = Workshop(
         data=data,
-        strategies=several_strategies(strategies, estimator, data),
+        strategies=several_strategies(strategies, estimator, data, scaler),
         estimator=estimator,
         scaler=scaler,
         judges=judges_for(data, [primary_source], is_classifier(estimator), metric),
     )
     for name in workshop.strategies:
         workshop.model(name, None)
+    warn_of_few(workshop.judges, people)
     rng = check_random_state(random_state)
     folds = deal(data, cv, n_repeats, people, primary_source, rng)
     orders = [_stratified_order(data, fold, primary_source, rng) for fold in folds]
@@ -200,8 +203,7 @@ def learning_curve_by_source(
     of_task = iter([size for size, _ in tasks for _ in tried])
     for fold, name, result in watched(done, len(tasks) * len(tried), progress):
         measured[next(of_task)].add(fold, name, result)
-    own = None if people is None else people[workshop.judges[0].rows]
-    return _curve(workshop, measured, metric.name, margin, own)
+    return _curve(workshop, measured, metric.name, margin, people)
 
 
 def _stratified_order(
@@ -258,15 +260,15 @@ def _curve(
     measured: dict[int, Measured],
     metric: str,
     margin: float,
-    groups: NDArray[np.intp] | None,
+    people: NDArray[np.intp] | None,
 ) -> SourceLearningCurve:
     (judged,) = workshop.judges
+    groups = None if people is None else people[judged.rows]
     sizes = tuple(measured)
     reference, *others = workshop.strategies
     # One loss for the whole curve: what the hardest size allows.
-    zero = any(one.has_zero for one in measured.values())
-    for one in measured.values():
-        one.has_zero = zero
+    zeros = set().union(*(one.zeros for one in measured.values()))
+    measured[sizes[0]].zeros = zeros
     loss = loss_for(measured[sizes[0]], metric)
     first = measured[sizes[0]]
     losses = {
@@ -282,7 +284,10 @@ def _curve(
     }
     n_splits = first.shape[1]
     gains = {key: paired_rows(d, n_splits, groups=groups) for key, d in saved.items()}
-    together = correlation([d.mean(axis=0) for d in saved.values() if d.any()])
+    units = list(saved.values())
+    if groups is not None:
+        units = [group_means(d, groups) for d in units]
+    together = correlation([d.mean(axis=0) for d in units if d.any()])
     n_units = next(iter(gains.values())).n
     level = simultaneous_alpha([together], [n_units - 1], ALPHA)
     ends = {key: gain.interval(level) for key, gain in gains.items()}
@@ -304,6 +309,7 @@ def _curve(
         n_other=len(workshop.data.rows_of_others(judged.name)),
         n_repeats=first.shape[0],
         sources=workshop.data.sources.names,
+        too_few=too_few(judged, people),
     )
 
 

@@ -35,7 +35,7 @@ from sktandem.model_selection._compare import (
     judges_for,
     with_flat_classes,
 )
-from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
+from sktandem.model_selection._folds import Measured, Workshop, deal, try_folds
 from sktandem.model_selection._judges import metric_of
 from sktandem.model_selection._split import number_groups
 from sktandem.strategies import (
@@ -109,7 +109,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         with all_or_nothing(self):
             data, people = self._read(X, y, sample_source, groups)
             rng = check_random_state(self.random_state)
-            strategy, comparison = OwnModels(), None
+            strategy, comparison, ranking = OwnModels(), None, None
             if len(data.sources.names) == 1:
                 warnings.warn(
                     f"Only one source, {data.sources.names[0]!r}: there is nothing to "
@@ -119,11 +119,12 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
                     stacklevel=3,
                 )
             else:
-                strategy, comparison = self._choose(data, people, rng)
+                strategy, comparison, ranking = self._choose(data, people, rng)
             model = self._final(strategy, rng)
             fit_with_source(model, data.X, data.y, data.labels)
             learned = self._learned(model, data)
-        self.model_, self.strategy_, self.comparison_ = model, strategy, comparison
+        self.model_, self.strategy_ = model, strategy
+        self.comparison_, self.ranking_ = comparison, ranking
         self.sources_ = data.sources.names
         vars(self).update(learned)
         return self
@@ -147,7 +148,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         return data, people
 
     def _choose(self, data, people, rng):
-        """Return the strategy, and the comparison that it was chosen by."""
+        """Return the strategy, what was compared, and why it was chosen."""
         only = self.objective == "primary" and not self.per_source
         tested = (self.primary_source,) if only else data.sources.names
         metric = metric_of(self.scoring, self._inner())
@@ -158,6 +159,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
                 self.strategies,
                 self._inner(),
                 columns=len(getattr(data.X, "shape", ())) == 2,
+                scaler=self.scaler,
             ),
             estimator=self._inner(),
             scaler=self.scaler,
@@ -170,25 +172,28 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         )
         measured, left = self._race(workshop, folds, people)
         names = [name for name in workshop.strategies if name not in left]
+        measured = measured.only(names)
         choice = self._choice(measured, people)
         comparison = compared(
             workshop,
-            measured.only(names),
+            measured,
             metric,
             MARGIN,
             people,
-            tuple(_notes(left, self.cv)),
+            tuple(_notes(left)),
         )
         if not self.per_source:
-            name = choice.choose(names)
-            self._tell(f"chose {name!r}")
-            return workshop.strategies[name], comparison
-        chosen = {}
+            ranking = choice.rank(names)
+            self._tell(f"chose {ranking.chosen!r}\n{ranking}")
+            return workshop.strategies[ranking.chosen], comparison, ranking
+        ranking = {}
         for source in data.sources.names:
-            name = on_source(choice, source).choose(names)
-            self._tell(f"chose {name!r} for {source!r}")
-            chosen[source] = workshop.strategies[name]
-        return PerSource(chosen), comparison
+            ranking[source] = own = on_source(choice, source).rank(names)
+            self._tell(f"chose {own.chosen!r} for {source!r}\n{own}")
+        chosen = {
+            source: workshop.strategies[own.chosen] for source, own in ranking.items()
+        }
+        return PerSource(chosen), comparison, ranking
 
     def _choice(self, measured, people):
         by_metric = self.scoring is not None
@@ -202,24 +207,31 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         names = list(workshop.strategies)
         measured = Measured(workshop.judges, names, 1, self.cv)
         first, rest = folds[:FIRST_FOLDS], folds[FIRST_FOLDS:]
-        self._run(workshop, first, names, measured)
-        left = []
+        left = self._run(workshop, first, names, measured)
+        names = [name for name in names if name not in left]
         if rest and (self.scoring is None or all(j.by_row for j in workshop.judges)):
-            left = self._hopeless(measured, names, people)
-            for name in left:
-                self._tell(
-                    f"{name!r} is far behind after {len(first)} folds: it leaves"
-                )
-        remaining = [name for name in names if name not in left]
-        self._run(workshop, rest, remaining, measured)
+            for name in self._hopeless(measured.only(names), names, people):
+                left[name] = f"far behind after {len(first)} of {self.cv} folds"
+        names = [name for name in names if name not in left]
+        left |= self._run(workshop, rest, names, measured)
+        for name, why in left.items():
+            self._tell(f"{name!r} left: {why}")
         return measured, left
 
     def _run(self, workshop, folds, names, measured):
-        for fold, name, result in run_folds(workshop, folds, names, self.n_jobs):
-            measured.add(fold, name, result)
+        """Enter what every strategy costs; return who failed, and why."""
+        failed = {}
+        for fold, name, result in try_folds(workshop, folds, names, self.n_jobs):
+            if not isinstance(result, SourceError):
+                measured.add(fold, name, result)
+            elif name == names[0]:  # the reference, without which nothing counts
+                raise result
+            else:
+                failed.setdefault(name, str(result).splitlines()[0])
             if name == names[-1]:
                 tried = f"{len(names)} strategies" if len(names) > 1 else names[0]
                 self._tell(f"fold {fold.number + 1} of {self.cv}, {tried}")
+        return failed
 
     def _hopeless(self, measured, names, people):
         """Return who is far behind; of strategies by source, on every source."""
@@ -298,10 +310,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-def _notes(left, n_folds):
-    """Say who left early."""
-    if left:
-        yield (
-            f"Left out after {FIRST_FOLDS} of {n_folds} folds, being far behind: "
-            f"{', '.join(left)}."
-        )
+def _notes(left):
+    """Say who left early, and why."""
+    for name, why in left.items():
+        yield f"Left out: {name}, {why}{'' if why.endswith('.') else '.'}"

@@ -88,9 +88,15 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
     model_ : estimator instance
         What the strategy built, fitted on all rows.
 
+    ranking_ : Ranking, dict of {source: Ranking} or None
+        Why it was chosen: what each strategy costs, how far it is behind the
+        best, and how far it may be. None where there was one source.
+
     comparison_ : StrategyComparison or None
-        What each strategy costs each source in the inner folds; None where
-        there was one source. The chosen one flatters itself a little there.
+        What the inner folds tell of each strategy and source, as in
+        :func:`~sktandem.model_selection.compare_strategies`. Its words ask for
+        more than the choice does, which has to be made even where rows are too
+        few to tell. The chosen strategy flatters itself a little there.
 
     classes_ : ndarray of shape (n_classes,)
         The classes of all sources.

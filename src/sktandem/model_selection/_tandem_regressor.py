@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.base import RegressorMixin, is_regressor
 from sklearn.linear_model import Ridge
 
+from sktandem._cells import as_target
+from sktandem._macro import macro_r2
+from sktandem._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._tandem import BaseTandem
 
@@ -86,9 +90,15 @@ class TandemRegressor(RegressorMixin, BaseTandem):
     model_ : estimator instance
         What the strategy built, fitted on all rows.
 
+    ranking_ : Ranking, dict of {source: Ranking} or None
+        Why it was chosen: what each strategy costs, how far it is behind the
+        best, and how far it may be. None where there was one source.
+
     comparison_ : StrategyComparison or None
-        What each strategy costs each source in the inner folds; None where
-        there was one source. The chosen one flatters itself a little there.
+        What the inner folds tell of each strategy and source, as in
+        :func:`~sktandem.model_selection.compare_strategies`. Its words ask for
+        more than the choice does, which has to be made even where rows are too
+        few to tell. The chosen strategy flatters itself a little there.
 
     sources_ : tuple
         The names of the sources.
@@ -200,11 +210,10 @@ class TandemRegressor(RegressorMixin, BaseTandem):
         return self._ask("predict", X, sample_source)
 
     def score(self, X, y, sample_source=None, sample_weight=None):
-        """Return R2 over all samples, or its mean over the sources.
+        """Return the mean over the sources of R2.
 
-        The mean where the strategy has a model or a scale for each source:
-        over all samples, R2 is near 1 for a model that knows nothing but each
-        source's mean.
+        Over all samples, R2 is near 1 for a model that knows nothing but each
+        source's mean. Rows of unknown sources, or without one, count as one.
 
         Parameters
         ----------
@@ -223,7 +232,11 @@ class TandemRegressor(RegressorMixin, BaseTandem):
         Returns
         -------
         score : float
-            R2, or the macro mean of R2.
+            The macro mean of R2.
         """
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self._ask("score", X, sample_source, y, **weights)
+        y, predicted = as_target(y), self.predict(X, sample_source)
+        _, sources = resolve_sources(
+            X, sample_source, source=self.source, names=self.sources_
+        )
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        return macro_r2(y, predicted, sources.codes, weight)

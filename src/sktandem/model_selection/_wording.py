@@ -6,6 +6,8 @@ from collections.abc import Hashable, Sequence
 from math import floor, isfinite, log10
 from typing import Any
 
+from sktandem._inference import rows_needed
+
 __all__ = [
     "MIN_RARER",
     "MIN_ROWS",
@@ -93,7 +95,7 @@ def verdict_words(contrast: Any) -> str:
         return f"no verdict: {_lacking(contrast)}"
     if contrast.verdict in ("helps", "hurts"):
         near, far = sorted((abs(low), abs(high)))
-        extent = f" by more than {worth}" if near > margin else ""
+        extent = f" by more than {worth}" if near > margin > 0 else ""
         extent = f" by less than {worth}" if far < margin else extent
         return f"{contrast.verdict}{extent}"
     if contrast.verdict == "no worse":
@@ -196,13 +198,27 @@ def _claim(lead: Any, contrasts: Sequence[Any], others: str) -> str:
     if lead.verdict == "no gain":
         return f"{others} bring{s} no gain worth {worth}{', even at best' * best}"
     if lead.verdict == "too few rows":
-        needed = f": about {_needed(lead)} would be needed" if lead.n_needed else ""
-        return f"there are too few rows to tell whether {others} help{s}{needed}"
+        claim = f"there are too few rows to tell whether {others} help{s}"
+        return f"{claim}{_rows_it_takes(lead)}"
     if lead.high < lead.margin:
         return f"{others} make{s} no difference larger than {worth}{' at best' * best}"
     they = "it" if s else "they"
     claim = f"{others} {are} not shown to help; {'at best ' * best}"
     return f"{claim}{they} {are} no worse than {worth}"
+
+
+def _rows_it_takes(lead: Any) -> str:
+    """Say what it takes to tell: the gain as it looks, or any worth having."""
+    if not lead.n_needed:
+        return ""
+    every = f"about {_needed(lead)}"
+    if lead.difference.estimate <= lead.margin:
+        return f": {every} would be needed"
+    shown = rows_needed(lead.n_units, lead.low, lead.high, lead.gain)
+    return (
+        f": if the gain is as large as it looks, about {shown:,} would show it; to "
+        f"tell of any gain worth {plain(lead.margin)} takes {every}"
+    )
 
 
 def _rank(helping: Sequence[Any], contrasts: Sequence[Any], design: Any) -> str:
@@ -253,10 +269,13 @@ def method_sentences(n_contrasts: int, design: Any) -> list[str]:
 
 def _intervals(n_contrasts: int, design: Any) -> str:
     joint = level_text(design.alpha)
+    if n_contrasts == 0:
+        return f"No verdict is given, and each interval stands alone, with {joint}."
     if n_contrasts == 1:
         return f"The interval of {design.loss} holds with {joint}."
     return (
-        f"All {n_contrasts} intervals of {design.loss} hold together with {joint}, "
+        f"The {n_contrasts} intervals of {design.loss} that have a verdict hold "
+        f"together with {joint}, "
         f"each by itself with {level_text(design.level)}; no verdict rests on the "
         "metric."
     )

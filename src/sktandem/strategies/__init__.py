@@ -4,11 +4,7 @@ from sktandem.strategies._alternating import Alternating
 from sktandem.strategies._merged import Merged
 from sktandem.strategies._models import SourceModelsClassifier, SourceModelsRegressor
 from sktandem.strategies._multihead import MultiHead
-from sktandem.strategies._names import (
-    REFERENCE,
-    default_strategies,
-    resolve_strategies,
-)
+from sktandem.strategies._names import default_strategies, resolve_strategies
 from sktandem.strategies._only import OnlySource
 from sktandem.strategies._own import OwnModels
 from sktandem.strategies._per_source import PerSource
@@ -19,7 +15,6 @@ from sktandem.strategies._strategy import Strategy, Training
 from sktandem.strategies._weighted import WeightedMerge
 
 __all__ = [
-    "REFERENCE",
     "Alternating",
     "Merged",
     "MultiHead",

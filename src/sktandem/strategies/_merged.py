@@ -68,8 +68,8 @@ class Merged(Strategy):
         if isinstance(self.balance, str):
             parts.append(f"{self.balance} balanced")
         elif self.balance is not None:
-            shares = ":".join(f"{share:g}" for share in self.balance.values())
-            parts.append(f"balanced {shares}")
+            shares = ", ".join(f"{name} {n:g}" for name, n in self.balance.items())
+            parts.append(f"balanced ({shares})")
         if self.representation != "shared":
             kinds = {"indicator": "with indicator", "augmented": "augmented"}
             parts.append(kinds.get(self.representation, self.representation))

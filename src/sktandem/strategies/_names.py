@@ -25,7 +25,11 @@ LISTS = ("default", "all")
 
 
 def default_strategies(
-    estimator: Any, *, every: bool = False, columns: bool = True
+    estimator: Any,
+    *,
+    every: bool = False,
+    columns: bool = True,
+    scaler: Any = "standard",
 ) -> list[Strategy]:
     """Return the strategies that suit an estimator, the simplest first.
 
@@ -39,6 +43,10 @@ def default_strategies(
 
     columns : bool, default=True
         Whether X has columns. A list of texts has none to scale or to add to.
+
+    scaler : str, transformer or None, default="standard"
+        How features reach the estimator. Only a named scaler ("standard", ...)
+        is sure to make the same columns of every source.
 
     Returns
     -------
@@ -58,8 +66,9 @@ def default_strategies(
         more = [StackedPrediction(), Merged(scale_by="source")] if every else []
         return [own, merged, Alternating(), MultiHead(), *more]
     weighs = takes_weights(estimator)
+    by_source = columns and isinstance(scaler, str)
     strategies: list[Strategy] = [own, merged]
-    strategies += [Merged(scale_by="source")] if columns else []
+    strategies += [Merged(scale_by="source")] if by_source else []
     strategies += [Merged(balance="sources")] if weighs else []
     strategies += [Merged(representation="indicator")] if columns else []
     if every:
@@ -72,7 +81,11 @@ def default_strategies(
 
 
 def resolve_strategies(
-    strategies: Any, estimator: Any, *, columns: bool = True
+    strategies: Any,
+    estimator: Any,
+    *,
+    columns: bool = True,
+    scaler: Any = "standard",
 ) -> dict[str, Any]:
     """Return strategies and estimators by name, own models first.
 
@@ -87,6 +100,9 @@ def resolve_strategies(
 
     columns : bool, default=True
         Whether X has columns, for the lists that suit.
+
+    scaler : str, transformer or None, default="standard"
+        How features reach the estimator, for the lists that suit.
 
     Returns
     -------
@@ -105,7 +121,9 @@ def resolve_strategies(
                 f"as [Merged()], or a dict of them by name, got {strategies!r}."
             )
         every = strategies == "all"
-        listed = default_strategies(estimator, every=every, columns=columns)
+        listed = default_strategies(
+            estimator, every=every, columns=columns, scaler=scaler
+        )
         return {strategy.name: strategy for strategy in listed}
     if isinstance(strategies, Strategy):
         strategies = [strategies]

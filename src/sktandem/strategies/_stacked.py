@@ -67,14 +67,20 @@ class StackedPrediction(SourceStrategy):
         """Return the model of the source on its features and the others' opinion."""
         others = data.rows_of_others(name)
         X, y = data.take(data.rows_of(name))
-        if len(others) == 0:
-            return make().fit(X, y)
-        donor = make().fit(*data.take(others))
         model = make()
+        donor_X, donor_y = data.take(others)
+        of_one = len(others) == 0 or _is_one_class(model, donor_y)
+        if of_one:  # whose opinion is always the same
+            return model.fit(X, y)
+        donor = make().fit(donor_X, donor_y)
         wider = _with_opinion(donor, X)
         if hasattr(model.scaler, "fit"):
             model.scaler = _widened(model.scaler, X.shape[1], wider.shape[1])
         return StackedModel(donor, model.fit(wider, y))
+
+
+def _is_one_class(model: Any, y: NDArray[Any]) -> bool:
+    return bool(is_classifier(model) and y.ndim == 1 and len(set(y.tolist())) == 1)
 
 
 class StackedModel:

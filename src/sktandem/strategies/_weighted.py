@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from sktandem._cells import class_codes, cross_cells, deal_folds, target_strata
-from sktandem._row_losses import aligned, log_losses, squared_errors
+from sktandem._row_losses import log_losses, squared_errors, with_the_rest
 from sktandem.exceptions import SourceError
 from sktandem.strategies._models import Maker
 from sktandem.strategies._source_strategy import SourceStrategy
@@ -112,12 +112,18 @@ class WeightedMerge(SourceStrategy):
         if n_folds < 2:
             return float(max(self.weights))  # a single row judges nothing
         folds = deal_folds(cells, n_folds, rng)
-        losses = np.zeros(len(self.weights))
+        losses, failure = np.zeros(len(self.weights)), None
         for fold in range(n_folds):
             train, test = own[folds != fold], own[folds == fold]
             for place, weight in enumerate(self.weights):
-                model = _fit(make(), data, train, others, weight)
+                try:
+                    model = _fit(make(), data, train, others, weight)
+                except ValueError as error:  # such as a class that few rows lack
+                    losses[place], failure = np.inf, error
+                    continue
                 losses[place] += _loss(model, data, own, test)
+        if failure is not None and np.isinf(losses).all():
+            raise failure
         return float(self.weights[int(np.argmin(losses))])
 
 
@@ -160,4 +166,4 @@ def _loss(
 
 
 def _proba(model: Any, X: Any, classes: NDArray[Any]) -> NDArray[np.float64]:
-    return aligned(model.predict_proba(X), model.classes_, classes)[0]
+    return with_the_rest(model.predict_proba(X), model.classes_, classes)
