@@ -298,6 +298,10 @@ WRONG = {
         "The targets differ: 'grade' holds numbers in A.csv and texts in B.csv, such "
         "as 'poor'. If that means a missing value: --missing 'poor'.",
     ),
+    "yes for one": (
+        table().assign(grade=["yes", "no", "yes"] * 10),
+        "as 'yes'. Write it in one way in both files, such as 1 for yes and 0 for no.",
+    ),
     "always the same": (
         table().assign(grade=3),
         "'grade' is 3 in every row of B.csv, so that there is nothing to predict",

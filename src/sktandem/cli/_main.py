@@ -56,6 +56,10 @@ MODELS = {
 # Folds and repeats: a net takes a hundred times as long as a linear model.
 EFFORT = {"linear": (10, 5), "trees": (5, 1), "net": (5, 1)}
 WIDTH = 88  # of sentences on the screen
+KEEP = (
+    "To fit and keep a model, in Python: stack_sources puts the tables together, and\n"
+    "TandemClassifier or TandemRegressor chooses how to use them."
+)
 RAREST = 5  # rows of a category that has a column of its own
 
 
@@ -114,11 +118,14 @@ def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
         shift = shift_report(
             tables.X, tables.y, tables.sample_source, random_state=options.seed
         )
+        notes += [
+            f.sentence for f in shift.flagged if f.check == "schema" and f.subject
+        ]
         comparison = _compare(options, tables)
     run = Run(tables, task, comparison, shift, notes)
     written = _write(run, options, given)
     print(run.text())
-    say("\n".join(["", *_noted_down(notes[len(tables.notes) :]), *written]))
+    say("\n".join(["", *_noted_down(notes[len(tables.notes) :]), KEEP, *written]))
 
 
 def _check_sources(options: argparse.Namespace, tables: Tables) -> None:

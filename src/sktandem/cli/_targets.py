@@ -14,6 +14,7 @@ __all__ = ["read_targets"]
 
 FEWEST_PER_CLASS = 5
 FEW_NUMBERS = 20
+ANSWERS = {"yes", "no", "true", "false", "y", "n", "t", "f"}
 
 
 def read_targets(
@@ -26,11 +27,13 @@ def read_targets(
         worded = next(name for name, is_text in texts.items() if is_text)
         other = next(name for name, is_text in texts.items() if not is_text)
         odd = _odd_text(targets[worded])
+        cure = f"If that means a missing value: --missing {odd!r}."
+        if odd.casefold() in ANSWERS:
+            cure = "Write it in one way in both files, such as 1 for yes and 0 for no."
         raise SourceError(
             f"The targets differ: {how.target!r} holds numbers in {files[other]} and "
-            f"texts in {files[worded]}, such as {odd!r}. If that means a missing "
-            f"value: --missing {odd!r}. A comparison needs one kind; for two tasks see "
-            "sktandem.MultiHeadEstimator."
+            f"texts in {files[worded]}, such as {odd!r}. {cure} A comparison needs one "
+            "kind; for two tasks see sktandem.MultiHeadEstimator."
         )
     if texts[next(iter(texts))]:
         if how.task == "regression":
