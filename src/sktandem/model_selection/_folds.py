@@ -14,10 +14,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sktandem._routing import fit_with_source
 from sktandem._tables import take_rows
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.merge._inner import seeded_clone
 from sktandem.model_selection._judges import ZERO, Answers, SourceJudge
 from sktandem.model_selection._split import SourceKFold
 from sktandem.strategies import Strategy, Training
+from sktandem.strategies._units import by_keyword
 
 __all__ = ["Fold", "Measured", "Workshop", "deal", "run_folds", "try_folds"]
 
@@ -69,10 +69,7 @@ class Workshop:
         strategy = self.strategies[name]
         if not isinstance(strategy, Strategy):
             rng = None if seed is None else np.random.RandomState(seed)
-            model = seeded_clone(strategy, rng)
-            # Columns of sources are gone: the label comes by keyword.
-            of_ours = getattr(model, "source", None) is not None
-            return model.set_params(source=None) if of_ours else model
+            return by_keyword(strategy, rng)
         model = strategy.build(self.estimator, scaler=self.scaler, random_state=seed)
         if "for_sources" in model.get_params(deep=False):
             model.set_params(for_sources=[judge.name for judge in self.judges])

@@ -27,7 +27,6 @@ from sktandem._tables import read_table, refuse_datasets
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.merge._inner import seeded_clone
 from sktandem.model_selection._choice import Choice, check_choice, on_source
 from sktandem.model_selection._compare import (
     check_settings,
@@ -45,7 +44,7 @@ from sktandem.strategies import (
     Training,
     resolve_strategies,
 )
-from sktandem.strategies._units import make_unit
+from sktandem.strategies._units import by_keyword, make_unit
 
 __all__ = ["BaseTandem", "chosen_has"]
 
@@ -247,10 +246,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         """Return the chosen strategy's model, unfitted, for labels by keyword."""
         seeded = self.random_state is not None
         if not isinstance(strategy, Strategy):
-            model = seeded_clone(strategy, rng if seeded else None)
-            if getattr(model, "source", None) is not None:
-                model.set_params(source=None)
-            return model
+            return by_keyword(strategy, rng if seeded else None)
         return strategy.build(
             self._inner(),
             scaler=self.scaler,

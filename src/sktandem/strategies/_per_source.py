@@ -11,10 +11,10 @@ from sktandem._routing import accepts_source, fit_with_source
 from sktandem._sources import did_you_mean
 from sktandem._tables import n_rows
 from sktandem.exceptions import SourceError
-from sktandem.merge._inner import seeded_clone
 from sktandem.strategies._models import Maker
 from sktandem.strategies._source_strategy import SourceStrategy
 from sktandem.strategies._strategy import Strategy, Training
+from sktandem.strategies._units import by_keyword
 
 __all__ = ["PerSource"]
 
@@ -90,10 +90,7 @@ def _build(strategy: Any, make: Maker) -> Any:
         return strategy.build(
             make.estimator, scaler=make.scaler, random_state=make.seed()
         )
-    model = seeded_clone(strategy, make.rng if make.seeded else None)
-    # The column of sources is gone: the label comes by keyword.
-    of_ours = getattr(model, "source", None) is not None
-    return model.set_params(source=None) if of_ours else model
+    return by_keyword(strategy, make.rng if make.seeded else None)
 
 
 class AnswersAs:

@@ -11,9 +11,11 @@ from sklearn.pipeline import Pipeline
 from sktandem._routing import weight_key
 from sktandem.exceptions import SourceError
 from sktandem.merge import MergedClassifier, MergedRegressor
+from sktandem.merge._inner import seeded_clone
 
 __all__ = [
     "alternating",
+    "by_keyword",
     "check_folds",
     "is_net",
     "make_unit",
@@ -62,6 +64,17 @@ def check_folds(strategy: Any) -> None:
             f"{type(strategy).__name__} needs cv, a whole number of at least 2, got "
             f"{strategy.cv!r}."
         )
+
+
+def by_keyword(estimator: Any, rng: Any) -> Any:
+    """Clone a user's estimator, seeded, for sources that come by keyword.
+
+    A column that it may name is taken out of X before it gets there.
+    """
+    model = seeded_clone(estimator, rng)
+    if getattr(model, "source", None) is not None:
+        model.set_params(source=None)
+    return model
 
 
 def make_unit(estimator: Any, **settings: Any) -> Any:
