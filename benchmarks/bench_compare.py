@@ -92,7 +92,7 @@ def chooser(estimator, y, **settings):
 
 def compared(X, y, source, groups, estimator, n_repeats):
     """Return the mean outer score of every strategy and chooser on each source."""
-    strategies = {s.name: s for s in default_strategies(estimator)[1:]}
+    strategies = {s.name: s for s in default_strategies(estimator, scaler=None)[1:]}
     for name in np.unique(source).tolist():
         strategies[f"only {name}"] = OnlySource(name)
     for name, settings in CHOOSERS.items():
@@ -214,7 +214,7 @@ def cut_wines(n_draws, only):
 
 def _fixed(model, X, y, source, train, test, estimator):
     """Return R2 on the left-out red rows of each strategy fitted on `train`."""
-    strategies = resolve_strategies("default", estimator)
+    strategies = resolve_strategies("default", estimator, scaler=None)
     strategies["only white"] = OnlySource("white")
     scores = {}
     for name, strategy in strategies.items():
@@ -246,7 +246,7 @@ def costs(repeats, only):
     for kind, estimator in estimators(y).items():
         if only and only != kind:
             continue
-        names = [s.name for s in default_strategies(estimator)]
+        names = [s.name for s in default_strategies(estimator, scaler=None)]
         variants = {
             "chooser": lambda e=estimator: chooser(e, y).fit(X, y, source),
             "all in full": lambda e=estimator: compare_strategies(
@@ -299,7 +299,7 @@ def processes(repeats):
 
 
 def main():
-    given = options(__doc__, repeats=2, draws=20, only="", pair="", part="all")
+    given = options(__doc__, repeats=1, draws=20, only="linear", pair="", part="all")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     tables = []
     if given.part in ("all", "pairs"):
