@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+
+# Before anything is imported: two threads that wait for each other, on a machine
+# with other work, take the examples from seconds to minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sktandem
 

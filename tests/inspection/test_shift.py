@@ -475,3 +475,14 @@ def test_many_rare_categories_are_not_one():
     told = [f.sentence for f in shift_report(X, None, TWO).findings]
 
     assert not [sentence for sentence in told if "is the same in all rows" in sentence]
+
+
+@pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
+def test_dates_are_told_as_dates_and_not_to_be_scaled(library):
+    days = np.datetime64("2019-01-01", "us") + np.arange(300) * np.timedelta64(1, "D")
+    X = library.DataFrame({"seen": days.astype("datetime64[us]"), "x": noise()[:, 0]})
+
+    (found,) = [f for f in shift_report(X, None, TWO).flagged if f.subject == "seen"]
+
+    assert "2019-03-" in found.sentence
+    assert "Scalers let dates pass" in found.remedy

@@ -30,6 +30,7 @@ GAIN, LARGE_GAIN = 0.01, 0.05
 # Trees that name the source from the columns gain nothing by being told it.
 TOLD_APART = 0.9
 SCALE = 'scale_by="source" or SourceScaler() measures each source by its own scale'
+DATES = "Scalers let dates pass: leave it out, or make features of it, as the month"
 OWN_WEIGHTS = 'representation="augmented" gives each source weights of its own'
 WHETHER = "compare_strategies tells whether it matters"
 
@@ -220,6 +221,8 @@ def _features(checks: Checks) -> Iterator[Finding]:
 
 
 def _cure(feature: FeatureShift, checks: Checks) -> str:
+    if feature.dated:
+        return DATES
     if feature.kind == "number" and not checks.transformed:
         return SCALE
     return OWN_WEIGHTS
@@ -411,7 +414,8 @@ def _compared(
         what, values = (
             ("mean", feature.center) if is_target else ("median", feature.median)
         )
-        return f"{lead}{what} {_values(values, names)}; distance {feature.size:.2f}."
+        spelt = _dates(values, names) if feature.dated else _values(values, names)
+        return f"{lead}{what} {spelt}; distance {feature.size:.2f}."
     at = int(np.ptp(feature.shares, axis=0).argmax())
     told = _each(tuple(feature.shares[:, at]), names)
     return f"{lead}{feature.edges[at]!r} is {told}; distance {feature.size:.2f}."
@@ -435,6 +439,11 @@ def _apart(labels: FeatureShift, checks: Checks) -> str:
 
 def _values(values: Sequence[float], names: Sequence[Hashable]) -> str:
     return ", ".join(f"{value:.4g} in {name}" for value, name in zip(values, names))
+
+
+def _dates(values: Sequence[float], names: Sequence[Hashable]) -> str:
+    days = [str(np.datetime64(int(value), "s"))[:10] for value in values]
+    return ", ".join(f"{day} in {name}" for day, name in zip(days, names))
 
 
 def _each(parts: Sequence[float], names: Sequence[Hashable]) -> str:

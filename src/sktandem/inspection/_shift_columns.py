@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any, Literal
 
@@ -52,6 +52,7 @@ class Column:
     values: NDArray[Any]
     categories: tuple[Any, ...] = ()
     words: dict[Hashable, str] | None = None
+    dated: bool = False  # numbers that are seconds since 1970
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -100,7 +101,8 @@ def word_column(name: Hashable, column: Any, sources: Sources) -> Column:
     """Return a column of words, dates or objects of any kind."""
     kind = getattr(column.dtype, "kind", "O")
     if kind == "M" or getattr(column.dtype, "is_temporal", bool)():
-        return number_column(name, _as_seconds(column))
+        dated = kind == "M" or str(column.dtype).startswith("Date")
+        return replace(number_column(name, _as_seconds(column)), dated=dated)
     values = list(column.to_list() if hasattr(column, "to_list") else column.tolist())
     lacks = np.fromiter(map(is_missing, values), bool, len(values))
     words = [_word(value) for value in values]
@@ -125,6 +127,8 @@ def _as_seconds(column: Any) -> Floats:
     """Return moments as seconds, NaN where missing."""
     if hasattr(column, "dt") and hasattr(column, "iloc"):  # with a time zone as well
         column = column.to_numpy(dtype="datetime64[us]")
+    elif str(column.dtype).startswith("Date"):  # of polars
+        column = column.to_numpy()
     elif hasattr(column, "to_physical"):
         return np.asarray(column.to_physical().cast(float).to_numpy())
     moments = np.asarray(column, dtype="datetime64[us]")

@@ -95,6 +95,9 @@ class FeatureShift:
     importance : float
         What the column says about y: the rise of the held-out loss when it is
         shuffled. NaN where it was not measured.
+
+    dated : bool
+        Whether the numbers are moments, in seconds since 1970.
     """
 
     name: Hashable
@@ -117,6 +120,7 @@ class FeatureShift:
     p_adjusted: float = np.nan
     missing_p_adjusted: float = np.nan
     importance: float = np.nan
+    dated: bool = False
 
     @property
     def flagged(self) -> bool:
@@ -158,6 +162,7 @@ def compare(column: Column, sources: Sources, n_columns: int) -> FeatureShift:
         edges=(),
         shares=np.zeros((len(missing), 0)),
         words=column.words,
+        dated=column.dated,
     )
     if column.kind == "clash":
         return shift
