@@ -16,42 +16,27 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sktandem._cells import as_target
-from sktandem._inference import (
-    Difference,
-    group_means,
-    judge,
-    paired_rows,
-    rows_needed,
-    simultaneous_alpha,
-)
 from sktandem._sources import counted, did_you_mean, resolve_sources
 from sktandem._tables import refuse_datasets
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection._comparison import (
-    Contrast,
-    Design,
     StrategyComparison,
 )
 from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
 from sktandem.model_selection._judges import Metric, SourceJudge, metric_of
 from sktandem.model_selection._split import number_groups
+from sktandem.model_selection._verdicts import compared, n_units
 from sktandem.model_selection._view import Scoring
-from sktandem.model_selection._wording import MIN_RARER, MIN_ROWS
+from sktandem.model_selection._wording import MIN_ROWS
 from sktandem.strategies import (
-    SimilarityWeighted,
-    StackedPrediction,
     Strategy,
     Training,
-    WeightedMerge,
     resolve_strategies,
 )
 
 __all__ = ["compare_strategies"]
 
-ALPHA = 0.05
-INNER = SimilarityWeighted, StackedPrediction, WeightedMerge
 FEW = 100
-USUAL_REPEATS = 5
 
 
 def compare_strategies(
@@ -340,13 +325,6 @@ def warn_of_few(judges: Iterable[SourceJudge], people: NDArray[np.intp] | None) 
         )
 
 
-def n_units(judge: SourceJudge, people: NDArray[np.intp] | None) -> int:
-    """Return how many rows of a source, or persons, an interval rests on."""
-    if people is None:
-        return len(judge.rows)
-    return len(np.unique(people[judge.rows]))
-
-
 def watched(done: Iterator[Any], total: int, progress: bool) -> Iterator[Any]:
     """Show how far the work has come."""
     if not progress:
@@ -356,180 +334,3 @@ def watched(done: Iterator[Any], total: int, progress: bool) -> Iterator[Any]:
         from tqdm.auto import tqdm
 
         return iter(tqdm(done, total=total, desc="comparing", unit="fit"))
-
-
-def compared(
-    workshop: Workshop,
-    measured: Measured,
-    metric: Metric,
-    margin: float,
-    people: NDArray[np.intp] | None,
-    notes: Sequence[str] = (),
-) -> StrategyComparison:
-    """Judge all that was measured, every interval in view of the others."""
-    reference, *others = measured.names
-    loss = loss_for(measured, metric.name)
-    n_splits = measured.shape[1]
-    gains: dict[tuple[Hashable, str], Difference] = {}
-    correlations, dfs = [], []
-    for judged in measured.judges:
-        own = None if people is None else people[judged.rows]
-        base = measured.of(reference, judged.name, loss)
-        saved = [base - measured.of(name, judged.name, loss) for name in others]
-        for name, d in zip(others, saved):
-            gains[judged.name, name] = paired_rows(d, n_splits, groups=own)
-        if not too_few(judged, people):
-            units = saved if own is None else [group_means(d, own) for d in saved]
-            different = [d.mean(axis=0) for d in units if d.any()]
-            correlations.append(correlation(different))
-            dfs.append(float(n_units(judged, people) - 1))
-    level = simultaneous_alpha(correlations, dfs, ALPHA)
-    design = Design(
-        loss=loss,
-        metric=metric.name,
-        reference=reference,
-        strategies={name: workshop.strategies[name] for name in measured.names},
-        estimator=workshop.estimator,
-        sources=workshop.data.sources.names,
-        n_splits=n_splits,
-        n_repeats=measured.shape[0],
-        margin=margin,
-        alpha=ALPHA,
-        level=level,
-        grouped=people is not None,
-        notes=(*_notes(workshop, measured, loss, people), *notes),
-    )
-    contrasts = [
-        _contrast(judged, name, gains[judged.name, name], measured, design, people)
-        for judged in measured.judges
-        for name in others
-    ]
-    return StrategyComparison(tuple(contrasts), design)
-
-
-def loss_for(measured: Measured, metric: str) -> str:
-    """Return the loss to decide on: the metric's own if it is a proper one."""
-    proper = {"neg_brier_score": "Brier score", "neg_log_loss": "log loss"}
-    return measured.loss([proper[metric]] if metric in proper else [])
-
-
-def correlation(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return how the columns vary together."""
-    if len(columns) < 2:
-        return np.eye(len(columns))
-    # A constant difference varies with nothing.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = np.corrcoef(columns)
-    correlation = np.where(np.isfinite(correlation), correlation, 0.0)
-    np.fill_diagonal(correlation, 1.0)
-    return correlation
-
-
-def rarer(judge: SourceJudge, people: NDArray[np.intp] | None) -> int:
-    """Return the rows, or persons, that are not of the commonest class."""
-    return judge.n_rarer(None if people is None else people[judge.rows])
-
-
-def too_few(judge: SourceJudge, people: NDArray[np.intp] | None) -> bool:
-    """Tell whether a source has too few rows for any verdict."""
-    rare = judge.classes is not None and rarer(judge, people) < MIN_RARER
-    return rare or n_units(judge, people) < MIN_ROWS
-
-
-def _contrast(
-    judged: SourceJudge,
-    name: str,
-    gain: Difference,
-    measured: Measured,
-    design: Design,
-    people: NDArray[np.intp] | None,
-) -> Contrast:
-    own = None if people is None else people[judged.rows]
-
-    def cost(strategy: str) -> float:  # in means of persons where there are any
-        losses = measured.of(strategy, judged.name, design.loss)
-        return paired_rows(losses, design.n_splits, groups=own).estimate
-
-    base = cost(design.reference)
-    margin = design.margin * (1.0 if design.loss == "zero-one loss" else base)
-    low, high = gain.interval(design.level)
-    verdict = None if too_few(judged, people) else judge(low, high, margin)
-    if verdict == "too few rows" and gain.identical:
-        verdict = "no worse"  # than a model without any loss
-    unsure = verdict == "too few rows"
-    score, other_score, by_metric = judged.metric_difference(
-        measured.of(design.reference, judged.name, "metric"),
-        measured.of(name, judged.name, "metric"),
-        design.n_splits,
-        own,
-    )
-    score_low, score_high = by_metric.interval(design.level)
-    return Contrast(
-        source=judged.name,
-        strategy=name,
-        n_rows=len(judged.rows),
-        n_units=gain.n,
-        reference_loss=base,
-        loss=cost(name),
-        difference=gain,
-        low=low,
-        high=high,
-        margin=margin,
-        verdict=verdict,
-        n_needed=rows_needed(gain.n, low, high, margin) if unsure else None,
-        reference_score=score,
-        score=other_score,
-        score_gain=by_metric.estimate,
-        score_low=score_low,
-        score_high=score_high,
-        n_rarer=None if judged.classes is None else rarer(judged, people),
-    )
-
-
-def _span_sources(data: Training, people: NDArray[np.intp]) -> bool:
-    """Tell whether a person is in more than one source."""
-    pairs = np.unique(np.column_stack([people, data.sources.codes]), axis=0)
-    return len(pairs) > len(np.unique(people))
-
-
-def _notes(
-    workshop: Workshop,
-    measured: Measured,
-    loss: str,
-    people: NDArray[np.intp] | None,
-) -> Iterator[str]:
-    X = workshop.data.X
-    width = int(X.shape[1]) if getattr(X, "ndim", 2) == 2 else 0
-    thin = [j.name for j in measured.judges if len(j.rows) < 5 * width]
-    if thin:
-        yield (
-            f"{', '.join(map(str, thin))} has fewer than 5 rows for each of the "
-            f"{width} features: intervals may be too narrow."
-        )
-    reference = measured.names[0]
-    for judged in measured.judges:
-        own = measured.of(reference, judged.name, loss).mean()
-        chance = judged.chance_loss(loss)
-        if own >= chance:
-            yield (
-                f"The own model of {judged.name} has a {loss} of {own:.3g}, no better "
-                f"than the {chance:.3g} of no model, which gives every row the same: "
-                "what helps may be any restraint, and not the rows of the others."
-            )
-    tried = measured.names
-    inner = [n for n in tried if isinstance(workshop.strategies[n], INNER)]
-    if inner and people is not None and _span_sources(workshop.data, people):
-        yield (
-            "Some groups are in several sources, of which the steps inside "
-            f"{', '.join(inner)} know nothing: they may trust the others too far."
-        )
-    if measured.zeros and loss == "Brier score":
-        yield (
-            "Some model gave the true class no chance at all, where log loss is "
-            "infinite; the Brier score decides instead."
-        )
-    if measured.shape[0] < USUAL_REPEATS:
-        yield (
-            f"With {counted(measured.shape[0], 'repeat')} instead of "
-            f"{USUAL_REPEATS}, another seed may well change a close verdict."
-        )

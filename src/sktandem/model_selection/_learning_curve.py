@@ -17,15 +17,11 @@ from sktandem._inference import group_means, paired_rows, simultaneous_alpha
 from sktandem._sources import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._compare import (
-    ALPHA,
     check_settings,
-    correlation,
     judges_for,
-    loss_for,
     read_data,
     several_strategies,
     suited_estimator,
-    too_few,
     warn_of_few,
     watched,
     with_flat_classes,
@@ -39,6 +35,7 @@ from sktandem.model_selection._folds import (
     run_folds,
 )
 from sktandem.model_selection._judges import metric_of
+from sktandem.model_selection._verdicts import ALPHA, correlation, loss_for, too_few
 from sktandem.model_selection._view import Scoring
 from sktandem.strategies import Strategy, Training
 

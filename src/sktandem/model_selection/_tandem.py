@@ -30,13 +30,13 @@ from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection._choice import Choice, check_choice, on_source
 from sktandem.model_selection._compare import (
     check_settings,
-    compared,
     judges_for,
     with_flat_classes,
 )
 from sktandem.model_selection._folds import Measured, Workshop, deal, try_folds
 from sktandem.model_selection._judges import metric_of
 from sktandem.model_selection._split import number_groups
+from sktandem.model_selection._verdicts import compared
 from sktandem.strategies import (
     OwnModels,
     PerSource,

@@ -2,7 +2,8 @@
 
 from sktandem.strategies._alternating import Alternating
 from sktandem.strategies._merged import Merged
-from sktandem.strategies._models import SourceModelsClassifier, SourceModelsRegressor
+from sktandem.strategies._models_classifier import SourceModelsClassifier
+from sktandem.strategies._models_regressor import SourceModelsRegressor
 from sktandem.strategies._multihead import MultiHead
 from sktandem.strategies._names import default_strategies, resolve_strategies
 from sktandem.strategies._only import OnlySource

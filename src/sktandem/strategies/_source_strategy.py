@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from sklearn.base import is_regressor
+
 from sktandem._sources import counted
 from sktandem.exceptions import SourceError
-from sktandem.strategies._models import Maker, models_of
+from sktandem.strategies._models import Maker
+from sktandem.strategies._models_classifier import SourceModelsClassifier
+from sktandem.strategies._models_regressor import SourceModelsRegressor
 from sktandem.strategies._strategy import Strategy, Training
+from sktandem.strategies._units import make_unit
 
 __all__ = ["SourceStrategy"]
 
@@ -73,7 +78,10 @@ class SourceStrategy(Strategy):
         random_state: Any = None,
     ) -> Any:
         """Return an estimator with a model for each source; see the base class."""
-        return models_of(
+        make_unit(estimator)  # which refuses what is neither
+        regresses = is_regressor(estimator)
+        kind = SourceModelsRegressor if regresses else SourceModelsClassifier
+        return kind(
             estimator,
             strategy=self,
             scaler=scaler,
