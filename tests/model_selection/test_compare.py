@@ -755,7 +755,7 @@ def test_a_rarer_class_of_few_persons_gets_no_verdict():
         first = compare(y=y, groups=groups, primary_source="a").contrasts[0]
 
     assert first.n_rarer == 5
-    assert first.verdict is None
+    assert first.words == "no verdict: 5 groups of the rarer class, 20 are needed"
 
 
 def test_intervals_without_a_verdict_are_not_counted_as_holding_together():

@@ -133,12 +133,6 @@ class FeatureShift:
         return tuple(part == 1.0 for part in self.missing)
 
 
-# Reading
-
-
-# Comparing
-
-
 def compare(column: Column, sources: Sources, n_columns: int) -> FeatureShift:
     """Compare how the sources fill one column."""
     present = column.present

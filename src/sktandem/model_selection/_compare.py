@@ -19,20 +19,14 @@ from sktandem._cells import as_target
 from sktandem._sources import counted, did_you_mean, resolve_sources
 from sktandem._tables import refuse_datasets
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.model_selection._comparison import (
-    StrategyComparison,
-)
+from sktandem.model_selection._comparison import StrategyComparison
 from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
 from sktandem.model_selection._judges import Metric, SourceJudge, metric_of
 from sktandem.model_selection._split import number_groups
 from sktandem.model_selection._verdicts import compared, n_units
 from sktandem.model_selection._view import Scoring
 from sktandem.model_selection._wording import MIN_ROWS
-from sktandem.strategies import (
-    Strategy,
-    Training,
-    resolve_strategies,
-)
+from sktandem.strategies import Strategy, Training, resolve_strategies
 
 __all__ = ["compare_strategies"]
 

@@ -16,11 +16,7 @@ from sktandem._inference import (
     simultaneous_alpha,
 )
 from sktandem._sources import counted
-from sktandem.model_selection._comparison import (
-    Contrast,
-    Design,
-    StrategyComparison,
-)
+from sktandem.model_selection._comparison import Contrast, Design, StrategyComparison
 from sktandem.model_selection._folds import Measured, Workshop
 from sktandem.model_selection._judges import Metric, SourceJudge
 from sktandem.model_selection._wording import MIN_RARER, MIN_ROWS
@@ -181,10 +177,7 @@ def _span_sources(data: Training, people: NDArray[np.intp]) -> bool:
 
 
 def _notes(
-    workshop: Workshop,
-    measured: Measured,
-    loss: str,
-    people: NDArray[np.intp] | None,
+    workshop: Workshop, measured: Measured, loss: str, people: NDArray[np.intp] | None
 ) -> Iterator[str]:
     X = workshop.data.X
     width = int(X.shape[1]) if getattr(X, "ndim", 2) == 2 else 0

@@ -114,7 +114,7 @@ def _needed(contrast: Any) -> str:
 
 def _lacking(contrast: Any) -> str:
     units = "rows" if contrast.n_units == contrast.n_rows else "groups"
-    rarer = "rows of the rarer class"
+    rarer = f"{units} of the rarer class"
     if contrast.n_units < MIN_ROWS:
         return f"{contrast.n_units} {units}, {MIN_ROWS} are needed"
     if contrast.n_rarer is not None and contrast.n_rarer < MIN_RARER:

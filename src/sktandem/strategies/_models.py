@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    MetaEstimatorMixin,
-    clone,
-)
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -18,12 +14,7 @@ from sklearn.utils.validation import (
 from sktandem._cells import as_target
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
-from sktandem._sources import (
-    UNKNOWN,
-    did_you_mean,
-    resolve_sources,
-    split_source,
-)
+from sktandem._sources import UNKNOWN, did_you_mean, resolve_sources, split_source
 from sktandem._tables import n_rows, read_table, refuse_datasets, take_rows
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule, settle_unknown

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.base import (
-    ClassifierMixin,
-    is_classifier,
-)
+from sklearn.base import ClassifierMixin, is_classifier
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 

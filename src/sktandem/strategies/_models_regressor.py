@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.base import (
-    RegressorMixin,
-    is_regressor,
-)
+from sklearn.base import RegressorMixin, is_regressor
 from sklearn.metrics import r2_score
 
 from sktandem._cells import as_target
 from sktandem._macro import macro_r2
-from sktandem._sources import (
-    resolve_sources,
-)
+from sktandem._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.strategies._models import BaseSourceModels
 
