@@ -293,41 +293,41 @@ def _as_labels(values: Any) -> Labels:
     return list(values)
 
 
-def find_column(X: Any, source: str | int) -> int:
+def find_column(X: Any, source: str | int, *, parameter: str = "source") -> int:
     """Return the position of the column that `source` names."""
     shape: tuple[int, ...] = getattr(X, "shape", None) or as_table(X).shape
     if len(shape) != 2:
         raise SourceError(
-            f"source={source!r} names a column, but X has shape {tuple(shape)}. "
+            f"{parameter}={source!r} names a column, but X has shape {tuple(shape)}. "
             "Pass sample_source instead."
         )
     if isinstance(source, int | np.integer) and not isinstance(source, bool):
         if not -shape[1] <= source < shape[1]:
             raise SourceError(
-                f"source={source} is not a column of X, which has {shape[1]} columns. "
-                "An estimator or transformer in front may have dropped it: put the "
-                "estimator outermost, with the preprocessing inside it."
+                f"{parameter}={source} is not a column of X, which has {shape[1]} "
+                "columns. An estimator or transformer in front may have dropped it: put "
+                "the estimator outermost, with the preprocessing inside it."
             )
         return int(source) % shape[1]
     names = column_names(X)
     if names is None:
         raise SourceError(
-            f"source={source!r} is a column name, but X is a "
+            f"{parameter}={source!r} is a column name, but X is a "
             f"{type(X).__name__} without names. Pass a data frame or the column's "
             "position. Where a transformer in front took the names, put the estimator "
             "outermost, with the preprocessing inside it."
         )
     if source not in names:
         raise SourceError(
-            f"source={source!r} is not a column of X. The columns are "
+            f"{parameter}={source!r} is not a column of X. The columns are "
             f"{_shortened(names)}.{did_you_mean(source, names)} Where a transformer in "
             "front dropped or renamed it, put the estimator outermost, with the "
             "preprocessing inside it."
         )
     if names.count(source) > 1:
         raise SourceError(
-            f"source={source!r} is the name of {names.count(source)} columns of X. "
-            "Rename all but one."
+            f"{parameter}={source!r} is the name of {names.count(source)} columns of "
+            "X. Rename all but one."
         )
     return names.index(source)
 

@@ -25,7 +25,6 @@ from sktandem._sources import (
     Sources,
     counted,
     did_you_mean,
-    resolve_sources,
     warn_of_source_among_features,
 )
 from sktandem._tables import refuse_datasets
@@ -148,8 +147,8 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
     def _read(self, X, y, sample_source, *, names=None, reset=True):
         """Check X, y and the labels; return them as rows."""
         refuse_datasets(X)
-        validate_data(self, X, y, skip_check_array=True, reset=reset)
-        features, sources = resolve_sources(X, sample_source, source=self.source)
+        self._learn_columns(X, y, reset=reset)
+        features, sources = self._split(X, sample_source)
         warn_of_source_among_features(features, sample_source)
         if names is not None:
             labelled = sample_source is not None or self.source is not None
@@ -160,6 +159,10 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             raise SourceError("X has no rows to fit.")
         check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
         return Rows(features, y, y, sources)
+
+    def _learn_columns(self, X, y, *, reset):
+        """Learn the names and the number of columns."""
+        validate_data(self, X, y, skip_check_array=True, reset=reset)
 
     def _warn_of_forgotten_source(self, sources):
         mixes = isinstance(resolve_schedule(self.schedule), Shuffled)
@@ -203,7 +206,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
                 "validation_data needs each row's source, by which its losses are "
                 "told: (X, y, sample_source), or the column that source names."
             )
-        features, sources = resolve_sources(X, labels, source=self.source)
+        features, sources = self._split(X, labels)
         other = [name for name in sources.names if name not in names]
         if labelled and other and self._trains_by_source():
             raise SourceError(
@@ -234,7 +237,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
 
     def _refuse_other_columns(self, X):
         try:
-            validate_data(self, X, reset=False, skip_check_array=True)
+            self._check_columns(X)
         except ValueError as error:
             raise SourceError(
                 f"The columns of validation_data are not those of X: {error}\n"
@@ -254,16 +257,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         weights = self._row_weights(rows, used)
         if first:
             self._learn_target_scale(rows, used, learned)
-            learned["features_"], numbers = fit_features(
-                self.scaler,
-                rows.X,
-                rows.y,
-                rows.sources,
-                scale_by=self.scale_by,
-                training=used,
-                weights=weights,
-                missing=self._takes_missing(),
-            )
+            learned["features_"], numbers = self._fit_features(rows, used, weights)
         else:
             numbers = learned["features_"].numbers(rows.X, rows.sources.codes)
         rest = None if used is None else np.flatnonzero(held)
@@ -277,6 +271,19 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             return training, Piece(made, apart, None, None)
         return training, None if rest is None else Piece(numbers, rows, rest, None)
 
+    def _fit_features(self, rows, used, weights):
+        """Learn how X becomes numbers; return that, and the numbers."""
+        return fit_features(
+            self.scaler,
+            rows.X,
+            rows.y,
+            rows.sources,
+            scale_by=self.scale_by,
+            training=used,
+            weights=weights,
+            missing=self._takes_missing(),
+        )
+
     def _takes_missing(self):
         """Tell whether values may be missing that nobody reads."""
         return False
@@ -286,15 +293,15 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         X = data[0].numbers
         with seeded(derive_seed(seed, "init"), self._net().device):
             net = self._sized(X, learned).initialize()
-            learned["features_"] = replace(learned["features_"], dtype=dtype_of(net))
-            self._settle_tokens(data[0], learned, net)
+            self._settle_features(data[0], learned, net)
             self._probed(data[0], learned, net)  # gives a lazy module its weights
         if self.average is not None:
             Averaged.attach(net, self.average)
         return net
 
-    def _settle_tokens(self, piece, learned, net):
-        """Find out whether whole numbers are tokens or measurements."""
+    def _settle_features(self, piece, learned, net):
+        """Find out the type of the features, and whether whole numbers are tokens."""
+        learned["features_"] = replace(learned["features_"], dtype=dtype_of(net))
         if piece.numbers.dtype.kind not in "iu" or self.scaler is not None:
             return
         tokens = replace(learned["features_"], dtype=None)
@@ -306,13 +313,17 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
 
     def _sized(self, X, learned):
         """Return a clone of the net that knows the sizes, not yet initialized."""
-        net = self._net()
+        net = self._net_for(X, learned)
         n_outputs, _ = self._n_outputs(net, learned)
         sizes = {"n_outputs": n_outputs, **n_features(X)}
         net = sized_net(net, sizes=sizes, settings=self._settings_of_net())
         if isinstance(net, NeuralNetClassifier) and "classes_" in learned:
             net.classes_inferred_ = np.arange(len(learned["classes_"]))
         return net
+
+    def _net_for(self, X, learned):
+        """Return the net to build, which may depend on what is known of X."""
+        return self._net()
 
     def _settings_of_net(self):
         """Return what is set on the net, whatever its module."""
@@ -506,9 +517,10 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         self : estimator instance
             This estimator.
         """
+        own = self.get_params(deep=False)
         for key in params:
             owner, nested, _ = key.partition("__")
-            if nested and owner in ("net", "schedule", "scaler"):
+            if nested and owner in own and owner in ("net", "schedule", "scaler"):
                 value = params.get(owner, getattr(self, owner))
                 refuse_nested(key, owner, value, self._instead_of(owner, value))
         return super().set_params(**params)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from sktandem._affine import AffineMaps
+from sktandem.nn._ragged import Ragged, grouped_by_length
 
 __all__ = [
     "Feed",
@@ -77,7 +78,7 @@ class Table:
 
     Attributes
     ----------
-    X : Tensor of shape (n_rows, ...)
+    X : Tensor of shape (n_rows, ...) or Ragged
         Features as they came.
 
     y : Tensor or None
@@ -96,7 +97,7 @@ class Table:
         The head of each row, if the module is to be told.
     """
 
-    X: Tensor
+    X: Tensor | Ragged
     y: Tensor | None
     codes: Tensor
     maps: AffineMaps | None = None
@@ -146,10 +147,23 @@ class Table:
             return x, torch.zeros(len(rows))
         return x, self.y.index_select(0, rows)
 
-    def at_once(self, batch_size: int) -> int:
-        """Return how many rows to score in one go."""
+    def stacked(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return the features of several batches as one."""
+        return self.X.stacked(parts) if isinstance(self.X, Ragged) else torch.cat(parts)
+
+    def gathered(self, size: int) -> int:
+        """Return how many rows to gather in one go, for batches of a size."""
+        if isinstance(self.X, Ragged):
+            return size  # padded to the longest of their batch, and no more
+        return size * max(1, BLOCK // (size * max(1, self.X[:1].numel())))
+
+    def scored(self, rows: Tensor, batch_size: int) -> Iterator[Tensor]:
+        """Yield rows in parts to score in one go."""
+        if isinstance(self.X, Ragged):
+            return self.X.split(rows, max(batch_size, 1))
         per_row = max(1, self.X[:1].numel())
-        return max(batch_size, min(SCORED_AT_ONCE, VALUES_AT_ONCE // per_row), 1)
+        at_once = min(SCORED_AT_ONCE, VALUES_AT_ONCE // per_row)
+        return iter(rows.split(max(batch_size, at_once, 1)))
 
 
 Part = tuple[Tensor, Tensor, Tensor | None]  # features, targets, weights of rows
@@ -181,7 +195,7 @@ class Joiner:
                 self._known.clear()
             self._known[key] = self._described(*key)
         label, described, heads = self._known[key]
-        X = torch.cat([x for x, _, _ in parts])
+        X = self._rows.table.stacked([x for x, _, _ in parts])
         y = torch.cat([y for _, y, _ in parts])
         batch = RowBatch((X if heads is None else {"X": X, "source": heads}, y))
         batch.label, batch.parts = label, described
@@ -226,7 +240,14 @@ class SourceRows(SkorchDataset):
         self.codes = [code for code, own in enumerate(rows) if len(own)]
         self.sources = tuple(names[code] for code in self.codes)
         self.names = tuple(str(name) for name in self.sources)
-        self.rows = tuple(rows[code] for code in self.codes)
+        self.rows = tuple(self._sorted_by_length(rows[code]) for code in self.codes)
+
+    def _sorted_by_length(self, rows: Tensor) -> Tensor:
+        """Return rows in the order in which they are scored."""
+        X = self.table.X
+        if not isinstance(X, Ragged):
+            return rows
+        return rows[X.lengths[rows].argsort(stable=True)]
 
     @property
     def X(self) -> SourceRows:
@@ -291,7 +312,7 @@ class SourceRows(SkorchDataset):
     def in_order(self, batch_size: int) -> Iterator[RowBatch]:
         """Yield all rows, source by source."""
         for source, rows in enumerate(self.rows):
-            for own in rows.split(batch_size):
+            for own in self.table.scored(rows, batch_size):
                 yield self.batch(source, own)
 
 
@@ -313,12 +334,26 @@ class Order:
 
     cursor : pair of int
         The pass, and the place in it, where to go on.
+
+    lengths : Tensor or None
+        The length of every row, by which those of a batch are to be alike.
+
+    size : int
+        Rows in a batch.
     """
 
     def __init__(
-        self, seed: int, rows: Tensor, name: str, cursor: tuple[int, int] = (0, 0)
+        self,
+        seed: int,
+        rows: Tensor,
+        name: str,
+        cursor: tuple[int, int] = (0, 0),
+        *,
+        lengths: Tensor | None = None,
+        size: int = 1,
     ) -> None:
         self._seed, self._rows, self._name = seed, rows, name
+        self._lengths, self._size = lengths, size
         self._n_rows = len(rows)
         self._pass, self._start = cursor
         self._shuffled: Tensor | None = None
@@ -339,7 +374,10 @@ class Order:
         seed = derive_seed(self._seed, "order", self._name, self._pass)
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(self._n_rows, generator=generator)
-        return self._rows[order.to(self._rows.device)]
+        rows = self._rows[order.to(self._rows.device)]
+        if self._lengths is None:
+            return rows
+        return grouped_by_length(rows, self._lengths, self._size, generator)
 
 
 class Feed:
@@ -365,8 +403,7 @@ class Feed:
 
     def __init__(self, rows: SourceRows, source: int, order: Order, size: int) -> None:
         self._rows, self._source, self._order, self._size = rows, source, order, size
-        per_batch = size * max(1, rows.table.X[:1].numel())
-        self._at_once = size * max(1, BLOCK // per_batch)
+        self._at_once = rows.table.gathered(size)
         self._label, self._places = rows.names[source], (rows.codes[source],)
         self._heads: Tensor | None = None
         if rows.table.heads is not None:
@@ -421,7 +458,7 @@ class _AsGiven:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         rows = torch.arange(len(self.table), device=self.table.X.device)
-        for part in rows.split(self.batch_size):
+        for part in self.table.scored(rows, self.batch_size):
             yield self.table.pair(part, None)
 
 
@@ -444,7 +481,7 @@ class GivenRows(Dataset[Any]):
 def rows_in_order(dataset: Any, batch_size: int = 1, **kwargs: Any) -> Any:
     """Open a dataset for validation or prediction: skorch's `iterator_valid`."""
     if isinstance(dataset, SourceRows):
-        return _InOrder(dataset, dataset.table.at_once(batch_size))
+        return _InOrder(dataset, batch_size)
     if isinstance(dataset, GivenRows):
-        return _AsGiven(dataset.table, dataset.table.at_once(batch_size))
+        return _AsGiven(dataset.table, batch_size)
     return DataLoader(dataset, batch_size=batch_size, **kwargs)

@@ -29,6 +29,7 @@ from sktandem._tables import (
     to_floats,
 )
 from sktandem.exceptions import SourceError
+from sktandem.nn._ragged import Ragged
 
 __all__ = ["Features", "as_numbers", "as_tensor", "fit_features"]
 
@@ -179,8 +180,10 @@ def _columns_of_numbers(X: Any) -> list[int]:
     return list(range(X.shape[1]))
 
 
-def as_tensor(array: NDArray[Any], device: Any = "cpu") -> torch.Tensor:
+def as_tensor(array: Any, device: Any = "cpu") -> Any:
     """Return an array as a tensor, without a copy where torch can take it."""
+    if isinstance(array, Ragged):
+        return array.to(device)
     if array.dtype.kind in "biu" and array.dtype != bool:
         array = array.astype(np.int64, copy=False)
     elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):

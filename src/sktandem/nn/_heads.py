@@ -13,7 +13,14 @@ from torch import Tensor, nn
 from sktandem.exceptions import SourceError
 from sktandem.nn._modules import MLP
 
-__all__ = ["HeadsOn", "MultiHead", "check_head", "has_own_heads", "make_head"]
+__all__ = [
+    "HeadsOn",
+    "MultiHead",
+    "check_head",
+    "has_own_heads",
+    "make_head",
+    "width_of",
+]
 
 
 class MultiHead(nn.Module):
@@ -235,7 +242,7 @@ class HeadsOn:
         built = isinstance(self.trunk, nn.Module) and not params
         maker = type(self.trunk) if isinstance(self.trunk, nn.Module) else self.trunk
         trunk = self.trunk if built else maker(**params)
-        width = self._width(trunk)
+        width = width_of(trunk, self.example)
         heads = []
         for n_outputs, answer in zip(self.n_outputs, self.answers):
             head = make_head(self.head, width, n_outputs)
@@ -248,31 +255,34 @@ class HeadsOn:
         ]
         return MultiHead(trunk, heads, stems, self.columns)
 
-    def _width(self, trunk: nn.Module) -> int:
-        training = trunk.training
-        trunk.eval()
-        try:
-            with torch.no_grad():
-                hidden = self._asked(trunk)
-        except Exception as error:
-            raise SourceError(
-                f"The trunk {type(trunk).__name__} did not take a batch of shape "
-                f"{tuple(self.example.shape)}: {error}\nA module whose __init__ names "
-                "n_features gets the number of columns by itself."
-            ) from error
-        finally:
-            trunk.train(training)
-        if hidden.ndim != 2:
-            raise SourceError(
-                f"The trunk {type(trunk).__name__} must give (n_rows, width), got "
-                f"shape {tuple(hidden.shape)} for {len(self.example)} rows."
-            )
-        return hidden.shape[1]
 
-    def _asked(self, trunk: nn.Module) -> Tensor:
-        try:
-            return trunk(self.example)
-        except Exception:
-            if self.example.is_floating_point():
-                raise
-            return trunk(self.example.float())  # whole numbers may be measurements
+def width_of(trunk: nn.Module, example: Tensor) -> int:
+    """Return the width of what a trunk gives for a few rows."""
+    training = trunk.training
+    trunk.eval()
+    try:
+        with torch.no_grad():
+            hidden = _asked(trunk, example)
+    except Exception as error:
+        raise SourceError(
+            f"The trunk {type(trunk).__name__} did not take a batch of shape "
+            f"{tuple(example.shape)}: {error}\nA module whose __init__ names "
+            "n_features gets the number of columns by itself."
+        ) from error
+    finally:
+        trunk.train(training)
+    if hidden.ndim != 2:
+        raise SourceError(
+            f"The trunk {type(trunk).__name__} must give (n_rows, width), got "
+            f"shape {tuple(hidden.shape)} for {len(example)} rows."
+        )
+    return hidden.shape[1]
+
+
+def _asked(trunk: nn.Module, example: Tensor) -> Any:
+    try:
+        return trunk(example)
+    except Exception:
+        if example.is_floating_point():
+            raise
+        return trunk(example.float())  # whole numbers may be measurements

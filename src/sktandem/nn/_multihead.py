@@ -21,15 +21,13 @@ from sktandem._sources import (
     Sources,
     counted,
     did_you_mean,
-    resolve_sources,
 )
-from sktandem._tables import read_table
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating, n_features
-from sktandem.nn._batches import rows_in_order
 from sktandem.nn._heads import HeadsOn, check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary, parameters_of, probe, sized_net
+from sktandem.nn._predicting import embedded, refuse_without_embedding
 from sktandem.nn._tasks import ClassTask, NumberTask
 from sktandem.nn._weighing import Uncertain, Weighing, check_loss_weights
 
@@ -159,7 +157,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
     # The net ------------------------------------------------------------------
 
     def _sized(self, X, learned):
-        net, tasks = self._net(), learned["tasks_"]
+        net, tasks = self._net_for(X, learned), learned["tasks_"]
         n_outputs = tuple(task.n_outputs for task in tasks)
         settings = self._settings_of_net()
         if has_own_heads(net.module):
@@ -173,9 +171,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             if _wants_width(net.module):
                 sizes["n_outputs"] = WIDTH
             net = sized_net(net, sizes=sizes, settings=settings)
-            whole = X.dtype.kind in "iu" and self.scaler is None and not columns
-            kind = torch.long if whole else None
-            example = torch.zeros((2, *shape), dtype=kind)
+            example = self._example(X, shape)
             answers = [self._answer_of(net, task) for task in tasks]
             heads = HeadsOn(
                 net.module, n_outputs, self.head, answers, example, columns, width
@@ -187,6 +183,11 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         if isinstance(net, NeuralNetClassifier):
             net.classes_inferred_ = np.arange(max(n_outputs))
         return net
+
+    def _example(self, X, shape):
+        """Return two rows of the shape and kind that the trunk gets."""
+        whole = X.dtype.kind in "iu" and self.scaler is None and self.stems == "shared"
+        return torch.zeros((2, *shape), dtype=torch.long if whole else None)
 
     def _set_criterion(self, net, tasks):
         """Give the net the criterion that the tasks need, if it is not the user's."""
@@ -217,10 +218,10 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             if first:
                 learned["columns_"] = columns_by_source(data[0], learned["sources_"])
             for piece in data:
-                self._check_columns(piece, learned)
+                self._check_stems(piece, learned)
         return data
 
-    def _check_columns(self, piece, learned):
+    def _check_stems(self, piece, learned):
         if piece is None:
             return
         parts = zip(piece.by_source(), learned["columns_"], learned["sources_"])
@@ -399,10 +400,8 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
 
     def _read_to_transform(self, X, sample_source):
         """Return features and codes, UNKNOWN where the source is not given."""
-        read_table(self, X)
-        features, sources = resolve_sources(
-            X, sample_source, source=self.source, names=self.sources_
-        )
+        self._check_columns(X)
+        features, sources = self._split(X, sample_source, names=self.sources_)
         return features, sources.codes
 
     def transform(self, X, sample_source=None):
@@ -478,7 +477,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
     @property
     def _n_features_out(self):
         if self.width_ is None:
-            _refuse_without_embedding(self.module_)
+            refuse_without_embedding(self.module_)
         return self.width_
 
     def __sklearn_tags__(self):
@@ -516,26 +515,6 @@ def refuse_missing(numbers, columns, name):
             "stem takes columns that its source has in every row: impute them before, "
             "or in scaler."
         )
-
-
-def embedded(net, dataset):
-    """Return the embedding of the rows of a dataset."""
-    if not hasattr(net.module_, "embed"):
-        _refuse_without_embedding(net.module_)
-    net._set_training(False)
-    with torch.no_grad():
-        parts = [
-            net.module_.embed(**x).cpu().numpy()
-            for x, _ in rows_in_order(dataset, net.batch_size)
-        ]
-    return np.concatenate(parts)
-
-
-def _refuse_without_embedding(module):
-    raise SourceError(
-        f"{type(module).__name__} has no embed(X, source), which transform asks for. A "
-        "module with heads of its own may offer it."
-    )
 
 
 def _of_objects(task):

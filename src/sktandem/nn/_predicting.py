@@ -9,12 +9,13 @@ from sklearn.utils.validation import check_is_fitted
 from sktandem._sources import ONLY_SOURCE, resolve_sources, split_source
 from sktandem._tables import n_rows, read_table
 from sktandem._unknown import settle_unknown
-from sktandem.nn._batches import GivenRows, Table
+from sktandem.exceptions import SourceError
+from sktandem.nn._batches import GivenRows, Table, rows_in_order
 from sktandem.nn._features import as_tensor
 from sktandem.nn._precision import double_twin
 from sktandem.nn._seeding import cuda_of
 
-__all__ = ["PredictsByNet"]
+__all__ = ["PredictsByNet", "embedded", "refuse_without_embedding"]
 
 
 class PredictsByNet:
@@ -29,14 +30,12 @@ class PredictsByNet:
     def _read_to_predict(self, X, sample_source, *, because=None):
         """Return the features, and each row's code where it is needed."""
         check_is_fitted(self)
-        read_table(self, X)
+        self._check_columns(X)
         because = because or self._needs_source()
         if because is None:
-            features, _ = split_source(X, sample_source, self.source)
+            features = self._without_source(X, sample_source)
             return features, np.zeros(n_rows(features), dtype=np.int32)
-        features, sources = resolve_sources(
-            X, sample_source, source=self.source, names=self.sources_
-        )
+        features, sources = self._split(X, sample_source, names=self.sources_)
         codes = settle_unknown(
             sources,
             lambda: split_source(X, sample_source, self.source)[1],
@@ -45,6 +44,18 @@ class PredictsByNet:
             because=because,
         )
         return features, codes
+
+    def _check_columns(self, X):
+        """Refuse columns other than those of `fit`."""
+        read_table(self, X)
+
+    def _split(self, X, sample_source, *, names=None):
+        """Return the features, and the record of each row's source."""
+        return resolve_sources(X, sample_source, source=self.source, names=names)
+
+    def _without_source(self, X, sample_source):
+        """Return the features, where it does not matter whose rows they are."""
+        return split_source(X, sample_source, self.source)[0]
 
     def _answers(self, method, numbers, codes, heads=None):
         """Return what a method of the net gives for rows that are numbers."""
@@ -84,3 +95,23 @@ class PredictsByNet:
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "net_")
+
+
+def embedded(net, dataset):
+    """Return the embedding of the rows of a dataset."""
+    if not hasattr(net.module_, "embed"):
+        refuse_without_embedding(net.module_)
+    net._set_training(False)
+    with torch.no_grad():
+        parts = [
+            net.module_.embed(**(x if isinstance(x, dict) else {"X": x})).cpu().numpy()
+            for x, _ in rows_in_order(dataset, net.batch_size)
+        ]
+    return np.concatenate(parts)
+
+
+def refuse_without_embedding(module):
+    raise SourceError(
+        f"{type(module).__name__} has no embed(X, source), which transform asks for. A "
+        "module with heads of its own may offer it."
+    )

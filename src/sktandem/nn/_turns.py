@@ -24,7 +24,15 @@ from sktandem.nn._batches import (
     derive_seed,
 )
 from sktandem.nn._losses import row_losses
-from sktandem.schedules import Check, Schedule, Sizes, Step, Stop, finished
+from sktandem.schedules import (
+    Check,
+    Schedule,
+    Sizes,
+    Step,
+    Stop,
+    finished,
+    rehearsed,
+)
 
 __all__ = ["TrainingRows", "TurnBatches", "turns_of"]
 
@@ -118,6 +126,12 @@ class TurnBatches:
                 f"{len(history)}. Yield STOP to end the training early."
             )
 
+    def n_steps(self) -> int:
+        """Return the steps of the epoch to come, found by a rehearsal."""
+        history = self.net.history
+        rng = np.random.default_rng([self.seed, 2, len(finished(history))])
+        return rehearsed(self.schedule, self.sizes, history, rng)
+
     def _begin(self, past: Sequence[dict[str, Any]]) -> None:
         """Take up the counts where the last finished epoch left them."""
         last = past[-1] if past else {}
@@ -161,7 +175,8 @@ class TurnBatches:
     def _ordered(self, epoch: int) -> list[Order]:
         difficulty = self._measured(epoch)
         self._begun, orders = {}, []
-        for source, (name, rows) in enumerate(zip(self.names, self.rows.rows)):
+        by_source = zip(self.names, self.rows.rows, self.sizes.batch_sizes)
+        for source, (name, rows, size) in enumerate(by_source):
             chosen = None
             if difficulty is not None:
                 hard = difficulty[source]
@@ -170,12 +185,19 @@ class TurnBatches:
             if chosen is None:
                 cursor = self._cursor(name, rows)
                 self._begun[name] = cursor, rows
-                orders.append(Order(self.seed, rows, name, cursor))
+                orders.append(self._order(self.seed, rows, name, cursor, size))
                 continue
             picked = rows[torch.as_tensor(chosen, device=rows.device)]
             # Another set of rows each epoch: its passes are its own.
-            orders.append(Order(derive_seed(self.seed, epoch), picked, name))
+            seed = derive_seed(self.seed, epoch)
+            orders.append(self._order(seed, picked, name, (0, 0), size))
         return orders
+
+    def _order(
+        self, seed: int, rows: Tensor, name: str, cursor: tuple[int, int], size: int
+    ) -> Order:
+        lengths = getattr(self.rows.table.X, "lengths", None)  # of ragged rows
+        return Order(seed, rows, name, cursor, lengths=lengths, size=size)
 
     def _measured(self, epoch: int) -> list[Any] | None:
         """Return the difficulty of the rows of each source, if any is wanted."""
@@ -191,7 +213,7 @@ class TurnBatches:
         net._set_training(False)
         losses, tasks = [], net.get_loss.tasks  # of the StepLoss in its place
         with torch.no_grad():
-            for rows in self.rows.rows[source].split(table.at_once(1)):
+            for rows in table.scored(self.rows.rows[source], 1):
                 x, y = self.rows.batch(source, rows)
                 if tasks is not None:  # a head learns columns of its own
                     y = tasks[self.rows.codes[source]].target(y)
@@ -226,12 +248,14 @@ class TurnBatches:
 
     def _mixed_batch(self, sources: tuple[int, ...]) -> RowBatch:
         label = ", ".join(self.names[source] for source in sources)
+        size = max(self.sizes.batch_sizes[source] for source in sources)
         if label not in self._mixed_orders:
             rows = torch.cat([self.rows.rows[source] for source in sources])
             cursor = self._cursor(f"mixed: {label}", rows)
             self._begun[f"mixed: {label}"] = cursor, rows
-            self._mixed_orders[label] = Order(self.seed, rows, label, cursor)
-        size = max(self.sizes.batch_sizes[source] for source in sources)
+            self._mixed_orders[label] = self._order(
+                self.seed, rows, label, cursor, size
+            )
         rows = self._mixed_orders[label].take(size)
         self._mixed_taken[label] += len(rows)
         codes = self.rows.table.codes.index_select(0, rows).long()
@@ -264,9 +288,9 @@ class TurnBatches:
             if name not in asked:
                 continue
             size = self._valid_size(name)
-            size = size if as_trained else self.valid.table.at_once(size)
+            scored = self.valid.table.scored(rows, size)
             losses, lengths = [], []
-            for part in rows.split(size):
+            for part in rows.split(size) if as_trained else scored:
                 batch = self.valid.batch(source, part)
                 losses.append(self._valid_loss(batch, as_trained))
                 lengths.append(1 if as_trained else len(part))

@@ -18,6 +18,7 @@ from sktandem.schedules._schedule import (
     Step,
     Stop,
     finished,
+    rehearsed,
 )
 from sktandem.schedules._shuffled import Shuffled
 
@@ -39,5 +40,6 @@ __all__ = [
     "Step",
     "Stop",
     "finished",
+    "rehearsed",
     "resolve_schedule",
 ]

@@ -14,7 +14,16 @@ from sklearn.base import BaseEstimator
 from sktandem._sources import did_you_mean
 from sktandem.exceptions import SourceError
 
-__all__ = ["CHECK", "STOP", "Check", "Schedule", "Sizes", "Step", "finished"]
+__all__ = [
+    "CHECK",
+    "STOP",
+    "Check",
+    "Schedule",
+    "Sizes",
+    "Step",
+    "finished",
+    "rehearsed",
+]
 
 EPOCH_LENGTHS = ("largest", "smallest", "all")
 
@@ -162,6 +171,32 @@ def finished(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     `source` and is passed over.
     """
     return [row for row in list(history)[:-1] if "source" in row]
+
+
+def rehearsed(
+    schedule: Schedule,
+    sizes: Sizes,
+    history: Sequence[dict[str, Any]],
+    rng: np.random.Generator,
+) -> int:
+    """Return the steps that the epoch about to run will have.
+
+    The plan is pulled to its end on a copy of the epoch's row, with losses of 1.
+    A plan that ends an epoch by its losses may have more or fewer.
+    """
+    row: dict[str, Any] = {"batches": []}
+    losses = {f"valid_loss[{name}]": 1.0 for name in sizes.names}
+    losses |= {"valid_loss_macro": 1.0, "valid_loss": 1.0}
+    n_steps = 0
+    for step in schedule.plan(sizes, [*list(history)[:-1], row], rng):
+        if isinstance(step, Step):
+            n_steps += 1
+            own = {f"train_loss[{sizes.names[source]}]": 1.0 for source in step.sources}
+            row["batches"].append({"train_loss": 1.0, **own})
+        elif isinstance(step, Check):
+            at = {"n_batches": n_steps}
+            row.setdefault("checks", []).append(at | losses)
+    return n_steps
 
 
 class Schedule(BaseEstimator):  # type: ignore[misc]

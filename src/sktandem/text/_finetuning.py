@@ -1,0 +1,317 @@
+"""What both text estimators share: a pretrained encoder as the trunk of a net."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EarlyStopping
+from skorch.utils import noop
+from torch import nn
+
+from sktandem._sources import did_you_mean, resolve_sources, split_source
+from sktandem._tables import read_table
+from sktandem.exceptions import SourceError
+from sktandem.nn._ragged import Ragged
+from sktandem.nn._rows import Rows
+from sktandem.schedules._settings import check_number, check_whole
+from sktandem.text._encoder import EncoderOf, check_encoder_settings
+from sktandem.text._folder import read_folder, write_folder
+from sktandem.text._optimizer import AccumulatedAdamW
+from sktandem.text._rate import BatchProgress, WarmupDecay
+from sktandem.text._texts import has_columns, texts_of
+from sktandem.text._tokens import TextFeatures
+from sktandem.text._transformers import check_checkpoint, load_tokenizer, named
+
+__all__ = ["FineTunesEncoder"]
+
+PRECISIONS = ("auto", "bf16")
+HEAD_FASTER = 10  # than the encoder, which knows something already
+FROZEN_HEAD_LR = 1e-2  # of heads on vectors that never change
+
+
+class FineTunesEncoder:
+    """Mixin of a net's estimator whose X are texts and whose trunk reads them."""
+
+    net = None
+    scaler = None
+    scale_by = "pooled"
+    stems = "shared"
+
+    # Settings -----------------------------------------------------------------
+
+    def _check_settings(self):
+        check_checkpoint(self.checkpoint)
+        check_encoder_settings(self.pooling, self.freeze)
+        check_whole("max_length", self.max_length, least=3)
+        check_whole("max_epochs", self.max_epochs)
+        check_whole("gradient_accumulation_steps", self.gradient_accumulation_steps)
+        positive = partial(check_number, wanted="above 0", lawful=lambda v: v > 0)
+        positive("lr", self.lr)
+        for name in ("head_lr", "max_grad_norm"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+        check_number(
+            "warmup_ratio", self.warmup_ratio, "from 0 to 1", lambda v: 0 <= v <= 1
+        )
+        check_number("weight_decay", self.weight_decay, "0 or above", lambda v: v >= 0)
+        check_number(
+            "dropout", self.dropout, "at least 0 and below 1", lambda v: 0 <= v < 1
+        )
+        if self.patience is not None:
+            check_whole("patience", self.patience)
+        if not isinstance(self.prefix, str):
+            raise SourceError(
+                "prefix must be a text to put in front of every text, got "
+                f"{self.prefix!r}."
+            )
+        given = self.mixed_precision
+        if given is not None and given not in PRECISIONS:
+            raise SourceError(
+                f"mixed_precision must be one of {list(PRECISIONS)} or None, got "
+                f"{given!r}.{did_you_mean(given, PRECISIONS)}"
+            )
+        super()._check_settings()
+
+    def _device(self):
+        if self.device != "auto":
+            return self.device
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    def _autocast(self):
+        """Return the type in which the encoder computes, None for its own."""
+        if self.mixed_precision == "auto":
+            on_gpu = torch.device(self._device()).type == "cuda"
+            if not on_gpu or not torch.cuda.is_bf16_supported(
+                including_emulation=False
+            ):
+                return None
+        return None if self.mixed_precision is None else torch.bfloat16
+
+    def _head_lr(self):
+        if self.head_lr is not None:
+            return self.head_lr
+        return FROZEN_HEAD_LR if self.freeze == "encoder" else HEAD_FASTER * self.lr
+
+    def _net(self):
+        size = self.batch_size
+        return NeuralNetClassifier(
+            nn.Identity,
+            criterion=nn.CrossEntropyLoss,
+            optimizer=AccumulatedAdamW,
+            optimizer__param_groups=[("trunk.*", {"lr": self.lr})],
+            optimizer__weight_decay=self.weight_decay,
+            optimizer__accumulation=self.gradient_accumulation_steps,
+            optimizer__max_norm=self.max_grad_norm,
+            lr=self._head_lr(),
+            max_epochs=self.max_epochs,
+            batch_size=size if isinstance(size, Integral) else 16,
+            device=self._device(),
+            callbacks=self._callbacks(),
+            verbose=int(self.verbose or 0),
+        )
+
+    def _callbacks(self):
+        callbacks = [("rate", WarmupDecay(self.warmup_ratio))]
+        if self.patience is not None:
+            primary = self.primary_source
+            monitor = (
+                "valid_loss_macro" if primary is None else f"valid_loss[{primary}]"
+            )
+            sink = print if self.verbose else noop
+            stopping = EarlyStopping(monitor, patience=self.patience, sink=sink)
+            callbacks.append(("patience", stopping))
+        if self.verbose and self.verbose > 1:
+            callbacks.append(("progress", BatchProgress()))
+        return [*callbacks, *(self.callbacks or ())]
+
+    def _net_for(self, X, learned):
+        return self._net().set_params(module=self._trunk_of(learned["features_"]))
+
+    def _trunk_of(self, features):
+        """Return what makes the trunk of a net."""
+        if features.encoder is not None:
+            return partial(nn.Dropout, self.dropout)
+        return self._encoder_of(features, self.dropout)
+
+    def _encoder_of(self, features, dropout=0.0):
+        tokenizer = features.tokenizer
+        return EncoderOf(
+            self.checkpoint,
+            self.pooling,
+            tokenizer.pad_token_id,
+            len(tokenizer),
+            self.max_length,
+            self.freeze,
+            dropout,
+            self._autocast(),
+        )
+
+    # Reading ------------------------------------------------------------------
+
+    def _learn_columns(self, X, y, *, reset):
+        if not reset:
+            self._check_columns(X)
+        elif has_columns(X):
+            validate_data(self, X, y, skip_check_array=True)
+        else:
+            vars(self).pop("n_features_in_", None)
+            vars(self).pop("feature_names_in_", None)
+
+    def _check_columns(self, X):
+        # Texts by themselves are welcome after a fit on a data frame, too.
+        if has_columns(X):
+            read_table(self, X)
+
+    def _split(self, X, sample_source, *, names=None):
+        texts = self._texts(X)
+        if has_columns(X):
+            _, sources = resolve_sources(
+                X, sample_source, source=self.source, names=names
+            )
+        else:
+            source = self.source if sample_source is None else None
+            _, sources = resolve_sources(
+                texts, sample_source, source=source, names=names
+            )
+        return texts, sources
+
+    def _without_source(self, X, sample_source):
+        if has_columns(X):
+            split_source(X, sample_source, self.source)  # which checks the lengths
+        return self._texts(X)
+
+    def _texts(self, X):
+        source = self.source if has_columns(X) else None
+        return texts_of(X, self.text_column, source)
+
+    def _read_held(self, rows, validation_data, seed, learned):
+        held = super()._read_held(rows, validation_data, seed, learned)
+        given = isinstance(held, Rows)
+        if self.patience is not None and not given and not held.any():
+            raise SourceError(
+                f"patience={self.patience} waits for a lower validation loss, and no "
+                "row is held out. Set validation_fraction, or give fit validation_data."
+            )
+        return held
+
+    def _fit_features(self, rows, used, weights):
+        features = self._features_of(load_tokenizer(self.checkpoint))
+        tokens = features.tokens(rows.X, warn=True)
+        frozen = features.encoder is not None
+        return features, features.vectors(tokens) if frozen else tokens
+
+    def _features_of(self, tokenizer):
+        """Return how texts enter the net."""
+        features = TextFeatures(
+            tokenizer,
+            self.max_length,
+            self.prefix,
+            device=self._device(),
+            progress=bool(self.verbose),
+        )
+        if self.freeze != "encoder":
+            return features
+        return replace(features, encoder=self._encoder_of(features)())
+
+    def _settle_features(self, piece, learned, net):
+        """Leave the features as they are: their type does not depend on the net."""
+
+    def _example(self, X, shape=None):
+        if isinstance(X, Ragged):
+            return torch.zeros((2, 3), dtype=torch.long)
+        return torch.zeros((2, X.shape[1]))
+
+    # Training -----------------------------------------------------------------
+
+    def _left_to_train(self, epochs):
+        """Return the epochs of a call of `partial_fit`, or refuse too many."""
+        done = len(self.history_) if hasattr(self, "net_") else 0
+        if epochs is None:
+            epochs = self.max_epochs - done
+        if done + epochs > self.max_epochs or (done and not epochs):
+            raise SourceError(
+                f"The learning rate falls to 0 at the end of max_epochs="
+                f"{self.max_epochs}, and {done} epochs are done: {max(epochs, 1)} more "
+                f"would learn nothing. Set max_epochs={done + max(epochs, 1)} before."
+            )
+        return epochs
+
+    # Predicting ---------------------------------------------------------------
+
+    def _answers(self, method, numbers, codes, heads=None):
+        if not isinstance(numbers, Ragged):
+            return super()._answers(method, numbers, codes, heads)
+        # Texts of like length share a batch, and each gets its own answer back.
+        order = numbers.lengths.argsort(stable=True)
+        rows = order.numpy()
+        heads = heads if heads is None else heads[order.to(heads.device)]
+        made = super()._answers(method, numbers[rows], codes[rows], heads)
+        return made[np.argsort(rows)]
+
+    # Folders ------------------------------------------------------------------
+
+    def save_pretrained(self, folder):
+        """Write the fitted model to a folder that can be shared.
+
+        The encoder and its tokenizer stand in ``encoder/``, as a transformers
+        folder of their own, each head in ``heads/``, all weights as
+        safetensors; settings and classes are JSON. Nothing in it is a pickle.
+
+        Parameters
+        ----------
+        folder : str or path
+            Where to. It is made if it is not there.
+        """
+        write_folder(self, folder)
+
+    @classmethod
+    def from_pretrained(cls, folder, **params):
+        """Read a model that :meth:`save_pretrained` wrote.
+
+        It predicts as the one that was written. The optimizer's state is not
+        kept, so that `partial_fit` goes on with the weights only.
+
+        Parameters
+        ----------
+        folder : str or path
+            The folder.
+
+        **params : dict
+            Parameters to change, such as `device`.
+
+        Returns
+        -------
+        model : estimator instance
+            The fitted estimator.
+        """
+        return read_folder(cls, folder, params)
+
+    # What scikit-learn asks ---------------------------------------------------
+
+    def __repr__(self, N_CHAR_MAX=700):
+        shown = object.__new__(type(self))
+        vars(shown).update(vars(self))
+        if isinstance(self.checkpoint, tuple | list) and len(self.checkpoint) == 2:
+            shown.checkpoint = _Shown(named(self.checkpoint))
+        return BaseEstimator.__repr__(shown, N_CHAR_MAX)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+class _Shown(str):
+    """A text that is shown without quotation marks."""
+
+    def __repr__(self):
+        return str(self)

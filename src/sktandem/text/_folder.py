@@ -1,0 +1,195 @@
+"""A fitted text model as a folder: safetensors and JSON, and no pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from skorch.history import History
+
+from sktandem._sources import Sources
+from sktandem.exceptions import SourceError
+from sktandem.nn._average import Averaged
+from sktandem.nn._rows import Piece, Rows
+from sktandem.nn._tasks import ClassTask
+from sktandem.text._transformers import load_tokenizer, quietly
+
+__all__ = ["read_folder", "write_folder"]
+
+FORMAT = 1
+PLAIN = (str, bool, int, float)
+COUNTS = ("seed_", "precision_", "n_features_in_", "n_outputs_")
+
+
+def write_folder(model: Any, folder: Any) -> None:
+    """Write a fitted model."""
+    from safetensors.torch import save_file
+
+    check_is_fitted(model)
+    params, left_out = _plain_params(model)
+    sources = [_plain(name, "The source") for name in model.sources_]
+    own = [model.classes_by_source_[name] for name in model.sources_]
+    named = getattr(model, "feature_names_in_", None)
+    record = {
+        "format": FORMAT,
+        "estimator": type(model).__name__,
+        "params": params,
+        "left_out": left_out,
+        "sources": sources,
+        "n_samples": [model.n_samples_by_source_[name] for name in model.sources_],
+        "classes": _written(model.classes_),
+        "classes_by_source": [_written(classes) for classes in own],
+        "columns": None if named is None else named.tolist(),
+        **{key: getattr(model, key) for key in COUNTS if hasattr(model, key)},
+    }
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    path = Path(folder).expanduser()
+    (path / "heads").mkdir(parents=True, exist_ok=True)
+    with quietly():
+        _encoder_of(model).save_pretrained(path / "encoder")
+        model.features_.tokenizer.save_pretrained(path / "encoder")
+    for place, head in enumerate(_heads_of(model.module_)):
+        weights = {k: v.contiguous().cpu() for k, v in head.state_dict().items()}
+        save_file(weights, path / "heads" / f"{place}.safetensors")
+    model.history_.to_file(os.fspath(path / "history.json"))
+    # Last: a folder without it is not taken for a whole one.
+    (path / "sktandem.json").write_text(text, encoding="utf8")
+
+
+def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
+    """Return a fitted model as it was written."""
+    from safetensors.torch import load_file
+
+    path = Path(folder).expanduser()
+    record = _record_of(path, kind)
+    lost = [name for name in record["left_out"] if name not in changes]
+    if "head" in lost:
+        raise SourceError(
+            f"The head of the model in {os.fspath(folder)!r} was made by a function, "
+            f"which no file can hold: {kind.__name__}.from_pretrained(folder, "
+            "head=...) takes it."
+        )
+    params = record["params"] | {"checkpoint": os.fspath(path / "encoder")} | changes
+    for name in ("loss_weights", "batch_size", "balance", "validation_fraction"):
+        if name in params:
+            params[name] = _by_source(params[name], record["sources"])
+    model = kind(**params)
+    model._check_settings()
+    learned = _learned(model, record)
+    net = model._built((_two_rows(model, learned), None), learned, record["seed_"])
+    for place, head in enumerate(_heads_of(net.module_)):
+        head.load_state_dict(load_file(path / "heads" / f"{place}.safetensors"))
+    if model.average is not None:
+        Averaged.attach(net, model.average)
+    net.history = History.from_file(os.fspath(path / "history.json"))
+    net._set_training(False)
+    vars(model).update(learned)
+    model.net_ = net
+    return model
+
+
+def _record_of(path: Path, kind: Any) -> dict[str, Any]:
+    file = path / "sktandem.json"
+    if not file.is_file():
+        raise SourceError(
+            f"{os.fspath(path)!r} holds no sktandem.json: it is not a folder that "
+            f"save_pretrained of {kind.__name__} wrote. checkpoint= takes the folder "
+            "of a transformers model."
+        )
+    record: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))
+    if record["format"] != FORMAT:
+        raise SourceError(
+            f"{os.fspath(path)!r} is of format {record['format']}, and this version "
+            f"reads {FORMAT}. Use the version of sktandem that wrote it."
+        )
+    if record["estimator"] != kind.__name__:
+        raise SourceError(
+            f"{os.fspath(path)!r} holds a {record['estimator']}. Read it by "
+            f"{record['estimator']}.from_pretrained."
+        )
+    return record
+
+
+def _plain_params(model: Any) -> tuple[dict[str, Any], list[str]]:
+    """Return the parameters that JSON can hold, and the names of the others."""
+    params, left_out = {}, []
+    for name, value in model.get_params(deep=False).items():
+        if name == "checkpoint":
+            continue  # it is the folder itself
+        try:
+            as_read = json.loads(json.dumps(value))
+        except (TypeError, ValueError):
+            left_out.append(name)
+            continue
+        if as_read == value or isinstance(value, dict | tuple):
+            params[name] = as_read
+        else:
+            left_out.append(name)
+    return params, left_out
+
+
+def _by_source(value: Any, names: list[Any]) -> Any:
+    """Return a dict with the sources as keys, which JSON has made texts."""
+    if not isinstance(value, dict):
+        return value
+    spelt = {str(name): name for name in names}
+    return {spelt.get(str(key), key): part for key, part in value.items()}
+
+
+def _plain(name: Any, what: str) -> Any:
+    if not isinstance(name, PLAIN):
+        raise SourceError(
+            f"{what} {name!r} is of type {type(name).__name__}, and a folder holds "
+            "texts and numbers. Rename it before fit."
+        )
+    return name
+
+
+def _written(classes: Any) -> dict[str, Any]:
+    values = [_plain(label, "The class") for label in classes.tolist()]
+    return {"values": values, "dtype": classes.dtype.str}
+
+
+def _array(written: dict[str, Any]) -> Any:
+    return np.array(written["values"], dtype=np.dtype(written["dtype"]))
+
+
+def _learned(model: Any, record: dict[str, Any]) -> dict[str, Any]:
+    """Return what fit had learned, without the net."""
+    names = tuple(record["sources"])
+    own = dict(zip(names, map(_array, record["classes_by_source"])))
+    learned = {key: record[key] for key in COUNTS if key in record}
+    learned |= {
+        "sources_": names,
+        "classes_": _array(record["classes"]),
+        "classes_by_source_": own,
+        "n_samples_by_source_": dict(zip(names, record["n_samples"])),
+        "features_": model._features_of(load_tokenizer(model.checkpoint)),
+    }
+    if record["columns"] is not None:
+        learned["feature_names_in_"] = np.array(record["columns"], dtype=object)
+    if "n_outputs_" in learned:
+        learned["tasks_"] = tuple(ClassTask(name, own[name]) for name in names)
+    return learned
+
+
+def _two_rows(model: Any, learned: dict[str, Any]) -> Piece:
+    """Return two rows as fit would have read them, to size the net by."""
+    texts = np.array(["a", "b"], dtype=object)
+    codes = np.zeros(2, dtype=np.intp)
+    rows = Rows(texts, texts, codes, Sources(learned["sources_"], codes))
+    return Piece(learned["features_"].numbers(texts), rows, None, None)
+
+
+def _encoder_of(model: Any) -> Any:
+    encoder = model.features_.encoder
+    return (model.module_.trunk if encoder is None else encoder).model
+
+
+def _heads_of(module: torch.nn.Module) -> list[torch.nn.Module]:
+    return list(module.heads) if hasattr(module, "heads") else [module.head]

@@ -1,0 +1,202 @@
+"""All that the package knows of the library transformers, which loads on first use."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from sktandem.exceptions import SourceError
+
+__all__ = [
+    "check_checkpoint",
+    "embeddings_of",
+    "layers_of",
+    "load_encoder",
+    "load_tokenizer",
+    "named",
+    "quietly",
+]
+
+HUB_TIMEOUT = 5  # seconds to learn whether the hub can be reached
+
+
+def transformers() -> ModuleType:
+    """Return the library, or say how to get it."""
+    try:
+        import transformers
+    except ImportError:
+        raise ImportError(
+            "sktandem.text needs transformers. Install it with: pip install "
+            '"sktandem[text]"'
+        ) from None
+    return transformers
+
+
+def check_checkpoint(checkpoint: Any) -> None:
+    """Refuse what is neither a name, nor a folder, nor a model and its tokenizer."""
+    transformers()
+    if isinstance(checkpoint, str | os.PathLike):
+        _located(checkpoint)
+        return
+    if isinstance(checkpoint, tuple | list) and len(checkpoint) == 2:
+        model, tokenizer = checkpoint
+        if isinstance(model, nn.Module) and callable(tokenizer):
+            if isinstance(tokenizer, nn.Module):
+                raise SourceError(
+                    "checkpoint must be (model, tokenizer), got two models."
+                )
+            return
+        got = f"({type(model).__name__}, {type(tokenizer).__name__})"
+    else:
+        got = f"{checkpoint!r}"
+    raise SourceError(
+        "checkpoint must be a folder, a name on the Hugging Face hub, or a loaded "
+        f"(model, tokenizer), got {got}."
+    )
+
+
+def _located(checkpoint: Any) -> tuple[str, bool]:
+    """Return where a checkpoint is, and whether it is on this machine.
+
+    The library asks the hub time and again for half a minute before it gives
+    up; here it is asked once.
+    """
+    path = Path(checkpoint).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise SourceError(
+                f"checkpoint={os.fspath(checkpoint)!r} is a folder without a "
+                "config.json, which save_pretrained of a transformers model writes. A "
+                "folder of this package is opened by from_pretrained of the estimator."
+            )
+        return str(path), True
+    name = os.fspath(checkpoint)
+    folder_like = not isinstance(checkpoint, str) or name.count("/") > 1
+    if folder_like or name.startswith(("/", ".", "~")) or "\\" in name or not name:
+        raise SourceError(
+            f"checkpoint={name!r} is not there: no such folder. Give the folder that "
+            "save_pretrained of a transformers model wrote, or a name on the hub, "
+            "such as 'intfloat/multilingual-e5-small'."
+        )
+    return name, _is_cached(name)
+
+
+def _is_cached(name: str) -> bool:
+    """Tell whether a model of the hub is on this machine; if not, whether it exists."""
+    import huggingface_hub
+    from huggingface_hub.utils import HFValidationError, RepositoryNotFoundError
+
+    try:
+        if isinstance(huggingface_hub.try_to_load_from_cache(name, "config.json"), str):
+            return True
+        huggingface_hub.HfApi().model_info(name, timeout=HUB_TIMEOUT)
+    except (HFValidationError, RepositoryNotFoundError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SourceError(
+            f"checkpoint={name!r} is neither a folder here nor a model that the hub "
+            f"shows: {reason}"
+        ) from None
+    except Exception as error:  # of whichever library stands behind the hub's
+        raise SourceError(
+            f"checkpoint={name!r} is neither a folder here nor among the models "
+            f"downloaded before, and the hub cannot be asked for it: {error}"
+        ) from None
+    return False
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep the library's progress bars and reports to itself in the block."""
+    logging = transformers().utils.logging
+    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
+
+
+def load_tokenizer(checkpoint: Any) -> Any:
+    """Return the tokenizer of a checkpoint, its own copy if it was given loaded."""
+    if not isinstance(checkpoint, str | os.PathLike):
+        tokenizer = copy.deepcopy(checkpoint[1])
+    else:
+        tokenizer = _loaded("AutoTokenizer", checkpoint)
+    if getattr(tokenizer, "pad_token_id", None) is None:
+        raise SourceError(
+            f"The tokenizer of {named(checkpoint)} has no padding token, by which "
+            "texts of one batch are brought to one length. Set one that the encoder "
+            "knows, such as tokenizer.pad_token = tokenizer.eos_token, and give "
+            "checkpoint=(model, tokenizer)."
+        )
+    return tokenizer
+
+
+def load_encoder(checkpoint: Any) -> tuple[nn.Module, list[str]]:
+    """Return the encoder in single precision, and the weights that it lacked.
+
+    An encoder that was given loaded is copied, never trained in place.
+    """
+    if not isinstance(checkpoint, str | os.PathLike):
+        model = checkpoint[0]
+        model = copy.deepcopy(getattr(model, "base_model", model))
+        missing: list[str] = []
+    else:
+        model, report = _loaded("AutoModel", checkpoint, output_loading_info=True)
+        missing = sorted(report["missing_keys"])
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise SourceError(
+            f"{type(model).__name__} of {named(checkpoint)} is an encoder with a "
+            "decoder. Give checkpoint=(model.get_encoder(), tokenizer), or an encoder "
+            "such as BERT."
+        )
+    return model.float(), missing
+
+
+def _loaded(kind: str, checkpoint: Any, **settings: Any) -> Any:
+    where, here = _located(checkpoint)
+    maker = getattr(transformers(), kind)
+    try:
+        with quietly():
+            return maker.from_pretrained(where, local_files_only=here, **settings)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        what = "tokenizer" if kind == "AutoTokenizer" else "encoder"
+        raise SourceError(
+            f"The {what} of checkpoint={where!r} cannot be loaded: {error}"
+        ) from error
+
+
+def named(checkpoint: Any) -> str:
+    """Return a checkpoint in few words."""
+    if isinstance(checkpoint, str | os.PathLike):
+        return repr(os.fspath(checkpoint))
+    model, tokenizer = checkpoint
+    return f"({type(model).__name__}, {type(tokenizer).__name__})"
+
+
+def embeddings_of(model: Any) -> nn.Module:
+    """Return what stands before the first layer of an encoder."""
+    found = getattr(model, "embeddings", None)
+    return found if isinstance(found, nn.Module) else model.get_input_embeddings()
+
+
+def layers_of(model: Any) -> list[nn.Module]:
+    """Return the layers of an encoder, from the first to the last."""
+    n_layers = getattr(model.config, "num_hidden_layers", None)
+    for module in model.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == n_layers:
+            return list(module)
+    raise SourceError(
+        f"{type(model).__name__} shows no list of its {n_layers} layers, so that a "
+        "number of them cannot be frozen. Use freeze='embeddings', 'encoder' or None."
+    )
