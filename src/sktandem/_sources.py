@@ -305,8 +305,8 @@ def find_column(X: Any, source: str | int, *, parameter: str = "source") -> int:
         if not -shape[1] <= source < shape[1]:
             raise SourceError(
                 f"{parameter}={source} is not a column of X, which has {shape[1]} "
-                "columns. An estimator or transformer in front may have dropped it: put "
-                "the estimator outermost, with the preprocessing inside it."
+                "columns. An estimator or transformer in front may have dropped it: "
+                "put the estimator outermost, with the preprocessing inside it."
             )
         return int(source) % shape[1]
     names = column_names(X)
