@@ -27,7 +27,7 @@ from sktandem.nn._alternating import BaseAlternating, n_features
 from sktandem.nn._heads import HeadsOn, check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary, parameters_of, probe, sized_net
-from sktandem.nn._predicting import embedded, refuse_without_embedding
+from sktandem.nn._predicting import embedded, refuse_without_embedding, said_by_all
 from sktandem.nn._tasks import ClassTask, NumberTask
 from sktandem.nn._weighing import Uncertain, Weighing, check_loss_weights
 
@@ -386,17 +386,36 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             What `predict` would say of the rows if they were that source's.
         """
         check_is_fitted(self)
-        n = len(self._read_to_transform(X, sample_source)[1])
+        features, codes = self._read_to_transform(X, sample_source)
+        every = self._by_one_way if self._has_one_way() else self._by_ways_of_their_own
         answers = {}
-        for head, (name, task) in enumerate(zip(self.sources_, self.tasks_)):
-            features, codes = self._read_to_transform(X, sample_source)
-            codes = np.where(codes == UNKNOWN, head, codes)
-            numbers = self.features_.numbers(features, codes)
-            outputs = self._asked("predict_proba", head, numbers, codes, np.arange(n))
-            decoded = task.decode(outputs)
+        outputs = every(features, codes)
+        for name, task, output in zip(self.sources_, self.tasks_, outputs):
+            decoded = task.decode(output)
             flat = decoded.ndim == 2 and decoded.shape[1] == 1
             answers[name] = decoded[:, 0] if flat else decoded
         return answers
+
+    def _has_one_way(self):
+        """Tell whether all rows reach the heads by the same way."""
+        apart = self.stems == "source" or has_own_heads(self.net_.module)
+        return not apart and not self.features_.by_source
+
+    def _by_one_way(self, features, codes):
+        """Return the outputs of all heads, for which the trunk works once."""
+        numbers = self.features_.numbers(features, codes)
+        heads = torch.zeros(len(codes), dtype=torch.long, device=self.net_.device)
+        outputs = self._answers(said_by_all, numbers, np.zeros_like(codes), heads)
+        ends = np.cumsum([task.n_outputs for task in self.tasks_])
+        return np.split(outputs, ends[:-1], axis=1)
+
+    def _by_ways_of_their_own(self, features, codes):
+        """Yield the outputs of each head, to which rows come by a way of its own."""
+        for head in range(len(self.tasks_)):
+            own = np.where(codes == UNKNOWN, head, codes)
+            numbers = self.features_.numbers(features, own)
+            rows = np.arange(len(own))
+            yield self._asked("predict_proba", head, numbers, own, rows)
 
     def _read_to_transform(self, X, sample_source):
         """Return features and codes, UNKNOWN where the source is not given."""

@@ -15,7 +15,7 @@ from sktandem.nn._features import as_tensor
 from sktandem.nn._precision import double_twin
 from sktandem.nn._seeding import cuda_of
 
-__all__ = ["PredictsByNet", "embedded", "refuse_without_embedding"]
+__all__ = ["PredictsByNet", "embedded", "refuse_without_embedding", "said_by_all"]
 
 
 class PredictsByNet:
@@ -107,6 +107,19 @@ def embedded(net, dataset):
             net.module_.embed(**(x if isinstance(x, dict) else {"X": x})).cpu().numpy()
             for x, _ in rows_in_order(dataset, net.batch_size)
         ]
+    return np.concatenate(parts)
+
+
+def said_by_all(net, dataset):
+    """Return what every head says of the rows of a dataset, side by side."""
+    nonlinearity = net._get_predict_nonlinearity()
+    net._set_training(False)
+    with torch.no_grad():
+        parts = []
+        for x, _ in rows_in_order(dataset, net.batch_size):
+            hidden = net.module_.embed(**x)
+            said = [nonlinearity(head(hidden)) for head in net.module_.heads]
+            parts.append(torch.cat(said, dim=1).cpu().numpy())
     return np.concatenate(parts)
 
 
