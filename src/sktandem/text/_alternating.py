@@ -72,8 +72,8 @@ class TextAlternatingClassifier(
         The learning rate of the encoder.
 
     head_lr : float, default=None
-        The learning rate of the head. None means ten times `lr`, and 0.01 where
-        the encoder is frozen.
+        The learning rate of the head, which begins at random and so needs more than
+        the encoder. None means 0.01.
 
     warmup_ratio : float, default=0.1
         The part of all steps in which the rates rise in a straight line from 0.
@@ -334,7 +334,9 @@ class TextAlternatingClassifier(
             or does not fit its tokenizer, labels and settings do not fit each
             other, or the loss is no number any more.
         """
-        return super().fit(
+        # Past the parent's own fit, which only tells its parameters: warnings point
+        # at the line of the user, so many calls up.
+        return super(AlternatingClassifier, self).fit(
             X,
             y,
             sample_source,
@@ -376,7 +378,7 @@ class TextAlternatingClassifier(
             This instance.
         """
         epochs = self._left_to_train(epochs)
-        return super().partial_fit(
+        return super(AlternatingClassifier, self).partial_fit(
             X, y, sample_source, classes=classes, sources=sources, epochs=epochs
         )
 

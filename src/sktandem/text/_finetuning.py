@@ -32,8 +32,7 @@ from sktandem.text._transformers import check_checkpoint, load_tokenizer, named
 __all__ = ["FineTunesEncoder"]
 
 PRECISIONS = ("auto", "bf16")
-HEAD_FASTER = 10  # than the encoder, which knows something already
-FROZEN_HEAD_LR = 1e-2  # of heads on vectors that never change
+HEAD_LR = 1e-2  # a head begins with nothing, the encoder knows something already
 
 
 class FineTunesEncoder:
@@ -94,11 +93,6 @@ class FineTunesEncoder:
                 return None
         return None if self.mixed_precision is None else torch.bfloat16
 
-    def _head_lr(self):
-        if self.head_lr is not None:
-            return self.head_lr
-        return FROZEN_HEAD_LR if self.freeze == "encoder" else HEAD_FASTER * self.lr
-
     def _net(self):
         size = self.batch_size
         return NeuralNetClassifier(
@@ -109,7 +103,7 @@ class FineTunesEncoder:
             optimizer__weight_decay=self.weight_decay,
             optimizer__accumulation=self.gradient_accumulation_steps,
             optimizer__max_norm=self.max_grad_norm,
-            lr=self._head_lr(),
+            lr=HEAD_LR if self.head_lr is None else self.head_lr,
             max_epochs=self.max_epochs,
             batch_size=size if isinstance(size, Integral) else 16,
             device=self._device(),

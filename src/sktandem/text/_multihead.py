@@ -73,8 +73,8 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         The learning rate of the encoder.
 
     head_lr : float, default=None
-        The learning rate of the heads. None means ten times `lr`, and 0.01 where
-        the encoder is frozen.
+        The learning rate of the heads, which begin at random and so need more than
+        the encoder. None means 0.01.
 
     warmup_ratio : float, default=0.1
         The part of all steps in which the rates rise in a straight line from 0.
@@ -359,7 +359,9 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
             or does not fit its tokenizer, labels and settings do not fit each
             other, or the loss is no number any more.
         """
-        return super().fit(
+        # Past the parent's own fit, which only tells its parameters: warnings point
+        # at the line of the user, so many calls up.
+        return super(MultiHeadClassifier, self).fit(
             X,
             y,
             sample_source,
@@ -402,6 +404,6 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
             This instance.
         """
         epochs = self._left_to_train(epochs)
-        return super().partial_fit(
+        return super(MultiHeadClassifier, self).partial_fit(
             X, y, sample_source, classes=classes, sources=sources, epochs=epochs
         )
