@@ -24,6 +24,7 @@ from sktandem._tables import (
     numeric_columns,
     take_column,
 )
+from sktandem._telling import outside
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = [
@@ -354,7 +355,7 @@ def warn_of_source_among_features(X: Any, sample_source: Any) -> None:
                 f"The column {name!r} of X holds the source of every row, and is a "
                 f"feature as well. source={name!r} takes it out of the features.",
                 SourceWarning,
-                stacklevel=5,
+                stacklevel=outside(),
             )
 
 

@@ -264,8 +264,8 @@ def _with_column(X: Any, column: str, labels: np.ndarray, codes: np.ndarray) -> 
         return insert_column(X, X.shape[1], labels, column)
     if isinstance(X, list) or X.ndim != 2:
         raise SourceError(
-            f"column={column!r} needs a table, but X has no columns. "
-            "Use the returned sample_source."
+            f"column={column!r} needs a table, but X has no columns. Use the returned "
+            "sample_source; texts become a table by pd.DataFrame({'text': texts})."
         )
     if is_tensor(X):
         torch = sys.modules["torch"]

@@ -28,6 +28,7 @@ from sktandem._sources import (
     warn_of_source_among_features,
 )
 from sktandem._tables import refuse_datasets
+from sktandem._telling import outside
 from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule
 from sktandem.exceptions import SourceError, SourceWarning
@@ -71,7 +72,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             self._warn_of_forgotten_source(rows.sources)
             past = None if resume_from is None else history_of(resume_from)
             seed = past[0]["seed"] if past else self._draw_seed()
-            learned = self._learn_labels(rows)
+            learned = self._learn_labels(rows) | {"seed_": seed}
             rows = rows._replace(targets=self._encoded(rows.y, rows.sources, learned))
             held = self._read_held(rows, validation_data, seed, learned)
             data = self._prepared(rows, held, learned, first=True)
@@ -81,7 +82,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
                 load_checkpoint(net, resume_from, keep=self.keep, average=self.average)
             epochs = net.max_epochs - len(net.history)
             self._train(net, data, learned, seed, epochs=epochs, keep=self.keep)
-            self._remember(net, data, learned, seed)
+            self._remember(net, data, learned)
         return self
 
     def partial_fit(
@@ -97,7 +98,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             rows = self._read(X, y, sample_source, names=names, reset=first)
             seed = self._draw_seed() if first else self.seed_
             if first:
-                learned = self._learn_labels(rows, classes)
+                learned = self._learn_labels(rows, classes) | {"seed_": seed}
             else:
                 self._refuse_other_labels(classes, sources)
                 learned = self._add_labels(rows)
@@ -108,7 +109,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             epochs = net.max_epochs if epochs is None else epochs
             with as_before_if_it_fails(net):
                 self._train(net, data, learned, seed, epochs=epochs, keep="last")
-            self._remember(net, data, learned, seed)
+            self._remember(net, data, learned)
         return self
 
     # Reading ------------------------------------------------------------------
@@ -177,7 +178,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         warnings.warn(
             f"Only one source, {sources.names[0]!r}: nobody to take turns with. {cure}",
             SourceWarning,
-            stacklevel=4,
+            stacklevel=outside(),
         )
 
     def _draw_seed(self):
@@ -220,7 +221,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
                 f"their losses are told beside those of {list(names)}."
                 f"{did_you_mean(other[0], names)}",
                 SourceWarning,
-                stacklevel=5,
+                stacklevel=outside(),
             )
         every = (*names, *other) if labelled else names
         place = {name: code for code, name in enumerate(every)}
@@ -257,7 +258,9 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         weights = self._row_weights(rows, used)
         if first:
             self._learn_target_scale(rows, used, learned)
-            learned["features_"], numbers = self._fit_features(rows, used, weights)
+            seed = learned["seed_"]
+            made = self._fit_features(rows, used, weights, seed)
+            learned["features_"], numbers = made
         else:
             numbers = learned["features_"].numbers(rows.X, rows.sources.codes)
         rest = None if used is None else np.flatnonzero(held)
@@ -271,7 +274,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             return training, Piece(made, apart, None, None)
         return training, None if rest is None else Piece(numbers, rows, rest, None)
 
-    def _fit_features(self, rows, used, weights):
+    def _fit_features(self, rows, used, weights, seed):
         """Learn how X becomes numbers; return that, and the numbers."""
         return fit_features(
             self.scaler,
@@ -429,6 +432,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             self._monitor(sizes, keep),
             keep,
             identity(data, learned),
+            self._cure_of_divergence(),
         )
         if epochs > 0:
             with (
@@ -441,10 +445,17 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
                 f"Training was interrupted in epoch {len(net.history)}; the epochs "
                 "before it count. partial_fit begins it again.",
                 SourceWarning,
-                stacklevel=5,
+                stacklevel=outside(),
             )
             net.history.pop()
         net._set_training(False)
+
+    def _cure_of_divergence(self):
+        """Say what to do if the loss is no number any more."""
+        return (
+            "Lower net__lr, scale the features and the target, or clip gradients with "
+            "skorch's GradientNormClipping."
+        )
 
     def _monitor(self, sizes, keep):
         """Return the loss that tells the best epoch."""
@@ -457,7 +468,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
                 f"primary_source={self.primary_source!r} has no validation row, so "
                 "keep='best' goes by the mean loss over the other sources.",
                 SourceWarning,
-                stacklevel=5,
+                stacklevel=outside(),
             )
         return "valid_loss_macro"
 
@@ -485,10 +496,9 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             values = values[rows.places]
         return [values[own.cpu().numpy()] for own in training.rows]
 
-    def _remember(self, net, data, learned, seed):
+    def _remember(self, net, data, learned):
         """Set the attributes, last, so that a failed fit leaves nothing behind."""
         piece = data[0]
-        learned["seed_"] = seed
         counts = [len(own) for own in piece.by_source()]
         if not hasattr(self, "net_") or self.net_ is not net:
             learned["n_samples_by_source_"] = dict.fromkeys(learned["sources_"], 0)
@@ -585,7 +595,7 @@ def _among(sources, names, labelled):
             f"partial_fit got no rows of {absent}, so only "
             f"{list(sources.names)} train in this call.",
             SourceWarning,
-            stacklevel=5,
+            stacklevel=outside(),
         )
     places = np.array([names.index(name) for name in sources.names], dtype=np.int16)
     return Sources(names, places[sources.codes])

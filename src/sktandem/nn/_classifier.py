@@ -22,6 +22,7 @@ from sktandem._cells import (
     classes_by_source,
 )
 from sktandem._sources import counted, did_you_mean
+from sktandem._telling import outside
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._balance import check_balance, row_weights
@@ -377,7 +378,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
                 f"teach the net to say nothing else.{more} schedule='shuffled' mixes "
                 "sources within a batch.",
                 SourceWarning,
-                stacklevel=4,
+                stacklevel=outside(),
             )
         return {
             "classes_": classes,

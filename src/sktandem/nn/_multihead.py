@@ -22,6 +22,7 @@ from sktandem._sources import (
     counted,
     did_you_mean,
 )
+from sktandem._telling import outside
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating, n_features
 from sktandem.nn._heads import HeadsOn, check_head, has_own_heads
@@ -95,7 +96,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
                     f"{task.classes.tolist()[0]!r}: its head has nothing to tell "
                     "apart.",
                     SourceWarning,
-                    stacklevel=5,  # at the user's call of fit
+                    stacklevel=outside(),
                 )
         n_targets = 1 if rows.y.ndim == 1 else rows.y.shape[1]
         return {"sources_": names, "tasks_": tasks, "n_outputs_": n_targets}

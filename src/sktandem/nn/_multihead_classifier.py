@@ -9,7 +9,6 @@ from skorch import NeuralNetRegressor
 
 from sktandem._cells import as_target, class_codes
 from sktandem._sources import UNKNOWN
-from sktandem._tables import as_table, n_rows
 from sktandem.exceptions import SourceError
 from sktandem.nn._balance import check_balance, row_weights
 from sktandem.nn._multihead import BaseMultiHead
@@ -430,7 +429,8 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         """
         check_is_fitted(self)
         place = {label: column for column, label in enumerate(self.classes_.tolist())}
-        total = np.zeros((n_rows(as_table(X)), len(place)))
+        n_rows = len(self._read_to_predict(X, sample_source)[1])
+        total = np.zeros((n_rows, len(place)))
         for task, rows, known, scores in self._parts("predict_proba", X, sample_source):
             columns = [place[label] for label in task.classes.tolist()]
             share = np.where(known, 1.0, 1 / len(self.tasks_))[:, None]

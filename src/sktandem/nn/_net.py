@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from sktandem._sources import counted
+from sktandem._telling import outside
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["check_net", "is_binary", "parameters_of", "probe", "sized_net"]
@@ -145,7 +146,7 @@ def _refuse_other_outputs(net: NeuralNet, y: torch.Tensor) -> None:
             f"{name} seems to give probabilities, and CrossEntropyLoss takes logits: "
             "it learns slowly and is never sure. Leave the softmax out of the module.",
             SourceWarning,
-            stacklevel=8,
+            stacklevel=outside(),
         )
 
 

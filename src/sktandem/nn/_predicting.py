@@ -38,7 +38,7 @@ class PredictsByNet:
         features, sources = self._split(X, sample_source, names=self.sources_)
         codes = settle_unknown(
             sources,
-            lambda: split_source(X, sample_source, self.source)[1],
+            lambda: self._labels_in(X, sample_source),
             self.unknown_source,
             self.primary_source,
             because=because,
@@ -52,6 +52,10 @@ class PredictsByNet:
     def _split(self, X, sample_source, *, names=None):
         """Return the features, and the record of each row's source."""
         return resolve_sources(X, sample_source, source=self.source, names=names)
+
+    def _labels_in(self, X, sample_source):
+        """Return the label of each row as it came."""
+        return split_source(X, sample_source, self.source)[1]
 
     def _without_source(self, X, sample_source):
         """Return the features, where it does not matter whose rows they are."""

@@ -31,11 +31,13 @@ class Recorder(Callback):
         monitor: str = "valid_loss_macro",
         keep: str = "last",
         data: dict[str, Any] | None = None,
+        cure: str = "",
     ) -> None:
         self.history_detail = history_detail
         self.monitor = monitor
         self.keep = keep
         self.data = data
+        self.cure = cure
         self.turns_: TurnBatches | None = None
         self.average_: Averaged | None = None
         self.best_: tuple[float, list[dict[str, Tensor]]] | None = None
@@ -69,7 +71,8 @@ class Recorder(Callback):
     def after_step(self, net: NeuralNet, batch: RowBatch, row: dict[str, Any]) -> None:
         """Do what is to be done after each optimizer step."""
         if not math.isfinite(row["train_loss"]):
-            raise diverged(net, "training", row["train_loss"], batch.label)
+            loss = row["train_loss"]
+            raise diverged(net, "training", loss, batch.label, self.cure)
         if batch.parts is not None:
             for (name, rows, _), loss in zip(batch.parts, batch.losses):
                 row[f"train_loss[{name}]"] = loss.item()
@@ -79,6 +82,8 @@ class Recorder(Callback):
 
     def after_training(self, net: NeuralNet) -> None:
         """Show the averaged weights to validation and to all callbacks."""
+        if hasattr(net.optimizer_, "finish"):  # one whose steps take several batches
+            net.optimizer_.finish()
         average = Averaged.of(net)
         if average is not None and self.turns_ is not None:
             sizes = self.turns_.sizes
@@ -97,7 +102,7 @@ class Recorder(Callback):
         for name in names:
             loss = losses.get(f"valid_loss[{name}]", 0.0)
             if not math.isfinite(loss):
-                raise diverged(net, "validation", loss, name)
+                raise diverged(net, "validation", loss, name, self.cure)
         row.update(self.turns_.seen())
         _refuse_unwritable(row.get("plan"), self.turns_.schedule)
         row["source"] = self.turns_.label()
@@ -206,12 +211,13 @@ def _add(totals: dict[Any, list[float]], key: Any, loss: float, n_rows: int) -> 
     total[1] += n_rows
 
 
-def diverged(net: NeuralNet, what: str, loss: float, source: str) -> SourceError:
+def diverged(
+    net: NeuralNet, what: str, loss: float, source: str, cure: str
+) -> SourceError:
     """Return the error for a loss that is no number any more."""
     rates = {group["lr"] for group in net.optimizer_.param_groups if "lr" in group}
     rate = ", ".join(f"{float(rate):g}" for rate in sorted(rates))
     return SourceError(
         f"The {what} loss became {loss} in epoch {len(net.history)}, on a batch of "
-        f"{source!r}, at a learning rate of {rate}. Lower net__lr, scale the features "
-        "and the target, or clip gradients with skorch's GradientNormClipping."
+        f"{source!r}, at a learning rate of {rate}. {cure}"
     )

@@ -12,6 +12,7 @@ from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
 from sktandem._sources import counted
+from sktandem._telling import outside
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["history_of", "load_checkpoint", "refuse_other_data"]
@@ -76,7 +77,7 @@ def refuse_other_data(history: History, data: dict[str, Any], folder: Any) -> No
             f"{where} {before.get('n_rows')} rows by source, and fit has "
             f"{data['n_rows']}: other rows may be held out.",
             SourceWarning,
-            stacklevel=4,
+            stacklevel=outside(),
         )
 
 
@@ -108,7 +109,7 @@ def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str, average: Any) -> 
             f"The checkpoint has {counted(len(net.history), 'epoch')}, max_epochs is "
             f"{net.max_epochs}: nothing is left to train.",
             SourceWarning,
-            stacklevel=4,
+            stacklevel=outside(),
         )
     _recall_best(net)
     best = [row.get("valid_loss_macro_best", False) for row in net.history]
@@ -120,5 +121,5 @@ def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str, average: Any) -> 
             "the checkpoint. A Checkpoint with "
             "monitor='valid_loss_macro_best' keeps the best.",
             SourceWarning,
-            stacklevel=4,
+            stacklevel=outside(),
         )

@@ -12,7 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.multiclass import type_of_target
 from torch import Tensor, nn
 
-from sktandem._cells import class_codes
+from sktandem._cells import class_codes, mixes_kinds
 from sktandem._sources import counted, did_you_mean
 from sktandem.exceptions import SourceError
 
@@ -45,6 +45,13 @@ class ClassTask:
     def of(cls, source: Hashable, y: NDArray[Any], classes: Any = None) -> ClassTask:
         """Return the task that these labels set, or all that will come."""
         numbers = y.astype(float) if y.dtype == object and _all_numbers(y) else y
+        if y.dtype == object and mixes_kinds(y):
+            raise SourceError(
+                f"The labels of {source!r} are numbers and texts: "
+                f"{class_codes(y)[0].tolist()[:5]}. Labels of one source are of one "
+                "kind. Pass sample_source, or name its column by source, if the rows "
+                "are of several."
+            )
         if len(y) and type_of_target(numbers) == "continuous":
             raise SourceError(
                 f"Unknown label type: the head of {source!r} tells classes apart, but "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sktandem._cells import cross_cells, target_strata
 from sktandem._sources import Sources, counted, did_you_mean
+from sktandem._telling import outside
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["check_fraction", "held_out"]
@@ -107,7 +108,7 @@ def _hold_out_one(
             f"The source {name!r} has {counted(len(rows), 'row')}, too few to hold one "
             "out: it is not validated. validation_fraction may be a dict by source.",
             SourceWarning,
-            stacklevel=6,  # at the user's call of fit
+            stacklevel=outside(),
         )
         return
     largest = rows[groups[rows] == own[sizes.argmax()]]

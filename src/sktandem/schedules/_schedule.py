@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 EPOCH_LENGTHS = ("largest", "smallest", "all")
+FAR = 1e9  # by which a loss falls that nobody is to call a plateau
 
 
 class Step(NamedTuple):
@@ -181,12 +182,13 @@ def rehearsed(
 ) -> int:
     """Return the steps that the epoch about to run will have.
 
-    The plan is pulled to its end on a copy of the epoch's row, with losses of 1.
-    A plan that ends an epoch by its losses may have more or fewer.
+    The plan is pulled to its end on a row of its own, with losses that fall at
+    every check, so that one which ends an epoch by its losses goes all its way.
     """
-    row: dict[str, Any] = {"batches": []}
-    losses = {f"valid_loss[{name}]": 1.0 for name in sizes.names}
-    losses |= {"valid_loss_macro": 1.0, "valid_loss": 1.0}
+    known = history[-1].items()
+    row: dict[str, Any] = {k: v for k, v in known if k.startswith("difficulty[")}
+    row["batches"], row["checks"] = [], []
+    names = [f"valid_loss[{name}]" for name in sizes.names]
     n_steps = 0
     for step in schedule.plan(sizes, [*list(history)[:-1], row], rng):
         if isinstance(step, Step):
@@ -194,8 +196,9 @@ def rehearsed(
             own = {f"train_loss[{sizes.names[source]}]": 1.0 for source in step.sources}
             row["batches"].append({"train_loss": 1.0, **own})
         elif isinstance(step, Check):
-            at = {"n_batches": n_steps}
-            row.setdefault("checks", []).append(at | losses)
+            loss = -FAR * len(row["checks"])
+            losses = dict.fromkeys([*names, "valid_loss_macro", "valid_loss"], loss)
+            row["checks"].append({"n_batches": n_steps, **losses})
     return n_steps
 
 

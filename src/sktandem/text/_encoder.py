@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sktandem._sources import did_you_mean
+from sktandem._telling import outside
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._heads import make_head, width_of
 from sktandem.text._transformers import (
@@ -35,7 +36,8 @@ def check_encoder_settings(pooling: Any, freeze: Any) -> None:
             f"{did_you_mean(pooling, POOLINGS)}"
         )
     whole = isinstance(freeze, Integral) and not isinstance(freeze, bool)
-    if freeze is not None and freeze not in FROZEN and not (whole and freeze >= 0):
+    known = freeze is None or (isinstance(freeze, str) and freeze in FROZEN)
+    if not known and not (whole and freeze >= 0):
         raise SourceError(
             f"freeze must be one of {list(FROZEN)}, the number of layers that stay as "
             f"they are besides the embeddings, or None, got {freeze!r}."
@@ -236,7 +238,7 @@ class EncoderOf:
                 f"checkpoint {named(self.checkpoint)} has no weights for "
                 f"{missing[:3]}: they begin at random.",
                 SourceWarning,
-                stacklevel=2,
+                stacklevel=outside(),
             )
 
     def _frozen(self, model: Any) -> list[nn.Module]:
@@ -247,7 +249,7 @@ class EncoderOf:
         if self.freeze is None:
             return idle
         embeddings = [embeddings_of(model), *idle]
-        if self.freeze == "embeddings":
+        if self.freeze == "embeddings" or self.freeze == 0:
             return embeddings
         layers = layers_of(model)
         if self.freeze > len(layers):

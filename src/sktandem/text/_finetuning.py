@@ -18,8 +18,11 @@ from torch import nn
 from sktandem._sources import did_you_mean, resolve_sources, split_source
 from sktandem._tables import read_table
 from sktandem.exceptions import SourceError
+from sktandem.nn._batches import derive_seed
+from sktandem.nn._heads import check_head
 from sktandem.nn._ragged import Ragged
 from sktandem.nn._rows import Rows
+from sktandem.nn._seeding import seeded
 from sktandem.schedules._settings import check_number, check_whole
 from sktandem.text._encoder import EncoderOf, check_encoder_settings
 from sktandem.text._folder import read_folder, write_folder
@@ -51,7 +54,9 @@ class FineTunesEncoder:
         check_whole("max_length", self.max_length, least=3)
         check_whole("max_epochs", self.max_epochs)
         check_whole("gradient_accumulation_steps", self.gradient_accumulation_steps)
-        positive = partial(check_number, wanted="above 0", lawful=lambda v: v > 0)
+        positive = partial(
+            check_number, wanted="above 0", lawful=lambda v: 0 < v < float("inf")
+        )
         positive("lr", self.lr)
         for name in ("head_lr", "max_grad_norm"):
             if getattr(self, name) is not None:
@@ -65,6 +70,12 @@ class FineTunesEncoder:
         )
         if self.patience is not None:
             check_whole("patience", self.patience)
+        check_head(self.head)
+        self._check_device()
+        if self.callbacks is not None and not isinstance(self.callbacks, list | tuple):
+            raise SourceError(
+                f"callbacks must be a list of skorch callbacks, got {self.callbacks!r}."
+            )
         if not isinstance(self.prefix, str):
             raise SourceError(
                 "prefix must be a text to put in front of every text, got "
@@ -77,6 +88,22 @@ class FineTunesEncoder:
                 f"{given!r}.{did_you_mean(given, PRECISIONS)}"
             )
         super()._check_settings()
+
+    def _check_device(self):
+        try:
+            device = torch.device(self._device())
+        except (RuntimeError, TypeError):
+            device = None
+        if device is None:
+            raise SourceError(
+                "device must be 'auto' or a device of torch, such as 'cpu' or "
+                f"'cuda:0', got {self.device!r}."
+            )
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise SourceError(
+                f"device={self.device!r}, and torch finds no GPU it can use here. "
+                "device='auto' takes one if there is one."
+            )
 
     def _device(self):
         if self.device != "auto":
@@ -159,27 +186,32 @@ class FineTunesEncoder:
             vars(self).pop("feature_names_in_", None)
 
     def _check_columns(self, X):
-        # Texts by themselves are welcome after a fit on a data frame, too.
-        if has_columns(X):
+        # Texts alone are welcome after a fit on a data frame, and the reverse.
+        if has_columns(X) and hasattr(self, "n_features_in_"):
             read_table(self, X)
 
     def _split(self, X, sample_source, *, names=None):
         texts = self._texts(X)
-        if has_columns(X):
-            _, sources = resolve_sources(
-                X, sample_source, source=self.source, names=names
-            )
-        else:
-            source = self.source if sample_source is None else None
-            _, sources = resolve_sources(
-                texts, sample_source, source=source, names=names
-            )
-        return texts, sources
+        table, source = self._door(X, texts, sample_source)
+        return texts, resolve_sources(table, sample_source, source=source, names=names)[
+            1
+        ]
 
     def _without_source(self, X, sample_source):
+        texts = self._texts(X)
+        if sample_source is not None or has_columns(X):
+            self._labels_in(X, sample_source)  # which checks the lengths
+        return texts
+
+    def _labels_in(self, X, sample_source):
+        table, source = self._door(X, X, sample_source)
+        return split_source(table, sample_source, source)[1]
+
+    def _door(self, X, texts, sample_source):
+        """Return the rows, and the column that holds their sources if any does."""
         if has_columns(X):
-            split_source(X, sample_source, self.source)  # which checks the lengths
-        return self._texts(X)
+            return X, self.source
+        return texts, self.source if sample_source is None else None
 
     def _texts(self, X):
         source = self.source if has_columns(X) else None
@@ -187,21 +219,33 @@ class FineTunesEncoder:
 
     def _read_held(self, rows, validation_data, seed, learned):
         held = super()._read_held(rows, validation_data, seed, learned)
-        given = isinstance(held, Rows)
-        if self.patience is not None and not given and not held.any():
-            raise SourceError(
-                f"patience={self.patience} waits for a lower validation loss, and no "
-                "row is held out. Set validation_fraction, or give fit validation_data."
-            )
+        if self.patience is not None:
+            self._refuse_waiting_for_nothing(held, rows.sources)
         return held
 
-    def _fit_features(self, rows, used, weights):
-        features = self._features_of(load_tokenizer(self.checkpoint))
+    def _refuse_waiting_for_nothing(self, held, sources):
+        """Refuse `patience` where no row tells whether the loss still falls."""
+        given = isinstance(held, Rows)
+        codes = held.sources.codes if given else sources.codes[held]
+        names = held.sources.names if given else sources.names
+        primary = self.primary_source
+        if primary is not None:
+            codes = codes[codes == names.index(primary)]
+        if not len(codes):
+            whose = "" if primary is None else f" of primary_source={primary!r}"
+            raise SourceError(
+                f"patience={self.patience} waits for a lower validation loss, and no "
+                f"row{whose} is held out. Set validation_fraction, or give fit "
+                "validation_data."
+            )
+
+    def _fit_features(self, rows, used, weights, seed):
+        features = self._features_of(load_tokenizer(self.checkpoint), seed)
         tokens = features.tokens(rows.X, warn=True)
         frozen = features.encoder is not None
         return features, features.vectors(tokens) if frozen else tokens
 
-    def _features_of(self, tokenizer):
+    def _features_of(self, tokenizer, seed):
         """Return how texts enter the net."""
         features = TextFeatures(
             tokenizer,
@@ -212,7 +256,9 @@ class FineTunesEncoder:
         )
         if self.freeze != "encoder":
             return features
-        return replace(features, encoder=self._encoder_of(features)())
+        # What a checkpoint lacks is drawn.
+        with seeded(derive_seed(seed, "init"), self._device()):
+            return replace(features, encoder=self._encoder_of(features)())
 
     def _settle_features(self, piece, learned, net):
         """Leave the features as they are: their type does not depend on the net."""
@@ -224,17 +270,27 @@ class FineTunesEncoder:
 
     # Training -----------------------------------------------------------------
 
+    def _cure_of_divergence(self):
+        return (
+            "Lower lr or head_lr, raise warmup_ratio, or clip gradients by "
+            "max_grad_norm."
+        )
+
     def _left_to_train(self, epochs):
         """Return the epochs of a call of `partial_fit`, or refuse too many."""
+        self._check_settings()
         done = len(self.history_) if hasattr(self, "net_") else 0
         if epochs is None:
-            epochs = self.max_epochs - done
-        if done + epochs > self.max_epochs or (done and not epochs):
+            epochs = max(1, self.max_epochs - done)
+        check_whole("epochs", epochs, least=0)
+        if done + epochs > self.max_epochs:
             raise SourceError(
                 f"The learning rate falls to 0 at the end of max_epochs="
-                f"{self.max_epochs}, and {done} epochs are done: {max(epochs, 1)} more "
-                f"would learn nothing. Set max_epochs={done + max(epochs, 1)} before."
+                f"{self.max_epochs}: {done} are done, and {epochs} more go beyond. Set "
+                f"max_epochs={done + epochs} before."
             )
+        if done:
+            self.net_.max_epochs = self.max_epochs
         return epochs
 
     # Predicting ---------------------------------------------------------------

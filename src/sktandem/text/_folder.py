@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 
-from sktandem._sources import Sources
-from sktandem.exceptions import SourceError
+from sktandem._sources import Sources, plain_label
+from sktandem._telling import outside
+from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._average import Averaged
 from sktandem.nn._rows import Piece, Rows
 from sktandem.nn._tasks import ClassTask
@@ -22,6 +25,7 @@ from sktandem.text._transformers import load_tokenizer, quietly
 __all__ = ["read_folder", "write_folder"]
 
 FORMAT = 1
+RECORD = "sktandem.json"
 PLAIN = (str, bool, int, float)
 COUNTS = ("seed_", "precision_", "n_features_in_", "n_outputs_")
 
@@ -50,6 +54,10 @@ def write_folder(model: Any, folder: Any) -> None:
     text = json.dumps(record, indent=2, ensure_ascii=False)
     path = Path(folder).expanduser()
     (path / "heads").mkdir(parents=True, exist_ok=True)
+    # First: a folder without it is not taken for a whole one.
+    (path / RECORD).unlink(missing_ok=True)
+    for old in (path / "heads").glob("*.safetensors"):
+        old.unlink()
     with quietly():
         _encoder_of(model).save_pretrained(path / "encoder")
         model.features_.tokenizer.save_pretrained(path / "encoder")
@@ -57,8 +65,7 @@ def write_folder(model: Any, folder: Any) -> None:
         weights = {k: v.contiguous().cpu() for k, v in head.state_dict().items()}
         save_file(weights, path / "heads" / f"{place}.safetensors")
     model.history_.to_file(os.fspath(path / "history.json"))
-    # Last: a folder without it is not taken for a whole one.
-    (path / "sktandem.json").write_text(text, encoding="utf8")
+    (path / RECORD).write_text(text, encoding="utf8")
 
 
 def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
@@ -74,11 +81,16 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
             f"which no file can hold: {kind.__name__}.from_pretrained(folder, "
             "head=...) takes it."
         )
-    params = record["params"] | {"checkpoint": os.fspath(path / "encoder")} | changes
-    for name in ("loss_weights", "batch_size", "balance", "validation_fraction"):
-        if name in params:
-            params[name] = _by_source(params[name], record["sources"])
-    model = kind(**params)
+    if lost:
+        warnings.warn(
+            f"The folder {os.fspath(folder)!r} does not hold {lost}, which no file can "
+            f"hold: they are at their defaults. {kind.__name__}.from_pretrained takes "
+            "them by name.",
+            SourceWarning,
+            stacklevel=outside(),
+        )
+    params = {name: _read(value) for name, value in record["params"].items()}
+    model = kind(**params | {"checkpoint": os.fspath(path / "encoder")} | changes)
     model._check_settings()
     learned = _learned(model, record)
     net = model._built((_two_rows(model, learned), None), learned, record["seed_"])
@@ -94,10 +106,10 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
 
 
 def _record_of(path: Path, kind: Any) -> dict[str, Any]:
-    file = path / "sktandem.json"
+    file = path / RECORD
     if not file.is_file():
         raise SourceError(
-            f"{os.fspath(path)!r} holds no sktandem.json: it is not a folder that "
+            f"{os.fspath(path)!r} holds no {RECORD}: it is not a folder that "
             f"save_pretrained of {kind.__name__} wrote. checkpoint= takes the folder "
             "of a transformers model."
         )
@@ -121,24 +133,39 @@ def _plain_params(model: Any) -> tuple[dict[str, Any], list[str]]:
     for name, value in model.get_params(deep=False).items():
         if name == "checkpoint":
             continue  # it is the folder itself
+        written = _spelt(value)
         try:
-            as_read = json.loads(json.dumps(value))
+            as_read = _read(json.loads(json.dumps(written)))
         except (TypeError, ValueError):
-            left_out.append(name)
-            continue
-        if as_read == value or isinstance(value, dict | tuple):
-            params[name] = as_read
+            as_read = None
+        if as_read == _spelt_plainly(value):
+            params[name] = written
         else:
             left_out.append(name)
     return params, left_out
 
 
-def _by_source(value: Any, names: list[Any]) -> Any:
-    """Return a dict with the sources as keys, which JSON has made texts."""
-    if not isinstance(value, dict):
-        return value
-    spelt = {str(name): name for name in names}
-    return {spelt.get(str(key), key): part for key, part in value.items()}
+def _spelt(value: Any) -> Any:
+    """Return a parameter as JSON takes it: a dict as pairs, to keep its keys."""
+    if isinstance(value, Mapping):
+        return {"pairs": [[_spelt(key), _spelt(part)] for key, part in value.items()]}
+    return _spelt_plainly(value)
+
+
+def _spelt_plainly(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return [_spelt_plainly(part) for part in value]
+    if isinstance(value, Mapping):
+        return {plain_label(key): _spelt_plainly(part) for key, part in value.items()}
+    return value
+
+
+def _read(written: Any) -> Any:
+    if isinstance(written, dict):
+        return {key: _read(part) for key, part in written["pairs"]}
+    return written
 
 
 def _plain(name: Any, what: str) -> Any:
@@ -169,7 +196,9 @@ def _learned(model: Any, record: dict[str, Any]) -> dict[str, Any]:
         "classes_": _array(record["classes"]),
         "classes_by_source_": own,
         "n_samples_by_source_": dict(zip(names, record["n_samples"])),
-        "features_": model._features_of(load_tokenizer(model.checkpoint)),
+        "features_": model._features_of(
+            load_tokenizer(model.checkpoint), record["seed_"]
+        ),
     }
     if record["columns"] is not None:
         learned["feature_names_in_"] = np.array(record["columns"], dtype=object)

@@ -27,7 +27,7 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         untrained.
 
     source : str or int, default=None
-        Name or position of the column of X that holds each row"s source. None
+        Name or position of the column of X that holds each row's source. None
         means that the label comes by the keyword `sample_source`.
 
     text_column : str or int, default=None
@@ -88,14 +88,16 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         Gradients with a larger norm are scaled down to it.
 
     gradient_accumulation_steps : int, default=1
-        The batches whose mean gradient makes one step of the optimizer.
+        The batches whose mean gradient makes one step of the optimizer. What is
+        left over at the end of an epoch makes a step of its own.
 
     max_epochs : int, default=3
         How often the schedule's epoch is run.
 
     patience : int or None, default=None
         Training ends after so many epochs without a lower validation loss. None
-        runs all of them.
+        runs all of them. The learning rate falls as `max_epochs` says, so that a
+        fit that ends early has not seen the low ones.
 
     head : sequence of int, callable or None, default=None
         What stands on the encoder for each source: None for a linear layer, the
@@ -166,8 +168,8 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
     history_ : skorch.history.History
         A row for each epoch: `train_loss`, `valid_loss`, for each source
         ``train_loss[en]``, ``valid_loss[en]`` and ``rows_seen[en]``, their mean
-        `valid_loss_macro`, `source`, who was in turn, and `lr`, the encoder's
-        learning rate at the end.
+        `valid_loss_macro`, `source`, who was in turn, and `lr`, the learning
+        rate of the encoder at the end, or the heads' where the encoder is frozen.
 
     classes_ : ndarray of shape (n_classes,)
         The classes of all sources.

@@ -80,19 +80,28 @@ class AccumulatedAdamW(torch.optim.AdamW):
             with torch.enable_grad():
                 loss = closure()
         first = self.param_groups[0]
-        waiting = (first["waiting"] + 1) % first["accumulation"]
-        for group in self.param_groups:
-            group["waiting"] = waiting
-        if waiting:
-            return loss
+        self._wait(first["waiting"] + 1)
+        if first["waiting"] == first["accumulation"]:
+            self.finish()
+        return loss
+
+    def finish(self) -> None:
+        """Take a step with what waits, as at the end of an epoch."""
+        first = self.param_groups[0]
+        if not first["waiting"]:
+            return
         weights = [w for group in self.param_groups for w in group["params"]]
         given = [w.grad for w in weights if w.grad is not None]
-        if first["accumulation"] > 1:
-            torch._foreach_div_(given, first["accumulation"])
+        if first["waiting"] > 1:
+            torch._foreach_div_(given, first["waiting"])
         if first["max_norm"] is not None:
             torch.nn.utils.clip_grad_norm_(weights, first["max_norm"])
         super().step()
-        return loss
+        self._wait(0)
+
+    def _wait(self, n_batches: int) -> None:
+        for group in self.param_groups:
+            group["waiting"] = n_batches
 
 
 def _by_shape(

@@ -32,8 +32,8 @@ class WarmupDecay(Callback):
     def on_epoch_begin(
         self, net: NeuralNet, dataset_train: Any = None, **kwargs: Any
     ) -> None:
-        """Find out how many steps the epoch has."""
-        self.n_steps_ = max(1, dataset_train.turns.n_steps())
+        """Take note of who plans the steps."""
+        self.turns_ = dataset_train.turns
 
     def on_batch_begin(
         self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
@@ -43,11 +43,16 @@ class WarmupDecay(Callback):
             return
         done = len(net.history) - 1
         step = len(net.history[-1]["batches"]) - 1  # its own row is there already
+        if step == 0:  # not before: a plan may go by what begins the epoch
+            self.n_steps_ = max(1, self.turns_.n_steps())
         # A plan that ends by its losses may have more steps than were counted.
         now = done + min(step / self.n_steps_, 1.0)
         factor = self.factor(now / net.max_epochs)
         for group in net.optimizer_.param_groups:
             group["lr"] = group["initial_lr"] * factor
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"turns_": None}  # no data in a checkpoint
 
     def factor(self, progress: float) -> float:
         """Return what the rates are multiplied by, at a share of the whole fit."""
@@ -67,15 +72,17 @@ class BatchProgress(Callback):
     def on_epoch_begin(
         self, net: NeuralNet, dataset_train: Any = None, **kwargs: Any
     ) -> None:
-        """Open the bar."""
-        n_steps = dataset_train.turns.n_steps()
-        self.bar_ = tqdm(total=n_steps, desc=f"epoch {len(net.history)}", leave=False)
+        """Take note of who plans the steps."""
+        self.turns_ = dataset_train.turns
 
     def on_batch_end(
         self, net: NeuralNet, training: bool = False, **kwargs: Any
     ) -> None:
         """Move it on."""
         if training:
+            if len(net.history[-1]["batches"]) == 1:
+                name = f"epoch {len(net.history)}"
+                self.bar_ = tqdm(total=self.turns_.n_steps(), desc=name, leave=False)
             self.bar_.set_postfix(loss=net.history[-1, "batches", -1, "train_loss"])
             self.bar_.update()
 
@@ -85,7 +92,8 @@ class BatchProgress(Callback):
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Take it away after Ctrl-C, too."""
-        self.bar_.close()
+        if getattr(self, "bar_", None) is not None:
+            self.bar_.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key != "bar_"}
+        return vars(self) | {"turns_": None, "bar_": None}  # no data either

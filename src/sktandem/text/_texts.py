@@ -72,7 +72,7 @@ def _column(table: Any, text_column: Any, source: Any) -> Any:
     besides = "" if own is None else " besides the source"
     raise SourceError(
         f"X has the columns {shown[:10]}{besides}, and one holds the texts. Name it by "
-        "text_column."
+        "text_column, and the one with the name of the dataset, if any, by source."
     )
 
 
@@ -92,12 +92,26 @@ def _refuse_others(texts: NDArray[np.object_]) -> None:
             f"{type(texts[row]).__name__} at row {row}. Numbers and tokens made "
             "elsewhere go into AlternatingClassifier or MultiHeadClassifier."
         )
+    torn = [row for row, text in enumerate(texts) if not _is_unicode(text)]
+    if torn:
+        raise SourceError(
+            f"The text at row {torn[0]}, {_shown(texts[torn[0]])}, is no valid Unicode "
+            "and cannot be read. Decode it anew, with errors='replace' for instance."
+        )
     empty = [row for row, text in enumerate(texts) if not text.strip()]
     if empty:
         raise SourceError(
             f"X holds {counted(len(empty), 'empty text')}, the first at row "
             f"{empty[0]}: there is nothing to read. Drop such rows."
         )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(value: Any) -> str:

@@ -13,6 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from sktandem._sources import counted
+from sktandem._telling import outside
 from sktandem.exceptions import SourceWarning
 from sktandem.nn._ragged import Ragged
 
@@ -99,7 +100,7 @@ class TextFeatures:
                 f"{self.max_length} tokens or more; what is beyond is cut off. A "
                 "larger max_length reads more of them, and takes longer.",
                 SourceWarning,
-                stacklevel=7,  # at the user's call of fit
+                stacklevel=outside(),
             )
 
     def vectors(self, tokens: Ragged) -> NDArray[np.float32]:

@@ -43,41 +43,35 @@ def check_checkpoint(checkpoint: Any) -> None:
     """Refuse what is neither a name, nor a folder, nor a model and its tokenizer."""
     transformers()
     if isinstance(checkpoint, str | os.PathLike):
-        _located(checkpoint)
+        if _folder_of(checkpoint) is None and not _is_known(os.fspath(checkpoint)):
+            ask_hub(os.fspath(checkpoint))
         return
+    got = type(checkpoint).__name__
+    if isinstance(checkpoint, tuple | list):
+        got = f"({', '.join(type(part).__name__ for part in checkpoint)})"
     if isinstance(checkpoint, tuple | list) and len(checkpoint) == 2:
         model, tokenizer = checkpoint
-        if isinstance(model, nn.Module) and callable(tokenizer):
-            if isinstance(tokenizer, nn.Module):
-                raise SourceError(
-                    "checkpoint must be (model, tokenizer), got two models."
-                )
+        encodes = isinstance(model, nn.Module) and hasattr(model, "config")
+        if encodes and callable(tokenizer) and not isinstance(tokenizer, nn.Module):
             return
-        got = f"({type(model).__name__}, {type(tokenizer).__name__})"
-    else:
-        got = f"{checkpoint!r}"
     raise SourceError(
         "checkpoint must be a folder, a name on the Hugging Face hub, or a loaded "
-        f"(model, tokenizer), got {got}."
+        f"transformers (model, tokenizer), got {got}."
     )
 
 
-def _located(checkpoint: Any) -> tuple[str, bool]:
-    """Return where a checkpoint is, and whether it is on this machine.
-
-    The library asks the hub time and again for half a minute before it gives
-    up; here it is asked once.
-    """
+def _folder_of(checkpoint: Any) -> str | None:
+    """Return the folder of a checkpoint; None if it can only be a name on the hub."""
+    name = os.fspath(checkpoint)
     path = Path(checkpoint).expanduser()
-    if path.is_dir():
+    if name and path.is_dir():
         if not (path / "config.json").is_file():
             raise SourceError(
-                f"checkpoint={os.fspath(checkpoint)!r} is a folder without a "
-                "config.json, which save_pretrained of a transformers model writes. A "
-                "folder of this package is opened by from_pretrained of the estimator."
+                f"checkpoint={name!r} is a folder without a config.json, which "
+                "save_pretrained of a transformers model writes. A folder of this "
+                "package is opened by from_pretrained of the estimator."
             )
-        return str(path), True
-    name = os.fspath(checkpoint)
+        return str(path)
     folder_like = not isinstance(checkpoint, str) or name.count("/") > 1
     if folder_like or name.startswith(("/", ".", "~")) or "\\" in name or not name:
         raise SourceError(
@@ -85,17 +79,31 @@ def _located(checkpoint: Any) -> tuple[str, bool]:
             "save_pretrained of a transformers model wrote, or a name on the hub, "
             "such as 'intfloat/multilingual-e5-small'."
         )
-    return name, _is_cached(name)
+    return None
 
 
-def _is_cached(name: str) -> bool:
-    """Tell whether a model of the hub is on this machine; if not, whether it exists."""
+def _is_known(name: str) -> bool:
+    """Tell whether something of a model of the hub is on this machine."""
+    import huggingface_hub
+    from huggingface_hub.utils import HFValidationError
+
+    try:
+        found = huggingface_hub.try_to_load_from_cache(name, "config.json")
+    except HFValidationError:
+        return False
+    return isinstance(found, str)
+
+
+def ask_hub(name: str) -> None:
+    """Raise if the hub does not show a model, or cannot be asked.
+
+    The library asks time and again for most of a minute before it gives up;
+    here it is asked once.
+    """
     import huggingface_hub
     from huggingface_hub.utils import HFValidationError, RepositoryNotFoundError
 
     try:
-        if isinstance(huggingface_hub.try_to_load_from_cache(name, "config.json"), str):
-            return True
         huggingface_hub.HfApi().model_info(name, timeout=HUB_TIMEOUT)
     except (HFValidationError, RepositoryNotFoundError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -105,17 +113,19 @@ def _is_cached(name: str) -> bool:
         ) from None
     except Exception as error:  # of whichever library stands behind the hub's
         raise SourceError(
-            f"checkpoint={name!r} is neither a folder here nor among the models "
+            f"checkpoint={name!r} is neither a folder here nor wholly among the models "
             f"downloaded before, and the hub cannot be asked for it: {error}"
         ) from None
-    return False
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
     """Keep the library's progress bars and reports to itself in the block."""
+    import huggingface_hub.utils as hub
+
     logging = transformers().utils.logging
     level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    hidden_on_hub = hub.are_progress_bars_disabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
@@ -123,7 +133,9 @@ def quietly() -> Iterator[None]:
     finally:
         logging.set_verbosity(level)
         if shown:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # and the hub's with it
+        if hidden_on_hub:
+            hub.disable_progress_bars()
 
 
 def load_tokenizer(checkpoint: Any) -> Any:
@@ -132,6 +144,11 @@ def load_tokenizer(checkpoint: Any) -> Any:
         tokenizer = copy.deepcopy(checkpoint[1])
     else:
         tokenizer = _loaded("AutoTokenizer", checkpoint)
+    if len(tokenizer) <= len(set(getattr(tokenizer, "all_special_tokens", ()))):
+        raise SourceError(
+            f"The tokenizer of {named(checkpoint)} knows no words: its files are not "
+            "beside the encoder's. save_pretrained of the tokenizer writes them."
+        )
     if getattr(tokenizer, "pad_token_id", None) is None:
         raise SourceError(
             f"The tokenizer of {named(checkpoint)} has no padding token, by which "
@@ -154,25 +171,36 @@ def load_encoder(checkpoint: Any) -> tuple[nn.Module, list[str]]:
     else:
         model, report = _loaded("AutoModel", checkpoint, output_loading_info=True)
         missing = sorted(report["missing_keys"])
-    if getattr(model.config, "is_encoder_decoder", False):
+    decodes = getattr(model, "decoder", None) is not None
+    if decodes and getattr(model.config, "is_encoder_decoder", False):
         raise SourceError(
             f"{type(model).__name__} of {named(checkpoint)} is an encoder with a "
             "decoder. Give checkpoint=(model.get_encoder(), tokenizer), or an encoder "
             "such as BERT."
         )
-    return model.float(), missing
+    return model.float().cpu(), missing
 
 
 def _loaded(kind: str, checkpoint: Any, **settings: Any) -> Any:
-    where, here = _located(checkpoint)
+    """Load a part of a checkpoint: from this machine, or else from the hub."""
+    folder, name = _folder_of(checkpoint), os.fspath(checkpoint)
     maker = getattr(transformers(), kind)
+    what = "tokenizer" if kind == "AutoTokenizer" else "encoder"
+    if folder is None:
+        try:
+            with quietly():
+                return maker.from_pretrained(name, local_files_only=True, **settings)
+        except Exception:  # not here, or a part of it only
+            ask_hub(name)
     try:
         with quietly():
-            return maker.from_pretrained(where, local_files_only=here, **settings)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        what = "tokenizer" if kind == "AutoTokenizer" else "encoder"
+            here = folder is not None
+            return maker.from_pretrained(
+                folder or name, local_files_only=here, **settings
+            )
+    except Exception as error:  # a file that is missing, torn or of another kind
         raise SourceError(
-            f"The {what} of checkpoint={where!r} cannot be loaded: {error}"
+            f"The {what} of checkpoint={name!r} cannot be loaded: {error}"
         ) from error
 
 

@@ -1,0 +1,222 @@
+"""
+Two languages, one encoder: bank questions and restaurant remarks
+=================================================================
+
+English customers ask their bank four kinds of questions, German guests are happy with
+their dinner or not. No label is common to both, and hardly a word. One encoder with a
+head for each learns them together. What does either pay for it?
+"""
+
+# %%
+# Two small corpora
+# -----------------
+#
+# Both are made here, from a few patterns, so that this page needs no download. The
+# German ones are the harder: in two of five the first clause says the opposite of the
+# second, which decides. A tenth of all words have lost a letter.
+
+import numpy as np
+import pandas as pd
+
+rng = np.random.default_rng(0)
+
+QUESTIONS = {
+    "lost": ["i lost my {} in {}", "my {} was stolen in {}", "my {} is gone since {}"],
+    "late": [
+        "when is my {} in {}",
+        "my {} has not come to {}",
+        "i wait for my {} in {}",
+    ],
+    "fee": [
+        "what does my {} cost in {}",
+        "is my {} free in {}",
+        "why pay for {} in {}",
+    ],
+    "stop": ["close my {} in {}", "i do not want my {} in {}", "stop my {} before {}"],
+}
+OPENINGS = ["", "hello, ", "please help, ", "sorry, ", "quick question, ", "i am new, "]
+THINGS = ["card", "new card", "transfer", "account", "credit card", "cash"]
+PLACES = ["paris", "rome", "london", "spain", "may", "june", "the summer"]
+DISHES = ["das Essen", "die Suppe", "der Wein", "der Kellner", "die Pizza", "das Brot"]
+WORDS = {
+    "happy": ["gut", "wunderbar", "lecker", "besser", "herrlich"],
+    "unhappy": ["schlecht", "kalt", "fade", "langsam", "teuer"],
+}
+
+
+def question(label):
+    """Return what a customer asks the bank."""
+    pattern = rng.choice(QUESTIONS[label])
+    return rng.choice(OPENINGS) + pattern.format(rng.choice(THINGS), rng.choice(PLACES))
+
+
+def clause(label):
+    """Return what a guest says about one thing."""
+    how = rng.choice(["", "sehr ", "wirklich "])
+    return f"{rng.choice(DISHES)} war {how}{rng.choice(WORDS[label])}"
+
+
+def remark(label):
+    """Return what a guest says; what comes after "aber" (but) decides."""
+    opposite = "unhappy" if label == "happy" else "happy"
+    before = f"{clause(opposite)}, aber " if rng.random() < 0.4 else ""
+    return before + clause(label)
+
+
+def typed(text):
+    """Return a text as it is typed on a telephone: some words lack a letter."""
+    words = text.split()
+    for place, word in enumerate(words):
+        if len(word) > 2 and rng.random() < 0.1:
+            gone = rng.integers(len(word))
+            words[place] = word[:gone] + word[gone + 1 :]
+    return " ".join(words)
+
+
+def corpus(language, make, labels, n=1000):
+    """Return a table of texts with their labels, none of them twice."""
+    label = rng.choice(labels, n)
+    text = [typed(make(each)) for each in label]
+    table = pd.DataFrame({"text": text, "language": language, "label": label})
+    return table.drop_duplicates("text")
+
+
+texts = pd.concat(
+    [
+        corpus("English", question, list(QUESTIONS)),
+        corpus("German", remark, list(WORDS)),
+    ],
+    ignore_index=True,
+)
+texts.groupby("language").sample(4, random_state=0)
+
+# %%
+# One encoder, two heads
+# ----------------------
+#
+# The language is a column of the table. :func:`~sktandem.text.small_encoder` has never
+# read anything and begins at random, so its learning rate is a hundred times the
+# default, which is that of a pretrained one.
+
+from sklearn.model_selection import train_test_split
+
+from sktandem.text import TextMultiHeadClassifier, small_encoder
+
+train, test = train_test_split(
+    texts, test_size=0.65, stratify=texts["language"], random_state=0
+)
+X, y = train[["text", "language"]], train["label"]
+X_test, y_test = test[["text", "language"]], test["label"]
+
+
+def new_model():
+    """Return a model that has not learned anything."""
+    return TextMultiHeadClassifier(
+        small_encoder(X["text"], random_state=0),
+        source="language",
+        lr=2e-3,
+        batch_size=32,
+        max_epochs=15,
+        random_state=0,
+    )
+
+
+model = new_model().fit(X, y)
+model.classes_by_source_
+
+# %%
+# A step of the default schedule, ``"joint"``, is a batch of each language. Here are the
+# losses over the epochs, on the texts trained on and on the tenth that ``fit`` holds
+# out for itself. The dot is the epoch that is kept.
+
+import matplotlib.pyplot as plt
+
+from sktandem.inspection import HistoryDisplay
+
+HistoryDisplay.from_estimator(model)
+plt.show()
+
+# %%
+# Against each language alone
+# ---------------------------
+#
+# The same encoder, and as many passes over the texts of one language only. F1 is the
+# mean over a language's own labels. A model of one source warns that there is nobody to
+# take turns with, which here is what we want.
+
+import warnings
+
+from sktandem import SourceWarning
+from sktandem.model_selection import score_by_source
+
+together = score_by_source(model, X_test, y_test, scoring="f1_macro").by_source
+alone = {}
+for language in model.sources_:
+    own = X["language"] == language
+    tested = X_test["language"] == language
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SourceWarning)
+        single = new_model().fit(X[own], y[own])
+    scores = score_by_source(single, X_test[tested], y_test[tested], scoring="f1_macro")
+    alone[language] = scores.by_source[language]
+
+pd.DataFrame(
+    {
+        "one encoder for both": together,
+        "an encoder of its own": alone,
+        "texts trained on": model.n_samples_by_source_,
+        "texts tested": X_test["language"].value_counts(),
+    }
+).round(3)
+
+# %%
+# What the encoder makes of a text
+# --------------------------------
+#
+# ``transform`` gives the vector that both heads see. It is not told the language. Two
+# principal components of the texts that were held out:
+
+from sklearn.decomposition import PCA
+
+COLOURS = {
+    ("English", "lost"): "#3f0612",
+    ("English", "late"): "#86162c",
+    ("English", "fee"): "#c4566a",
+    ("English", "stop"): "#e9b3bc",
+    ("German", "happy"): "#a87b00",
+    ("German", "unhappy"): "#ead48a",
+}
+plane = PCA(2).fit_transform(model.transform(X_test))
+
+fig, ax = plt.subplots(figsize=(7, 5), layout="constrained")
+for (language, label), colour in COLOURS.items():
+    own = (X_test["language"] == language) & (y_test == label)
+    shape = "o" if language == "English" else "s"
+    ax.scatter(
+        *plane[own].T, s=14, marker=shape, color=colour, label=f"{language}, {label}"
+    )
+ax.set_xlabel("first component")
+ax.set_ylabel("second component")
+ax.spines[["top", "right"]].set_visible(False)
+fig.legend(loc="outside right upper", frameon=False)
+plt.show()
+
+# %%
+# The labels of a language part, as far as two of 64 directions can show it. The
+# languages themselves do not. No head ever has to tell English from German, so nothing
+# keeps them apart, and guests lie among customers with whom they share nothing.
+
+# %%
+# What it teaches
+# ---------------
+#
+# - One model does the work of two of its size. By some hundred texts an F1 above 0.9 is
+#   known to about a point, and another seed moves it by as much. What the encoder for
+#   both gains or loses against one of its own is within that.
+# - There was nothing to gain: two languages without a common word, and an encoder that
+#   knew neither. What helps across languages is what a pretrained encoder has read of
+#   both. The same lines take one: put the name of a checkpoint, such as
+#   ``"intfloat/multilingual-e5-small"`` with ``prefix="query: "``, in the place of
+#   ``small_encoder(...)``, and leave ``lr``, ``batch_size`` and ``max_epochs`` out.
+# - Whether sharing pays is a matter of scores on your own texts, next to those of each
+#   source alone: see :ref:`text`.
