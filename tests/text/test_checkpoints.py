@@ -295,7 +295,7 @@ def test_a_tokenizer_knows_no_more_tokens_than_the_encoder(kind):
     refused(kind, told, (MODEL, tokenizer))
 
     model = copy.deepcopy(MODEL)
-    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    model.resize_token_embeddings(len(tokenizer))
     of(kind, (model, tokenizer)).fit(TEXTS, Y, SOURCE)  # as the message says
 
 

@@ -1,5 +1,7 @@
 """Text models against transformers' own forward pass, and the loops they replace."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -121,8 +123,8 @@ def test_a_batch_is_that_of_transformers_own_sequence_classification():
 
     fitted, tape = one_batch(model, tokenizer, "pooler")
 
-    config = transformers.BertConfig(**model.config.to_dict() | {"num_labels": 3})
-    config.classifier_dropout = 0.0
+    config = copy.deepcopy(model.config)
+    config.num_labels, config.classifier_dropout = 3, 0.0
     theirs = transformers.BertForSequenceClassification(config)
     names = {"trunk.model.": "bert.", "heads.0.": "classifier."}
 

@@ -396,6 +396,7 @@ def test_texts_may_be_a_column_of_a_table(kind, table, fitted):
 
 
 @EVERY_KIND
+@pytest.mark.filterwarnings("ignore:X has feature names")  # of older scikit-learn
 def test_a_frame_of_polars_is_a_frame(kind, framed):
     polars = pytest.importorskip("polars")
     make, y = EACH[kind]
@@ -770,7 +771,7 @@ REFUSED = {
     "bytes": ([b"text"] * 28, "X must hold texts, got b'text' of type bytes at row 0"),
     "floats": (
         np.ones(28),
-        "got np.float64.1.0. of type float64 at row 0. Numbers and",
+        "got 1.0 of type float64 at row 0. Numbers and",
     ),
     "a tensor": (torch.ones(28), "of type Tensor at row 0. Numbers and tokens made"),
     "a column of numbers": (np.ones((28, 1)), "of type float64 at row 0"),

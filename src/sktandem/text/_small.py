@@ -124,4 +124,5 @@ def _word_pieces(texts: Any, vocab_size: int) -> Any:
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
+        clean_up_tokenization_spaces=False,
     )

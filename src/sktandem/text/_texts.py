@@ -115,5 +115,5 @@ def _is_unicode(text: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) < 60 else f"{text[:55]}...{text[-1]}"
