@@ -144,6 +144,7 @@ ORDER = [
     "text._encoder",
     "text._tokens",
     "text._optimizer",
+    "text._patience",
     "text._rate",
     "text._folder",
     "text._finetuning",

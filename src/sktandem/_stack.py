@@ -265,7 +265,8 @@ def _with_column(X: Any, column: str, labels: np.ndarray, codes: np.ndarray) -> 
     if isinstance(X, list) or X.ndim != 2:
         raise SourceError(
             f"column={column!r} needs a table, but X has no columns. Use the returned "
-            "sample_source; texts become a table by pd.DataFrame({'text': texts})."
+            "sample_source. Of texts, give each dataset as a table of one column, "
+            "pd.DataFrame({'text': texts})."
         )
     if is_tensor(X):
         torch = sys.modules["torch"]

@@ -129,6 +129,7 @@ LABELS = {
 
 @EVERY_KIND
 @pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.filterwarnings("ignore:No two sources have a class in common")
 def test_labels_come_back_as_what_they_were(kind, labels, tmp_path):
     model = written(of(kind), tmp_path, y=LABELS[labels])
     assert_same(EACH[kind].from_pretrained(tmp_path), model)
@@ -163,8 +164,7 @@ def test_columns_come_back(kind, tmp_path):
     assert_same(again, model, FRAME, None)
     assert again.n_features_in_ == 2
     assert again.feature_names_in_.tolist() == ["text", "language"]
-    with pytest.raises(ValueError, match="The feature names should match"):
-        again.predict(FRAME[["language", "text"]])
+    assert_same(again, model, FRAME[["language", "text"]], None)
 
     model = of(kind, source=1).fit(FRAME.to_numpy(), Y)
     model.save_pretrained(tmp_path / "array")
@@ -365,7 +365,7 @@ def test_an_unfitted_model_is_not_written(kind, tmp_path):
 @EVERY_KIND
 def test_a_parameter_to_change_must_be_one(kind, tmp_path):
     written(of(kind), tmp_path)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'devise'"):
+    with pytest.raises(SourceError, match=r"'devise' is not a parameter of .*'device'"):
         EACH[kind].from_pretrained(tmp_path, devise="cpu")
     with pytest.raises(SourceError, match="max_length=999 is more than the 128"):
         EACH[kind].from_pretrained(tmp_path, max_length=999)

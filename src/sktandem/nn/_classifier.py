@@ -380,6 +380,15 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
                 SourceWarning,
                 stacklevel=outside(),
             )
+        if len(own) > 1 and not _share_a_class(own):
+            shown = {name: some.tolist()[:3] for name, some in own.items()}
+            warnings.warn(
+                f"No two sources have a class in common: {shown}. One output tells "
+                "rather the sources apart; MultiHeadClassifier gives each its own "
+                "head, TextMultiHeadClassifier where X are texts.",
+                SourceWarning,
+                stacklevel=outside(),
+            )
         return {
             "classes_": classes,
             "classes_by_source_": own,
@@ -511,3 +520,9 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
             Share of samples whose class is predicted.
         """
         return label_accuracy(y, self.predict(X, sample_source), sample_weight)
+
+
+def _share_a_class(by_source):
+    """Tell whether any two sources have a class in common."""
+    every = [label for own in by_source.values() for label in own.tolist()]
+    return len(set(every)) < len(every)

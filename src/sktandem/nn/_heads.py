@@ -282,7 +282,10 @@ def width_of(trunk: nn.Module, example: Tensor) -> int:
 def _asked(trunk: nn.Module, example: Tensor) -> Any:
     try:
         return trunk(example)
-    except Exception:
+    except Exception as error:
         if example.is_floating_point():
             raise
-        return trunk(example.float())  # whole numbers may be measurements
+        try:
+            return trunk(example.float())  # whole numbers may be measurements
+        except Exception:
+            raise error from None

@@ -258,5 +258,7 @@ def taking_turns(
         yield
     finally:
         del net.run_single_epoch, net.get_loss
+        for _, callback in net.callbacks_:
+            if hasattr(callback, "turns_"):  # all the rows are behind them
+                callback.turns_ = None
         net.callbacks_ = callbacks
-        recorder.turns_ = None

@@ -44,8 +44,13 @@ class Ragged:
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         flat = (token for row in rows for token in row)
         values = np.fromiter(flat, np.int32, int(lengths.sum()))
-        ends = np.concatenate([[0], lengths.cumsum()])
-        return cls(torch.from_numpy(values), torch.from_numpy(ends))
+        return cls(torch.from_numpy(values), _ends(torch.from_numpy(lengths)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
+        """Return the rows of several records as one."""
+        lengths = torch.cat([part.lengths for part in parts])
+        return cls(torch.cat([part.values for part in parts]), _ends(lengths))
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -67,10 +72,11 @@ class Ragged:
     def __getitem__(self, rows: Any) -> Ragged:
         """Return some rows, told by their positions."""
         rows = torch.as_tensor(np.arange(len(self))[rows], device=self.device)
-        places, inside = self._places(rows)
         lengths = self.lengths[rows]
-        zero = lengths.new_zeros(1)
-        return Ragged(self.values[places[inside]], torch.cat([zero, lengths.cumsum(0)]))
+        ends = _ends(lengths)
+        moved = (self.ends[rows] - ends[:-1]).repeat_interleave(lengths)
+        places = torch.arange(len(moved), device=self.device) + moved
+        return Ragged(self.values[places], ends)
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
         """Return some rows as a matrix: a tensor's own method, for its callers."""
@@ -109,6 +115,10 @@ class Ragged:
             for part in parts
         ]
         return torch.cat(padded)
+
+
+def _ends(lengths: Tensor) -> Tensor:
+    return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
 
 
 def grouped_by_length(

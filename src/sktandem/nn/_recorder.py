@@ -77,13 +77,16 @@ class Recorder(Callback):
             for (name, rows, _), loss in zip(batch.parts, batch.losses):
                 row[f"train_loss[{name}]"] = loss.item()
                 row[f"train_batch_size[{name}]"] = rows.stop - rows.start
-        if self.average_ is not None:
+        # An optimizer may gather several batches for one step.
+        if self.average_ is not None and not getattr(net.optimizer_, "waits", False):
             self.average_.after_step(net)
 
     def after_training(self, net: NeuralNet) -> None:
         """Show the averaged weights to validation and to all callbacks."""
-        if hasattr(net.optimizer_, "finish"):  # one whose steps take several batches
+        if getattr(net.optimizer_, "waits", False):
             net.optimizer_.finish()
+            if self.average_ is not None:
+                self.average_.after_step(net)
         average = Averaged.of(net)
         if average is not None and self.turns_ is not None:
             sizes = self.turns_.sizes
@@ -116,14 +119,8 @@ class Recorder(Callback):
             return
         monitored = row[self.monitor]
         if self.best_ is None or monitored < self.best_[0]:
-            copied = [
-                {
-                    key: value.detach().clone()
-                    for key, value in part.state_dict().items()
-                }
-                for part in _parts(net)
-            ]
-            self.best_ = monitored, copied
+            self.best_ = None  # before the copy: there is never room for two
+            self.best_ = monitored, [_what_changes(part) for part in _parts(net)]
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Show the weights that are kept, before the user's callbacks look."""
@@ -132,7 +129,14 @@ class Recorder(Callback):
             average.show(net, True)
         if self.best_ is not None:
             for part, state in zip(_parts(net), self.best_[1]):
-                part.load_state_dict(state)
+                part.load_state_dict(state, strict=False)
+
+
+def _what_changes(part: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of all but frozen weights, which may be most of a module."""
+    frozen = {name for name, w in part.named_parameters() if not w.requires_grad}
+    state = part.state_dict().items()
+    return {key: value.detach().clone() for key, value in state if key not in frozen}
 
 
 def _validated(row: dict[str, Any]) -> list[str]:

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 EPOCH_LENGTHS = ("largest", "smallest", "all")
+MOST_PASSES = 100
 FAR = 1e9  # by which a loss falls that nobody is to call a plateau
 
 
@@ -182,8 +183,9 @@ def rehearsed(
 ) -> int:
     """Return the steps that the epoch about to run will have.
 
-    The plan is pulled to its end on a row of its own, with losses that fall at
-    every check, so that one which ends an epoch by its losses goes all its way.
+    The plan is pulled to its end on a row of its own, with losses that fall all
+    the way, so that one which changes turns by its losses has long turns. One
+    that does not end is left after a hundred passes over the data.
     """
     known = history[-1].items()
     row: dict[str, Any] = {k: v for k, v in known if k.startswith("difficulty[")}
@@ -193,11 +195,14 @@ def rehearsed(
     for step in schedule.plan(sizes, [*list(history)[:-1], row], rng):
         if isinstance(step, Step):
             n_steps += 1
-            own = {f"train_loss[{sizes.names[source]}]": 1.0 for source in step.sources}
-            row["batches"].append({"train_loss": 1.0, **own})
+            loss = 1 / n_steps
+            own = {f"train_loss[{sizes.names[s]}]": loss for s in step.sources}
+            row["batches"].append({"train_loss": loss, **own})
+            if n_steps == MOST_PASSES * sizes.steps("all"):
+                break
         elif isinstance(step, Check):
-            loss = -FAR * len(row["checks"])
-            losses = dict.fromkeys([*names, "valid_loss_macro", "valid_loss"], loss)
+            low = -FAR * len(row["checks"])
+            losses = dict.fromkeys([*names, "valid_loss_macro", "valid_loss"], low)
             row["checks"].append({"n_batches": n_steps, **losses})
     return n_steps
 

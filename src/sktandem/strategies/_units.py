@@ -115,19 +115,35 @@ def multi_head(estimator: Any, **settings: Any) -> Any:
 
     kind = MultiHeadRegressor if is_regressor(estimator) else MultiHeadClassifier
     if _is_alternating(estimator):
+        _refuse_net_of_its_own(estimator)
         kept = {key: getattr(estimator, key) for key in SHARED}
         return clone(kind(**{**settings, **kept}))
     return kind(clone(estimator) if _is_skorch(estimator) else None, **settings)
 
 
+def _refuse_net_of_its_own(estimator: Any) -> None:
+    """Refuse an estimator that builds its net itself, as those for texts do."""
+    if "net" not in estimator.get_params(deep=False):
+        name = type(estimator).__name__
+        raise SourceError(
+            f"{name} builds its own net, on which no other heads can be put. Name it "
+            f"as a strategy: strategies={{'as it is': {name}(...)}}."
+        )
+
+
 def _that_apply(net: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that a net has; refuse those of merges that it lacks."""
     known = net.get_params(deep=False)
-    idle = {"balance": None, "representation": "shared", "scale_target_by": None}
+    idle = {
+        "balance": None,
+        "representation": "shared",
+        "scale_by": "pooled",
+        "scale_target_by": None,
+    }
     lacking = {
         key: value
         for key, value in settings.items()
-        if key not in known and value != idle[key]
+        if key not in known and value != idle.get(key)
     }
     if lacking:
         told = ", ".join(f"{key}={value!r}" for key, value in lacking.items())

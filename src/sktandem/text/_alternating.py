@@ -108,12 +108,13 @@ class TextAlternatingClassifier(
 
     mixed_precision : {"auto", "bf16"} or None, default="auto"
         The precision in which the encoder computes; weights, heads and losses
-        stay single. "auto" takes bfloat16 on a GPU that has it. "bf16" takes it
+        stay single. "auto" takes bfloat16 on a GPU that has it, and single
+        precision on others. "bf16" takes it
         anywhere: on a processor with the instructions for it (AMX) it halves the
         time, on others it takes longer.
 
     device : str, default="auto"
-        Where to train. "auto" is the GPU, if there is one.
+        Where to train. "auto" is a CUDA GPU, if there is one.
 
     validation_fraction : float, dict or None, default=0.1
         The part of each source that is held out to validate on,
@@ -336,9 +337,7 @@ class TextAlternatingClassifier(
             or does not fit its tokenizer, labels and settings do not fit each
             other, or the loss is no number any more.
         """
-        # Past the parent's own fit, which only tells its parameters: warnings point
-        # at the line of the user, so many calls up.
-        return super(AlternatingClassifier, self).fit(
+        return super().fit(
             X,
             y,
             sample_source,
@@ -352,7 +351,8 @@ class TextAlternatingClassifier(
         """Go on training, from where the last call stopped.
 
         The learning rate goes on, too: it falls to 0 at the end of `max_epochs`,
-        which must be set to all the epochs that will come.
+        which must be set to all the epochs that will come. Other settings of the
+        training are those of the first call.
 
         Parameters
         ----------
@@ -380,7 +380,7 @@ class TextAlternatingClassifier(
             This instance.
         """
         epochs = self._left_to_train(epochs)
-        return super(AlternatingClassifier, self).partial_fit(
+        return super().partial_fit(
             X, y, sample_source, classes=classes, sources=sources, epochs=epochs
         )
 

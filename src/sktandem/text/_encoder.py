@@ -203,6 +203,7 @@ class EncoderOf:
                 f"pooling='pooler' needs an encoder with a pooler, and "
                 f"{type(model).__name__} has none. Use 'mean' or 'cls'."
             )
+        model.requires_grad_(True)  # whatever it was frozen for before
         for part in self._frozen(model):
             part.requires_grad_(False)
         return Encoder(
@@ -217,11 +218,7 @@ class EncoderOf:
                 f"{named(self.checkpoint)} embeds {n_known:,}. Take the tokenizer of "
                 "that encoder, or call model.resize_token_embeddings(len(tokenizer))."
             )
-        most = getattr(model.config, "max_position_embeddings", None)
-        # Where padding has a position of its own, the first text's comes after it.
-        positions = getattr(embeddings_of(model), "position_embeddings", None)
-        before = getattr(positions, "padding_idx", None)
-        most = most if most is None or before is None else most - before - 1
+        most = _n_positions(model)
         if most is not None and self.max_length > most:
             raise SourceError(
                 f"max_length={self.max_length} is more than the {most} positions of "
@@ -258,6 +255,19 @@ class EncoderOf:
                 f"{len(layers)}. freeze='encoder' keeps all of it as it is."
             )
         return [*embeddings, *layers[: self.freeze]]
+
+
+def _n_positions(model: Any) -> int | None:
+    """Return the most tokens that an encoder has places for, None if any number."""
+    n_places = getattr(model.config, "max_position_embeddings", None)
+    words = model.get_input_embeddings()
+    for module in model.modules():
+        table = isinstance(module, nn.Embedding) and module is not words
+        if table and module.num_embeddings == n_places:
+            # Where padding has a place of its own, the first token's comes after it.
+            before = module.padding_idx
+            return n_places if before is None else n_places - before - 1
+    return None
 
 
 def _has_pooler(model: Any) -> bool:

@@ -11,12 +11,15 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 from skorch import NeuralNetClassifier
-from skorch.callbacks import EarlyStopping
-from skorch.utils import noop
 from torch import nn
 
-from sktandem._sources import did_you_mean, resolve_sources, split_source
-from sktandem._tables import read_table
+from sktandem._sources import (
+    did_you_mean,
+    distinct,
+    resolve_sources,
+    split_source,
+)
+from sktandem._tables import as_table, column_names
 from sktandem.exceptions import SourceError
 from sktandem.nn._batches import derive_seed
 from sktandem.nn._heads import check_head
@@ -27,6 +30,7 @@ from sktandem.schedules._settings import check_number, check_whole
 from sktandem.text._encoder import EncoderOf, check_encoder_settings
 from sktandem.text._folder import read_folder, write_folder
 from sktandem.text._optimizer import AccumulatedAdamW
+from sktandem.text._patience import Patience
 from sktandem.text._rate import BatchProgress, WarmupDecay
 from sktandem.text._texts import has_columns, texts_of
 from sktandem.text._tokens import TextFeatures
@@ -76,6 +80,8 @@ class FineTunesEncoder:
             raise SourceError(
                 f"callbacks must be a list of skorch callbacks, got {self.callbacks!r}."
             )
+        if self.verbose is not None and not isinstance(self.verbose, Integral):
+            raise SourceError(f"verbose must be 0, 1 or 2, got {self.verbose!r}.")
         if not isinstance(self.prefix, str):
             raise SourceError(
                 "prefix must be a text to put in front of every text, got "
@@ -99,11 +105,13 @@ class FineTunesEncoder:
                 "device must be 'auto' or a device of torch, such as 'cpu' or "
                 f"'cuda:0', got {self.device!r}."
             )
-        if device.type == "cuda" and not torch.cuda.is_available():
+        try:
+            torch.empty(0, device=device).cpu()
+        except (AssertionError, RuntimeError, NotImplementedError) as error:
             raise SourceError(
-                f"device={self.device!r}, and torch finds no GPU it can use here. "
-                "device='auto' takes one if there is one."
-            )
+                f"device={self.device!r}, and torch cannot use it here: "
+                f"{str(error).splitlines()[0]} device='auto' takes what there is."
+            ) from None
 
     def _device(self):
         if self.device != "auto":
@@ -141,13 +149,7 @@ class FineTunesEncoder:
     def _callbacks(self):
         callbacks = [("rate", WarmupDecay(self.warmup_ratio))]
         if self.patience is not None:
-            primary = self.primary_source
-            monitor = (
-                "valid_loss_macro" if primary is None else f"valid_loss[{primary}]"
-            )
-            sink = print if self.verbose else noop
-            stopping = EarlyStopping(monitor, patience=self.patience, sink=sink)
-            callbacks.append(("patience", stopping))
+            callbacks.append(("patience", Patience(self.patience, self.primary_source)))
         if self.verbose and self.verbose > 1:
             callbacks.append(("progress", BatchProgress()))
         return [*callbacks, *(self.callbacks or ())]
@@ -177,45 +179,66 @@ class FineTunesEncoder:
     # Reading ------------------------------------------------------------------
 
     def _learn_columns(self, X, y, *, reset):
-        if not reset:
-            self._check_columns(X)
-        elif has_columns(X):
+        if reset and has_columns(X):
             validate_data(self, X, y, skip_check_array=True)
-        else:
+        elif reset:
             vars(self).pop("n_features_in_", None)
             vars(self).pop("feature_names_in_", None)
 
     def _check_columns(self, X):
-        # Texts alone are welcome after a fit on a data frame, and the reverse.
-        if has_columns(X) and hasattr(self, "n_features_in_"):
-            read_table(self, X)
+        """Leave it to the column of the texts: no other makes a difference."""
 
     def _split(self, X, sample_source, *, names=None):
-        texts = self._texts(X)
-        table, source = self._door(X, texts, sample_source)
-        return texts, resolve_sources(table, sample_source, source=source, names=names)[
-            1
-        ]
+        fitting = names is None
+        texts = self._texts(X, fitting)
+        source = self._column_of(X, sample_source, fitting)
+        table = texts if source is None else X
+        if fitting and source is not None and sample_source is None:
+            self._refuse_texts_as_sources(X, source)
+        found = resolve_sources(table, sample_source, source=source, names=names)
+        return texts, found[1]
 
     def _without_source(self, X, sample_source):
         texts = self._texts(X)
-        if sample_source is not None or has_columns(X):
-            self._labels_in(X, sample_source)  # which checks the lengths
+        self._labels_in(X, sample_source)  # which checks the lengths
         return texts
 
     def _labels_in(self, X, sample_source):
-        table, source = self._door(X, X, sample_source)
+        source = self._column_of(X, sample_source)
+        table = self._texts(X) if source is None else X
         return split_source(table, sample_source, source)[1]
 
-    def _door(self, X, texts, sample_source):
-        """Return the rows, and the column that holds their sources if any does."""
-        if has_columns(X):
-            return X, self.source
-        return texts, self.source if sample_source is None else None
+    def _column_of(self, X, sample_source, fitting=False):
+        """Return the column with the sources; None if X does not have it.
 
-    def _texts(self, X):
-        source = self.source if has_columns(X) else None
-        return texts_of(X, self.text_column, source)
+        Texts by themselves are welcome after a fit on a data frame, and what
+        does not depend on the source asks for none.
+        """
+        needed = fitting and sample_source is None
+        return self.source if needed or self._has_sources(X) else None
+
+    def _has_sources(self, X):
+        if self.source is None or not has_columns(X):
+            return False
+        names, width = column_names(X), as_table(X).shape[1]
+        if isinstance(self.source, Integral):
+            return width > 1 and -width <= self.source < width
+        return names is not None and self.source in names
+
+    def _texts(self, X, fitting=False):
+        has = self._has_sources(X) or (fitting and has_columns(X))
+        return texts_of(X, self.text_column, self.source if has else None)
+
+    def _refuse_texts_as_sources(self, X, source):
+        """Refuse a column of sources that tells nearly every row from the others."""
+        labels = split_source(X, None, source)[1]
+        n_labels = len(distinct(labels)[0])
+        if n_labels > max(10, len(labels) / 2):
+            raise SourceError(
+                f"source={source!r} holds {n_labels} different values in "
+                f"{len(labels)} rows, and should hold the name of each row's dataset. "
+                "Are source and text_column swapped?"
+            )
 
     def _read_held(self, rows, validation_data, seed, learned):
         held = super()._read_held(rows, validation_data, seed, learned)
@@ -261,7 +284,8 @@ class FineTunesEncoder:
             return replace(features, encoder=self._encoder_of(features)())
 
     def _settle_features(self, piece, learned, net):
-        """Leave the features as they are: their type does not depend on the net."""
+        """Leave the type as it is; from now on the reading of texts is silent."""
+        learned["features_"] = replace(learned["features_"], progress=False)
 
     def _example(self, X, shape=None):
         if isinstance(X, Ragged):
@@ -357,6 +381,7 @@ class FineTunesEncoder:
         tags.input_tags.string = True
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
 

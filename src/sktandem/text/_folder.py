@@ -14,7 +14,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 
-from sktandem._sources import Sources, plain_label
+from sktandem._sources import Sources, did_you_mean, plain_label
 from sktandem._telling import outside
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._average import Averaged
@@ -27,7 +27,8 @@ __all__ = ["read_folder", "write_folder"]
 FORMAT = 1
 RECORD = "sktandem.json"
 PLAIN = (str, bool, int, float)
-COUNTS = ("seed_", "precision_", "n_features_in_", "n_outputs_")
+FIXED = ("checkpoint", "head", "pooling", "prefix", "freeze")
+NUMBERS = ("seed_", "precision_", "n_features_in_", "n_outputs_")
 
 
 def write_folder(model: Any, folder: Any) -> None:
@@ -35,6 +36,13 @@ def write_folder(model: Any, folder: Any) -> None:
     from safetensors.torch import save_file
 
     check_is_fitted(model)
+    encoder = _encoder_of(model)
+    if getattr(encoder.config, "is_encoder_decoder", False):
+        raise SourceError(
+            f"{type(encoder).__name__} is the half of an encoder with a decoder, which "
+            "cannot be opened again by itself. Fit on one that can, such as "
+            "transformers.T5EncoderModel, or pickle the model."
+        )
     params, left_out = _plain_params(model)
     sources = [_plain(name, "The source") for name in model.sources_]
     own = [model.classes_by_source_[name] for name in model.sources_]
@@ -49,7 +57,7 @@ def write_folder(model: Any, folder: Any) -> None:
         "classes": _written(model.classes_),
         "classes_by_source": [_written(classes) for classes in own],
         "columns": None if named is None else named.tolist(),
-        **{key: getattr(model, key) for key in COUNTS if hasattr(model, key)},
+        **{key: getattr(model, key) for key in NUMBERS if hasattr(model, key)},
     }
     text = json.dumps(record, indent=2, ensure_ascii=False)
     path = Path(folder).expanduser()
@@ -59,7 +67,7 @@ def write_folder(model: Any, folder: Any) -> None:
     for old in (path / "heads").glob("*.safetensors"):
         old.unlink()
     with quietly():
-        _encoder_of(model).save_pretrained(path / "encoder")
+        encoder.save_pretrained(path / "encoder")
         model.features_.tokenizer.save_pretrained(path / "encoder")
     for place, head in enumerate(_heads_of(model.module_)):
         weights = {k: v.contiguous().cpu() for k, v in head.state_dict().items()}
@@ -74,6 +82,7 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
 
     path = Path(folder).expanduser()
     record = _record_of(path, kind)
+    _refuse_changes(changes, record, kind)
     lost = [name for name in record["left_out"] if name not in changes]
     if "head" in lost:
         raise SourceError(
@@ -89,13 +98,24 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
             SourceWarning,
             stacklevel=outside(),
         )
+    if not any((path / "encoder").glob("*.safetensors")):
+        raise SourceError(
+            f"{os.fspath(path / 'encoder')!r} holds no safetensors, and other files "
+            "of weights are not opened. Write the folder anew."
+        )
     params = {name: _read(value) for name, value in record["params"].items()}
     model = kind(**params | {"checkpoint": os.fspath(path / "encoder")} | changes)
     model._check_settings()
     learned = _learned(model, record)
     net = model._built((_two_rows(model, learned), None), learned, record["seed_"])
     for place, head in enumerate(_heads_of(net.module_)):
-        head.load_state_dict(load_file(path / "heads" / f"{place}.safetensors"))
+        file = path / "heads" / f"{place}.safetensors"
+        try:
+            head.load_state_dict(load_file(file))
+        except Exception as error:  # missing, torn, or of another shape
+            raise SourceError(
+                f"The head in {os.fspath(file)!r} cannot be read: {error}"
+            ) from error
     if model.average is not None:
         Averaged.attach(net, model.average)
     net.history = History.from_file(os.fspath(path / "history.json"))
@@ -113,7 +133,12 @@ def _record_of(path: Path, kind: Any) -> dict[str, Any]:
             f"save_pretrained of {kind.__name__} wrote. checkpoint= takes the folder "
             "of a transformers model."
         )
-    record: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))
+    try:
+        record: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))
+    except ValueError as error:
+        raise SourceError(
+            f"{os.fspath(file)!r} cannot be read: {error}. Write the folder anew."
+        ) from error
     if record["format"] != FORMAT:
         raise SourceError(
             f"{os.fspath(path)!r} is of format {record['format']}, and this version "
@@ -127,6 +152,23 @@ def _record_of(path: Path, kind: Any) -> dict[str, Any]:
     return record
 
 
+def _refuse_changes(changes: dict[str, Any], record: Any, kind: Any) -> None:
+    """Refuse settings with which the weights would mean something else."""
+    fixed = [name for name in FIXED if name in changes]
+    others = [name for name in fixed if name not in record["left_out"]]
+    if others:
+        raise SourceError(
+            f"{others} cannot be changed: the weights in the folder were learned with "
+            "what they were. Fit a new model."
+        )
+    unknown = [name for name in changes if name not in kind(None).get_params()]
+    if unknown:
+        raise SourceError(
+            f"{unknown[0]!r} is not a parameter of {kind.__name__}."
+            f"{did_you_mean(unknown[0], kind(None).get_params())}"
+        )
+
+
 def _plain_params(model: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the parameters that JSON can hold, and the names of the others."""
     params, left_out = {}, []
@@ -138,7 +180,7 @@ def _plain_params(model: Any) -> tuple[dict[str, Any], list[str]]:
             as_read = _read(json.loads(json.dumps(written)))
         except (TypeError, ValueError):
             as_read = None
-        if as_read == _spelt_plainly(value):
+        if type(value) is not np.ndarray and as_read == _spelt_plainly(value):
             params[name] = written
         else:
             left_out.append(name)
@@ -190,7 +232,7 @@ def _learned(model: Any, record: dict[str, Any]) -> dict[str, Any]:
     """Return what fit had learned, without the net."""
     names = tuple(record["sources"])
     own = dict(zip(names, map(_array, record["classes_by_source"])))
-    learned = {key: record[key] for key in COUNTS if key in record}
+    learned = {key: record[key] for key in NUMBERS if key in record}
     learned |= {
         "sources_": names,
         "classes_": _array(record["classes"]),

@@ -109,12 +109,13 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
 
     mixed_precision : {"auto", "bf16"} or None, default="auto"
         The precision in which the encoder computes; weights, heads and losses
-        stay single. "auto" takes bfloat16 on a GPU that has it. "bf16" takes it
+        stay single. "auto" takes bfloat16 on a GPU that has it, and single
+        precision on others. "bf16" takes it
         anywhere: on a processor with the instructions for it (AMX) it halves the
         time, on others it takes longer.
 
     device : str, default="auto"
-        Where to train. "auto" is the GPU, if there is one.
+        Where to train. "auto" is a CUDA GPU, if there is one.
 
     validation_fraction : float, dict or None, default=0.1
         The part of each source that is held out to validate on,
@@ -361,9 +362,7 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
             or does not fit its tokenizer, labels and settings do not fit each
             other, or the loss is no number any more.
         """
-        # Past the parent's own fit, which only tells its parameters: warnings point
-        # at the line of the user, so many calls up.
-        return super(MultiHeadClassifier, self).fit(
+        return super().fit(
             X,
             y,
             sample_source,
@@ -377,7 +376,8 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         """Go on training, from where the last call stopped.
 
         The learning rate goes on, too: it falls to 0 at the end of `max_epochs`,
-        which must be set to all the epochs that will come.
+        which must be set to all the epochs that will come. Other settings of the
+        training are those of the first call.
 
         Parameters
         ----------
@@ -406,6 +406,6 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
             This instance.
         """
         epochs = self._left_to_train(epochs)
-        return super(MultiHeadClassifier, self).partial_fit(
+        return super().partial_fit(
             X, y, sample_source, classes=classes, sources=sources, epochs=epochs
         )

@@ -85,10 +85,20 @@ class AccumulatedAdamW(torch.optim.AdamW):
             self.finish()
         return loss
 
+    @property
+    def waits(self) -> bool:
+        """Whether batches have come that no step was taken for."""
+        return bool(self.param_groups[0]["waiting"])
+
+    def begin(self) -> None:
+        """Forget what an interrupted epoch has left."""
+        self._wait(0)
+        self.zero_grad()
+
     def finish(self) -> None:
         """Take a step with what waits, as at the end of an epoch."""
         first = self.param_groups[0]
-        if not first["waiting"]:
+        if not self.waits:
             return
         weights = [w for group in self.param_groups for w in group["params"]]
         given = [w.grad for w in weights if w.grad is not None]

@@ -32,8 +32,9 @@ class WarmupDecay(Callback):
     def on_epoch_begin(
         self, net: NeuralNet, dataset_train: Any = None, **kwargs: Any
     ) -> None:
-        """Take note of who plans the steps."""
+        """Take note of who plans the steps; leave nothing of an epoch broken off."""
         self.turns_ = dataset_train.turns
+        net.optimizer_.begin()
 
     def on_batch_begin(
         self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
@@ -82,7 +83,9 @@ class BatchProgress(Callback):
         if training:
             if len(net.history[-1]["batches"]) == 1:
                 name = f"epoch {len(net.history)}"
-                self.bar_ = tqdm(total=self.turns_.n_steps(), desc=name, leave=False)
+                self.bar_ = tqdm(
+                    total=self.turns_.n_steps(), desc=name, leave=False, disable=None
+                )
             self.bar_.set_postfix(loss=net.history[-1, "batches", -1, "train_loss"])
             self.bar_.update()
 

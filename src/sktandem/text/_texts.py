@@ -21,7 +21,10 @@ def has_columns(X: Any) -> bool:
         raise SourceError(
             f"X is one text, {_shown(X)}; expected a list of texts. Pass [text]."
         )
-    return len(getattr(as_table(X), "shape", ())) == 2
+    if isinstance(X, list | tuple):  # which numpy would copy, as wide as its longest
+        return any(isinstance(row, list | tuple | np.ndarray) for row in X[:1])
+    shape = getattr(X, "shape", None)
+    return len(as_table(X).shape if shape is None else shape) == 2
 
 
 def texts_of(
@@ -42,10 +45,11 @@ def texts_of(
     """
     if has_columns(X):
         X = _column(as_table(X), text_column, source)
-    if sparse.issparse(X) or len(np.shape(X)) != 1:
+    shape = (len(X),) if isinstance(X, list | tuple) else np.shape(X)
+    if sparse.issparse(X) or len(shape) != 1:
         raise SourceError(
             f"X must be a list, an array or a series of texts, or a data frame with a "
-            f"column of them, got shape {np.shape(X)}."
+            f"column of them, got shape {shape}."
         )
     texts = np.empty(len(X), dtype=object)
     texts[:] = X.to_list() if hasattr(X, "to_list") else list(X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from sktandem._sources import counted
 from sktandem._telling import outside
-from sktandem.exceptions import SourceWarning
+from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._ragged import Ragged
 
 __all__ = ["TextFeatures"]
@@ -65,6 +66,20 @@ class TextFeatures:
         """The type of batches; None leaves tokens whole."""
         return None if self.encoder is None else torch.float32
 
+    def __getstate__(self) -> dict[str, Any]:
+        # As skorch does with a net: what was trained on a GPU opens without one.
+        state = vars(self).copy()
+        if self.encoder is not None and torch.device(self.device).type != "cpu":
+            state["encoder"] = copy.deepcopy(self.encoder).cpu()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        gone = (
+            torch.device(state["device"]).type != "cpu"
+            and not torch.cuda.is_available()
+        )
+        vars(self).update(state | ({"device": "cpu"} if gone else {}))
+
     def numbers(self, texts: NDArray[Any], codes: Any = None) -> Any:
         """Return texts as tokens, or as vectors where the encoder is frozen."""
         tokens = self.tokens(texts)
@@ -72,9 +87,10 @@ class TextFeatures:
 
     def tokens(self, texts: NDArray[Any], *, warn: bool = False) -> Ragged:
         """Return the tokens of texts, those beyond `max_length` cut off."""
-        rows: list[list[int]] = []
+        parts = []
         starts = range(0, len(texts), TOKENIZED_AT_ONCE)
-        hidden = not self.progress or len(starts) < 2
+        # None: not where nobody looks.
+        hidden = None if self.progress and len(starts) > 1 else True
         for start in tqdm(starts, "tokenizing", leave=False, disable=hidden):
             some = texts[start : start + TOKENIZED_AT_ONCE].tolist()
             if self.prefix:
@@ -86,17 +102,34 @@ class TextFeatures:
                 return_attention_mask=False,
                 return_token_type_ids=False,
             )
-            rows.extend(made["input_ids"])
+            parts.append(Ragged.of(made["input_ids"]))
+        tokens = Ragged.joined(parts)
+        self._refuse_nothing_to_read(tokens, texts)
         if warn:
-            self._tell_of_cuts(rows, texts)
-        return Ragged.of(rows)
+            self._tell_of_cuts(tokens)
+        return tokens
 
-    def _tell_of_cuts(self, rows: list[list[int]], texts: NDArray[Any]) -> None:
+    def _refuse_nothing_to_read(self, tokens: Ragged, texts: NDArray[Any]) -> None:
+        """Refuse texts of which the tokenizer leaves nothing."""
+        if (tokens.lengths == 0).any():
+            row = int((tokens.lengths == 0).nonzero()[0])
+            raise SourceError(
+                f"The tokenizer makes no token of the text at row {row}, "
+                f"{texts[row][:40]!r}. Drop such rows."
+            )
+        n_prefix = len(self.tokenizer(self.prefix)["input_ids"]) if self.prefix else 0
+        if n_prefix >= self.max_length:
+            raise SourceError(
+                f"prefix={self.prefix!r} has {n_prefix} tokens, and max_length="
+                f"{self.max_length} leaves no room for the texts. Set a larger one."
+            )
+
+    def _tell_of_cuts(self, tokens: Ragged) -> None:
         """Warn if many texts fill all the room there is: most of them were cut."""
-        n_full = sum(len(row) >= self.max_length for row in rows)
-        if n_full > MANY_CUT * len(rows):
+        n_full = int((tokens.lengths >= self.max_length).sum())
+        if n_full > MANY_CUT * len(tokens):
             warnings.warn(
-                f"{counted(n_full, 'text')} of {len(rows):,} have max_length="
+                f"{counted(n_full, 'text')} of {len(tokens):,} have max_length="
                 f"{self.max_length} tokens or more; what is beyond is cut off. A "
                 "larger max_length reads more of them, and takes longer.",
                 SourceWarning,
@@ -115,7 +148,7 @@ class TextFeatures:
             desc="encoding",
             unit="text",
             leave=False,
-            disable=not self.progress,
+            disable=None if self.progress else True,
         )
         with torch.no_grad(), bar:
             for part in tokens.split(rows, 1):

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 HUB_TIMEOUT = 5  # seconds to learn whether the hub can be reached
+ONE_AT_A_TIME = RLock()
 
 
 def transformers() -> ModuleType:
@@ -109,12 +111,13 @@ def ask_hub(name: str) -> None:
         reason = str(error).strip().splitlines()[0]
         raise SourceError(
             f"checkpoint={name!r} is neither a folder here nor a model that the hub "
-            f"shows: {reason}"
+            f"shows: {reason} Is the name spelt as it is there?"
         ) from None
     except Exception as error:  # of whichever library stands behind the hub's
         raise SourceError(
             f"checkpoint={name!r} is neither a folder here nor wholly among the models "
-            f"downloaded before, and the hub cannot be asked for it: {error}"
+            f"downloaded before, and the hub cannot be asked for it: {error}. Is it "
+            "spelt as it is there?"
         ) from None
 
 
@@ -124,18 +127,19 @@ def quietly() -> Iterator[None]:
     import huggingface_hub.utils as hub
 
     logging = transformers().utils.logging
-    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    hidden_on_hub = hub.are_progress_bars_disabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()  # and the hub's with it
-        if hidden_on_hub:
-            hub.disable_progress_bars()
+    with ONE_AT_A_TIME:  # or one thread would keep what another has set
+        level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        hidden_on_hub = hub.are_progress_bars_disabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
+            if shown:
+                logging.enable_progress_bar()  # and the hub's with it
+            if hidden_on_hub:
+                hub.disable_progress_bars()
 
 
 def load_tokenizer(checkpoint: Any) -> Any:
@@ -143,7 +147,9 @@ def load_tokenizer(checkpoint: Any) -> Any:
     if not isinstance(checkpoint, str | os.PathLike):
         tokenizer = copy.deepcopy(checkpoint[1])
     else:
-        tokenizer = _loaded("AutoTokenizer", checkpoint)
+        tokenizer = _loaded(
+            "tokenizer", transformers().AutoTokenizer.from_pretrained, checkpoint
+        )
     if len(tokenizer) <= len(set(getattr(tokenizer, "all_special_tokens", ()))):
         raise SourceError(
             f"The tokenizer of {named(checkpoint)} knows no words: its files are not "
@@ -169,39 +175,57 @@ def load_encoder(checkpoint: Any) -> tuple[nn.Module, list[str]]:
         model = copy.deepcopy(getattr(model, "base_model", model))
         missing: list[str] = []
     else:
-        model, report = _loaded("AutoModel", checkpoint, output_loading_info=True)
+        model, report = _loaded(
+            "encoder", _encoder_from, checkpoint, output_loading_info=True
+        )
         missing = sorted(report["missing_keys"])
     decodes = getattr(model, "decoder", None) is not None
     if decodes and getattr(model.config, "is_encoder_decoder", False):
         raise SourceError(
             f"{type(model).__name__} of {named(checkpoint)} is an encoder with a "
-            "decoder. Give checkpoint=(model.get_encoder(), tokenizer), or an encoder "
-            "such as BERT."
+            "decoder. Give checkpoint=(model.get_encoder(), tokenizer), its half, or "
+            "an encoder such as BERT."
         )
     return model.float().cpu(), missing
 
 
-def _loaded(kind: str, checkpoint: Any, **settings: Any) -> Any:
+def _loaded(what: str, load: Any, checkpoint: Any, **settings: Any) -> Any:
     """Load a part of a checkpoint: from this machine, or else from the hub."""
     folder, name = _folder_of(checkpoint), os.fspath(checkpoint)
-    maker = getattr(transformers(), kind)
-    what = "tokenizer" if kind == "AutoTokenizer" else "encoder"
+    settings["trust_remote_code"] = False  # else the library asks on the terminal
     if folder is None:
         try:
             with quietly():
-                return maker.from_pretrained(name, local_files_only=True, **settings)
-        except Exception:  # not here, or a part of it only
+                return load(name, local_files_only=True, **settings)
+        except OSError:  # not here, or a part of it only
             ask_hub(name)
+        except Exception as error:
+            raise _not_loaded(what, name, error) from error
     try:
         with quietly():
             here = folder is not None
-            return maker.from_pretrained(
-                folder or name, local_files_only=here, **settings
-            )
+            return load(folder or name, local_files_only=here, **settings)
     except Exception as error:  # a file that is missing, torn or of another kind
-        raise SourceError(
-            f"The {what} of checkpoint={name!r} cannot be loaded: {error}"
-        ) from error
+        raise _not_loaded(what, name, error) from error
+
+
+def _encoder_from(place: str, **settings: Any) -> Any:
+    """Load an encoder, which may be a half of what AutoModel takes it for."""
+    library = transformers()
+    whence = {key: settings[key] for key in ("local_files_only", "trust_remote_code")}
+    config = library.AutoConfig.from_pretrained(place, **whence)
+    name = (getattr(config, "architectures", None) or [""])[0]
+    half = name.endswith("EncoderModel") and hasattr(library, name)
+    maker = getattr(library, name) if half else library.AutoModel
+    return maker.from_pretrained(place, **settings)
+
+
+def _not_loaded(what: str, name: str, error: Exception) -> SourceError:
+    return SourceError(
+        f"The {what} of checkpoint={name!r} cannot be loaded: {error}\nWhat needs "
+        "settings of its own, or runs code of its own, can be loaded by you and given "
+        "as checkpoint=(model, tokenizer)."
+    )
 
 
 def named(checkpoint: Any) -> str:
