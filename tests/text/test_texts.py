@@ -847,7 +847,7 @@ def test_a_frame_for_predict_needs_only_its_texts_and_sources(kind, framed):
     expected = framed[kind].predict_proba(FRAME)
     swapped = framed[kind].predict_proba(FRAME[["language", "text"]])
     np.testing.assert_array_equal(swapped, expected)
-    with pytest.raises(SourceError, match="one holds the texts. Name it by text_col"):
+    with pytest.raises(SourceError, match=r"one holds the texts. Name it by text_col"):
         framed[kind].predict(FRAME.assign(place="Ulm"))
 
 

@@ -380,8 +380,9 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
                 SourceWarning,
                 stacklevel=outside(),
             )
-        if len(own) > 1 and not _share_a_class(own):
-            shown = {name: some.tolist()[:3] for name, some in own.items()}
+        present = {name: some.tolist() for name, some in own.items() if len(some)}
+        if len(present) > 1 and not _share_a_class(present):
+            shown = {name: some[:3] for name, some in present.items()}
             warnings.warn(
                 f"No two sources have a class in common: {shown}. One output tells "
                 "rather the sources apart; MultiHeadClassifier gives each its own "
@@ -524,5 +525,5 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
 
 def _share_a_class(by_source):
     """Tell whether any two sources have a class in common."""
-    every = [label for own in by_source.values() for label in own.tolist()]
+    every = [label for own in by_source.values() for label in own]
     return len(set(every)) < len(every)

@@ -31,8 +31,8 @@ from sktandem.schedules import (
     Step,
     Stop,
     finished,
-    rehearsed,
 )
+from sktandem.schedules._schedule import rehearsed
 
 __all__ = ["TrainingRows", "TurnBatches", "turns_of"]
 

@@ -18,7 +18,6 @@ from sktandem.schedules._schedule import (
     Step,
     Stop,
     finished,
-    rehearsed,
 )
 from sktandem.schedules._shuffled import Shuffled
 
@@ -40,6 +39,5 @@ __all__ = [
     "Step",
     "Stop",
     "finished",
-    "rehearsed",
     "resolve_schedule",
 ]
