@@ -212,7 +212,7 @@ plt.show()
 #
 # - One model does the work of two of its size. By some hundred texts an F1 above 0.9 is
 #   known to about a point, and another seed moves it by as much. What the encoder for
-#   both gains or loses against one of its own is within that.
+#   both gains or loses against one of its own is hardly more than that.
 # - There was nothing to gain: two languages without a common word, and an encoder that
 #   knew neither. What helps across languages is what a pretrained encoder has read of
 #   both. The same lines take one: put the name of a checkpoint, such as
