@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from skorch.callbacks import Callback, Checkpoint
+from tokenizers import processors
 
 from sktandem import AlternatingClassifier, SourceError, SourceWarning
 from sktandem.model_selection import compare_strategies
@@ -197,9 +198,12 @@ def test_none_trains_all_whatever_the_model_was_before():
 
 def test_a_text_without_a_token_is_refused():
     model, tokenizer = small_encoder(TEXTS, hidden_size=16, random_state=0)
-    tokenizer.backend_tokenizer.post_processor = None
+    bare = processors.TemplateProcessing(single="$A")
+    tokenizer.backend_tokenizer.post_processor = bare
     tokenizer = type(tokenizer)(
-        tokenizer_object=tokenizer.backend_tokenizer, pad_token="[PAD]"
+        tokenizer_object=tokenizer.backend_tokenizer,
+        pad_token="[PAD]",
+        clean_up_tokenization_spaces=False,
     )
     own = TextMultiHeadClassifier((model, tokenizer), max_epochs=1)
 
@@ -220,7 +224,9 @@ def test_a_folder_runs_no_code_of_its_own(tmp_path):
     file.write_text(json.dumps(config))
     (tmp_path / "encoder" / "own.py").write_text("raise SystemExit('it ran')")
 
-    with pytest.raises(SourceError, match=r"cannot be loaded: [\s\S]*custom code"):
+    with pytest.raises(
+        SourceError, match=r"cannot be loaded: [\s\S]*trust_remote_code"
+    ):
         TextMultiHeadClassifier.from_pretrained(tmp_path)
 
 

@@ -197,15 +197,23 @@ def _loaded(what: str, load: Any, checkpoint: Any, **settings: Any) -> Any:
         try:
             with quietly():
                 return load(name, local_files_only=True, **settings)
-        except OSError:  # not here, or a part of it only
-            ask_hub(name)
         except Exception as error:
-            raise _not_loaded(what, name, error) from error
+            _ask_again(what, name, error)
     try:
         with quietly():
             here = folder is not None
             return load(folder or name, local_files_only=here, **settings)
     except Exception as error:  # a file that is missing, torn or of another kind
+        raise _not_loaded(what, name, error) from error
+
+
+def _ask_again(what: str, name: str, error: Exception) -> None:
+    """Ask the hub for what could not be loaded here, wholly or at all."""
+    try:
+        ask_hub(name)
+    except SourceError:
+        if isinstance(error, OSError):  # it is not here
+            raise
         raise _not_loaded(what, name, error) from error
 
 
