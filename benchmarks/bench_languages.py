@@ -13,8 +13,9 @@ the data are banking77_en.csv.gz (text, label, split), from PolyAI's
 task-specific-datasets, and germeval2018_de.csv.gz (text, coarse, fine, split), from
 uds-lsv/GermEval-2018-Data. The tweets are offensive in part.
 
-As it stands it takes 84 minutes of one core with the instructions for bfloat16 (AMX),
-about 45 on two; twice that without them (--precision "").
+As it stands it took 84 minutes on one core with the instructions for bfloat16 (AMX);
+--processes 2, the default, shares the work between two. Without such instructions a
+step takes about twice as long (--precision "" for single precision).
 """
 
 import multiprocessing
