@@ -12,7 +12,7 @@ from torch import Tensor
 __all__ = ["PADDING", "Ragged", "grouped_by_length"]
 
 PADDING = -1  # where a row has ended; no token has this number
-TOKENS_AT_ONCE = 1 << 11  # what a core's cache holds; more of them take longer
+TOKENS_AT_ONCE = 1 << 11  # on a processor more of them take longer
 TOKENS_AT_ONCE_ON_GPU = 1 << 15
 MOST_BATCHES_SORTED = 50
 

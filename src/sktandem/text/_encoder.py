@@ -142,8 +142,8 @@ def short_and_long(lengths: Tensor) -> Iterator[tuple[Tensor, int]]:
 class EncoderOf:
     """Makes the encoder of a checkpoint: stands where skorch expects a class.
 
-    Loading anew for each fit is quicker than copying what was loaded, and what
-    a folder holds is in no pickle.
+    Each fit loads the encoder anew, or copies the one that was given loaded, so
+    that no net trains what another one has.
 
     Parameters
     ----------
