@@ -38,13 +38,13 @@ from sktandem.datasets import (
     load_wine_quality,
 )
 from sktandem.exceptions import SourceWarning
-from sktandem.model_selection import compare_strategies, score_by_source
-from sktandem.strategies import (
+from sktandem.members import (
     OnlySource,
     OwnModels,
     default_strategies,
     resolve_strategies,
 )
+from sktandem.model_selection import compare_strategies, score_by_source
 
 CHOOSERS = {"chooser": {}, "chooser, per source": {"per_source": True}}
 CUTS = (50, 200)

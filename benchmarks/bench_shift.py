@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import options, peak, report, write_json
 
-from sktandem.inspection import shift_report
+from sktandem.shift import shift_report
 
 N_FEATURES = 50
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

@@ -53,8 +53,8 @@ from sklearn.tree import DecisionTreeClassifier
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import report, write_json
 
+from sktandem.members import Merged
 from sktandem.model_selection import compare_strategies
-from sktandem.strategies import Merged
 
 N_FRESH = 20_000
 N_PLANS = 3  # B that are held fixed, of each effect

@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import options, report, write_json
 
-from sktandem.inspection import shift_report
-from sktandem.inspection._shift_features import adjusted
+from sktandem.shift import shift_report
+from sktandem.shift._features import adjusted
 
 CHECKS = ("features", "missing", "labels", "joint", "concept")
 

@@ -14,7 +14,7 @@ from sktandem import (
     TandemClassifier,
     TandemRegressor,
 )
-from sktandem.strategies import (
+from sktandem.members import (
     OnlySource,
     OwnModels,
     SimilarityWeighted,

@@ -1,6 +1,7 @@
 """The rooms of the house: imports run downward, and heavy ones only when used."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -11,152 +12,27 @@ import sktandem
 
 ROOT = Path(sktandem.__file__).parent
 
-# From the ground up; a file imports only from files before it.
-ORDER = [
+# From the ground up; a file imports only from its own room and those before it.
+ROOMS = [
     "exceptions",
     "_telling",
     "_routing",
     "_nested",
     "_transaction",
-    "_tables",
-    "_sources",
-    "_unknown",
-    "_cells",
-    "_join",
-    "_stack",
-    "_near_rows",
-    "_shared_rows",
-    "_macro",
-    "_inference",
-    "_row_losses",
-    "_drawing",
-    "_page",
-    "datasets",
-    "_affine",
-    "_scaling",
-    "_source_scaler",
-    "merge._resample",
-    "merge._plan",
-    "merge._representation",
-    "merge._inner",
-    "merge._merged",
-    "merge._classifier",
-    "merge._regressor",
+    "data",
+    "scaling",
+    "stats",
+    "report",
     "merge",
-    "schedules._schedule",
-    "schedules._settings",
-    "schedules._turns",
-    "schedules._epochs",
-    "schedules._batches",
-    "schedules._plateau",
-    "schedules._sampled",
-    "schedules._curriculum",
-    "schedules._bandit",
-    "schedules._joint",
-    "schedules._shuffled",
-    "schedules._names",
-    "schedules._phases",
     "schedules",
-    "nn._modules",
-    "nn._heads",
-    "nn._validation",
-    "nn._average",
-    "nn._ragged",
-    "nn._batches",
-    "nn._losses",
-    "nn._features",
-    "nn._net",
-    "nn._turns",
-    "nn._recorder",
-    "nn._loop",
-    "nn._precision",
-    "nn._seeding",
-    "nn._rows",
-    "nn._sizes",
-    "nn._undo",
-    "nn._resume",
-    "nn._predicting",
-    "nn._balance",
-    "nn._targets",
-    "nn._probabilities",
-    "nn._alternating",
-    "nn._classifier",
-    "nn._regressor",
-    "nn._tasks",
-    "nn._weighing",
-    "nn._multihead",
-    "nn._multihead_classifier",
-    "nn._multihead_regressor",
-    "nn._multihead_estimator",
     "nn",
-    "inspection._displays",
-    "inspection._shift_columns",
-    "inspection._shift_units",
-    "inspection._shift_features",
-    "inspection._shift_joint",
-    "inspection._shift_checks",
-    "inspection._findings",
-    "inspection._shift_displays",
-    "inspection._shift_report",
-    "inspection._shift_after",
-    "inspection._shift",
-    "inspection._forest",
-    "inspection._learning_curve",
+    "shift",
+    "datasets",
     "inspection",
-    "strategies._strategy",
-    "strategies._units",
-    "strategies._models",
-    "strategies._models_classifier",
-    "strategies._models_regressor",
-    "strategies._source_strategy",
-    "strategies._only",
-    "strategies._own",
-    "strategies._merged",
-    "strategies._weighted",
-    "strategies._stacked",
-    "strategies._similarity",
-    "strategies._alternating",
-    "strategies._multihead",
-    "strategies._per_source",
-    "strategies._names",
-    "strategies",
-    "model_selection._split",
-    "model_selection._view",
-    "model_selection._scores",
-    "model_selection._scorers",
-    "model_selection._report",
-    "model_selection._judges",
-    "model_selection._wording",
-    "model_selection._comparison",
-    "model_selection._curve",
-    "model_selection._folds",
-    "model_selection._verdicts",
-    "model_selection._compare",
-    "model_selection._learning_curve",
-    "model_selection._choice",
-    "model_selection._tandem",
-    "model_selection._tandem_classifier",
-    "model_selection._tandem_regressor",
+    "members",
     "model_selection",
-    "text._transformers",
-    "text._texts",
-    "text._small",
-    "text._encoder",
-    "text._tokens",
-    "text._optimizer",
-    "text._patience",
-    "text._rate",
-    "text._folder",
-    "text._finetuning",
-    "text._alternating",
-    "text._multihead",
+    "tandem",
     "text",
-    "cli._files",
-    "cli._targets",
-    "cli._sources",
-    "cli._options",
-    "cli._report",
-    "cli._main",
     "cli",
     "__main__",
 ]
@@ -167,12 +43,8 @@ def module_of(path):
     return ".".join(part for part in parts if part != "__init__")
 
 
-def floor_of(module):
-    """Return the place of a module in the order, by itself or by its room."""
-    for name in (module, module.split(".")[0]):
-        if name in ORDER:
-            return ORDER.index(name)
-    return None
+def room_of(module):
+    return module.split(".")[0]
 
 
 MODULES = {module_of(path): path for path in ROOT.rglob("*.py")}
@@ -180,27 +52,40 @@ MODULES = {name: path for name, path in MODULES.items() if name}
 
 
 def imports_of(path):
+    """Yield the modules of the package that a file imports, wherever it does."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path} has a relative import"
             assert node.module != "sktandem", f"{path} imports from the top"
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            names = [node.module]
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name.removeprefix("sktandem.") in MODULES:
+                yield name.removeprefix("sktandem.")
+
+
+def test_every_file_is_in_a_room():
+    assert {room_of(module) for module in MODULES} == set(ROOMS)
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_file_imports_only_from_files_below_it(module):
-    assert floor_of(module) is not None, f"{module} has no place in ORDER"
+def test_a_file_imports_only_from_its_room_and_those_below(module):
     for imported in imports_of(MODULES[module]):
-        if not imported.startswith("sktandem."):
-            continue
-        below = imported.removeprefix("sktandem.")
-        same_room = below.split(".")[0] == module.split(".")[0]
-        if same_room and floor_of(below) == floor_of(module):
-            continue  # a room that the order lists as one
-        assert floor_of(below) < floor_of(module), f"{module} imports {below}"
+        floor, own = ROOMS.index(room_of(imported)), ROOMS.index(room_of(module))
+        assert floor <= own, f"{module} imports {imported}"
+
+
+def test_no_imports_run_in_a_circle():
+    graph = {module: set(imports_of(path)) for module, path in MODULES.items()}
+
+    order = list(graphlib.TopologicalSorter(graph).static_order())  # raises if so
+
+    assert len(order) == len(MODULES)
 
 
 # scikit-learn itself imports pandas where it is installed, so the modules are

@@ -18,12 +18,12 @@ import numpy as np
 
 from sktandem import TandemRegressor
 from sktandem.datasets import load_wine_quality
+from sktandem.members import Merged, OwnModels, StackedPrediction, WeightedMerge
 from sktandem.model_selection import (
     compare_strategies,
     learning_curve_by_source,
     score_by_source,
 )
-from sktandem.strategies import Merged, OwnModels, StackedPrediction, WeightedMerge
 
 X, y, wine = load_wine_quality(return_X_y=True)
 red = np.random.default_rng(0).permutation(np.flatnonzero(wine == "red"))

@@ -181,4 +181,4 @@ honest = cross_val_score(
 print(f"R² with groups=persons: {honest.mean():.2f}")
 
 # %%
-# Where no loader numbers the persons, :func:`~sktandem.find_shared_rows` does.
+# Where no loader numbers the persons, :func:`~sktandem.shift.find_shared_rows` does.

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 
 from sktandem import SourceScaler
 from sktandem.datasets import load_wine_quality
-from sktandem.inspection import shift_report
+from sktandem.shift import shift_report
 
 wine = load_wine_quality(as_frame=True)
 given = wine.data, wine.target, wine.sample_source

@@ -3,13 +3,12 @@
 from importlib import import_module
 from typing import Any
 
-from sktandem._scaling import table_preprocessor
-from sktandem._shared_rows import SharedRows, find_shared_rows
-from sktandem._source_scaler import SourceScaler
-from sktandem._stack import stack_sources
+from sktandem.data._stack import stack_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.merge import MergedClassifier, MergedRegressor
-from sktandem.model_selection import TandemClassifier, TandemRegressor
+from sktandem.scaling._scalers import table_preprocessor
+from sktandem.scaling._source_scaler import SourceScaler
+from sktandem.tandem import TandemClassifier, TandemRegressor
 
 __version__ = "0.1.0.dev0"
 
@@ -30,13 +29,11 @@ __all__ = [
     "MultiHeadClassifier",
     "MultiHeadEstimator",
     "MultiHeadRegressor",
-    "SharedRows",
     "SourceError",
     "SourceScaler",
     "SourceWarning",
     "TandemClassifier",
     "TandemRegressor",
-    "find_shared_rows",
     "stack_sources",
     "table_preprocessor",
 ]

@@ -16,8 +16,8 @@ from sktandem import table_preprocessor
 from sktandem.cli import _main as command
 from sktandem.cli._report import report_page
 from sktandem.datasets import load_wine_quality
-from sktandem.inspection import shift_report
 from sktandem.model_selection import compare_strategies
+from sktandem.shift import shift_report
 
 QUICK = ["--folds", "2", "--repeats", "1"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sktandem import TandemClassifier
 from sktandem.exceptions import SourceError
 from sktandem.inspection import StrategyComparisonDisplay
-from sktandem.strategies import Merged
+from sktandem.members import Merged
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")

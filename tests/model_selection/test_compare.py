@@ -26,11 +26,9 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sktandem import MergedClassifier, SourceWarning, table_preprocessor
-from sktandem._sources import resolve_sources
+from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
-from sktandem.model_selection import compare_strategies
-from sktandem.model_selection._folds import deal
-from sktandem.strategies import (
+from sktandem.members import (
     Merged,
     OnlySource,
     OwnModels,
@@ -38,6 +36,8 @@ from sktandem.strategies import (
     Training,
     WeightedMerge,
 )
+from sktandem.model_selection import compare_strategies
+from sktandem.model_selection._folds import deal
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(240, 3))

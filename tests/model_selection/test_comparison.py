@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sktandem._inference import Difference, judge, rows_needed
-from sktandem._page import html_page
 from sktandem.model_selection._comparison import Contrast, Design, StrategyComparison
-from sktandem.model_selection._wording import plain, with_interval
+from sktandem.report._page import html_page
+from sktandem.report._wording import plain, with_interval
+from sktandem.stats._inference import Difference, judge, rows_needed
 
 finite = st.floats(-1e3, 1e3, allow_nan=False).map(lambda x: round(x, 6))
 
@@ -423,7 +423,7 @@ class Refuse:
         if name in ("torch", "skorch", "pandas", "matplotlib"):
             raise ImportError(name)
 sys.meta_path.insert(0, Refuse())
-from sktandem._inference import Difference
+from sktandem.stats._inference import Difference
 from sktandem.model_selection._comparison import Contrast, Design, StrategyComparison
 one = Contrast("a", "merged", 90, 90, 1.0, 0.8, Difference(0.2, 0.05, 89, 90), 0.1,
                0.3, 0.01, "helps", None, 0.7, 0.75, 0.05, 0.01, 0.09)

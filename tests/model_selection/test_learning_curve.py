@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier
 
 from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.members import Merged, OnlySource, OwnModels, WeightedMerge
 from sktandem.model_selection import compare_strategies, learning_curve_by_source
-from sktandem.strategies import Merged, OnlySource, OwnModels, WeightedMerge
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(240, 3))

@@ -32,7 +32,7 @@ from skorch.history import History
 from torch import nn
 
 from sktandem import AlternatingClassifier, AlternatingRegressor
-from sktandem._sources import resolve_sources
+from sktandem.data._sources import resolve_sources
 from sktandem.model_selection import SourceKFold, score_by_source
 from sktandem.nn import MLP, default_net
 from sktandem.nn._validation import held_out

@@ -19,7 +19,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from sktandem import AlternatingClassifier, AlternatingRegressor, table_preprocessor
-from sktandem._sources import resolve_sources
+from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import default_net
 from sktandem.nn._validation import held_out

@@ -28,7 +28,7 @@ from sktandem import (
     SourceWarning,
     stack_sources,
 )
-from sktandem._sources import resolve_sources
+from sktandem.data._sources import resolve_sources
 from sktandem.inspection import HistoryDisplay
 from sktandem.model_selection import (
     LeaveOneSourceOut,

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from sktandem import AlternatingClassifier, AlternatingRegressor
-from sktandem._sources import resolve_sources
+from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import default_net
 from sktandem.nn._validation import held_out

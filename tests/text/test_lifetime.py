@@ -13,11 +13,11 @@ from skorch.callbacks import Callback, Checkpoint
 from tokenizers import processors
 
 from sktandem import AlternatingClassifier, SourceError, SourceWarning
+from sktandem.members import Merged
+from sktandem.members._units import multi_head
 from sktandem.model_selection import compare_strategies
 from sktandem.nn import _recorder
 from sktandem.schedules import Schedule, Step
-from sktandem.strategies import Merged
-from sktandem.strategies._units import multi_head
 from sktandem.text import (
     TextAlternatingClassifier,
     TextMultiHeadClassifier,

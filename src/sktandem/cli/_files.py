@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sktandem._sources import did_you_mean
-from sktandem._tables import pandas_for
+from sktandem.data._sources import did_you_mean
+from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
 
 __all__ = ["Reading", "counts_rows", "read_file", "text_columns"]

@@ -26,17 +26,17 @@ from sklearn.metrics import get_scorer
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
-from sktandem._scaling import table_preprocessor
-from sktandem._sources import counted, did_you_mean
-from sktandem._tables import is_frame, numeric_columns, pandas_for
 from sktandem.cli._files import Reading
 from sktandem.cli._options import COMMANDS, FILES, MAX_EPOCHS, check_options, parsers
 from sktandem.cli._report import can_draw, draw_comparison, report_page, versions
 from sktandem.cli._sources import Tables, read_sources
+from sktandem.data._sources import counted, did_you_mean
+from sktandem.data._tables import is_frame, numeric_columns, pandas_for
 from sktandem.datasets import load_wine_quality
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.inspection import ShiftReport, shift_report
 from sktandem.model_selection import StrategyComparison, compare_strategies
+from sktandem.scaling._scalers import table_preprocessor
+from sktandem.shift import ShiftReport, shift_report
 
 MODELS = {
     ("linear", "regression"): ("ridge regression", Ridge),

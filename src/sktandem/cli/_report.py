@@ -12,10 +12,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from sktandem._drawing import draw_alone
-from sktandem._page import html_block, html_page, html_table
-from sktandem.inspection import ShiftReport, StrategyComparisonDisplay
+from sktandem.inspection import StrategyComparisonDisplay
 from sktandem.model_selection import StrategyComparison
+from sktandem.report._drawing import draw_alone
+from sktandem.report._page import html_block, html_page, html_table
+from sktandem.shift import ShiftReport
 
 __all__ = ["can_draw", "draw_comparison", "report_page", "versions"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sktandem._tables import pandas_for
 from sktandem.cli._files import Reading, text_columns
+from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
 
 __all__ = ["read_targets"]

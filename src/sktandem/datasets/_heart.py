@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sktandem._tables import pandas_for
+from sktandem.data._tables import pandas_for
 from sktandem.datasets._loading import as_bunch, first_of_each, read_columns
 from sktandem.datasets._mixed import with_names
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from sktandem._stack import stack_sources
-from sktandem._tables import pandas_for
+from sktandem.data._stack import stack_sources
+from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
 
 __all__ = ["as_bunch", "check_task", "first_of_each", "read_columns"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from sktandem._shared_rows import find_shared_rows
-from sktandem._tables import pandas_for
+from sktandem.data._tables import pandas_for
 from sktandem.datasets._loading import as_bunch, read_columns
 from sktandem.datasets._mixed import as_mixed_frame
+from sktandem.shift._shared_rows import find_shared_rows
 
 __all__ = ["load_student_performance"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sktandem._drawing import DARK, matplotlib_for, source_colors
 from sktandem.exceptions import SourceError
-from sktandem.inspection._displays import innermost
+from sktandem.inspection._history import innermost
+from sktandem.report._drawing import DARK, matplotlib_for, source_colors
 
 __all__ = ["StrategyComparisonDisplay"]
 
@@ -84,7 +84,7 @@ class StrategyComparisonDisplay:
     Examples
     --------
     >>> from matplotlib.figure import Figure
-    >>> from sktandem._inference import Difference
+    >>> from sktandem.stats._inference import Difference
     >>> from sktandem.inspection import StrategyComparisonDisplay
     >>> from sktandem.model_selection import Contrast, Design
     >>> contrast = Contrast(

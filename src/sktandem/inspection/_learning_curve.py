@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sktandem._drawing import COLORS, matplotlib_for, source_colors
+from sktandem.report._drawing import COLORS, matplotlib_for, source_colors
 
 __all__ = ["LearningCurveBySourceDisplay"]
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 
-from sktandem._cells import as_target, class_codes, classes_by_source, mixes_kinds
+from sktandem.data._cells import as_target, class_codes, classes_by_source, mixes_kinds
 from sktandem.exceptions import SourceError
 from sktandem.merge._inner import fit_inner
 from sktandem.merge._merged import BaseMerged, inner_has

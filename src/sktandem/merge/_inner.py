@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sktandem._routing import weight_key, weights_reach_their_step
-from sktandem._scaling import other_columns
-from sktandem._tables import is_frame, numeric_columns, to_floats
+from sktandem.data._tables import is_frame, numeric_columns, to_floats
 from sktandem.exceptions import SourceError
+from sktandem.scaling._scalers import other_columns
 
 MISSING = "missing values"
 OF_VALUES = re.compile("convert|string|numeric|object|dtype|nan|missing|infinity", re.I)

@@ -18,23 +18,18 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sktandem._cells import as_target
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
-from sktandem._scaling import (
-    check_scaler,
-    fit_named,
-    fit_transformers,
-)
-from sktandem._sources import (
+from sktandem._transaction import all_or_nothing
+from sktandem.data._cells import as_target
+from sktandem.data._sources import (
     ONLY_SOURCE,
     Sources,
     resolve_sources,
     split_source,
 )
-from sktandem._tables import n_rows, read_table, refuse_datasets, take_rows
-from sktandem._transaction import all_or_nothing
-from sktandem._unknown import check_unknown_rule, settle_unknown
+from sktandem.data._tables import n_rows, read_table, refuse_datasets, take_rows
+from sktandem.data._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.merge._inner import remedy, seeded_clone
 from sktandem.merge._plan import plan_merge
@@ -42,6 +37,11 @@ from sktandem.merge._representation import (
     check_representation,
     represent,
     represented_names,
+)
+from sktandem.scaling._scalers import (
+    check_scaler,
+    fit_named,
+    fit_transformers,
 )
 
 __all__ = ["BaseMerged", "inner_has"]

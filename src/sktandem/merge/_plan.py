@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sktandem._cells import class_codes, cross_cells
-from sktandem._sources import Sources, did_you_mean
+from sktandem.data._cells import class_codes, cross_cells
+from sktandem.data._sources import Sources, did_you_mean
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.merge._resample import RESAMPLERS, resample_rows
 

@@ -11,15 +11,15 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
-from sktandem._affine import fit_affine
-from sktandem._cells import as_target
-from sktandem._macro import macro_r2
-from sktandem._sources import (
+from sktandem.data._cells import as_target
+from sktandem.data._sources import (
     ONLY_SOURCE,
 )
 from sktandem.exceptions import SourceError
 from sktandem.merge._inner import fit_inner
 from sktandem.merge._merged import BaseMerged
+from sktandem.scaling._affine import fit_affine
+from sktandem.stats._macro import macro_r2
 
 __all__ = ["MergedRegressor"]
 

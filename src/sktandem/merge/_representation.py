@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sktandem._affine import row_chunks
-from sktandem._scaling import ScaledByName, other_columns
-from sktandem._sources import UNKNOWN, did_you_mean
-from sktandem._tables import append_columns, frame_like, is_frame, to_floats
+from sktandem.data._sources import UNKNOWN, did_you_mean
+from sktandem.data._tables import append_columns, frame_like, is_frame, to_floats
 from sktandem.exceptions import SourceError
+from sktandem.scaling._affine import row_chunks
+from sktandem.scaling._scalers import ScaledByName, other_columns
 
 __all__ = ["check_representation", "represent", "represented_names"]
 

@@ -1,6 +1,5 @@
 """Splits and scores that know the sources."""
 
-from sktandem.model_selection._choice import Ranking
 from sktandem.model_selection._compare import compare_strategies
 from sktandem.model_selection._comparison import (
     Contrast,
@@ -17,21 +16,16 @@ from sktandem.model_selection._scores import (
     score_by_source,
 )
 from sktandem.model_selection._split import LeaveOneSourceOut, SourceKFold
-from sktandem.model_selection._tandem_classifier import TandemClassifier
-from sktandem.model_selection._tandem_regressor import TandemRegressor
 
 __all__ = [
     "Contrast",
     "Design",
     "LeaveOneSourceOut",
-    "Ranking",
     "SourceKFold",
     "SourceLearningCurve",
     "SourceScoreTable",
     "SourceScores",
     "StrategyComparison",
-    "TandemClassifier",
-    "TandemRegressor",
     "classification_report_by_source",
     "compare_strategies",
     "learning_curve_by_source",

@@ -15,18 +15,18 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from sktandem._cells import as_target
-from sktandem._sources import counted, did_you_mean, resolve_sources
-from sktandem._tables import refuse_datasets
+from sktandem.data._cells import as_target
+from sktandem.data._sources import counted, did_you_mean, resolve_sources
+from sktandem.data._tables import refuse_datasets
 from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.members import Strategy, Training, resolve_strategies
 from sktandem.model_selection._comparison import StrategyComparison
 from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
 from sktandem.model_selection._judges import Metric, SourceJudge, metric_of
 from sktandem.model_selection._split import number_groups
 from sktandem.model_selection._verdicts import compared, n_units
 from sktandem.model_selection._view import Scoring
-from sktandem.model_selection._wording import MIN_ROWS
-from sktandem.strategies import Strategy, Training, resolve_strategies
+from sktandem.report._wording import MIN_ROWS
 
 __all__ = ["compare_strategies"]
 
@@ -87,7 +87,7 @@ def compare_strategies(
 
     strategies : {"default", "all"}, sequence of Strategy or dict, default="default"
         What to compare: a list that suits the estimator, objects of
-        :mod:`sktandem.strategies`, or these and any estimators by name. An
+        :mod:`sktandem.members`, or these and any estimators by name. An
         estimator of yours gets the sources if its `fit` takes them. The
         reference need not be named. Fewer strategies make narrower intervals.
 
@@ -141,7 +141,7 @@ def compare_strategies(
     --------
     learning_curve_by_source : How the gain changes with the rows of a source.
     sktandem.TandemClassifier : Choose a strategy and fit it.
-    sktandem.inspection.shift_report : How different the datasets are.
+    sktandem.shift.shift_report : How different the datasets are.
 
     Notes
     -----
@@ -174,7 +174,7 @@ def compare_strategies(
     --------
     >>> from sktandem.datasets import make_two_sources
     >>> from sktandem.model_selection import compare_strategies
-    >>> from sktandem.strategies import Merged
+    >>> from sktandem.members import Merged
     >>> X, y, source = make_two_sources(
     ...     1100, size_ratio=0.1, n_features=20, return_X_y=True, random_state=0
     ... )

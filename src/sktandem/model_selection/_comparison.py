@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from sktandem._drawing import as_image, draw_alone
-from sktandem._inference import Difference, Verdict
-from sktandem._page import html_block, html_table
-from sktandem._tables import pandas_for
-from sktandem.model_selection._wording import (
+from sktandem.data._tables import pandas_for
+from sktandem.report._drawing import as_image, draw_alone
+from sktandem.report._page import html_block, html_table
+from sktandem.report._wording import (
     decimals_for,
     fixed,
     markdown,
@@ -24,6 +23,7 @@ from sktandem.model_selection._wording import (
     verdict_words,
     with_interval,
 )
+from sktandem.stats._inference import Difference, Verdict
 
 __all__ = ["Contrast", "Design", "StrategyComparison"]
 
@@ -228,7 +228,7 @@ class StrategyComparison:
 
     Examples
     --------
-    >>> from sktandem._inference import Difference
+    >>> from sktandem.stats._inference import Difference
     >>> from sktandem.model_selection import (
     ...     Contrast, Design, StrategyComparison
     ... )

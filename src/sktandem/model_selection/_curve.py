@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from sktandem._inference import Verdict, judge
-from sktandem._sources import counted
-from sktandem._tables import pandas_for
-from sktandem.model_selection._wording import (
+from sktandem.data._sources import counted
+from sktandem.data._tables import pandas_for
+from sktandem.report._wording import (
     decimals_for,
     fixed,
     level_text,
@@ -22,6 +21,7 @@ from sktandem.model_selection._wording import (
     text_table,
     with_interval,
 )
+from sktandem.stats._inference import Verdict, judge
 
 __all__ = ["SourceLearningCurve"]
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from sktandem._routing import fit_with_source
-from sktandem._tables import take_rows
+from sktandem.data._tables import take_rows
 from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.members import Strategy, Training
+from sktandem.members._units import by_keyword
 from sktandem.model_selection._judges import ZERO, Answers, SourceJudge
 from sktandem.model_selection._split import SourceKFold
-from sktandem.strategies import Strategy, Training
-from sktandem.strategies._units import by_keyword
 
 __all__ = ["Fold", "Measured", "Workshop", "deal", "run_folds", "try_folds"]
 

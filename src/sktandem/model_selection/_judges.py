@@ -12,20 +12,25 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer
 
-from sktandem._cells import class_codes
-from sktandem._inference import Difference, corrected_resampled, paired_rows, placements
 from sktandem._routing import accepts_source
-from sktandem._row_losses import (
+from sktandem.data._cells import class_codes
+from sktandem.data._sources import Sources
+from sktandem.data._tables import take_rows
+from sktandem.exceptions import SourceError
+from sktandem.model_selection._view import Rows, Scoring, metric_name
+from sktandem.stats._inference import (
+    Difference,
+    corrected_resampled,
+    paired_rows,
+    placements,
+)
+from sktandem.stats._losses import (
     aligned,
     brier_scores,
     log_losses,
     squared_errors,
     with_the_rest,
 )
-from sktandem._sources import Sources
-from sktandem._tables import take_rows
-from sktandem.exceptions import SourceError
-from sktandem.model_selection._view import Rows, Scoring, metric_name
 
 __all__ = ["ZERO", "Answers", "Metric", "SourceJudge", "metric_of"]
 

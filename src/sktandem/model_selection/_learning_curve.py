@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
-from sktandem._cells import cross_cells, target_strata
-from sktandem._inference import group_means, paired_rows, simultaneous_alpha
-from sktandem._sources import did_you_mean
+from sktandem.data._cells import cross_cells, target_strata
+from sktandem.data._sources import did_you_mean
 from sktandem.exceptions import SourceError
+from sktandem.members import Strategy, Training
 from sktandem.model_selection._compare import (
     check_settings,
     judges_for,
@@ -37,7 +37,7 @@ from sktandem.model_selection._folds import (
 from sktandem.model_selection._judges import metric_of
 from sktandem.model_selection._verdicts import ALPHA, correlation, loss_for, too_few
 from sktandem.model_selection._view import Scoring
-from sktandem.strategies import Strategy, Training
+from sktandem.stats._inference import group_means, paired_rows, simultaneous_alpha
 
 __all__ = ["learning_curve_by_source"]
 
@@ -148,7 +148,7 @@ def learning_curve_by_source(
     --------
     >>> from sktandem.datasets import make_two_sources
     >>> from sktandem.model_selection import learning_curve_by_source
-    >>> from sktandem.strategies import Merged
+    >>> from sktandem.members import Merged
     >>> X, y, source = make_two_sources(
     ...     800, concept_angle=30, noise=1.0, n_features=20, return_X_y=True,
     ...     random_state=0,

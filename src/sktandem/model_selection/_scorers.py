@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.metrics import check_scoring, get_scorer
 
 from sktandem._routing import score_request
-from sktandem._sources import did_you_mean
+from sktandem.data._sources import did_you_mean
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection._view import Rows, Scoring, best_of, metric_name
 

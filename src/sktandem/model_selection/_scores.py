@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from sktandem._tables import pandas_for
+from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceWarning
 from sktandem.model_selection._view import (
     Rows,

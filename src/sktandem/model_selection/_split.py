@@ -13,16 +13,16 @@ from sklearn.model_selection import BaseCrossValidator, StratifiedGroupKFold
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
-from sktandem._cells import as_target, cross_cells, deal_folds, target_strata
 from sktandem._routing import SplitsBySource
-from sktandem._sources import (
+from sktandem.data._cells import as_target, cross_cells, deal_folds, target_strata
+from sktandem.data._sources import (
     Sources,
     counted,
     did_you_mean,
     distinct,
     resolve_sources,
 )
-from sktandem._tables import as_table, is_missing
+from sktandem.data._tables import as_table, is_missing
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["LeaveOneSourceOut", "SourceKFold"]

@@ -7,24 +7,24 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._inference import (
+from sktandem.data._sources import counted
+from sktandem.members import (
+    SimilarityWeighted,
+    StackedPrediction,
+    Training,
+    WeightedMerge,
+)
+from sktandem.model_selection._comparison import Contrast, Design, StrategyComparison
+from sktandem.model_selection._folds import Measured, Workshop
+from sktandem.model_selection._judges import Metric, SourceJudge
+from sktandem.report._wording import MIN_RARER, MIN_ROWS
+from sktandem.stats._inference import (
     Difference,
     group_means,
     judge,
     paired_rows,
     rows_needed,
     simultaneous_alpha,
-)
-from sktandem._sources import counted
-from sktandem.model_selection._comparison import Contrast, Design, StrategyComparison
-from sktandem.model_selection._folds import Measured, Workshop
-from sktandem.model_selection._judges import Metric, SourceJudge
-from sktandem.model_selection._wording import MIN_RARER, MIN_ROWS
-from sktandem.strategies import (
-    SimilarityWeighted,
-    StackedPrediction,
-    Training,
-    WeightedMerge,
 )
 
 __all__ = ["ALPHA", "compared", "correlation", "loss_for", "n_units", "too_few"]

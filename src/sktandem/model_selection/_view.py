@@ -17,10 +17,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_consistent_length
 
-from sktandem._cells import as_target, mixes_kinds
 from sktandem._routing import accepts_source, source_method
-from sktandem._sources import Sources, distinct, resolve_sources
-from sktandem._tables import take_rows
+from sktandem.data._cells import as_target, mixes_kinds
+from sktandem.data._sources import Sources, distinct, resolve_sources
+from sktandem.data._tables import take_rows
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = [

@@ -19,18 +19,17 @@ from torch import nn
 
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
-from sktandem._scaling import check_scaler
-from sktandem._sources import (
+from sktandem._telling import outside
+from sktandem._transaction import all_or_nothing
+from sktandem.data._sources import (
     ONLY_SOURCE,
     Sources,
     counted,
     did_you_mean,
     warn_of_source_among_features,
 )
-from sktandem._tables import refuse_datasets
-from sktandem._telling import outside
-from sktandem._transaction import all_or_nothing
-from sktandem._unknown import check_unknown_rule
+from sktandem.data._tables import refuse_datasets
+from sktandem.data._unknown import check_unknown_rule
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._average import Averaged, check_average
 from sktandem.nn._batches import (
@@ -52,6 +51,7 @@ from sktandem.nn._sizes import sizes_of
 from sktandem.nn._turns import TrainingRows, TurnBatches, turns_of
 from sktandem.nn._undo import as_before_if_it_fails
 from sktandem.nn._validation import check_fraction, held_out
+from sktandem.scaling._scalers import check_scaler
 from sktandem.schedules import Shuffled, resolve_schedule
 from sktandem.schedules._settings import check_whole
 

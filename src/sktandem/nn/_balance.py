@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._sources import Sources
+from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError
 from sktandem.merge._plan import plan_merge
 

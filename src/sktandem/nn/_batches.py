@@ -14,8 +14,8 @@ from skorch.dataset import Dataset as SkorchDataset
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from sktandem._affine import AffineMaps
 from sktandem.nn._ragged import Ragged, grouped_by_length
+from sktandem.scaling._affine import AffineMaps
 
 __all__ = [
     "Feed",

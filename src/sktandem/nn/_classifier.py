@@ -16,13 +16,13 @@ from skorch import (
     NeuralNetRegressor,
 )
 
-from sktandem._cells import (
+from sktandem._telling import outside
+from sktandem.data._cells import (
     as_target,
     class_codes,
     classes_by_source,
 )
-from sktandem._sources import counted, did_you_mean
-from sktandem._telling import outside
+from sktandem.data._sources import counted, did_you_mean
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._balance import check_balance, row_weights

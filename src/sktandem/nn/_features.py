@@ -12,16 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
-from sktandem._affine import AffineMaps
-from sktandem._scaling import (
-    INSIDE,
-    ScaledByName,
-    ScaledByTransformers,
-    fit_named,
-    fit_transformers,
-)
-from sktandem._sources import Sources
-from sktandem._tables import (
+from sktandem.data._sources import Sources
+from sktandem.data._tables import (
     is_frame,
     is_polars,
     numeric_columns,
@@ -30,6 +22,14 @@ from sktandem._tables import (
 )
 from sktandem.exceptions import SourceError
 from sktandem.nn._ragged import Ragged
+from sktandem.scaling._affine import AffineMaps
+from sktandem.scaling._scalers import (
+    INSIDE,
+    ScaledByName,
+    ScaledByTransformers,
+    fit_named,
+    fit_transformers,
+)
 
 __all__ = ["Features", "as_numbers", "as_tensor", "fit_features"]
 

@@ -14,15 +14,15 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
-from sktandem._cells import as_target
-from sktandem._sources import (
+from sktandem._telling import outside
+from sktandem.data._cells import as_target
+from sktandem.data._sources import (
     ONLY_SOURCE,
     UNKNOWN,
     Sources,
     counted,
     did_you_mean,
 )
-from sktandem._telling import outside
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating, n_features
 from sktandem.nn._heads import HeadsOn, check_head, has_own_heads

@@ -7,8 +7,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetRegressor
 
-from sktandem._cells import as_target, class_codes
-from sktandem._sources import UNKNOWN
+from sktandem.data._cells import as_target, class_codes
+from sktandem.data._sources import UNKNOWN
 from sktandem.exceptions import SourceError
 from sktandem.nn._balance import check_balance, row_weights
 from sktandem.nn._multihead import BaseMultiHead

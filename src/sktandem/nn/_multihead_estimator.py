@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from sklearn.utils import assert_all_finite
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 
-from sktandem._cells import as_target
-from sktandem._sources import did_you_mean
+from sktandem.data._cells import as_target
+from sktandem.data._sources import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.nn._multihead import BaseMultiHead
 from sktandem.nn._targets import numbers_of_objects

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from sktandem._sources import ONLY_SOURCE, resolve_sources, split_source
-from sktandem._tables import n_rows, read_table
-from sktandem._unknown import settle_unknown
+from sktandem.data._sources import ONLY_SOURCE, resolve_sources, split_source
+from sktandem.data._tables import n_rows, read_table
+from sktandem.data._unknown import settle_unknown
 from sktandem.exceptions import SourceError
 from sktandem.nn._batches import GivenRows, Table, rows_in_order
 from sktandem.nn._features import as_tensor

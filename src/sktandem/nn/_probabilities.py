@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length
 
-from sktandem._cells import as_target, mixes_kinds
+from sktandem.data._cells import as_target, mixes_kinds
 from sktandem.exceptions import SourceError
 
 __all__ = ["as_probabilities", "label_accuracy"]

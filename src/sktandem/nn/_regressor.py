@@ -8,15 +8,15 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 
-from sktandem._affine import AffineMaps, fit_affine
-from sktandem._cells import as_target
-from sktandem._macro import macro_r2
-from sktandem._sources import ONLY_SOURCE, counted
+from sktandem.data._cells import as_target
+from sktandem.data._sources import ONLY_SOURCE, counted
 from sktandem.exceptions import SourceError
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._modules import default_net
 from sktandem.nn._precision import dtype_of
 from sktandem.nn._targets import checked_numbers
+from sktandem.scaling._affine import AffineMaps, fit_affine
+from sktandem.stats._macro import macro_r2
 
 __all__ = ["AlternatingRegressor"]
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from sktandem._sources import Sources
-from sktandem._tables import take_rows
+from sktandem.data._sources import Sources
+from sktandem.data._tables import take_rows
 
 __all__ = ["Piece", "Rows"]
 

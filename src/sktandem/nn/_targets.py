@@ -11,7 +11,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
-from sktandem._cells import as_target, mixes_kinds
+from sktandem.data._cells import as_target, mixes_kinds
 from sktandem.exceptions import SourceError
 
 __all__ = ["checked_classes", "checked_numbers", "numbers_of_objects"]

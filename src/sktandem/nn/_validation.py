@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._cells import cross_cells, target_strata
-from sktandem._sources import Sources, counted, did_you_mean
 from sktandem._telling import outside
+from sktandem.data._cells import cross_cells, target_strata
+from sktandem.data._sources import Sources, counted, did_you_mean
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["check_fraction", "held_out"]

@@ -13,13 +13,13 @@ from sklearn.utils.validation import validate_data
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from sktandem._sources import (
+from sktandem.data._sources import (
     did_you_mean,
     distinct,
     resolve_sources,
     split_source,
 )
-from sktandem._tables import as_table, column_names
+from sktandem.data._tables import as_table, column_names
 from sktandem.exceptions import SourceError
 from sktandem.nn._batches import derive_seed
 from sktandem.nn._heads import check_head

@@ -1,0 +1,1 @@
+"""Rows and their sources: tables, labels, cells, stacking and joining."""

@@ -1,0 +1,146 @@
+"""Rows by source and target: the cells that splits and weights are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import type_of_target
+
+from sktandem.data._sources import Codes, Sources, counted, distinct
+from sktandem.data._tables import is_missing, is_tensor
+from sktandem.exceptions import SourceError
+
+__all__ = [
+    "as_target",
+    "class_codes",
+    "classes_by_source",
+    "cross_cells",
+    "deal_folds",
+    "mixes_kinds",
+    "target_strata",
+]
+
+N_QUANTILES = 10
+
+
+def as_target(y: Any) -> NDArray[Any]:
+    """Return y as an array that keeps numbers beside texts as they are.
+
+    Of objects none may be missing: hashed, a missing label would be a class.
+    """
+    array = _as_array(y)
+    if array.dtype == object:
+        missing = [row for row, v in enumerate(array.ravel().tolist()) if is_missing(v)]
+        if missing:
+            raise SourceError(
+                f"y leaves {counted(len(missing), 'sample')} without a label, the "
+                f"first at row {missing[0]}. Drop them first."
+            )
+    return array
+
+
+def _as_array(y: Any) -> NDArray[Any]:
+    if is_tensor(y):
+        return np.asarray(y.detach().numpy())
+    array = np.asarray(y)
+    if array.dtype.kind in "US" and isinstance(y, list | tuple):
+        objects = np.array(y, dtype=object)
+        return objects if mixes_kinds(objects.ravel()) else array
+    return array
+
+
+def mixes_kinds(values: Any) -> bool:
+    """Tell whether there are texts beside anything else."""
+    return len({isinstance(value, str) for value in values}) > 1
+
+
+def class_codes(y: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
+    """Return the classes of y, of any kinds together, and each row's position."""
+    names, codes = distinct(y.ravel())
+    if mixes_kinds(names):
+        classes = np.empty(len(names), dtype=object)
+        classes[:] = names
+        return classes, codes
+    classes = np.array(names, dtype=object if y.dtype == object else y.dtype)
+    return classes, codes
+
+
+def classes_by_source(
+    sources: Sources, y: NDArray[Any]
+) -> dict[Hashable, NDArray[Any]]:
+    """Return the classes that each source really has, in the order of all."""
+    classes, codes = class_codes(y)
+    table = np.zeros((len(sources.names), len(classes)), dtype=bool)
+    table[sources.codes, codes] = True
+    return {name: classes[own] for name, own in zip(sources.names, table)}
+
+
+def cross_cells(sources: Sources, strata: Codes) -> NDArray[np.intp]:
+    """Number the cell of each row, source crossed with stratum, without gaps.
+
+    Cells are ordered by source, then by stratum.
+    """
+    n_strata = int(strata.max(initial=0)) + 1
+    crossed = sources.codes.astype(np.intp) * n_strata + strata
+    return np.unique(crossed, return_inverse=True)[1].astype(np.intp)
+
+
+def target_strata(sources: Sources, y: NDArray[Any] | None) -> Codes:
+    """Return the class of each row, or the quantile of y within its source.
+
+    Several outputs at once, or no y, make a single stratum.
+    """
+    strata = np.zeros(len(sources.codes), dtype=np.intp)
+    if y is None or (y.ndim == 2 and y.shape[1] > 1):
+        return strata
+    flat = y.ravel()
+    if flat.dtype == object and mixes_kinds(flat):
+        for rows in sources.rows:  # texts of one source may stand beside numbers
+            strata[rows] = _strata_of(flat[rows])
+        return strata
+    if type_of_target(flat) != "continuous":
+        return class_codes(y)[1]
+    for rows in sources.rows:
+        strata[rows] = _quantiles(flat[rows])
+    return strata
+
+
+def _strata_of(y: NDArray[Any]) -> Codes:
+    """Return the class of each row of one source, or the quantile of its target."""
+    if any(isinstance(value, str) for value in y.tolist()):
+        return class_codes(y)[1]
+    numbers = y.astype(np.float64)
+    continuous = len(y) > 0 and type_of_target(numbers) == "continuous"
+    return _quantiles(numbers) if continuous else class_codes(y)[1]
+
+
+def _quantiles(y: NDArray[Any]) -> NDArray[np.intp]:
+    rank = np.argsort(np.argsort(y, kind="stable"), kind="stable")
+    return rank * N_QUANTILES // max(1, len(y))
+
+
+def deal_folds(
+    cells: NDArray[np.intp],
+    n_splits: int,
+    rng: np.random.RandomState | None = None,
+) -> NDArray[np.intp]:
+    """Deal the rows of each cell out to folds, as even as whole rows allow.
+
+    No two folds differ by more than one row, neither in a cell nor in all.
+    Rows stay in order, as blocks, unless `rng` shuffles them.
+    """
+    n_cells = cells.max(initial=-1) + 1
+    # Dealt like a sorted pack of cards, small cells take turns at being short.
+    pack = np.sort(cells)
+    hands = [np.bincount(pack[k::n_splits], minlength=n_cells) for k in range(n_splits)]
+    folds_in_order = np.repeat(
+        np.tile(np.arange(n_splits), n_cells), np.stack(hands, axis=1).ravel()
+    )
+    rows = np.arange(len(cells)) if rng is None else rng.permutation(len(cells))
+    order = rows[np.argsort(cells[rows], kind="stable")]
+    folds = np.empty(len(cells), dtype=np.intp)
+    folds[order] = folds_in_order
+    return folds

@@ -1,0 +1,1 @@
+"""What all results share: the HTML page, drawing and wording."""

@@ -1,0 +1,1 @@
+"""Scaling: affine maps, named scalers, and scaling by source."""

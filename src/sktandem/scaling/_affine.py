@@ -1,0 +1,183 @@
+"""The named scalers as affine maps, one for each source and one for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.utils.sparsefuncs import min_max_axis
+
+from sktandem.data._sources import Sources
+
+__all__ = ["NAMED_SCALERS", "AffineMaps", "fit_affine", "row_chunks"]
+
+NAMED_SCALERS = ("standard", "minmax", "robust")
+CHUNK = 1 << 20  # values held at once: a few MB, so that X is never held twice
+
+
+@dataclass(frozen=True, eq=False)
+class AffineMaps:
+    """Maps ``(x - center) / scale`` by column.
+
+    There is a row of `center` and `scale` for each source and a last one for
+    all rows pooled. The last is also what the code ``UNKNOWN``, -1, points at.
+    """
+
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def forward(
+        self,
+        X: Any,
+        codes: NDArray[np.intp] | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> Any:
+        """Scale X by the map of each row's source; by the pooled one without codes."""
+        if sparse.issparse(X):
+            return _rescale_sparse(X, 1 / self.scale, codes)
+        scaled = np.empty(X.shape, dtype=_float_of(X)) if out is None else out
+        for chunk in row_chunks(*X.shape):
+            center, scale = self._of(codes, chunk, scaled.dtype)
+            np.subtract(X[chunk], center, out=scaled[chunk])
+            scaled[chunk] /= scale
+        return scaled
+
+    def inverse(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+        """Undo `forward`."""
+        if sparse.issparse(X):
+            return _rescale_sparse(X, self.scale, codes)
+        original = np.empty(X.shape, dtype=_float_of(X))
+        for chunk in row_chunks(*X.shape):
+            center, scale = self._of(codes, chunk, original.dtype)
+            np.multiply(X[chunk], scale, out=original[chunk])
+            original[chunk] += center
+        return original
+
+    def _of(
+        self, codes: NDArray[np.intp] | None, chunk: slice, dtype: np.dtype
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        which = -1 if codes is None else codes[chunk]
+        return self.center[which].astype(dtype), self.scale[which].astype(dtype)
+
+
+def _float_of(X: Any) -> np.dtype:
+    return np.result_type(X.dtype, np.float32)
+
+
+def fit_affine(
+    kind: str,
+    X: Any,
+    sources: Sources | None = None,
+    weights: NDArray[np.float64] | None = None,
+    rows: NDArray[np.intp] | None = None,
+) -> AffineMaps:
+    """Fit the named scaler on all rows and, given sources, on each source.
+
+    Given `rows`, no others are looked at.
+
+    A column in which a source has no value takes the pooled map there; one in
+    which nobody has a value is left alone.
+    """
+    pooled = _statistics(kind, X, rows, weights)
+    empty = np.isnan(pooled)
+    pooled[empty] = np.broadcast_to([[0.0], [1.0]], pooled.shape)[empty]
+    parts = sources.rows if sources else ()
+    if rows is not None and sources is not None:
+        part = np.zeros(len(X), dtype=bool)
+        part[rows] = True
+        parts = tuple(own[part[own]] for own in parts)
+    own = [_statistics(kind, X, own, weights) for own in parts]
+    own = [np.where(np.isnan(map_), pooled, map_) for map_ in own]
+    center, scale = np.stack([*own, pooled], axis=1)
+    return AffineMaps(center, scale)
+
+
+def _statistics(
+    kind: str,
+    X: Any,
+    rows: NDArray[np.intp] | None,
+    weights: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """Return center and scale of each column, NaN where it holds no value."""
+    result = np.full((2, X.shape[1]), np.nan)
+    filled = _columns_with_values(X, rows)
+    if not filled.all():
+        X = X[:, filled]
+    if filled.any():
+        result[:, filled] = FITTERS[kind](X, rows, weights)
+    return result
+
+
+def _standard(X: Any, rows: Any, weights: Any) -> Any:
+    scaler = StandardScaler(with_mean=not sparse.issparse(X))
+    # Row by row of chunks: the same moments as from all rows at once, without
+    # the temporaries of the size of X that scikit-learn would take.
+    for part, weight in _parts(X, rows, weights):
+        scaler.partial_fit(part, sample_weight=weight)
+    center = np.zeros(X.shape[1]) if sparse.issparse(X) else scaler.mean_
+    return center, scaler.scale_
+
+
+def _minmax(X: Any, rows: Any, weights: Any) -> Any:
+    if sparse.issparse(X):
+        X = X if rows is None else X[rows]
+        low, high = min_max_axis(X, axis=0, ignore_nan=True)
+        width = (high - low).astype(float)
+        return np.zeros(X.shape[1]), np.where(width == 0, 1.0, width)
+    scaler = MinMaxScaler()
+    for part, _ in _parts(X, rows, None):
+        scaler.partial_fit(part)
+    width = scaler.data_range_
+    return scaler.data_min_, np.where(width == 0, 1.0, width)
+
+
+def _robust(X: Any, rows: Any, weights: Any) -> Any:
+    is_sparse = sparse.issparse(X)
+    X = X if rows is None else X[rows]
+    scaler = RobustScaler(with_centering=not is_sparse).fit(X)
+    return (np.zeros(X.shape[1]) if is_sparse else scaler.center_), scaler.scale_
+
+
+FITTERS = {"standard": _standard, "minmax": _minmax, "robust": _robust}
+
+
+def row_chunks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Cut rows into slices of a few MB."""
+    step = max(1, CHUNK // max(1, n_columns))
+    for start in range(0, n_rows, step):
+        yield slice(start, start + step)
+
+
+def _parts(X: Any, rows: Any, weights: Any) -> Iterator[tuple[Any, Any]]:
+    if sparse.issparse(X):
+        picked = slice(None) if rows is None else rows
+        yield X[picked], None if weights is None else weights[picked]
+        return
+    for chunk in row_chunks(X.shape[0] if rows is None else len(rows), X.shape[1]):
+        picked = chunk if rows is None else rows[chunk]
+        yield X[picked], None if weights is None else weights[picked]
+
+
+def _columns_with_values(X: Any, rows: Any) -> NDArray[np.bool_]:
+    filled = np.zeros(X.shape[1], dtype=bool)
+    if sparse.issparse(X):
+        return ~filled  # what is not stored is zero, not missing
+    for part, _ in _parts(X, rows, None):
+        filled |= ~np.isnan(part).all(axis=0)
+        if filled.all():
+            break
+    return filled
+
+
+def _rescale_sparse(X: Any, factor: NDArray[Any], codes: Any) -> Any:
+    """Multiply the stored values by the factor of their row's map and column."""
+    scaled = X.tocoo(copy=False)
+    which = -1 if codes is None else codes[scaled.row]
+    data = scaled.data * factor[which, scaled.col].astype(np.result_type(X.dtype, "f4"))
+    scaled = type(scaled)((data, (scaled.row, scaled.col)), shape=X.shape)
+    return scaled.asformat(X.format)

@@ -1,0 +1,331 @@
+"""Scaling of X: pooled or by source, by a name or by a transformer of the user's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    OneHotEncoder,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_parameter
+
+from sktandem.data._sources import Sources, did_you_mean
+from sktandem.data._tables import (
+    holds_numbers,
+    is_frame,
+    numeric_columns,
+    replace_columns,
+    stack_rows,
+    take_column,
+    take_rows,
+    to_floats,
+)
+from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.scaling._affine import NAMED_SCALERS, AffineMaps, fit_affine
+
+INSIDE = (
+    "Use scale_by='pooled'; or leave scaler='standard' to scale the numbers by source, "
+    "and encode the rest inside: make_pipeline(table_preprocessor(scaler=None), "
+    "estimator)."
+)
+
+__all__ = [
+    "INSIDE",
+    "check_scaler",
+    "fit_named",
+    "fit_transformers",
+    "table_preprocessor",
+]
+
+
+def check_scaler(scaler: Any, scale_by: str) -> None:
+    """Refuse what is no scaler."""
+    if scale_by not in ("pooled", "source"):
+        raise SourceError(f"scale_by must be 'pooled' or 'source', got {scale_by!r}.")
+    if scaler is None or (hasattr(scaler, "fit") and hasattr(scaler, "transform")):
+        return
+    raise_unless_named(scaler)
+
+
+def raise_unless_named(scaler: Any) -> None:
+    """Refuse a name that no scaler has."""
+    if not isinstance(scaler, str) or scaler not in NAMED_SCALERS:
+        raise SourceError(
+            f"scaler must be one of {list(NAMED_SCALERS)}, a transformer or None, got "
+            f"{scaler!r}.{did_you_mean(scaler, NAMED_SCALERS)}"
+        )
+
+
+def fit_transformers(
+    scaler: Any,
+    X: Any,
+    y: Any,
+    sources: Sources,
+    *,
+    scale_by: str,
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[ScaledByTransformers, Any]:
+    """Fit clones of a transformer; return them with the transformed X.
+
+    The training rows come from ``fit_transform``, which for some transformers,
+    such as target encoders, is not ``transform`` after ``fit``.
+    """
+    pooled = clone(scaler)
+    scaled = _fit_transform(pooled, X, y, weights)
+    if scale_by == "pooled":
+        return ScaledByTransformers(sources.names, (), pooled), scaled
+    own, parts = [], []
+    for rows in sources.rows:
+        transformer = clone(scaler)
+        weight = None if weights is None else weights[rows]
+        part = take_rows(X, rows), None if y is None else y[rows], weight
+        parts.append(_fit_transform(transformer, *part))
+        own.append(transformer)
+    _refuse_other_columns(own, sources.names)
+    fitted = ScaledByTransformers(sources.names, tuple(own), pooled)
+    return fitted, _reassembled(parts, sources.rows, sources.names)
+
+
+def _refuse_other_columns(own: list[Any], names: tuple[Hashable, ...]) -> None:
+    """Refuse transformers whose columns mean another thing for each source."""
+    if not all(hasattr(transformer, "get_feature_names_out") for transformer in own):
+        return
+    made = {n: list(t.get_feature_names_out()) for n, t in zip(names, own)}
+    first = made[names[0]]
+    other = next((n for n in names if made[n] != first), None)
+    if other is not None:
+        only = [name for name in made[other] if name not in first]
+        raise SourceError(
+            f"scale_by='source' fits the scaler to each source, and its columns are "
+            f"not the same: {other!r} has {len(made[other])}, such as {only[:3]}, "
+            f"{names[0]!r} has {len(first)}. {INSIDE}"
+        )
+
+
+def _fit_transform(transformer: Any, X: Any, y: Any, weights: Any) -> Any:
+    if weights is not None and has_fit_parameter(transformer, "sample_weight"):
+        return transformer.fit_transform(X, y, sample_weight=weights)
+    return transformer.fit_transform(X, y)
+
+
+def fit_named(
+    scaler: str,
+    X: Any,
+    sources: Sources,
+    *,
+    scale_by: str,
+    weights: NDArray[np.float64] | None = None,
+    rows: NDArray[np.intp] | None = None,
+) -> ScaledByName:
+    """Fit a named scaler on the numeric columns of X, all rows or some."""
+    by_source = sources if scale_by == "source" else None
+    columns = typed_numbers(X) if is_frame(X) else None
+    numbers = numbers_of(X, columns, scaler)
+    maps = fit_affine(scaler, numbers, by_source, weights, rows)
+    return ScaledByName(scaler, maps, columns)
+
+
+@dataclass(frozen=True)
+class ScaledByName:
+    """A fitted named scaler: affine maps on the numeric columns."""
+
+    scaler: str
+    maps: AffineMaps
+    columns: list[int] | None
+
+    @property
+    def by_source(self) -> bool:
+        """Whether each source has a map of its own."""
+        return len(self.maps.center) > 1
+
+    def read(self, X: Any) -> Any:
+        """Return an array or sparse matrix as the floats that `scale_into` takes."""
+        if self.columns is None or is_frame(X):
+            return numbers_of(X, self.columns, self.scaler)
+        if len(self.columns) < X.shape[1]:
+            raise SourceError(
+                f"fit saw a data frame with {len(self.columns)} numeric columns among "
+                f"{X.shape[1]}, and {type(X).__name__} does not tell which. "
+                "Pass a data frame."
+            )
+        return numbers_of(X, None, self.scaler)
+
+    def scale_into(
+        self, out: NDArray[Any], numbers: NDArray[Any], codes: NDArray[np.intp] | None
+    ) -> None:
+        """Write scaled rows where they are wanted, so that no other copy is made."""
+        self.maps.forward(numbers, codes if self.by_source else None, out=out)
+
+    def transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+        """Scale the rows of X, each by its source's map."""
+        return self._apply(self.maps.forward, X, codes)
+
+    def inverse_transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+        """Give the rows of X back in their own units."""
+        return self._apply(self.maps.inverse, X, codes)
+
+    def _apply(self, apply: Any, X: Any, codes: Any) -> Any:
+        values = apply(self.read(X), codes if self.by_source else None)
+        if self.columns is None or not is_frame(X):
+            return values
+        return replace_columns(X, self.columns, values)
+
+
+@dataclass(frozen=True)
+class ScaledByTransformers:
+    """Fitted clones of a transformer: one for each source, or one for all."""
+
+    names: tuple[Hashable, ...]
+    own: tuple[Any, ...]
+    pooled: Any
+
+    @property
+    def by_source(self) -> bool:
+        """Whether each source has a transformer of its own."""
+        return bool(self.own)
+
+    def transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+        """Transform the rows of X, each by its source's transformer."""
+        return self._apply("transform", X, codes)
+
+    def inverse_transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+        """Undo `transform`."""
+        return self._apply("inverse_transform", X, codes)
+
+    def _apply(self, method: str, X: Any, codes: Any) -> Any:
+        if not self.by_source or codes is None:
+            return getattr(self.pooled, method)(X)
+        transformers = [*self.own, self.pooled]  # UNKNOWN, -1, is the last
+        present = np.unique(codes)
+        rows = [np.flatnonzero(codes == code) for code in present]
+        parts = [
+            getattr(transformers[code], method)(take_rows(X, own))
+            for code, own in zip(present, rows)
+        ]
+        return _reassembled(parts, rows, [(*self.names, "pooled")[c] for c in present])
+
+
+def typed_numbers(X: Any) -> list[int]:
+    """Return the numeric columns; warn of numbers that hide in columns of objects."""
+    numeric = numeric_columns(X)
+    if is_frame(X):
+        rest = set(range(X.shape[1])) - set(numeric)
+        hidden = [
+            X.columns[i] for i in sorted(rest) if holds_numbers(take_column(X, i))
+        ]
+        if hidden:
+            warnings.warn(
+                f"The columns {hidden} hold numbers but are of dtype object, so they "
+                "are not taken for numeric. X.infer_objects() gives them their type.",
+                SourceWarning,
+                stacklevel=2,
+            )
+    return numeric
+
+
+def other_columns(X: Any) -> list[int]:
+    """Return the positions of the columns that are not numeric."""
+    numeric = set(numeric_columns(X))
+    return [i for i in range(np.shape(X)[1]) if i not in numeric]
+
+
+def numbers_of(X: Any, columns: list[int] | None, scaler: str) -> Any:
+    """Return the numeric part of X as floats, checked."""
+    if columns is not None:
+        X = to_floats(X, columns)
+        if not columns:
+            return X
+    elif np.ndim(X) == 1 and X.dtype == object and isinstance(X[0], str):
+        raise SourceError(
+            f"scaler={scaler!r} needs columns, but X holds texts. Set scaler=None and "
+            "let the estimator be a pipeline that begins with a vectorizer."
+        )
+    return check_array(
+        X,
+        accept_sparse=("csr", "csc"),
+        dtype=FLOAT_DTYPES,
+        ensure_all_finite="allow-nan",
+        input_name="X",
+    )
+
+
+def _reassembled(parts: list[Any], rows: Any, names: Any) -> Any:
+    """Put the rows of several sources back into their first order."""
+    widths = {name: part.shape[1] for name, part in zip(names, parts)}
+    if len(set(widths.values())) > 1:
+        raise SourceError(
+            f"The scaler gives another number of columns for each source: {widths}. "
+            f"{INSIDE}"
+        )
+    back = np.argsort(np.concatenate(rows), kind="stable")
+    return take_rows(stack_rows(parts), back)
+
+
+def table_preprocessor(
+    *, scaler: str | None = "standard", min_frequency: int | float | None = None
+) -> ColumnTransformer:
+    """Prepare a mixed table with missing values for an estimator of numbers.
+
+    Numeric columns are imputed by their median and scaled; all others are
+    one-hot encoded, a missing value being a category and an unseen one all
+    zeros. Put it as `scaler` of an estimator of this package, or in front of
+    an estimator inside a pipeline, so that it is fitted on training rows only.
+
+    Read more in the :ref:`User Guide <merging>`.
+
+    Parameters
+    ----------
+    scaler : {"standard", "minmax", "robust"} or None, default="standard"
+        The scaling of the numeric columns.
+
+    min_frequency : int or float, default=None
+        Categories rarer than this share one column, as in
+        :class:`~sklearn.preprocessing.OneHotEncoder`.
+
+    Returns
+    -------
+    preprocessor : ColumnTransformer
+        A plain, unfitted :class:`~sklearn.compose.ColumnTransformer`, with the
+        parts "numeric" and "categorical".
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sktandem import table_preprocessor
+    >>> table = pd.DataFrame({"age": [40.0, None, 60.0], "sex": ["f", "m", "m"]})
+    >>> table_preprocessor().fit_transform(table).round(1)
+    array([[-1.2,  1. ,  0. ],
+           [ 0. ,  0. ,  1. ],
+           [ 1.2,  0. ,  1. ]])
+    """
+    # A column without a single value stays, as a constant: sources may differ
+    # in what they measured, and a fold must not change the width.
+    numeric = [SimpleImputer(strategy="median", keep_empty_features=True)]
+    if scaler is not None:
+        raise_unless_named(scaler)
+        classes = (StandardScaler, MinMaxScaler, RobustScaler)
+        numeric.append(dict(zip(NAMED_SCALERS, classes))[scaler]())
+    encoder = OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        min_frequency=min_frequency,
+        sparse_output=False,
+    )
+    return ColumnTransformer(
+        [
+            ("numeric", make_pipeline(*numeric), typed_numbers),
+            ("categorical", encoder, other_columns),
+        ],
+        verbose_feature_names_out=False,
+    )

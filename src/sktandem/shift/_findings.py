@@ -1,0 +1,469 @@
+"""What the checks found, in plain sentences, each with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from sktandem.data._sources import counted
+from sktandem.shift._checks import Checks, can_tell
+from sktandem.shift._features import (
+    ALPHA,
+    SIZE,
+    FeatureShift,
+)
+from sktandem.shift._joint import (
+    ENOUGH_FOR_CONCEPT,
+)
+
+__all__ = ["Finding", "tell"]
+
+Severity = Literal["none", "small", "moderate", "large", "note", "cannot tell"]
+
+LARGE = 0.2
+# Of the loss that is gained by knowing the source.
+GAIN, LARGE_GAIN = 0.01, 0.05
+# Trees that name the source from the columns gain nothing by being told it.
+TOLD_APART = 0.9
+SCALE = 'scale_by="source" or SourceScaler() measures each source by its own scale'
+DATES = "Scalers let dates pass: leave it out, or make features of it, as the month"
+OWN_WEIGHTS = 'representation="augmented" gives each source weights of its own'
+WHETHER = "compare_strategies tells whether it matters"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found, or looked for and not found.
+
+    Attributes
+    ----------
+    check : str
+        The question: "schema", "features", "missing", "labels", "joint",
+        "concept" or "shared rows".
+
+    severity : str
+        "none"; "small": sure, but of no more than 0.1; "moderate"; "large":
+        more than 0.2; "note": a fact that is no alarm; "cannot tell".
+
+    subject : hashable
+        The column that is meant; None for the answer to the whole question.
+
+    sentence : str
+        What was found, in words and numbers.
+
+    remedy : str
+        What this package offers; empty if there is nothing to do.
+
+    size : float
+        The distance, NaN where there is none.
+
+    p_value : float
+        Adjusted for all that was tested; NaN where nothing was.
+    """
+
+    check: str
+    severity: Severity
+    subject: Hashable
+    sentence: str
+    remedy: str = ""
+    size: float = np.nan
+    p_value: float = np.nan
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it is an alarm."""
+        return self.severity in ("moderate", "large")
+
+
+def _severity(p_value: float, size: float, small: float, large: float) -> Severity:
+    if not p_value < ALPHA:
+        return "none"
+    if size <= small:
+        return "small"
+    return "moderate" if size <= large else "large"
+
+
+# The words
+
+
+def tell(checks: Checks) -> tuple[Finding, ...]:
+    """Return every finding, question by question, its answer first."""
+    return tuple(
+        finding
+        for ask in (_schema, _features, _missing, _labels, _joint, _concept_line)
+        for finding in ask(checks)
+    ) + tuple(_shared(checks))
+
+
+def _schema(checks: Checks) -> Iterator[Finding]:
+    told = [found for f in checks.features for found in _schema_of(f, checks)]
+    alarms = [found for found in told if found.flagged]
+    n = len(checks.features)
+    both = "both" if len(checks.names) == 2 else "all sources"
+    if alarms:
+        sentence = (
+            f"{_some(len({a.subject for a in alarms}), n)} cannot be compared as "
+            f"they are: {_listed([a.subject for a in alarms])}."
+        )
+        if len(alarms) == 1:
+            sentence = alarms[0].sentence
+        yield Finding("schema", "large", None, sentence, alarms[0].remedy)
+    else:
+        many = f"All {counted(n, 'column')} are" if n > 1 else "The column is"
+        sentence = f"{many} in {both}, with one type."
+        if told:
+            sentence += f" To look at: {_listed([t.subject for t in told])}."
+        yield Finding("schema", "note" if told else "none", None, sentence)
+    yield from sorted(told, key=lambda found: not found.flagged)
+
+
+def _schema_of(feature: FeatureShift, checks: Checks) -> Iterator[Finding]:
+    name, names = feature.name, checks.names
+    gone = [s for s, absent in zip(names, feature.absent) if absent]
+    stuck = [s for s, constant in zip(names, feature.constant) if constant]
+    if gone:
+        every = len(gone) == len(names)
+        yield Finding(
+            "schema",
+            "note" if every else "large",
+            name,
+            f"{name!r} has no value in {'any source' if every else _and(gone)}.",
+            "Leave it out."
+            if every
+            else 'stack_sources(join="inner") keeps the columns that all sources have.',
+        )
+    elif feature.words is not None:
+        held = ", ".join(f"{words} in {s}" for s, words in feature.words.items())
+        yield Finding(
+            "schema",
+            "large",
+            name,
+            f"{name!r} holds {held}.",
+            "Convert it to one type in each dataset, before stack_sources.",
+        )
+    elif stuck:
+        every = len(stuck) == len(names) and not feature.size > 0
+        where = "all rows" if every else f"all rows of {_and(stuck)}"
+        yield Finding(
+            "schema",
+            "note",
+            name,
+            f"{name!r} is the same in {where}.",
+            "Leave it out." if every else "",
+        )
+    if feature.unit is not None and feature.flagged:
+        unit = feature.unit
+        offset = f" + {unit.offset:g}" if unit.offset else ""
+        # A few factors are so close together that mere size can look like one.
+        looks = "looks like" if unit.sure else "could be"
+        yield Finding(
+            "schema",
+            "large" if unit.sure else "note",
+            name,
+            f"{name!r} {looks} another unit, {unit.words}: {unit.source} × "
+            f"{unit.factor:g}{offset} agrees with the other (distance "
+            f"{unit.before:.2f} before, {unit.after:.2f} after).",
+            f"Convert it before stacking; {SCALE}, whatever the unit.",
+            unit.before,
+        )
+
+
+def _features(checks: Checks) -> Iterator[Finding]:
+    compared = [f for f in checks.features if np.isfinite(f.size)]
+    if not compared:
+        yield Finding("features", "cannot tell", None, "No column can be compared.")
+        return
+    details = [
+        Finding(
+            "features",
+            _severity(f.p_adjusted, f.size, SIZE, LARGE),
+            f.name,
+            _compared(f, checks.names),
+            f"{_cure(f, checks)}.",
+            f.size,
+            f.p_adjusted,
+        )
+        for f in sorted(compared, key=lambda f: -f.size)
+    ]
+    flagged = [d for d in details if d.flagged]
+    sure = [d for d in details if d.severity == "small"]
+    first = max(compared, key=lambda f: f.size)
+    most = (
+        f"{first.name!r} {first.size:.2f}, where chance alone stays below "
+        f"{first.chance:.2f}"
+    )
+    if flagged:
+        first = next(f for f in compared if f.name == flagged[0].subject)
+        remedy = f"{flagged[0].remedy[:-1]}; {WHETHER}."
+        sentence = (
+            f"{_some(len(flagged), len(compared))} differ{_s(flagged)}, most "
+            f"{first.name!r}: {first.size:.2f}, where chance alone stays below "
+            f"{first.chance:.2f}."
+        )
+        worst = flagged[0]
+    elif sure:
+        worst, remedy = sure[0], ""
+        sentence = (
+            f"{_some(len(sure), len(compared))} differ{_s(sure)}, by {SIZE} at "
+            f"most. The largest distance: {most}."
+        )
+    else:
+        worst, remedy = details[0], ""
+        sentence = f"No sign of a difference. The largest distance: {most}."
+    yield Finding(
+        "features", worst.severity, None, sentence, remedy, worst.size, worst.p_value
+    )
+    yield from flagged
+
+
+def _cure(feature: FeatureShift, checks: Checks) -> str:
+    if feature.dated:
+        return DATES
+    if feature.kind == "number" and not checks.transformed:
+        return SCALE
+    return OWN_WEIGHTS
+
+
+def _missing(checks: Checks) -> Iterator[Finding]:
+    gaps = [f for f in checks.features if np.isfinite(f.missing_p_value)]
+    if not gaps:
+        any_absent = any(any(f.absent) for f in checks.features)
+        told = (
+            "Only whole columns are missing." if any_absent else "No value is missing."
+        )
+        yield Finding("missing", "none", None, told)
+        return
+    remedy = (
+        "table_preprocessor() fills numbers by their median and makes missing words a "
+        'category; representation="indicator" tells the source beside them.'
+    )
+    details = [
+        Finding(
+            "missing",
+            _severity(f.missing_p_adjusted, f.missing_size, SIZE, LARGE),
+            f.name,
+            f"{f.name!r} is missing in {_each(f.missing, checks.names)}.",
+            remedy,
+            f.missing_size,
+            f.missing_p_adjusted,
+        )
+        for f in sorted(gaps, key=lambda f: -f.missing_size)
+    ]
+    flagged = [d for d in details if d.flagged]
+    first = flagged[0] if flagged else details[0]
+    if flagged:
+        lead = f"{_some(len(flagged), len(checks.features))} missing more in one source"
+        sentence = f"{lead}, most: {first.sentence}"
+    else:
+        small = any(d.severity == "small" for d in details)
+        sentence = f"{'Little' if small else 'No sign of a'} difference: "
+        sentence += first.sentence
+    severities = {d.severity for d in details}
+    severity: Severity = first.severity if flagged else "none"
+    if not flagged and "small" in severities:
+        severity = "small"
+    yield Finding(
+        "missing",
+        severity,
+        None,
+        sentence,
+        remedy if flagged else "",
+        first.size,
+        first.p_value,
+    )
+    yield from flagged
+
+
+def _labels(checks: Checks) -> Iterator[Finding]:
+    labels, target = checks.labels, checks.target
+    if labels is None or target is None:
+        return
+    if checks.other_labels:
+        who = "The" if len(checks.names) == 2 else "Some"
+        yield Finding(
+            "labels",
+            "large",
+            None,
+            f"{who} sources have other labels: none of one is found in the other.",
+            "MultiHeadClassifier() has a head for each source.",
+            1.0,
+        )
+        return
+    severity = _severity(labels.p_adjusted, labels.size, SIZE, LARGE)
+    remedy = ""
+    if severity in ("moderate", "large"):
+        classes = 'balance="both" evens out sources and classes'
+        numbers = 'scale_target_by="source" takes the level of each source away'
+        remedy = f"{classes if target.kind == 'classes' else numbers}; {WHETHER}."
+    told = _compared(labels, checks.names, is_target=True)
+    told = f"{told[:-1]}{_apart(labels, checks)}."
+    lead = {"none": "No sign of a difference: ", "small": "A small one: "}
+    sentence = lead.get(severity, "") + (
+        told if severity in lead else f"{told[0].upper()}{told[1:]}"
+    )
+    yield Finding(
+        "labels", severity, None, sentence, remedy, labels.size, labels.p_adjusted
+    )
+
+
+def _joint(checks: Checks) -> Iterator[Finding]:
+    joint = checks.joint
+    if joint is None:
+        yield Finding("joint", "cannot tell", None, "No column can be compared.")
+        return
+    severity = _severity(joint.p_adjusted, joint.size, SIZE, LARGE)
+    whom = "the source of a row"
+    if len(checks.names) > 2:
+        whom = f"the rows of {joint.source} among all"
+    sentence = (
+        f"From all columns a classifier tells {whom} with AUC {joint.auc:.2f} ± "
+        f"{1.96 * joint.se:.2f}, where 0.5 is chance; energy test p = "
+        f"{joint.energy_p_value:.2g}."
+    )
+    remedy = ""
+    if severity in ("moderate", "large"):
+        alone = any(f.flagged for f in checks.features)
+        if alone and not checks.transformed:
+            remedy = f"Pass after=SourceScaler() to see what scaling leaves; {WHETHER}."
+        elif alone:
+            remedy = f"{OWN_WEIGHTS}; {WHETHER}."
+        else:
+            remedy = f"No column differs alone, so their relations do: {OWN_WEIGHTS}."
+    yield Finding(
+        "joint", severity, None, sentence, remedy, joint.size, joint.p_adjusted
+    )
+
+
+def _concept_line(checks: Checks) -> Iterator[Finding]:
+    if checks.target is None:
+        return
+    concept = checks.concept
+    if concept is None:
+        sentence = "Not asked: the sources have no labels in common to learn."
+        yield Finding("concept", "cannot tell", None, sentence)
+        return
+    if not can_tell(checks):
+        sentence = (
+            f"Cannot tell: {concept.n_rows:,} rows, and a difference shows only from "
+            f"about {ENOUGH_FOR_CONCEPT:,} on."
+        )
+        yield Finding("concept", "cannot tell", None, sentence)
+        return
+    low, high = concept.gain.interval(ALPHA)
+    told = (
+        f"knowing the source changes the held-out {concept.metric} by "
+        f"{0 - concept.gain.estimate:+.3g} [{0 - high:+.3g}, {0 - low:+.3g}] of "
+        f"{concept.loss:.3g}"
+    )
+    severity = _severity(concept.p_adjusted, concept.size, GAIN, LARGE_GAIN)
+    remedy, sentence = "", f"{told[0].upper()}{told[1:]}."
+    if severity in ("moderate", "large"):
+        remedy = f"{OWN_WEIGHTS}, MultiHeadClassifier() a head; {WHETHER}."
+        if checks.target.kind == "numbers":
+            remedy = remedy.replace("Classifier", "Regressor")
+        if _flagged_labels(checks):
+            sentence += " Labels of another level alone do that: see labels."
+    elif severity == "none":
+        sentence = f"No sign: {told}."
+        if checks.joint is not None and checks.joint.auc > TOLD_APART:
+            severity = "cannot tell"
+            sentence = f"Cannot tell: the columns give the source away, and {told}."
+    yield Finding(
+        "concept", severity, None, sentence, remedy, concept.size, concept.p_adjusted
+    )
+
+
+def _flagged_labels(checks: Checks) -> bool:
+    return checks.labels is not None and checks.labels.flagged
+
+
+def _shared(checks: Checks) -> Iterator[Finding]:
+    if checks.shared is None:
+        return
+    n = checks.shared.n_rows_across
+    if not n:
+        yield Finding("shared rows", "none", None, "No row is in two sources.")
+        return
+    yield Finding(
+        "shared rows",
+        "note",
+        None,
+        f"{counted(n, 'row')} {'has its' if n == 1 else 'have their'} like in another "
+        "source.",
+        "Pass find_shared_rows(X, sample_source).groups as groups= of SourceKFold, if "
+        "they are the same thing.",
+        n / len(checks.shared.groups),
+    )
+
+
+# Pieces of sentences
+
+
+def _compared(
+    feature: FeatureShift, names: tuple[Hashable, ...], *, is_target: bool = False
+) -> str:
+    """Say how the sources fill a column."""
+    lead = "" if is_target else f"{feature.name!r}: "
+    if feature.kind == "number":
+        # A mean, of y, is what a model has to get right; of features it may be lost
+        # among a few large values.
+        what, values = (
+            ("mean", feature.center) if is_target else ("median", feature.median)
+        )
+        spelt = _dates(values, names) if feature.dated else _values(values, names)
+        return f"{lead}{what} {spelt}; distance {feature.size:.2f}."
+    at = int(np.ptp(feature.shares, axis=0).argmax())
+    told = _each(tuple(feature.shares[:, at]), names)
+    return f"{lead}{feature.edges[at]!r} is {told}; distance {feature.size:.2f}."
+
+
+def _apart(labels: FeatureShift, checks: Checks) -> str:
+    """Say how far two sources' labels are apart, with an interval."""
+    if len(checks.names) != 2:
+        return ""
+    n, m = checks.sizes
+    if labels.kind == "number":
+        a, b = labels.center
+        variance = labels.spread[0] ** 2 / n + labels.spread[1] ** 2 / m
+    else:
+        a, b = labels.shares[:, int(np.ptp(labels.shares, axis=0).argmax())]
+        variance = a * (1 - a) / n + b * (1 - b) / m
+    half = stats.norm.ppf(1 - ALPHA / 2) * np.sqrt(variance)
+    what = "difference of means" if labels.kind == "number" else "difference"
+    return f", {what} {b - a:+.2g} [{b - a - half:+.2g}, {b - a + half:+.2g}]"
+
+
+def _values(values: Sequence[float], names: Sequence[Hashable]) -> str:
+    return ", ".join(f"{value:.4g} in {name}" for value, name in zip(values, names))
+
+
+def _dates(values: Sequence[float], names: Sequence[Hashable]) -> str:
+    days = [str(np.datetime64(int(value), "s"))[:10] for value in values]
+    return ", ".join(f"{day} in {name}" for day, name in zip(days, names))
+
+
+def _each(parts: Sequence[float], names: Sequence[Hashable]) -> str:
+    return ", ".join(f"{part:.0%} of {name}" for part, name in zip(parts, names))
+
+
+def _and(names: Sequence[Hashable]) -> str:
+    told = [str(name) for name in names]
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
+
+
+def _listed(names: Sequence[Hashable], most: int = 4) -> str:
+    told = list(dict.fromkeys(repr(name) for name in names))
+    more = f" and {len(told) - most} more" if len(told) > most else ""
+    return ", ".join(told[:most]) + more
+
+
+def _some(n: int, of: int) -> str:
+    return f"{n} of {counted(of, 'column')}"
+
+
+def _s(found: Sequence[Finding]) -> str:
+    return "s" if len(found) == 1 else ""

@@ -1,0 +1,1 @@
+"""Statistics: the loss of each row, intervals, and means over sources."""
