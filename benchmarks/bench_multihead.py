@@ -326,7 +326,11 @@ def worth(data, seed, epochs):
             warnings.simplefilter("ignore", SourceWarning)  # that it is only one
             model.fit(rows_of(X, rows), y[rows], sample_source=source[rows])
         found = score_by_source(
-            model, rows_of(X, tested), y[tested], source[tested], metric
+            model,
+            rows_of(X, tested),
+            y[tested],
+            sample_source=source[tested],
+            scoring=metric,
         )
         return dict(found.by_source)
 

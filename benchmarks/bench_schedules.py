@@ -112,7 +112,9 @@ def scores(data, seed, keep, epochs):
             random_state=seed,
         )
         model.fit(X[rows], y[rows], sample_source=source[rows])
-        found = score_by_source(model, X[tested], y[tested], source[tested], metric)
+        found = score_by_source(
+            model, X[tested], y[tested], sample_source=source[tested], scoring=metric
+        )
         return dict(found.by_source), sum(model.history_[:, "train_batch_count"])
 
     results = {

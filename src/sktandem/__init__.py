@@ -5,7 +5,7 @@ from typing import Any
 
 from sktandem.data._stack import stack_sources
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.merge import MergedClassifier, MergedRegressor
+from sktandem.merge import Merged
 from sktandem.scaling._scalers import table_preprocessor
 from sktandem.scaling._source_scaler import SourceScaler
 from sktandem.tandem import TandemClassifier, TandemRegressor
@@ -24,8 +24,7 @@ _NETS = (
 __all__ = [
     "AlternatingClassifier",
     "AlternatingRegressor",
-    "MergedClassifier",
-    "MergedRegressor",
+    "Merged",
     "MultiHeadClassifier",
     "MultiHeadEstimator",
     "MultiHeadRegressor",

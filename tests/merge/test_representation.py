@@ -12,7 +12,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from sktandem import MergedClassifier, MergedRegressor, table_preprocessor
+from sktandem import Merged, table_preprocessor
 from sktandem.exceptions import SourceError
 from sktandem.merge._representation import represent
 
@@ -79,7 +79,7 @@ def test_with_the_shared_copy_an_unpenalised_model_predicts_the_same(seed):
     X, codes = pack(seed, n=60)
     source = np.array(NAMES)[codes]
     y = np.random.default_rng(seed).normal(size=len(X))
-    model = MergedRegressor(
+    model = Merged(
         LinearRegression(fit_intercept=False), scaler=None, representation="augmented"
     ).fit(X, y, sample_source=source)
 
@@ -99,9 +99,7 @@ FRAME2 = pd.DataFrame(X2, columns=["u", "v"]).assign(side=SOURCE2)
 
 
 def r2(representation, estimator=None, **options):
-    model = MergedRegressor(
-        estimator, source="side", representation=representation, **options
-    )
+    model = Merged(estimator, source="side", representation=representation, **options)
     return cross_val_score(model, FRAME2, Y2, cv=4, error_score="raise").mean()
 
 
@@ -128,7 +126,7 @@ def test_a_pipeline_inside_gets_the_represented_features():
 
 def test_features_have_names():
     def names(**options):
-        model = MergedRegressor(source="side", **options).fit(FRAME2, Y2)
+        model = Merged(Ridge(), source="side", **options).fit(FRAME2, Y2)
         got = model.get_feature_names_out().tolist()
         seen = getattr(model.estimator_, "feature_names_in_", None)
         assert seen is None or seen.tolist() == got
@@ -146,7 +144,7 @@ def test_features_have_names():
 
 def test_arrays_have_positions_for_names():
     coded = np.column_stack([X2, SOURCE2 == "right"])
-    model = MergedRegressor(source=-1, representation="indicator").fit(coded, Y2)
+    model = Merged(Ridge(), source=-1, representation="indicator").fit(coded, Y2)
 
     names = model.get_feature_names_out().tolist()
 
@@ -154,7 +152,7 @@ def test_arrays_have_positions_for_names():
 
 
 def test_an_unknown_source_has_the_shared_part_only():
-    model = MergedRegressor(
+    model = Merged(
         Ridge(), scaler=None, representation="augmented", unknown_source="pooled"
     ).fit(X2, Y2, sample_source=SOURCE2)
     ridge = model.estimator_
@@ -165,7 +163,9 @@ def test_an_unknown_source_has_the_shared_part_only():
 
 
 def test_by_default_an_unknown_source_is_refused():
-    model = MergedRegressor(representation="indicator").fit(X2, Y2, SOURCE2)
+    model = Merged(Ridge(), representation="indicator").fit(
+        X2, Y2, sample_source=SOURCE2
+    )
 
     with pytest.raises(SourceError, match="representation is 'indicator', so each row"):
         model.predict(X2)
@@ -174,13 +174,13 @@ def test_by_default_an_unknown_source_is_refused():
 def test_many_sources_stay_sparse_where_the_estimator_takes_it():
     codes = np.arange(200) % 20
     y = (X2[:, 0] > 0).astype(int)
-    linear = MergedClassifier(LogisticRegression(), representation="augmented")
+    linear = Merged(LogisticRegression(), representation="augmented")
     seen = []
 
     class Spy(LogisticRegression):
         def fit(self, X, y, sample_weight=None):
             seen.append(X)
-            return super().fit(X, y, sample_weight)
+            return super().fit(X, y, sample_source=sample_weight)
 
     linear.set_params(estimator=Spy()).fit(X2, y, sample_source=codes)
 
@@ -192,9 +192,11 @@ def test_many_sources_stay_sparse_where_the_estimator_takes_it():
 
 def test_a_frame_of_numbered_columns_gets_numbered_columns():
     frame = pd.DataFrame(X2)
-    model = MergedRegressor(representation="indicator").fit(frame, Y2, SOURCE2)
+    model = Merged(Ridge(), representation="indicator").fit(
+        frame, Y2, sample_source=SOURCE2
+    )
 
-    assert model.predict(frame, SOURCE2).shape == (200,)
+    assert model.predict(frame, sample_source=SOURCE2).shape == (200,)
 
 
 @pytest.mark.parametrize(
@@ -220,4 +222,4 @@ def test_a_frame_of_numbered_columns_gets_numbered_columns():
 )
 def test_what_cannot_be_represented_is_refused(X, options, message):
     with pytest.raises(SourceError, match=message):
-        MergedRegressor(**options).fit(X, Y2, sample_source=SOURCE2)
+        Merged(Ridge(), **options).fit(X, Y2, sample_source=SOURCE2)

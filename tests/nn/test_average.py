@@ -145,9 +145,13 @@ def test_only_weights_are_averaged():
     source = np.repeat(["a", "b"], 20)
     options = {"validation_fraction": None, "random_state": 0}
 
-    raw = AlternatingRegressor(net, **options).fit(X, X[:, 0], source).module_
+    raw = (
+        AlternatingRegressor(net, **options)
+        .fit(X, X[:, 0], sample_source=source)
+        .module_
+    )
     ema = AlternatingRegressor(net, average="ema", **options)
-    ema = ema.fit(X, X[:, 0], source).module_
+    ema = ema.fit(X, X[:, 0], sample_source=source).module_
 
     for (name, one), other in zip(raw.state_dict().items(), ema.state_dict().values()):
         averaged = name.endswith(("weight", "bias"))

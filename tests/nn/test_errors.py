@@ -182,7 +182,9 @@ def test_settings_that_make_no_sense(params, message):
 def test_the_target_is_scaled_by_none_pooled_or_source():
     message = r"scale_target_by must be one of \[None, 'pooled', 'source'\], got 'sourc"
     with pytest.raises(SourceError, match=message):
-        AlternatingRegressor(scale_target_by="sources").fit(X, X[:, 0], SOURCE)
+        AlternatingRegressor(scale_target_by="sources").fit(
+            X, X[:, 0], sample_source=SOURCE
+        )
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_labels_must_be_as_many_as_rows():
 
 def test_weights_in_the_place_of_labels():
     with pytest.raises(SourceError, match="looks like a measurement"):
-        classifier().fit(X, Y, RNG.random(60))
+        classifier().fit(X, Y, sample_source=RNG.random(60))
 
 
 def test_a_scaled_source_column_is_refused():
@@ -345,7 +347,11 @@ def test_the_first_call_may_name_all_classes_and_sources_to_come():
     few = SOURCE == "a"
     with pytest.warns(SourceWarning, match=r"no rows of \['b', 'c'\], so only \['a'\]"):
         model.partial_fit(
-            X[few], Y[few], SOURCE[few], classes=[0, 1, 2], sources=["a", "b", "c"]
+            X[few],
+            Y[few],
+            sample_source=SOURCE[few],
+            classes=[0, 1, 2],
+            sources=["a", "b", "c"],
         )
 
     assert list(model.classes_) == [0, 1, 2]
@@ -409,7 +415,7 @@ def test_a_call_without_labels_is_told_of_the_labels(first):
 def test_classes_must_hold_those_of_the_first_rows():
     with pytest.raises(SourceError, match=r"y holds \['yes'\], which fit did not see"):
         classifier().partial_fit(
-            X, np.where(Y, "yes", "no"), SOURCE, classes=["no", "perhaps"]
+            X, np.where(Y, "yes", "no"), sample_source=SOURCE, classes=["no", "perhaps"]
         )
 
 
@@ -424,12 +430,12 @@ def test_partial_fit_refuses_labels_that_the_first_call_did_not_name():
         60, task="classification", return_X_y=True, random_state=0
     )
     model = AlternatingClassifier(default_net(max_epochs=1), random_state=0)
-    model.partial_fit(X, y, sample_source, classes=[0, 1])
+    model.partial_fit(X, y, sample_source=sample_source, classes=[0, 1])
 
     with pytest.raises(SourceError, match=r"classes=\[0, 2\] are not those of the fi"):
-        model.partial_fit(X, y, sample_source, classes=[0, 2])
+        model.partial_fit(X, y, sample_source=sample_source, classes=[0, 2])
     with pytest.raises(SourceError, match=r"sources=\['first'\] are not those of the"):
-        model.partial_fit(X, y, sample_source, sources=["first"])
+        model.partial_fit(X, y, sample_source=sample_source, sources=["first"])
 
 
 @pytest.mark.parametrize("schedule", ["plateau", "bandit", "batches", "epochs"])
@@ -439,11 +445,13 @@ def test_a_plan_survives_a_call_without_one_of_the_sources(schedule):
     )
     model = AlternatingClassifier(schedule=schedule, random_state=0)
     first = sample_source == "first"
-    model.partial_fit(X, y, sample_source, epochs=2)
+    model.partial_fit(X, y, sample_source=sample_source, epochs=2)
 
     with pytest.warns(SourceWarning, match=r"got no rows of \['second'\]"):
-        model.partial_fit(X[first], y[first], sample_source[first], epochs=2)
-    model.partial_fit(X, y, sample_source, epochs=2)
+        model.partial_fit(
+            X[first], y[first], sample_source=sample_source[first], epochs=2
+        )
+    model.partial_fit(X, y, sample_source=sample_source, epochs=2)
 
     assert len(model.history_) == 6
 
@@ -460,7 +468,7 @@ def test_keep_best_says_so_where_the_primary_source_is_not_validated():
     )
 
     with pytest.warns(SourceWarning, match="so keep='best' goes by the mean loss over"):
-        model.fit(X, y, sample_source)
+        model.fit(X, y, sample_source=sample_source)
 
 
 def test_a_single_row_left_over_joins_the_batch_before():
@@ -476,7 +484,7 @@ def test_a_single_row_left_over_joins_the_batch_before():
     model = AlternatingClassifier(
         net, batch_size=32, validation_fraction=None, random_state=0
     )
-    model.fit(X, y, sample_source)
+    model.fit(X, y, sample_source=sample_source)
 
     sizes = [row["train_batch_size"] for row in model.history_[0]["batches"]]
     assert sizes == [33, 33]
@@ -488,10 +496,12 @@ def test_rows_seen_are_counted_over_calls_without_a_source():
     )
     model = AlternatingClassifier(random_state=0)
     first = sample_source == "first"
-    model.partial_fit(X, y, sample_source, epochs=1)
+    model.partial_fit(X, y, sample_source=sample_source, epochs=1)
     with pytest.warns(SourceWarning, match="got no rows"):
-        model.partial_fit(X[first], y[first], sample_source[first], epochs=1)
-    model.partial_fit(X, y, sample_source, epochs=1)
+        model.partial_fit(
+            X[first], y[first], sample_source=sample_source[first], epochs=1
+        )
+    model.partial_fit(X, y, sample_source=sample_source, epochs=1)
 
     seen = model.history_[:, "rows_seen[second]"]
     assert seen[0] > 0

@@ -142,7 +142,7 @@ def test_the_primary_rule_gives_an_unknown_source_the_scaling_of_the_primary():
     north, west = (np.repeat(name, len(X)) for name in ("north", "west"))
     primary = model.predict_proba(X, sample_source=west)
 
-    np.testing.assert_array_equal(model.predict_proba(X, north), primary)
+    np.testing.assert_array_equal(model.predict_proba(X, sample_source=north), primary)
     np.testing.assert_array_equal(model.predict_proba(X), primary)
 
 
@@ -163,7 +163,8 @@ def test_scaled_together_no_row_needs_a_source():
 
     for other in (None, ["north"] * 60):
         np.testing.assert_array_equal(
-            model.predict_proba(X, other), model.predict_proba(X, source)
+            model.predict_proba(X, sample_source=other),
+            model.predict_proba(X, sample_source=source),
         )
 
 
@@ -360,7 +361,7 @@ def test_a_source_column_of_an_array():
     by_keyword = classifier(scale_by="source").fit(X, y, sample_source=codes)
 
     np.testing.assert_array_equal(
-        by_column.predict_proba(table), by_keyword.predict_proba(X, codes)
+        by_column.predict_proba(table), by_keyword.predict_proba(X, sample_source=codes)
     )
     assert by_column.sources_ == (0, 1)
     assert "valid_loss[1]" in by_column.history_[-1]
@@ -390,13 +391,14 @@ def test_nullable_and_boolean_columns_are_numbers():
     )
     plain = frame.to_numpy(dtype=float)
 
-    ours = classifier().fit(frame, y, source).predict_proba(frame)
-    theirs = classifier().fit(plain, y, source).predict_proba(plain)
+    ours = classifier().fit(frame, y, sample_source=source).predict_proba(frame)
+    theirs = classifier().fit(plain, y, sample_source=source).predict_proba(plain)
     of_polars = as_polars(frame)
 
     np.testing.assert_allclose(ours, theirs)
     np.testing.assert_allclose(
-        classifier().fit(of_polars, y, source).predict_proba(of_polars), theirs
+        classifier().fit(of_polars, y, sample_source=source).predict_proba(of_polars),
+        theirs,
     )
 
 
@@ -517,7 +519,7 @@ def test_a_scaler_must_make_dense_numbers():
     frame, y = mixed_table()
     encoder = OneHotEncoder(handle_unknown="ignore")
     with pytest.raises(SourceError, match="The scaler gives a sparse matrix, and a ne"):
-        classifier(scaler=encoder).fit(frame[["sex"]], y, frame["ward"])
+        classifier(scaler=encoder).fit(frame[["sex"]], y, sample_source=frame["ward"])
 
 
 def test_missing_values_are_refused_at_predict_too():
@@ -576,15 +578,16 @@ def test_each_source_knows_its_own_classes():
 )
 def test_targets_may_be_in_any_container(made):
     X, y, source = two_wards()
-    plain = classifier().fit(X, y, source).predict_proba(X)
-    of_numbers = regressor().fit(X, X[:, 0], source).predict(X)
+    plain = classifier().fit(X, y, sample_source=source).predict_proba(X)
+    of_numbers = regressor().fit(X, X[:, 0], sample_source=source).predict(X)
 
-    other = classifier().fit(X, made(y), source)
+    other = classifier().fit(X, made(y), sample_source=source)
 
     np.testing.assert_array_equal(other.predict_proba(X), plain)
     assert other.score(X, made(y)) == other.score(X, y)
     np.testing.assert_array_equal(
-        regressor().fit(X, made(X[:, 0].copy()), source).predict(X), of_numbers
+        regressor().fit(X, made(X[:, 0].copy()), sample_source=source).predict(X),
+        of_numbers,
     )
 
 
@@ -617,9 +620,9 @@ def test_several_targets_at_once(scale):
 
     model.fit(X, Y, sample_source=source)
 
-    assert model.predict(X, source).shape == (120, 3)
+    assert model.predict(X, sample_source=source).shape == (120, 3)
     assert model.n_outputs_ == 3
-    assert model.score(X, Y, source) > 0.9
+    assert model.score(X, Y, sample_source=source) > 0.9
 
 
 def test_whole_numbers_are_as_good_a_target_as_others():
@@ -678,7 +681,9 @@ def test_tokens_stay_whole_in_any_container(kind):
     X = {"array": tokens, "pandas": frame, "polars": as_polars(frame)}[kind]
     net = default_net(module=Embeds, max_epochs=2)
 
-    model = AlternatingClassifier(net, scaler=None, random_state=0).fit(X, y, source)
+    model = AlternatingClassifier(net, scaler=None, random_state=0).fit(
+        X, y, sample_source=source
+    )
 
     assert model.features_.dtype is None
     assert model.predict_proba(X).shape == (80, 2)
@@ -690,7 +695,7 @@ def test_a_token_too_many_is_told_as_it_is():
     model = AlternatingClassifier(net, scaler=None)
 
     with pytest.raises(SourceError, match=r"out of range in self\nAn nn\.Embedding"):
-        model.fit(tokens, np.arange(40) % 2, np.arange(40) // 20)
+        model.fit(tokens, np.arange(40) % 2, sample_source=np.arange(40) // 20)
 
 
 def test_a_column_that_is_the_source_is_pointed_out():

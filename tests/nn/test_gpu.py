@@ -25,8 +25,8 @@ def test_a_gpu_learns_what_the_cpu_learns(kind, schedule):
     for device in ("cpu", "cuda"):
         net = kind()._net().set_params(device=device, max_epochs=10)
         model = kind(net, schedule=schedule, average="ema", random_state=0)
-        model.fit(X, y, sample_source)
-        scores[device] = model.score(X, y, sample_source)
+        model.fit(X, y, sample_source=sample_source)
+        scores[device] = model.score(X, y, sample_source=sample_source)
         assert next(model.module_.parameters()).device.type == device
 
     assert scores["cuda"] == pytest.approx(scores["cpu"], abs=0.03)
@@ -36,7 +36,9 @@ def test_predictions_of_a_gpu_are_in_single_precision():
     X, y, sample_source = data("regression")
     net = default_net("regression", device="cuda", max_epochs=5)
 
-    model = AlternatingRegressor(net, random_state=0).fit(X, y, sample_source)
+    model = AlternatingRegressor(net, random_state=0).fit(
+        X, y, sample_source=sample_source
+    )
 
     assert model.precision_ == "float32"
     assert np.isfinite(model.predict(X)).all()

@@ -254,7 +254,7 @@ def test_every_kind_of_classifier_learns_what_is_easy(net, n_classes, width):
     source = np.repeat(["a", "b"], 30)
     net.set_params(max_epochs=40, lr=0.1, batch_size=10, verbose=0)
 
-    model = AlternatingClassifier(net, random_state=0).fit(X, y, source)
+    model = AlternatingClassifier(net, random_state=0).fit(X, y, sample_source=source)
 
     proba = model.predict_proba(X)
     assert type(model.net_) is type(net)
@@ -307,7 +307,9 @@ def test_every_kind_of_regressor_learns_a_line(kind, module):
     net = kind(module, criterion=nn.MSELoss, lr=0.05, max_epochs=80, verbose=0)
     source = np.repeat(["a", "b"], 40)
 
-    model = AlternatingRegressor(net, batch_size=10, random_state=0).fit(X, y, source)
+    model = AlternatingRegressor(net, batch_size=10, random_state=0).fit(
+        X, y, sample_source=source
+    )
 
     assert type(model.net_) is kind
     assert model.predict(X).shape == (80,)

@@ -262,7 +262,9 @@ def test_dwa_is_the_formula_over_the_last_two_epochs():
     y = np.where(sample_source == "a", X[:, 0], X[:, 1] ** 2)
     settings = {"loss_weights": "dwa", "validation_fraction": None, "keep": "last"}
     model = MultiHeadRegressor(random_state=0, **settings)
-    model.set_params(net=model._net().set_params(max_epochs=4)).fit(X, y, sample_source)
+    model.set_params(net=model._net().set_params(max_epochs=4)).fit(
+        X, y, sample_source=sample_source
+    )
 
     for epoch in range(4):
         row = model.history_[epoch]

@@ -89,7 +89,7 @@ def trained(schedule, *, classes, max_epochs, dtype, module=Linear, **settings):
     options = {"scaler": None, "keep": "last", "batch_size": 32, "random_state": 0}
     options |= {"validation_fraction": None} | settings
     model = estimator(net, schedule=schedule, **options)
-    model.fit(X, y > 0 if classes else y, sample_source)
+    model.fit(X, y > 0 if classes else y, sample_source=sample_source)
     return model, dict(model.net_.callbacks_)["tape"]
 
 
@@ -201,7 +201,7 @@ def test_the_plateau_rule_of_tutorials_comes_out_step_by_step(module, classes, d
         random_state=0,
     )
     validation_data = X[held], target[held], sample_source[held]
-    model.fit(X, target, sample_source, validation_data=validation_data)
+    model.fit(X, target, sample_source=sample_source, validation_data=validation_data)
     tape = dict(model.net_.callbacks_)["tape"]
 
     by_hand, optimizer, criterion = plain(tape.start_, module, dtype, classes)

@@ -264,7 +264,7 @@ def test_every_row_of_a_new_chunk_is_trained_on():
     model = estimator(schedule, [Tape()], validation_fraction=None, scaler=None)
     for rows in (slice(0, 200), slice(0, 170), slice(20, 190), slice(20, 190)):
         seen.append([])
-        model.partial_fit(X[rows], y[rows], sample_source[rows], epochs=1)
+        model.partial_fit(X[rows], y[rows], sample_source=sample_source[rows], epochs=1)
         distinct = {tuple(row) for row in torch.cat(seen[-1]).tolist()}
         assert len(distinct) == len(X[rows])
 
@@ -272,26 +272,28 @@ def test_every_row_of_a_new_chunk_is_trained_on():
 def test_resuming_refuses_other_labels_and_columns(tmp_path):
     X, y, sample_source = data()
     estimator(callbacks=[Checkpoint(monitor=None, dirname=tmp_path)]).fit(
-        X, y, sample_source
+        X, y, sample_source=sample_source
     )
     longer = estimator()
     longer.net.set_params(max_epochs=8)
 
     with pytest.raises(SourceError, match=r"trained on classes=\['0', '1'\], and fit"):
-        longer.fit(X, y + 1, sample_source, resume_from=tmp_path)
+        longer.fit(X, y + 1, sample_source=sample_source, resume_from=tmp_path)
     renamed = np.where(sample_source == "first", "a", sample_source)
     with pytest.raises(SourceError, match=r"trained on sources=\['first', 'second'\]"):
-        longer.fit(X, y, renamed, resume_from=tmp_path)
+        longer.fit(X, y, sample_source=renamed, resume_from=tmp_path)
     with pytest.raises(SourceError, match=r"trained on n_features=\[5\]"):
-        longer.fit(X[:, :4], y, sample_source, resume_from=tmp_path)
+        longer.fit(X[:, :4], y, sample_source=sample_source, resume_from=tmp_path)
     with pytest.warns(SourceWarning, match="other rows may be held out"):
-        longer.fit(X[:180], y[:180], sample_source[:180], resume_from=tmp_path)
+        longer.fit(
+            X[:180], y[:180], sample_source=sample_source[:180], resume_from=tmp_path
+        )
     with pytest.warns(SourceWarning, match="nothing is left to train"):
-        estimator().fit(X, y, sample_source, resume_from=tmp_path)
+        estimator().fit(X, y, sample_source=sample_source, resume_from=tmp_path)
     wide = estimator()
     wide.net.set_params(module__hidden_sizes=(7,), max_epochs=8)
     with pytest.raises(SourceError, match="does not fit the net"):
-        wide.fit(X, y, sample_source, resume_from=tmp_path)
+        wide.fit(X, y, sample_source=sample_source, resume_from=tmp_path)
 
 
 def test_resuming_an_average_needs_the_file_that_holds_it(tmp_path):

@@ -227,7 +227,7 @@ def test_validation_data_is_what_the_losses_are_of():
     X_new, y_new, source_new = two_sources(seed=1)
     model = classifier(max_epochs=3, keep="last")
 
-    model.fit(X, y, source, validation_data=(X_new, y_new, source_new))
+    model.fit(X, y, sample_source=source, validation_data=(X_new, y_new, source_new))
 
     proba, row = model.predict_proba(X_new), model.history_[-1]
     assert model.n_samples_by_source_ == {"a": 40, "b": 24}
@@ -245,7 +245,7 @@ def test_validation_data_may_hold_its_source_as_a_column():
 
     by_column = classifier(source="ward").fit(frame, y, validation_data=(new, y_new))
     by_keyword = classifier().fit(
-        X, y, source, validation_data=(X_new, y_new, source_new)
+        X, y, sample_source=source, validation_data=(X_new, y_new, source_new)
     )
 
     of_losses = slice(None), "valid_loss_macro"
@@ -255,7 +255,9 @@ def test_validation_data_may_hold_its_source_as_a_column():
 def test_validation_data_of_one_source_alone_validates_that_one():
     X, y, source = two_sources()
     X_new, y_new = X[source == "b"], y[source == "b"]
-    model = classifier().fit(X, y, source, validation_data=(X_new, y_new, ["b"] * 24))
+    model = classifier().fit(
+        X, y, sample_source=source, validation_data=(X_new, y_new, ["b"] * 24)
+    )
 
     row = model.history_[-1]
     assert "valid_loss[a]" not in row
@@ -294,7 +296,9 @@ def test_without_sources_validation_data_needs_none():
 def test_validation_data_that_does_not_fit(change, message):
     X, y, source = two_sources()
     with pytest.raises(ValueError, match=message):
-        classifier().fit(X, y, source, validation_data=change(X, y, source))
+        classifier().fit(
+            X, y, sample_source=source, validation_data=change(X, y, source)
+        )
 
 
 def test_rows_of_a_source_that_does_not_train_can_be_validated_on():
@@ -305,7 +309,12 @@ def test_rows_of_a_source_that_does_not_train_can_be_validated_on():
     with pytest.warns(
         SourceWarning, match=r"rows of \['bb'\].*Did you mean 'b'\?"
     ) as caught:
-        model.fit(X, y, source, validation_data=(X_new, y_new, ["bb"] * len(y_new)))
+        model.fit(
+            X,
+            y,
+            sample_source=source,
+            validation_data=(X_new, y_new, ["bb"] * len(y_new)),
+        )
 
     assert caught[0].filename == __file__
     loss = log_loss(y_new, model.predict_proba(X_new))
@@ -318,7 +327,7 @@ def test_what_is_learned_by_source_cannot_validate_on_another():
     model = classifier(scale_by="source")
 
     with pytest.raises(SourceError, match=r"has rows of \['c'\], which have no traini"):
-        model.fit(X, y, source, validation_data=(X, y, ["c"] * len(y)))
+        model.fit(X, y, sample_source=source, validation_data=(X, y, ["c"] * len(y)))
 
 
 def test_validation_data_meets_no_step_in_front():

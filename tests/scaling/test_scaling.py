@@ -217,7 +217,9 @@ def test_an_unknown_source_follows_the_rule(rule, primary, expected):
 
     np.testing.assert_allclose(pooled_mean_or_six, [[expected]])
     np.testing.assert_allclose(model.transform([[6.0]]), [[expected]])
-    np.testing.assert_allclose(model.transform([[0.0], [6.0]], ["a", "c"])[0], [-1.0])
+    np.testing.assert_allclose(
+        model.transform([[0.0], [6.0]], sample_source=["a", "c"])[0], [-1.0]
+    )
 
 
 @pytest.mark.parametrize("scaler", ["standard", StandardScaler()])

@@ -91,7 +91,7 @@ def counted(schedule, **settings):
     )
     net = default_net(max_epochs=6, callbacks=[("counts", Counts())])
     model = AlternatingClassifier(net, schedule=schedule, batch_size=8, random_state=0)
-    model.set_params(**settings).fit(X, y, sample_source)
+    model.set_params(**settings).fit(X, y, sample_source=sample_source)
     return model, dict(model.net_.callbacks_)["counts"]
 
 

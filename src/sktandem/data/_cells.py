@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 
-from sktandem.data._sources import Codes, Sources, counted, distinct
+from sktandem._telling import counted
+from sktandem.data._sources import Codes, Sources, distinct
 from sktandem.data._tables import is_missing, is_tensor
 from sktandem.exceptions import SourceError
 

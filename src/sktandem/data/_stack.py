@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from sktandem._telling import counted
 from sktandem.data._cells import as_target
 from sktandem.data._join import JOINS, join_frames
-from sktandem.data._sources import counted, plain_label, resolve_sources
+from sktandem.data._sources import plain_label, resolve_sources
 from sktandem.data._tables import (
     as_table,
     insert_column,
@@ -88,8 +89,7 @@ def stack_sources(
 
     See Also
     --------
-    MergedClassifier : Fit one classifier on all sources.
-    MergedRegressor : Fit one regressor on all sources.
+    Merged : Fit one estimator on all sources.
 
     Notes
     -----

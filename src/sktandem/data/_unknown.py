@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem.data._sources import UNKNOWN, Sources, did_you_mean, plain_label
+from sktandem._telling import did_you_mean
+from sktandem.data._sources import UNKNOWN, Sources, plain_label
 from sktandem.exceptions import SourceError
 
 __all__ = ["check_unknown_rule", "settle_unknown"]

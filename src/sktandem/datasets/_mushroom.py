@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.data._tables import pandas_for
 from sktandem.datasets._loading import as_bunch, read_columns
 from sktandem.datasets._mixed import with_names

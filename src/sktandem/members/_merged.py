@@ -17,15 +17,14 @@ __all__ = ["Merged"]
 class Merged(Strategy):
     """Train one model on all sources together.
 
-    It builds a :class:`~sktandem.MergedClassifier` or
-    :class:`~sktandem.MergedRegressor`; of a net, one that shuffles all rows.
+    It builds a :class:`~sktandem.Merged`; of a net, one that shuffles all rows.
 
     Read more in the :ref:`User Guide <comparing>`.
 
     Parameters
     ----------
     balance : {"sources", "classes", "both"} or dict, default=None
-        The influence of each source, as in :class:`~sktandem.MergedClassifier`.
+        The influence of each source, as in :class:`~sktandem.Merged`.
 
     scale_by : {"pooled", "source"}, default="pooled"
         Whether one scaler serves all rows, or each source has its own.
@@ -41,7 +40,7 @@ class Merged(Strategy):
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sktandem.members import Merged
     >>> Merged(balance="sources").build(LogisticRegression())
-    MergedClassifier(balance='sources', estimator=LogisticRegression())
+    Merged(balance='sources', estimator=LogisticRegression())
     >>> Merged(scale_by="source", representation="indicator").name
     'merged, scaled by source, with indicator'
     """

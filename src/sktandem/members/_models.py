@@ -13,9 +13,10 @@ from sklearn.utils.validation import (
 
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
+from sktandem._telling import did_you_mean
 from sktandem._transaction import all_or_nothing
 from sktandem.data._cells import as_target
-from sktandem.data._sources import UNKNOWN, did_you_mean, resolve_sources, split_source
+from sktandem.data._sources import UNKNOWN, resolve_sources, split_source
 from sktandem.data._tables import n_rows, read_table, refuse_datasets, take_rows
 from sktandem.data._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError
@@ -99,7 +100,7 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         self.unknown_source = unknown_source
         self.random_state = random_state
 
-    def fit(self, X, y, sample_source=None):
+    def fit(self, X, y, *, sample_source=None):
         """Fit a model for each source.
 
         Parameters

@@ -39,7 +39,7 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in
-        :class:`~sktandem.MergedClassifier`.
+        :class:`~sktandem.Merged`.
 
     primary_source : hashable, default=None
         The source you care about most.
@@ -98,7 +98,7 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
             "classes_by_source_": classes_by_source(data.sources, data.y),
         }
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X, *, sample_source=None):
         """Predict the class of each sample.
 
         Parameters
@@ -125,7 +125,7 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
         return self._assembled(X, sample_source, by, by_all)
 
     @available_if(models_have("predict_proba"))
-    def predict_proba(self, X, sample_source=None):
+    def predict_proba(self, X, *, sample_source=None):
         """Predict the probability of each class.
 
         Parameters
@@ -147,7 +147,7 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
         )
 
     @available_if(models_have("decision_function"))
-    def decision_function(self, X, sample_source=None):
+    def decision_function(self, X, *, sample_source=None):
         """Return the decision function of the model of each row's source.
 
         Parameters
@@ -190,7 +190,7 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
         every = [self._probabilities(m, part) for m in self.models_.values()]
         return np.mean(every, axis=0)
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(self, X, y, *, sample_weight=None, sample_source=None):
         """Return the accuracy over all samples.
 
         Parameters
@@ -212,7 +212,10 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
         score : float
             Accuracy.
         """
-        y, predicted = as_target(y).ravel(), self.predict(X, sample_source)
+        y, predicted = (
+            as_target(y).ravel(),
+            self.predict(X, sample_source=sample_source),
+        )
         if mixes_kinds(y) or mixes_kinds(predicted):
             return float(np.average(y == predicted, weights=sample_weight))
         return accuracy_score(y, predicted, sample_weight=sample_weight)

@@ -10,7 +10,7 @@ from sktandem.data._cells import as_target
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.members._models import BaseSourceModels
-from sktandem.stats._macro import macro_r2
+from sktandem.stats._scores import macro_r2
 
 __all__ = ["SourceModelsRegressor"]
 
@@ -39,7 +39,7 @@ class SourceModelsRegressor(RegressorMixin, BaseSourceModels):
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in
-        :class:`~sktandem.MergedRegressor`.
+        :class:`~sktandem.Merged`.
 
     primary_source : hashable, default=None
         The source you care about most.
@@ -87,7 +87,7 @@ class SourceModelsRegressor(RegressorMixin, BaseSourceModels):
     def _learned(self, data):
         return {}
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X, *, sample_source=None):
         """Predict the target of each sample.
 
         Parameters
@@ -113,7 +113,7 @@ class SourceModelsRegressor(RegressorMixin, BaseSourceModels):
 
         return self._assembled(X, sample_source, by, by_all)
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(self, X, y, *, sample_weight=None, sample_source=None):
         """Return R2, of several models its mean over the sources.
 
         Over all samples, R2 is near 1 for models that know nothing but each
@@ -138,7 +138,7 @@ class SourceModelsRegressor(RegressorMixin, BaseSourceModels):
         score : float
             R2, or the macro mean of R2.
         """
-        y, predicted = as_target(y), self.predict(X, sample_source)
+        y, predicted = as_target(y), self.predict(X, sample_source=sample_source)
         if self._blind is not None:
             return r2_score(y, predicted, sample_weight=sample_weight)
         _, sources = resolve_sources(

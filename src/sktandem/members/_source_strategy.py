@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.base import is_regressor
 
-from sktandem.data._sources import counted
+from sktandem._telling import counted
 from sktandem.exceptions import SourceError
 from sktandem.members._models import Maker
 from sktandem.members._models_classifier import SourceModelsClassifier

@@ -76,17 +76,18 @@ class Strategy(BaseEstimator):  # type: ignore[misc]
     A strategy of one's own: a merge that tells the model the source.
 
     >>> from sklearn.linear_model import Ridge
-    >>> from sktandem import MergedRegressor, stack_sources
+    >>> from sktandem import Merged, stack_sources
     >>> from sktandem.members import Strategy
     >>> class Told(Strategy):
     ...     name = "told the source"
     ...     def build(self, estimator, **options):
-    ...         return MergedRegressor(estimator, representation="indicator", **options)
+    ...         return Merged(estimator, representation="indicator", **options)
     >>> X, y, source = stack_sources({
     ...     "red": ([[0.0], [1.0]], [0.0, 0.0]), "white": ([[0.0], [1.0]], [4.0, 4.0])
     ... })
     >>> model = Told().build(Ridge(alpha=1e-6), scaler=None)
-    >>> model.fit(X, y, sample_source=source).predict([[0.0]], ["white"]).round(2)
+    >>> model = model.fit(X, y, sample_source=source)
+    >>> model.predict([[0.0]], sample_source=["white"]).round(2)
     array([4.])
     """
 
@@ -114,7 +115,7 @@ class Strategy(BaseEstimator):  # type: ignore[misc]
 
         scaler : str, transformer or None, default="standard"
             How features reach the estimator, as in
-            :class:`~sktandem.MergedClassifier`.
+            :class:`~sktandem.Merged`.
 
         source : str or int, default=None
             Name or position of the column of X that holds each row's source.

@@ -15,8 +15,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sktandem._telling import counted, did_you_mean
 from sktandem.data._cells import as_target
-from sktandem.data._sources import counted, did_you_mean, resolve_sources
+from sktandem.data._sources import resolve_sources
 from sktandem.data._tables import refuse_datasets
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.members import Strategy, Training, resolve_strategies
@@ -103,7 +104,7 @@ def compare_strategies(
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in
-        :class:`~sktandem.MergedClassifier`.
+        :class:`~sktandem.Merged`.
 
     cv : int, default=10
         Folds. Fewer starve the source that is judged and not the others, which

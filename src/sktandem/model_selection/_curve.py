@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from sktandem.data._sources import counted
+from sktandem._telling import counted
 from sktandem.data._tables import pandas_for
 from sktandem.report._wording import (
     decimals_for,

@@ -123,7 +123,7 @@ def deal(
             random_state=int(rng.randint(largest)),
         )
         place = np.zeros((len(data.y), 1))
-        split = splitter.split(place, data.y, groups, data.labels)
+        split = splitter.split(place, data.y, groups, sample_source=data.labels)
         folds += [
             Fold(repeat, number, train, test, int(rng.randint(largest)))
             for number, (train, test) in enumerate(split)

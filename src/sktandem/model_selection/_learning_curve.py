@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
+from sktandem._telling import did_you_mean
 from sktandem.data._cells import cross_cells, target_strata
-from sktandem.data._sources import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.members import Strategy, Training
 from sktandem.model_selection._compare import (

@@ -125,9 +125,9 @@ def score_by_source(
     estimator: Any,
     X: Any,
     y: Any,
+    *,
     sample_source: Any = None,
     scoring: Scoring | Iterable[str] = None,
-    *,
     sample_weight: Any = None,
 ) -> SourceScores | SourceScoreTable:
     """Score a fitted estimator on each source.
@@ -180,15 +180,16 @@ def score_by_source(
     Examples
     --------
     >>> from sklearn.model_selection import train_test_split
-    >>> from sktandem import MergedClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sktandem import Merged
     >>> from sktandem.datasets import load_wine_quality
     >>> from sktandem.model_selection import score_by_source
     >>> wine = load_wine_quality("classification", return_X_y=True)
     >>> X, X_test, y, y_test, source, source_test = train_test_split(
     ...     *wine, random_state=0
     ... )
-    >>> model = MergedClassifier().fit(X, y, sample_source=source)
-    >>> score_by_source(model, X_test, y_test, source_test)
+    >>> model = Merged(LogisticRegression()).fit(X, y, sample_source=source)
+    >>> score_by_source(model, X_test, y_test, sample_source=source_test)
     source      rows   score
     red          338   0.618
     white        992   0.575

@@ -14,14 +14,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from sktandem._routing import SplitsBySource
+from sktandem._telling import counted, did_you_mean
 from sktandem.data._cells import as_target, cross_cells, deal_folds, target_strata
-from sktandem.data._sources import (
-    Sources,
-    counted,
-    did_you_mean,
-    distinct,
-    resolve_sources,
-)
+from sktandem.data._sources import Sources, distinct, resolve_sources
 from sktandem.data._tables import as_table, is_missing
 from sktandem.exceptions import SourceError, SourceWarning
 
@@ -150,7 +145,7 @@ class SourceKFold(_SourceSplitter):
             )
 
     def split(
-        self, X: Any, y: Any = None, groups: Any = None, sample_source: Any = None
+        self, X: Any, y: Any = None, groups: Any = None, *, sample_source: Any = None
     ) -> Iterator[Split]:
         """Generate the rows to train and to test on.
 
@@ -193,6 +188,7 @@ class SourceKFold(_SourceSplitter):
         X: Any = None,
         y: Any = None,
         groups: Any = None,
+        *,
         sample_source: Any = None,
     ) -> int:
         """Return the number of folds.
@@ -323,7 +319,7 @@ class LeaveOneSourceOut(_SourceSplitter):
         self.source = source
 
     def split(
-        self, X: Any, y: Any = None, groups: Any = None, sample_source: Any = None
+        self, X: Any, y: Any = None, groups: Any = None, *, sample_source: Any = None
     ) -> Iterator[Split]:
         """Generate the rows to train and to test on, a source at a time.
 
@@ -363,6 +359,7 @@ class LeaveOneSourceOut(_SourceSplitter):
         X: Any = None,
         y: Any = None,
         groups: Any = None,
+        *,
         sample_source: Any = None,
     ) -> int:
         """Return the number of sources.

@@ -19,15 +19,9 @@ from torch import nn
 
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
-from sktandem._telling import outside
+from sktandem._telling import counted, did_you_mean, outside
 from sktandem._transaction import all_or_nothing
-from sktandem.data._sources import (
-    ONLY_SOURCE,
-    Sources,
-    counted,
-    did_you_mean,
-    warn_of_source_among_features,
-)
+from sktandem.data._sources import ONLY_SOURCE, Sources, warn_of_source_among_features
 from sktandem.data._tables import refuse_datasets
 from sktandem.data._unknown import check_unknown_rule
 from sktandem.exceptions import SourceError, SourceWarning
@@ -64,7 +58,7 @@ DETAILS = ("batch", "epoch")
 class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
     """What the alternating classifier and regressor share: the walk of the data."""
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
         """Train a clone of `net` on all sources in turns; see the subclasses."""
         with all_or_nothing(self):
             self._check_settings()
@@ -86,7 +80,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         return self
 
     def partial_fit(
-        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
+        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
     ):
         """Go on training; see the subclasses."""
         first = not hasattr(self, "net_")

@@ -9,7 +9,7 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 
 __all__ = ["Averaged", "check_average"]

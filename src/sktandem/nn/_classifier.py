@@ -16,13 +16,12 @@ from skorch import (
     NeuralNetRegressor,
 )
 
-from sktandem._telling import outside
+from sktandem._telling import counted, did_you_mean, outside
 from sktandem.data._cells import (
     as_target,
     class_codes,
     classes_by_source,
 )
-from sktandem.data._sources import counted, did_you_mean
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._balance import check_balance, row_weights
@@ -171,7 +170,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
     See Also
     --------
     AlternatingRegressor : The same for numbers as target.
-    MergedClassifier : Any scikit-learn classifier on the merged rows.
+    Merged : Any scikit-learn classifier on the merged rows.
     sktandem.inspection.HistoryDisplay : Draws the losses and the turns.
 
     Notes
@@ -212,7 +211,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
     ...     net = default_net(max_epochs=10)
     ...     model = AlternatingClassifier(net, schedule=schedule, random_state=0)
     ...     model = model.fit(X, y, sample_source=sample_source)
-    ...     scores = score_by_source(model, X, y, sample_source).by_source
+    ...     scores = score_by_source(model, X, y, sample_source=sample_source).by_source
     ...     print(f"{schedule}: {scores['second']:.1f}")
     shuffled: 0.6
     batches: 0.7
@@ -255,7 +254,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -294,13 +293,13 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         return super().fit(
             X,
             y,
-            sample_source,
+            sample_source=sample_source,
             validation_data=validation_data,
             resume_from=resume_from,
         )
 
     def partial_fit(
-        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
+        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
     ):
         """Go on training, from where the last call stopped.
 
@@ -334,7 +333,12 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
             This instance.
         """
         return super().partial_fit(
-            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
+            X,
+            y,
+            sample_source=sample_source,
+            classes=classes,
+            sources=sources,
+            epochs=epochs,
         )
 
     def _net(self):
@@ -445,7 +449,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         shape = (-1,) if n_dims == 1 else (-1, 1)
         return targets.to(dtype_of(net)).reshape(shape)
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X, *, sample_source=None):
         """Predict the class of each sample.
 
         Parameters
@@ -471,7 +475,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         codes = np.minimum(np.ravel(codes).astype(int), len(self.classes_) - 1)
         return self.classes_[codes]
 
-    def predict_proba(self, X, sample_source=None):
+    def predict_proba(self, X, *, sample_source=None):
         """Predict the probability of each class.
 
         Parameters
@@ -498,7 +502,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
             scores = np.hstack([1 - scores, scores])
         return scores
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(self, X, y, *, sample_weight=None, sample_source=None):
         """Return the accuracy over all samples.
 
         Parameters
@@ -520,7 +524,9 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         score : float
             Share of samples whose class is predicted.
         """
-        return label_accuracy(y, self.predict(X, sample_source), sample_weight)
+        return label_accuracy(
+            y, self.predict(X, sample_source=sample_source), sample_weight
+        )
 
 
 def _share_a_class(by_source):

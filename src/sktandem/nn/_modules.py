@@ -11,7 +11,7 @@ from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import EpochScoring
 from torch import nn
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 
 __all__ = ["MLP", "default_net"]

@@ -14,15 +14,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
-from sktandem._telling import outside
+from sktandem._telling import counted, did_you_mean, outside
 from sktandem.data._cells import as_target
-from sktandem.data._sources import (
-    ONLY_SOURCE,
-    UNKNOWN,
-    Sources,
-    counted,
-    did_you_mean,
-)
+from sktandem.data._sources import ONLY_SOURCE, UNKNOWN, Sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating, n_features
 from sktandem.nn._heads import HeadsOn, check_head, has_own_heads
@@ -357,7 +351,9 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         weights = None if sample_weight is None else np.asarray(sample_weight)
         scores = [
             task.score(
-                y[rows], predicted[rows], None if weights is None else weights[rows]
+                y[rows],
+                predicted[rows],
+                None if weights is None else weights[rows],
             )
             for task, rows in by_task
             if len(rows)
@@ -368,7 +364,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             )
         return float(np.mean(scores))
 
-    def predict_heads(self, X, sample_source=None):
+    def predict_heads(self, X, *, sample_source=None):
         """Return the answer of every head for every row.
 
         Parameters
@@ -424,7 +420,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         features, sources = self._split(X, sample_source, names=self.sources_)
         return features, sources.codes
 
-    def transform(self, X, sample_source=None):
+    def transform(self, X, *, sample_source=None):
         """Return what the trunk makes of each row: the shared embedding.
 
         Parameters
@@ -469,7 +465,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             embedding[rows] = own
         return embedding
 
-    def fit_transform(self, X, y=None, sample_source=None, **fit_params):
+    def fit_transform(self, X, y=None, *, sample_source=None, **fit_params):
         """Fit, and return the embedding of the rows.
 
         Parameters
@@ -491,8 +487,8 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         embedding : ndarray of shape (n_samples, width)
             The embedding.
         """
-        fitted = self.fit(X, y, sample_source, **fit_params)
-        return fitted.transform(X, sample_source)
+        fitted = self.fit(X, y, sample_source=sample_source, **fit_params)
+        return fitted.transform(X, sample_source=sample_source)
 
     @property
     def _n_features_out(self):

@@ -225,7 +225,7 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
     >>> model = model.fit(X, y, sample_source=sample_source)
     >>> model.classes_by_source_["wine"]
     array(['class_0', 'class_1', 'class_2'], dtype='<U9')
-    >>> model.score(X, y, sample_source) > 0.95
+    >>> model.score(X, y, sample_source=sample_source) > 0.95
     True
     """
 
@@ -272,7 +272,7 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -310,13 +310,13 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         return super().fit(
             X,
             y,
-            sample_source,
+            sample_source=sample_source,
             validation_data=validation_data,
             resume_from=resume_from,
         )
 
     def partial_fit(
-        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
+        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
     ):
         """Go on training, from where the last call stopped.
 
@@ -351,7 +351,12 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
             This instance.
         """
         return super().partial_fit(
-            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
+            X,
+            y,
+            sample_source=sample_source,
+            classes=classes,
+            sources=sources,
+            epochs=epochs,
         )
 
     def _check_settings(self):
@@ -384,7 +389,7 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
             self.balance, rows.targets[:, 0].astype(int), rows.sources, used
         )
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X, *, sample_source=None):
         """Predict the class of each sample, one of its own source.
 
         Parameters
@@ -403,14 +408,14 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         check_is_fitted(self)
         codes = self._read_to_predict(X, sample_source)[1]
         if (codes == UNKNOWN).any():
-            proba = self.predict_proba(X, sample_source)
+            proba = self.predict_proba(X, sample_source=sample_source)
             return self.classes_[proba.argmax(axis=1)]
         predicted = np.empty(len(codes), dtype=self.classes_.dtype)
         for task, rows, _, scores in self._parts("predict_proba", X, sample_source):
             predicted[rows] = task.decode(scores)
         return predicted
 
-    def predict_proba(self, X, sample_source=None):
+    def predict_proba(self, X, *, sample_source=None):
         """Predict the probability of each class.
 
         Parameters
@@ -438,7 +443,7 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
             total[np.ix_(rows, columns)] += share * proba
         return total
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(self, X, y, *, sample_weight=None, sample_source=None):
         """Return the accuracy over all samples.
 
         Parameters
@@ -460,5 +465,5 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         score : float
             Share of samples whose class is predicted.
         """
-        right = np.ravel(as_target(y)) == self.predict(X, sample_source)
+        right = np.ravel(as_target(y)) == self.predict(X, sample_source=sample_source)
         return float(np.average(right, weights=sample_weight))

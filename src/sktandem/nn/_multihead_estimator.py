@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from sklearn.utils import assert_all_finite
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 
+from sktandem._telling import did_you_mean
 from sktandem.data._cells import as_target
-from sktandem.data._sources import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.nn._multihead import BaseMultiHead
 from sktandem.nn._targets import numbers_of_objects
@@ -206,7 +206,7 @@ class MultiHeadEstimator(BaseMultiHead):
     ...     {"clinic": "classification", "survey": "regression"}, random_state=0
     ... )
     >>> model = model.fit(X, y, sample_source=sample_source)
-    >>> model.score(X, y, sample_source) > 0.9
+    >>> model.score(X, y, sample_source=sample_source) > 0.9
     True
     """
 
@@ -253,7 +253,7 @@ class MultiHeadEstimator(BaseMultiHead):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -291,13 +291,13 @@ class MultiHeadEstimator(BaseMultiHead):
         return super().fit(
             X,
             y,
-            sample_source,
+            sample_source=sample_source,
             validation_data=validation_data,
             resume_from=resume_from,
         )
 
     def partial_fit(
-        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
+        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
     ):
         """Go on training, from where the last call stopped.
 
@@ -332,7 +332,12 @@ class MultiHeadEstimator(BaseMultiHead):
             This instance.
         """
         return super().partial_fit(
-            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
+            X,
+            y,
+            sample_source=sample_source,
+            classes=classes,
+            sources=sources,
+            epochs=epochs,
         )
 
     def _check_settings(self):
@@ -405,7 +410,7 @@ class MultiHeadEstimator(BaseMultiHead):
     def _set_criterion(self, net, tasks):
         net.set_params(criterion=TaskCriterion)
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X, *, sample_source=None):
         """Predict the target of each sample, by the head of its source.
 
         Parameters
@@ -424,7 +429,7 @@ class MultiHeadEstimator(BaseMultiHead):
         """
         return self._predicted(X, sample_source)[0]
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(self, X, y, *, sample_weight=None, sample_source=None):
         """Return the mean over the sources of accuracy or R2.
 
         Parameters

@@ -206,7 +206,7 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
     >>> y = np.where(sample_source == "acid", 1e-3 * X[:, 0], 50 + 20 * X[:, 1])
     >>> model = MultiHeadRegressor(random_state=0)
     >>> model = model.fit(X, y, sample_source=sample_source)
-    >>> model.score(X, y, sample_source) > 0.95
+    >>> model.score(X, y, sample_source=sample_source) > 0.95
     True
 
     The score is the mean of both: neither drowns in the other's units.
@@ -253,7 +253,7 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -292,12 +292,12 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
         return super().fit(
             X,
             y,
-            sample_source,
+            sample_source=sample_source,
             validation_data=validation_data,
             resume_from=resume_from,
         )
 
-    def partial_fit(self, X, y, sample_source=None, *, sources=None, epochs=None):
+    def partial_fit(self, X, y, *, sample_source=None, sources=None, epochs=None):
         """Go on training, from where the last call stopped.
 
         The scaling is that of the first call. `keep` does not apply: the last
@@ -327,7 +327,9 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
         self : MultiHeadRegressor
             This instance.
         """
-        return super().partial_fit(X, y, sample_source, sources=sources, epochs=epochs)
+        return super().partial_fit(
+            X, y, sample_source=sample_source, sources=sources, epochs=epochs
+        )
 
     def _check_settings(self):
         super()._check_settings()
@@ -343,7 +345,7 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
     def _task(self, name, y, classes):
         return NumberTask.of(name, y)
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X, *, sample_source=None):
         """Predict the target of each sample, by the head of its source.
 
         Parameters
@@ -361,7 +363,7 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
         """
         return self._predicted(X, sample_source)[0]
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(self, X, y, *, sample_weight=None, sample_source=None):
         """Return the mean over the sources of R2.
 
         Parameters

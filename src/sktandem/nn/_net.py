@@ -13,8 +13,7 @@ from skorch.dataset import Dataset, ValidSplit
 from torch import nn
 from torch.utils.data import DataLoader
 
-from sktandem._telling import outside
-from sktandem.data._sources import counted
+from sktandem._telling import counted, outside
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["check_net", "is_binary", "parameters_of", "probe", "sized_net"]

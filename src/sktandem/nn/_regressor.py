@@ -8,15 +8,16 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 
+from sktandem._telling import counted
 from sktandem.data._cells import as_target
-from sktandem.data._sources import ONLY_SOURCE, counted
+from sktandem.data._sources import ONLY_SOURCE
 from sktandem.exceptions import SourceError
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._modules import default_net
 from sktandem.nn._precision import dtype_of
 from sktandem.nn._targets import checked_numbers
 from sktandem.scaling._affine import AffineMaps, fit_affine
-from sktandem.stats._macro import macro_r2
+from sktandem.stats._scores import macro_r2
 
 __all__ = ["AlternatingRegressor"]
 
@@ -160,7 +161,7 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
     See Also
     --------
     AlternatingClassifier : The same for classes as target.
-    MergedRegressor : Any scikit-learn regressor on the merged rows.
+    Merged : Any scikit-learn regressor on the merged rows.
     sktandem.inspection.HistoryDisplay : Draws the losses and the turns.
 
     Notes
@@ -200,7 +201,7 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
     >>> net = default_net("regression", max_epochs=10)
     >>> model = AlternatingRegressor(net, scale_target_by="source", random_state=0)
     >>> model = model.fit(X, y, sample_source=sample_source)
-    >>> print(f"{model.score(X, y, sample_source):.1f}")
+    >>> print(f"{model.score(X, y, sample_source=sample_source):.1f}")
     0.8
 
     That is all the noise leaves: 1 / (1 + 0.5 ** 2) = 0.8 of the variance.
@@ -241,7 +242,7 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -280,12 +281,12 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         return super().fit(
             X,
             y,
-            sample_source,
+            sample_source=sample_source,
             validation_data=validation_data,
             resume_from=resume_from,
         )
 
-    def partial_fit(self, X, y, sample_source=None, *, sources=None, epochs=None):
+    def partial_fit(self, X, y, *, sample_source=None, sources=None, epochs=None):
         """Go on training, from where the last call stopped.
 
         The scaling is that of the first call. `keep` does not apply: the last
@@ -314,7 +315,9 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         self : AlternatingRegressor
             This instance.
         """
-        return super().partial_fit(X, y, sample_source, sources=sources, epochs=epochs)
+        return super().partial_fit(
+            X, y, sample_source=sample_source, sources=sources, epochs=epochs
+        )
 
     def _net(self):
         return default_net("regression") if self.net is None else self.net
@@ -382,7 +385,7 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
     def _targets_by_source(self):
         return self.target_scaler_ is not None and len(self.target_scaler_.center) > 1
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X, *, sample_source=None):
         """Predict the target of each sample, in the units of its source.
 
         Parameters
@@ -409,7 +412,7 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
             columns = maps.inverse(columns, _codes_for(maps, codes))
         return (columns[:, 0] if self.n_outputs_ == 1 else columns), codes
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(self, X, y, *, sample_weight=None, sample_source=None):
         """Return R2 over all samples, or its mean over the sources.
 
         Where `scale_target_by` is "source" the score is the mean of the

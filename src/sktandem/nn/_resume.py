@@ -11,8 +11,7 @@ from skorch import NeuralNet
 from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
-from sktandem._telling import outside
-from sktandem.data._sources import counted
+from sktandem._telling import counted, outside
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["history_of", "load_checkpoint", "refuse_other_data"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.nn._batches import SourceRows
 from sktandem.schedules import Sizes

@@ -12,8 +12,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils.multiclass import type_of_target
 from torch import Tensor, nn
 
+from sktandem._telling import counted, did_you_mean
 from sktandem.data._cells import class_codes, mixes_kinds
-from sktandem.data._sources import counted, did_you_mean
 from sktandem.exceptions import SourceError
 
 __all__ = ["ClassTask", "NumberTask", "Task", "TaskCriterion"]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._telling import outside
+from sktandem._telling import counted, did_you_mean, outside
 from sktandem.data._cells import cross_cells, target_strata
-from sktandem.data._sources import Sources, counted, did_you_mean
+from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["check_fraction", "held_out"]

@@ -11,7 +11,7 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.schedules import Sizes, finished
 

@@ -21,7 +21,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_parameter
 
-from sktandem.data._sources import Sources, did_you_mean
+from sktandem._telling import did_you_mean
+from sktandem.data._sources import Sources
 from sktandem.data._tables import (
     holds_numbers,
     is_frame,

@@ -78,7 +78,7 @@ class SourceScaler(
 
     See Also
     --------
-    MergedRegressor : Scales inside, with ``scale_by="source"``.
+    Merged : Scales inside, with ``scale_by="source"``.
 
     Notes
     -----
@@ -111,7 +111,7 @@ class SourceScaler(
         self.primary_source = primary_source
         self.unknown_source = unknown_source
 
-    def fit(self, X, y=None, sample_source=None):
+    def fit(self, X, y=None, *, sample_source=None):
         """Learn the measure of each source.
 
         Parameters
@@ -133,7 +133,7 @@ class SourceScaler(
         self.fit_transform(X, y, sample_source=sample_source)
         return self
 
-    def fit_transform(self, X, y=None, sample_source=None):
+    def fit_transform(self, X, y=None, *, sample_source=None):
         """Learn the measure of each source and scale X by it.
 
         Parameters
@@ -172,13 +172,13 @@ class SourceScaler(
                 raise SourceError(
                     "SourceScaler needs a scaler that keeps the columns, but "
                     f"{self.scaler!r} made {scaled.shape[1]} of {features.shape[1]}. "
-                    "MergedClassifier and MergedRegressor take it as scaler= with "
+                    "Merged takes it as scaler= with "
                     "scale_by='source'."
                 )
         self.scaler_, self.sources_ = scaler, sources.names
         return self._with_column(scaled, X)
 
-    def transform(self, X, sample_source=None):
+    def transform(self, X, *, sample_source=None):
         """Scale each row by its source's measure.
 
         Parameters
@@ -197,7 +197,7 @@ class SourceScaler(
         X, features, codes = self._read(X, sample_source)
         return self._with_column(self.scaler_.transform(features, codes), X)
 
-    def inverse_transform(self, X, sample_source=None):
+    def inverse_transform(self, X, *, sample_source=None):
         """Give scaled samples back in their own units.
 
         Parameters

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.schedules._batches import BatchAlternation
 from sktandem.schedules._schedule import Schedule, Sizes, Step, finished

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.schedules._bandit import Bandit
 from sktandem.schedules._batches import BatchAlternation

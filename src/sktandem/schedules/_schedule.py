@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sktandem.data._sources import counted
+from sktandem._telling import counted
 from sktandem.exceptions import SourceError
 from sktandem.report._drawing import DARK, matplotlib_for, source_colors
 from sktandem.shift._features import SIZE, FeatureShift
@@ -101,7 +101,7 @@ class ShiftDisplay(_OfReport):
     >>> from sktandem.inspection import ShiftDisplay
     >>> from sktandem.shift import shift_report
     >>> X, _, sample_source = load_wine_quality(return_X_y=True)
-    >>> report = shift_report(X, None, sample_source)
+    >>> report = shift_report(X, None, sample_source=sample_source)
     >>> ax = Figure().subplots()
     >>> display = ShiftDisplay.from_report(report, ax=ax, n_features=5)
     >>> [round(float(bar.get_width()), 2) for bar in display.bars_]
@@ -289,7 +289,7 @@ class ShiftImportanceDisplay(_OfReport):
     >>> from sktandem.inspection import ShiftImportanceDisplay
     >>> from sktandem.shift import shift_report
     >>> X, y, sample_source = load_wine_quality(return_X_y=True)
-    >>> report = shift_report(X, y, sample_source)
+    >>> report = shift_report(X, y, sample_source=sample_source)
     >>> ax = Figure().subplots()
     >>> display = ShiftImportanceDisplay.from_report(report, ax=ax)
     >>> len(display.points_.get_offsets())

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from sktandem.data._sources import counted
+from sktandem._telling import counted
 from sktandem.shift._checks import Checks, can_tell
 from sktandem.shift._features import (
     ALPHA,

@@ -16,8 +16,9 @@ from sklearn.ensemble import (
 )
 from sklearn.utils.multiclass import type_of_target
 
+from sktandem._telling import counted
 from sktandem.data._cells import cross_cells, deal_folds, mixes_kinds, target_strata
-from sktandem.data._sources import Sources, counted, distinct
+from sktandem.data._sources import Sources, distinct
 from sktandem.exceptions import SourceError
 from sktandem.shift._columns import Column
 from sktandem.stats._inference import Difference, paired_rows, placements

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sktandem.data._sources import Sources, did_you_mean, resolve_sources
+from sktandem._telling import did_you_mean
+from sktandem.data._sources import Sources, resolve_sources
 from sktandem.data._tables import column_names, is_missing, n_rows, take_column
 from sktandem.exceptions import SourceError
 from sktandem.shift._near_rows import cross_codes, join_near
@@ -78,8 +79,8 @@ class SharedRows:
 
 def find_shared_rows(
     X: Any,
-    sample_source: Any = None,
     *,
+    sample_source: Any = None,
     source: str | int | None = None,
     subset: Sequence[Hashable] | Hashable | None = None,
     tolerance: float = 0.0,
@@ -156,7 +157,7 @@ def find_shared_rows(
     >>> from sktandem.shift import find_shared_rows
     >>> from sktandem.datasets import load_wine_quality
     >>> X, y, sample_source = load_wine_quality(drop_duplicates=False, return_X_y=True)
-    >>> find_shared_rows(X, sample_source)
+    >>> find_shared_rows(X, sample_source=sample_source)
     SharedRows: 6,497 rows, 5,318 different
       red: 240 of 1,599 rows repeat another
       white: 937 of 4,898 rows repeat another

@@ -64,7 +64,7 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in
-        :class:`~sktandem.MergedClassifier`.
+        :class:`~sktandem.Merged`.
 
     unknown_source : {"error", "primary", "pooled"}, default="error"
         What to do with a row whose source was not there in `fit`, where the
@@ -145,7 +145,9 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
     ...         primary_source="first", objective="primary", random_state=0
     ...     )
     ...     model = model.fit(X[::2], y[::2], sample_source=source[::2])
-    ...     scores = score_by_source(model, X[1::2], y[1::2], source[1::2])
+    ...     scores = score_by_source(
+    ...         model, X[1::2], y[1::2], sample_source=source[1::2]
+    ...     )
     ...     print(angle, model.strategy_.name, round(scores.by_source["first"], 2))
     180 stacked 0.72
     0 merged, sources balanced 0.74
@@ -154,7 +156,7 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
     against; of the same rule its rows are.
     """
 
-    def fit(self, X, y, sample_source=None, groups=None):
+    def fit(self, X, y, *, sample_source=None, groups=None):
         """Choose a strategy by cross-validation and fit it on all rows.
 
         Parameters
@@ -182,7 +184,7 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
         SourceError
             If labels or settings do not fit the data, or a strategy fails.
         """
-        return super().fit(X, y, sample_source, groups)
+        return super().fit(X, y, sample_source=sample_source, groups=groups)
 
     def _inner(self):
         if self.estimator is None:
@@ -202,7 +204,7 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
             "classes_by_source_": classes_by_source(data.sources, data.y),
         }
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X, *, sample_source=None):
         """Predict the class of each sample.
 
         Parameters
@@ -222,7 +224,7 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
         return self._ask("predict", X, sample_source)
 
     @available_if(chosen_has("predict_proba"))
-    def predict_proba(self, X, sample_source=None):
+    def predict_proba(self, X, *, sample_source=None):
         """Predict the probability of each class.
 
         Parameters
@@ -241,7 +243,7 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
         return self._ask("predict_proba", X, sample_source)
 
     @available_if(chosen_has("decision_function"))
-    def decision_function(self, X, sample_source=None):
+    def decision_function(self, X, *, sample_source=None):
         """Return the decision function of `model_`.
 
         Parameters
@@ -259,7 +261,7 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
         """
         return self._ask("decision_function", X, sample_source)
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(self, X, y, *, sample_weight=None, sample_source=None):
         """Return the accuracy over all samples.
 
         Parameters

@@ -103,7 +103,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, groups=None):
+    def fit(self, X, y, *, sample_source=None, groups=None):
         """Choose a strategy by cross-validation and fit it; see the subclasses."""
         with all_or_nothing(self):
             data, people = self._read(X, y, sample_source, groups)

@@ -229,7 +229,7 @@ class TextAlternatingClassifier(
     ...     small_encoder(texts, random_state=0), lr=3e-3, max_epochs=15,
     ...     validation_fraction=None, random_state=0,
     ... )
-    >>> model = model.fit(texts, labels, sample_source)
+    >>> model = model.fit(texts, labels, sample_source=sample_source)
     >>> model.predict(["bad", "gut"])
     array([0, 1])
     >>> model.score(texts, labels)
@@ -303,7 +303,7 @@ class TextAlternatingClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
         """Fine-tune the encoder and train the head on all sources.
 
         Parameters
@@ -340,13 +340,13 @@ class TextAlternatingClassifier(
         return super().fit(
             X,
             y,
-            sample_source,
+            sample_source=sample_source,
             validation_data=validation_data,
             resume_from=resume_from,
         )
 
     def partial_fit(
-        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
+        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
     ):
         """Go on training, from where the last call stopped.
 
@@ -381,10 +381,15 @@ class TextAlternatingClassifier(
         """
         epochs = self._left_to_train(epochs)
         return super().partial_fit(
-            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
+            X,
+            y,
+            sample_source=sample_source,
+            classes=classes,
+            sources=sources,
+            epochs=epochs,
         )
 
-    def transform(self, X, sample_source=None):
+    def transform(self, X, *, sample_source=None):
         """Return what the encoder makes of each text.
 
         Parameters
@@ -403,7 +408,7 @@ class TextAlternatingClassifier(
         check_is_fitted(self)
         return self._outputs(embedded, X, sample_source)[0]
 
-    def fit_transform(self, X, y=None, sample_source=None, **fit_params):
+    def fit_transform(self, X, y=None, *, sample_source=None, **fit_params):
         """Fit, and return what the encoder makes of each text.
 
         Parameters
@@ -425,7 +430,7 @@ class TextAlternatingClassifier(
         embedding : ndarray of shape (n_samples, width)
             The pooled vectors of the encoder.
         """
-        return self.fit(X, y, sample_source, **fit_params).transform(X)
+        return self.fit(X, y, sample_source=sample_source, **fit_params).transform(X)
 
     @property
     def _n_features_out(self):

@@ -13,12 +13,8 @@ from sklearn.utils.validation import validate_data
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from sktandem.data._sources import (
-    did_you_mean,
-    distinct,
-    resolve_sources,
-    split_source,
-)
+from sktandem._telling import did_you_mean
+from sktandem.data._sources import distinct, resolve_sources, split_source
 from sktandem.data._tables import as_table, column_names
 from sktandem.exceptions import SourceError
 from sktandem.nn._batches import derive_seed

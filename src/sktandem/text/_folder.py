@@ -14,8 +14,8 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 
-from sktandem._telling import outside
-from sktandem.data._sources import Sources, did_you_mean, plain_label
+from sktandem._telling import did_you_mean, outside
+from sktandem.data._sources import Sources, plain_label
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._average import Averaged
 from sktandem.nn._rows import Piece, Rows

@@ -252,10 +252,10 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
     ... )
     >>> texts, labels = bank + food, ["card"] * 3 + ["money"] * 3 + [1] * 3 + [0] * 3
     >>> sample_source = ["en"] * 6 + ["de"] * 6
-    >>> model = model.fit(texts, labels, sample_source)
+    >>> model = model.fit(texts, labels, sample_source=sample_source)
     >>> model.predict(["the card", "gut"], sample_source=["en", "de"])
     array(['card', 1], dtype=object)
-    >>> model.score(texts, labels, sample_source)
+    >>> model.score(texts, labels, sample_source=sample_source)
     1.0
     """
 
@@ -328,7 +328,7 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
         """Fine-tune the encoder and train the heads on all sources.
 
         Parameters
@@ -365,13 +365,13 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         return super().fit(
             X,
             y,
-            sample_source,
+            sample_source=sample_source,
             validation_data=validation_data,
             resume_from=resume_from,
         )
 
     def partial_fit(
-        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
+        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
     ):
         """Go on training, from where the last call stopped.
 
@@ -407,5 +407,10 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         """
         epochs = self._left_to_train(epochs)
         return super().partial_fit(
-            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
+            X,
+            y,
+            sample_source=sample_source,
+            classes=classes,
+            sources=sources,
+            epochs=epochs,
         )
