@@ -38,7 +38,13 @@ from sktandem.data._tables import (
 )
 from sktandem.exceptions import SourceError
 
-__all__ = ["Rows", "check_unknown_rule", "number_groups", "read_rows"]
+__all__ = [
+    "Rows",
+    "check_columns",
+    "check_unknown_rule",
+    "number_groups",
+    "read_rows",
+]
 
 RULES = ("error", "primary", "pooled")
 REMEDY = "unknown_source='pooled' or 'primary' says what to do with such rows."
@@ -191,7 +197,7 @@ def read_rows(
         if names is None and reset:
             validate_data(estimator, X, y, skip_check_array=True)
         else:
-            _check_columns(estimator, X)
+            check_columns(estimator, X)
     if names is None:
         features, sources = resolve_sources(X, sample_source, source=source)
         if among is not None:
@@ -219,7 +225,7 @@ def read_rows(
     return Rows(features, y, sources, sample_weight, numbers)
 
 
-def _check_columns(estimator: Any, X: Any) -> None:
+def check_columns(estimator: Any, X: Any) -> None:
     """Refuse columns other than those of `fit`."""
     table = as_table(X)
     if getattr(table, "ndim", 2) == 1 and hasattr(estimator, "n_features_in_"):

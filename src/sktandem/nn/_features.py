@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
-from sktandem.data._sources import Sources
+from sktandem.data._rows import Rows
 from sktandem.data._tables import (
     is_frame,
     is_polars,
@@ -66,17 +66,16 @@ class Features:
 
 
 def fit_features(
-    scaler: Any,
-    X: Any,
-    y: Any,
-    sources: Sources,
-    *,
-    scale_by: str,
-    training: NDArray[np.intp] | None,
+    rows: Rows,
+    used: NDArray[np.intp] | None,
     weights: NDArray[np.float64] | None,
+    seed: int,
+    *,
+    scaler: Any,
+    scale_by: str,
     missing: bool = False,
 ) -> tuple[Features, NDArray[Any]]:
-    """Fit the scaling on the training rows.
+    """Fit the scaling on the rows used; `seed` is for what draws numbers.
 
     Returns
     -------
@@ -84,11 +83,11 @@ def fit_features(
         What was learned.
 
     numbers : ndarray
-        X as numbers: all rows, or only the training rows where a transformer
-        made them, which for some is not what `transform` makes of them.
+        X as numbers: all rows, or only the rows used where a transformer made
+        them, which for some is not what `transform` makes of them.
     """
     if scaler is None or isinstance(scaler, str):
-        numbers = as_numbers(X, missing=missing)
+        numbers = as_numbers(rows.X, missing=missing)
         if scaler is None:
             return Features(None, missing=missing), numbers
         if numbers.ndim > 2:
@@ -97,12 +96,13 @@ def fit_features(
                 "Set scaler=None, and scale before or in the module."
             )
         scaling = fit_named(
-            scaler, numbers, sources, scale_by=scale_by, weights=weights, rows=training
+            scaler, numbers, rows.sources, scale_by=scale_by, weights=weights, rows=used
         )
         return Features(scaling, missing=missing), numbers
-    if training is not None:
-        X, y, sources = take_rows(X, training), y[training], sources.take(training)
-        weights = None if weights is None else weights[training]
+    X, y, sources = rows.X, rows.y, rows.sources
+    if used is not None:
+        X, y, sources = take_rows(X, used), y[used], sources.take(used)
+        weights = None if weights is None else weights[used]
     try:
         scaled, made = fit_transformers(
             scaler, X, y, sources, scale_by=scale_by, weights=weights
@@ -126,7 +126,7 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
     if is_frame(X):
         columns = _columns_of_numbers(X)
         X = X.to_numpy() if _holds_integers(X) else to_floats(X, columns)
-    cure = "" if made else " scaler=table_preprocessor() fills missing values in."
+    remedy = "" if made else " scaler=table_preprocessor() fills missing values in."
     try:
         array = check_array(
             X,
@@ -136,23 +136,23 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
             ensure_all_finite="allow-nan" if missing else True,
         )
     except ValueError as error:
-        text = None if made else _first_text(X)
-        if text is not None:
+        string = None if made else _first_string(X)
+        if string is not None:
             raise SourceError(
-                f"A net takes numbers, and X holds texts such as {text!r}. "
+                f"A net takes numbers, and X holds strings such as {string!r}. "
                 "scaler=table_preprocessor() encodes them, and fills missing values in."
             ) from None
-        if "NaN" not in str(error) or not cure:
+        if "NaN" not in str(error) or not remedy:
             raise
         first = str(error).split(chr(10))[0]
-        raise SourceError(first + cure) from None
+        raise SourceError(first + remedy) from None
     if made and array.dtype.kind != "f":
         array = array.astype(np.float32)
     return np.asarray(array)
 
 
-def _first_text(X: Any) -> str | None:
-    """Return the first text in a table that is no data frame."""
+def _first_string(X: Any) -> str | None:
+    """Return the first string in a table that is not a data frame."""
     array = np.asarray(X)
     if array.ndim != 2 or array.dtype.kind not in "OU":
         return None

@@ -8,6 +8,10 @@ from skorch import NeuralNet
 from torch import Tensor
 
 from sktandem.exceptions import SourceError
+from sktandem.nn._batches import RowBatch
+from sktandem.nn._tasks import Task
+from sktandem.nn._turns import TurnBatches
+from sktandem.nn._weighing import Weighing
 
 __all__ = ["StepLoss", "row_losses"]
 
@@ -35,9 +39,9 @@ class StepLoss:
     def __init__(
         self,
         net: NeuralNet,
-        turns: Any,
-        tasks: Any = None,
-        weighing: Any = None,
+        turns: TurnBatches | None,
+        tasks: tuple[Task, ...] | None = None,
+        weighing: Weighing | None = None,
     ) -> None:
         self.net, self.turns, self.tasks, self.weighing = net, turns, tasks, weighing
 
@@ -70,7 +74,7 @@ class StepLoss:
             total = total + (loss if weight == 1 else weight * loss)
         return total
 
-    def _refuse_other_rows(self, y_true: Any, batch: Any) -> None:
+    def _refuse_other_rows(self, y_true: Any, batch: RowBatch) -> None:
         """Refuse a step of the user's own that passes a part of the batch."""
         if len(y_true) != len(batch[1]):
             raise SourceError(

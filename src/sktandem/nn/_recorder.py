@@ -31,13 +31,13 @@ class Recorder(Callback):
         monitor: str = "valid_loss_macro",
         keep: str = "last",
         data: dict[str, Any] | None = None,
-        cure: str = "",
+        remedy: str = "",
     ) -> None:
         self.history_detail = history_detail
         self.monitor = monitor
         self.keep = keep
         self.data = data
-        self.cure = cure
+        self.remedy = remedy
         self.turns_: TurnBatches | None = None
         self.average_: Averaged | None = None
         self.best_: tuple[float, list[dict[str, Tensor]]] | None = None
@@ -57,13 +57,17 @@ class Recorder(Callback):
             net.history.record("seed", self.turns_.seed)
             net.history.record("data", self.data)
 
-    def on_batch_begin(self, net, batch=None, training=False, **kwargs) -> None:
+    def on_batch_begin(
+        self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
         """Record the source of the batch."""
         if isinstance(batch, RowBatch):
             net.history.record_batch("source", batch.label)
 
-    def on_batch_end(self, net, batch=None, training=False, **kwargs) -> None:
-        """Refuse a loss that is no number; record the losses of a joint step."""
+    def on_batch_end(
+        self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
+        """Refuse a loss that is not finite; record the losses of a joint step."""
         if training and isinstance(batch, RowBatch):
             row = net.history[-1]["batches"][-1]
             self.after_step(net, batch, row)
@@ -72,7 +76,7 @@ class Recorder(Callback):
         """Do what is to be done after each optimizer step."""
         if not math.isfinite(row["train_loss"]):
             loss = row["train_loss"]
-            raise diverged(net, "training", loss, batch.label, self.cure)
+            raise diverged(net, "training", loss, batch.label, self.remedy)
         if batch.parts is not None:
             for (name, rows, _), loss in zip(batch.parts, batch.losses):
                 row[f"train_loss[{name}]"] = loss.item()
@@ -105,7 +109,7 @@ class Recorder(Callback):
         for name in names:
             loss = losses.get(f"valid_loss[{name}]", 0.0)
             if not math.isfinite(loss):
-                raise diverged(net, "validation", loss, name, self.cure)
+                raise diverged(net, "validation", loss, name, self.remedy)
         row.update(self.turns_.seen())
         _refuse_unwritable(row.get("plan"), self.turns_.schedule)
         row["source"] = self.turns_.label()
@@ -171,7 +175,7 @@ def _refuse_unwritable(plan: Any, schedule: Any) -> None:
     except (TypeError, ValueError) as error:
         raise SourceError(
             f"{type(schedule).__name__} wrote {plan!r} to history[-1]['plan'], which a "
-            f"checkpoint cannot hold: {error}. Write lists, dicts, numbers and texts."
+            f"checkpoint cannot hold: {error}. Write lists, dicts, numbers and strings."
         ) from None
 
 
@@ -216,12 +220,12 @@ def _add(totals: dict[Any, list[float]], key: Any, loss: float, n_rows: int) -> 
 
 
 def diverged(
-    net: NeuralNet, what: str, loss: float, source: str, cure: str
+    net: NeuralNet, what: str, loss: float, source: str, remedy: str
 ) -> SourceError:
-    """Return the error for a loss that is no number any more."""
+    """Return the error for a loss that is not finite."""
     rates = {group["lr"] for group in net.optimizer_.param_groups if "lr" in group}
     rate = ", ".join(f"{float(rate):g}" for rate in sorted(rates))
     return SourceError(
         f"The {what} loss became {loss} in epoch {len(net.history)}, on a batch of "
-        f"{source!r}, at a learning rate of {rate}. {cure}"
+        f"{source!r}, at a learning rate of {rate}. {remedy}"
     )
