@@ -94,6 +94,26 @@ class SharedAnswers:
             scores = np.hstack([1 - scores, scores])
         return scores
 
+    def embedding_depends_on_source(self) -> str | None:
+        """Say why the embedding depends on the source, or return None."""
+        if self.fitted.sources == (ONLY_SOURCE,):
+            return None
+        return "X was scaled by source" if self.fitted.features.by_source else None
+
+    def transform(self, rows: Rows) -> NDArray[Any]:
+        """Return the embedding of each row, where the module has one."""
+        codes = rows.sources.codes
+        return self.fitted.ask(
+            embedded, self.fitted.features.numbers(rows.X, codes), codes
+        )
+
+    def predict_heads(self, rows: Rows) -> NoReturn:
+        """Say that there is one output for all, as when `heads` was set after fit."""
+        raise SourceError(
+            "predict_heads needs heads, and fit has trained one output for all "
+            "sources. Fit again with heads='source'."
+        )
+
     def score(self, rows: Rows) -> float:
         """Return the accuracy, or R2, or its mean over sources scaled apart."""
         predicted = self.predict(rows)
@@ -187,7 +207,7 @@ class HeadAnswers:
         total = np.zeros((len(rows), len(place)))
         for task, places, known, scores in self._parts(rows):
             assert isinstance(task, ClassTask)
-            columns = [place[label] for label in task.classes.tolist()]
+            columns = np.array([place[label] for label in task.classes.tolist()])
             share = np.where(known, 1.0, 1 / len(self.heads))[:, None]
             proba = as_probabilities(scores, len(columns), self.fitted.net)
             total[np.ix_(places, columns)] += share * proba
@@ -219,7 +239,7 @@ class HeadAnswers:
             return values, by_task
         values = np.full((len(rows), n_targets), np.nan)
         for task, places, known, decoded in parts:
-            columns = task.columns if isinstance(task, NumberTask) else [0]
+            columns = np.array(task.columns if isinstance(task, NumberTask) else [0])
             decoded = decoded.reshape(len(places), -1)
             values[np.ix_(places[known], columns)] = decoded[known]
             if not known.all():  # the mean over heads, which all answer the same
@@ -380,5 +400,6 @@ def _of_objects(task: ClassTask) -> bool:
 def _same_question(first: Task, other: Task) -> bool:
     if isinstance(first, ClassTask) and isinstance(other, ClassTask):
         return np.array_equal(first.classes, other.classes)
-    both = isinstance(first, NumberTask) and isinstance(other, NumberTask)
-    return both and first.columns == other.columns
+    if isinstance(first, NumberTask) and isinstance(other, NumberTask):
+        return first.columns == other.columns
+    return False

@@ -66,6 +66,9 @@ class Builder:
     loss_weights : str, dict or None
         What the loss of each source counts.
 
+    embeds : bool
+        Whether the width of the module's embedding is wanted.
+
     may_be_tokens : bool
         Whether integers in X come as they are, and so may be tokens.
     """
@@ -76,6 +79,7 @@ class Builder:
     criterion: Any = None
     head: Any = None
     loss_weights: Any = None
+    embeds: bool = False
     may_be_tokens: bool = False
 
     def build(self, data: Prepared) -> Built:
@@ -182,11 +186,12 @@ class Builder:
 
     def _width(self, net: NeuralNet, data: Prepared) -> int | None:
         """Return the width of the embedding, if the module has one."""
-        if data.tasks.heads is None or not hasattr(net.module_, "embed"):
+        if not self.embeds or not hasattr(net.module_, "embed"):
             return None
+        x = first_rows(net, data)
         with torch.no_grad():
-            x = first_rows(net, data)
-            return int(net.module_.eval().embed(**x).shape[1])
+            embed = net.module_.eval().embed
+            return int((embed(**x) if isinstance(x, dict) else embed(x)).shape[1])
 
 
 def _n_features(data: Prepared) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -20,7 +21,6 @@ from sktandem._telling import warn
 from sktandem.data._estimator import SourceEstimator, all_or_nothing
 from sktandem.data._rows import Rows
 from sktandem.data._sources import ONLY_SOURCE
-from sktandem.exceptions import SourceError
 from sktandem.nn._answers import (
     HeadAnswers,
     SharedAnswers,
@@ -40,7 +40,7 @@ T = TypeVar("T", bound=type)
 
 
 @documented
-class FitsNet(SourceEstimator):  # type: ignore[misc]
+class FitsNet(SourceEstimator):
     """Base: `fit` and `partial_fit` of an estimator with a net.
 
     A subclass fills `_check_settings` and `_engine`, and `_reader` where X is not a
@@ -199,13 +199,13 @@ class FitsNet(SourceEstimator):  # type: ignore[misc]
         """Set the attributes, last, so that a failed fit leaves nothing behind."""
         old = self._fitted.attributes() if hasattr(self, "_fitted") else {}
         for name in old:  # a fit with other settings may have had others
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         self._fitted = fitted
-        vars(self).update(fitted.attributes())
+        self.__dict__.update(fitted.attributes())
 
 
-def _where_heads_are_by_source(*methods: str) -> Callable[[T], T]:
-    """Let methods appear only where each source has a head of its own.
+def _where(allowed: str, *methods: str) -> Callable[[T], T]:
+    """Let methods appear only where a property allows them.
 
     As a decorator of the class: scikit-learn wraps `transform` for `set_output` when
     a class is made, and cannot wrap what `available_if` leaves.
@@ -213,18 +213,17 @@ def _where_heads_are_by_source(*methods: str) -> Callable[[T], T]:
 
     def decorate(kind: T) -> T:
         for name in methods:
-            found = available_if(lambda self: self._has_heads)(getattr(kind, name))
+            found = available_if(attrgetter(allowed))(getattr(kind, name))
             setattr(kind, name, found)
         return kind
 
     return decorate
 
 
-@_where_heads_are_by_source(
-    "predict_heads", "transform", "fit_transform", "get_feature_names_out"
-)
+@_where("_embeds", "transform", "fit_transform", "get_feature_names_out")
+@_where("_has_heads", "predict_heads")
 @documented
-class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):  # type: ignore[misc]
+class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
     """Base: what a fitted net answers, by one output or by a head for each source.
 
     A subclass has a `_kind` and a parameter `heads`.
@@ -244,19 +243,14 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
         return of_both or (isinstance(self.heads, str) and self.heads == "source")
 
     @property
+    def _embeds(self) -> bool:
+        """Whether `transform` gives an embedding: without heads nothing is one."""
+        return self._has_heads
+
+    @property
     def _answers(self) -> SharedAnswers | HeadAnswers:
         check_is_fitted(self)
         return answers_of(self._fitted)
-
-    @property
-    def _heads_answer(self) -> HeadAnswers:
-        answers = self._answers
-        if not isinstance(answers, HeadAnswers):
-            raise SourceError(
-                "heads='source' was set after fit, which has trained one output for "
-                "all. Fit again."
-            )
-        return answers
 
     def _depends_on_source(self) -> str | None:
         return self._answers.depends_on_source()
@@ -358,7 +352,7 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
         answers : dict of {source: ndarray of shape (n_samples,) or more}
             What `predict` would say of the rows if they were that source's.
         """
-        answers = self._heads_answer
+        answers = self._answers
         rows = self._reader().to_predict(
             X, sample_source=sample_source, because="", settled=False
         )
@@ -380,7 +374,7 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
         embedding : ndarray of shape (n_samples, width)
             The embedding.
         """
-        answers = self._heads_answer
+        answers = self._answers
         because = answers.embedding_depends_on_source()
         rows = self._reader().to_predict(
             X, sample_source=sample_source, because=because
@@ -431,7 +425,7 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        if self._has_heads:
+        if self._embeds:
             tags.transformer_tags.preserves_dtype = []
         else:
             tags.transformer_tags = None

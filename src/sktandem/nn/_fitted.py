@@ -101,7 +101,7 @@ class Fitted:
             "precision_": self.precision,
             **self.tasks.attributes(),
         }
-        if self.tasks.heads is not None:
+        if self.tasks.heads is not None or self.width is not None:
             shown["width_"] = self.width
         if self.columns is not None:
             shown["columns_"] = self.columns

@@ -191,11 +191,13 @@ class Preparation:
         if len(numbers) < len(rows):
             # A transformer makes its numbers of training rows only: for some,
             # such as an imputer that is a model, transform gives others.
+            whole = Part(None, rows, targets)
             assert used is not None
-            apart = _some_of(Part(None, rows, targets), rest)
-            training = _some_of(Part(None, rows, targets, None, weights), used)
-            training = replace(training, numbers=numbers)
-            rest = None
+            assert rest is not None
+            weights = None if weights is None else weights[used]
+            training = _some_of(whole, used)
+            training = replace(training, numbers=numbers, weights=weights)
+            apart, rest = _some_of(whole, rest), None
         else:
             training = Part(numbers, rows, targets, used, weights)
         validation = None
@@ -263,15 +265,12 @@ def _sources_of(rows: Rows, places: Places) -> Sources:
     return Sources(rows.names, rows.sources.codes[places])
 
 
-def _some_of(part: Part, places: Places | None) -> Part | None:
+def _some_of(part: Part, places: Places) -> Part:
     """Return some rows of a part, whose numbers are still to be made."""
-    if places is None:
-        return None
     rows = part.rows
     X, y = take_rows(rows.X, places), rows.y[places]
-    weights = None if part.weights is None else part.weights[places]
     rows = Rows(X, y, _sources_of(rows, places))
-    return Part(None, rows, part.targets[places], None, weights, places)
+    return Part(None, rows, part.targets[places], places=places)
 
 
 def _columns_by_source(part: Part) -> list[list[int]]:

@@ -473,6 +473,7 @@ class SharedNet(PredictsByNet):
                 criterion=TaskCriterion if isinstance(kind, Mapping) else None,
                 head=self.head,
                 loss_weights=self.loss_weights,
+                embeds=self._embeds,
                 may_be_tokens=self.scaler is None,
             ),
             Trainer(

@@ -40,10 +40,11 @@ def _by_source(part: Part, table: Table) -> SourceRows:
 def _table(part: Part, net: NeuralNet, data: Prepared, n_dims: int) -> Table:
     """Return a part as tensors on the net's device."""
     device, features = torch.device(net.device), data.features
-    sources, weights = part.rows.sources, part.weights
+    sources = part.rows.sources
     targets = data.tasks.tensor(part.targets, sources, net, n_dims, features.dtype)
-    if weights is not None:
-        weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
+    weights: Tensor | None = None
+    if part.weights is not None:
+        weights = torch.as_tensor(part.weights, dtype=torch.float32, device=device)
     return Table(
         as_tensor(part.numbers, device),
         targets.to(device),

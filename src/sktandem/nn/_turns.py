@@ -238,7 +238,7 @@ class TrainingRows(SourceRows):
     """
 
     def __init__(self, turns: TurnBatches) -> None:
-        vars(self).update(vars(turns.rows))
+        self.__dict__.update(turns.rows.__dict__)
         self.turns = turns
 
 
