@@ -29,9 +29,10 @@ from skorch.callbacks import (
     ProgressBar,
 )
 from skorch.history import History
+from small_nets import classifier, quick, regressor
 from torch import nn
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.data._sources import resolve_sources
 from sktandem.model_selection import SourceKFold, score_by_source
 from sktandem.nn import MLP, default_net
@@ -45,19 +46,6 @@ SOURCE = np.repeat(["a", "b"], [40, 20])
 NUMBERS = X @ [1.0, -1.0, 0.5]
 FRAME = pd.DataFrame(X, columns=list("uvw")).assign(ward=SOURCE)
 ROUTING = pytest.mark.parametrize("routing", [False, True], ids=["off", "on"])
-
-
-def quick(task="classification", **params):
-    settings = {"max_epochs": 3, "lr": 0.02, "module__hidden_sizes": (5,)}
-    return default_net(task, **settings | {"batch_size": 8} | params)
-
-
-def classifier(net=None, **params):
-    return AlternatingClassifier(net or quick(), **{"random_state": 0, **params})
-
-
-def regressor(**params):
-    return AlternatingRegressor(quick("regression"), **{"random_state": 0, **params})
 
 
 def fitted(*args, **params):
@@ -236,8 +224,8 @@ def test_a_pickle_holds_no_data():
 @pytest.mark.parametrize(
     "model",
     [
-        AlternatingClassifier(),
-        AlternatingRegressor(),
+        SharedNet(task="classification"),
+        SharedNet(task="regression"),
         classifier(OWN, schedule=EpochAlternation(last="a")),
         fitted(),
         make_pipeline(StandardScaler(), fitted(OWN)),
@@ -724,6 +712,6 @@ def test_a_net_that_waits_for_warnings_hears_none():
 
 def test_the_other_kinds_of_regressors_are_of_the_users_class():
     net = NeuralNetRegressor(MLP, max_epochs=1, verbose=0)
-    model = AlternatingRegressor(net).fit(X, NUMBERS, sample_source=SOURCE)
+    model = SharedNet(net, scale_target_by=None).fit(X, NUMBERS, sample_source=SOURCE)
 
     assert type(model.net_) is NeuralNetRegressor

@@ -16,7 +16,7 @@ from skorch import (
 )
 from torch import nn
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import MLP, default_net
 
@@ -32,7 +32,7 @@ def rows_of(n_classes=3):
 
 def fitted(net, n_classes=3, **params):
     X, y = rows_of(n_classes)
-    model = AlternatingClassifier(net, random_state=0, **params)
+    model = SharedNet(net, random_state=0, **params)
     return model.fit(X, y, sample_source=SOURCE)
 
 
@@ -254,7 +254,7 @@ def test_every_kind_of_classifier_learns_what_is_easy(net, n_classes, width):
     source = np.repeat(["a", "b"], 30)
     net.set_params(max_epochs=40, lr=0.1, batch_size=10, verbose=0)
 
-    model = AlternatingClassifier(net, random_state=0).fit(X, y, sample_source=source)
+    model = SharedNet(net, random_state=0).fit(X, y, sample_source=source)
 
     proba = model.predict_proba(X)
     assert type(model.net_) is type(net)
@@ -307,7 +307,7 @@ def test_every_kind_of_regressor_learns_a_line(kind, module):
     net = kind(module, criterion=nn.MSELoss, lr=0.05, max_epochs=80, verbose=0)
     source = np.repeat(["a", "b"], 40)
 
-    model = AlternatingRegressor(net, batch_size=10, random_state=0).fit(
+    model = SharedNet(net, scale_target_by=None, batch_size=10, random_state=0).fit(
         X, y, sample_source=source
     )
 

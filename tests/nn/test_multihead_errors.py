@@ -1,7 +1,10 @@
 """Every refusal of the nets with heads, and what is lawful but surprising."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+import small_nets
 from sklearn.exceptions import NotFittedError
 from skorch import (
     NeuralNet,
@@ -10,15 +13,10 @@ from skorch import (
     NeuralNetRegressor,
 )
 from skorch.callbacks import EpochScoring
+from small_nets import quick
 from torch import nn
 
-from sktandem import (
-    MultiHeadClassifier,
-    MultiHeadEstimator,
-    MultiHeadRegressor,
-    SourceError,
-    SourceWarning,
-)
+from sktandem import SharedNet, SourceError, SourceWarning
 from sktandem.nn import MLP, default_net
 
 RNG = np.random.default_rng(0)
@@ -35,23 +33,13 @@ TASKS = {"clinic": "classification", "lab": "regression"}
 MIXED = np.where(CLINIC, Y.astype(object), NUMBERS)
 
 
-def quick(task="classification", **params):
-    return default_net(
-        task, **{"max_epochs": 2, "module__hidden_sizes": (4,), **params}
-    )
-
-
-def classifier(net=None, **params):
-    return MultiHeadClassifier(net or quick(), **{"random_state": 0, **params})
-
-
-def regressor(**params):
-    return MultiHeadRegressor(quick("regression"), **{"random_state": 0, **params})
+classifier = partial(small_nets.classifier, heads="source")
+regressor = partial(small_nets.regressor, heads="source")
 
 
 def of_both(tasks=None, net=None, **params):
     net = net or quick("regression")
-    return MultiHeadEstimator(tasks or TASKS, net, **{"random_state": 0, **params})
+    return SharedNet(net, task=tasks or TASKS, **{"random_state": 0, **params})
 
 
 EACH = {
@@ -149,19 +137,19 @@ def test_one_number_is_no_head(kind, net):
     ("model", "y", "message"),
     [
         (
-            MultiHeadClassifier(default_net("regression")),
+            SharedNet(default_net("regression"), task="classification", heads="source"),
             Y,
-            "MultiHeadClassifier needs a net for classes, got NeuralNetRegressor. Mu",
+            "task='classification', and NeuralNetRegressor is a net for numbers",
         ),
         (
-            MultiHeadRegressor(default_net()),
+            SharedNet(default_net(), task="regression", heads="source"),
             NUMBERS,
-            "MultiHeadRegressor needs a net for numbers, got NeuralNetClassifier. Mu",
+            "task='regression', and NeuralNetClassifier is a net for classes",
         ),
         (
-            MultiHeadEstimator(TASKS, default_net()),
+            SharedNet(default_net(), task=TASKS),
             MIXED,
-            "MultiHeadEstimator needs a plain net, got NeuralNetClassifier, which know",
+            "a dict by source needs a plain net, got NeuralNetClassifier, which knows",
         ),
     ],
     ids=["classifier", "regressor", "of both"],
@@ -172,11 +160,11 @@ def test_a_net_of_the_other_kind(model, y, message):
 
 
 def test_a_default_has_no_settings_to_change():
-    message = r"because net is None\. .* net=sktandem\.nn\.default_net\(\)\."
+    message = r"because net is None\. .* net=default_net\(\)\."
     with pytest.raises(SourceError, match=message):
-        MultiHeadClassifier().set_params(net__lr=0.1)
-    with pytest.raises(SourceError, match=r"default_net\('regression'\)"):
-        MultiHeadEstimator(TASKS).set_params(net__lr=0.1)
+        SharedNet(task="classification", heads="source").set_params(net__lr=0.1)
+    with pytest.raises(SourceError, match=message):
+        SharedNet(task=TASKS).set_params(net__lr=0.1)
 
 
 @pytest.mark.parametrize(
@@ -184,13 +172,13 @@ def test_a_default_has_no_settings_to_change():
     [
         (
             ["classification"],
-            "tasks must be a dict that gives each source 'classification' or 'regressi",
+            r"task must be one of \[None, 'classification', 'regression'\] or a dict o",
         ),
-        ({}, "tasks must be a dict"),
-        ("regression", "tasks must be a dict .* got 'regression'"),
+        ({}, "names no source. It must give each source 'classification' or 'regress"),
+        ("regresion", "task must be one of .* Did you mean 'regression'"),
         (
             {"clinic": "classify", "lab": "regression"},
-            r"tasks gives 'clinic' the task 'classify'\. It must be one of \['classifi",
+            r"task gives 'clinic' the task 'classify'\. It must be one of \['classifi",
         ),
         (
             {"clinic": "classification", "lab": "regresion"},
@@ -198,20 +186,21 @@ def test_a_default_has_no_settings_to_change():
         ),
         (
             {"clinic": "classification", "labb": "regression"},
-            r"tasks says nothing of \['lab'\]\. The sources are \['clinic', 'lab'\], "
-            r"and tasks names \['clinic', 'labb'\]",
+            r"task says nothing of \['lab'\]\. The sources are \['clinic', 'lab'\], "
+            r"and task names \['clinic', 'labb'\]",
         ),
     ],
     ids=["list", "empty", "text", "kind", "misspelt", "source"],
 )
 def test_tasks_tell_every_source_what_to_learn(tasks, message):
-    model = MultiHeadEstimator(tasks, quick("regression"))
+    net = quick("regression") if isinstance(tasks, dict) else None
+    model = SharedNet(net, task=tasks)
     with pytest.raises(SourceError, match=message):
         model.fit(X, MIXED, sample_source=SOURCE)
 
 
 def test_tasks_may_name_sources_that_a_fold_lacks():
-    model = MultiHeadEstimator({**TASKS, "ward": "regression"}, quick("regression"))
+    model = SharedNet(quick("regression"), task={**TASKS, "ward": "regression"})
 
     assert model.fit(X, MIXED, sample_source=SOURCE).sources_ == ("clinic", "lab")
 
@@ -224,7 +213,7 @@ def test_numbers_are_no_classes():
     y = np.where(CLINIC, 1.0, NUMBERS)
     message = (
         "Unknown label type: the head of 'lab' tells classes apart, but its rows hold "
-        r"numbers such as -?\d\.\d+\. MultiHeadRegressor learns them, and MultiHeadEst"
+        r"numbers such as -?\d\.\d+\. task='regression' learns them, and a dict by so"
     )
     with pytest.raises(SourceError, match=message):
         classifier().fit(X, y, sample_source=SOURCE)
@@ -241,13 +230,13 @@ def test_texts_are_no_numbers():
     message = r"The head of 'lab' learns numbers, but its rows hold '\w{3}'. Give it"
     with pytest.raises(SourceError, match=message):
         of_both().fit(X, Y, sample_source=SOURCE)
-    message = r"A regressor learns numbers, and y holds texts such as '\w+'.*MultiHead"
+    message = r"A regressor learns numbers, and y holds strings such as '\w+'.*dict by"
     with pytest.raises(SourceError, match=message):
         regressor().fit(X, Y, sample_source=SOURCE)
 
 
 def test_a_mixed_estimator_takes_one_target_for_each_row():
-    message = r"takes one target for each row, got shape \(60, 2\)\. MultiHeadRegressor"
+    message = r"takes one target for each row, got shape \(60, 2\)\. task='regression'"
     with pytest.raises(SourceError, match=message):
         of_both().fit(X, X[:, :2], sample_source=SOURCE)
 
@@ -414,20 +403,22 @@ def test_heads_of_other_classes_have_no_mean(method):
     )
     with pytest.raises(SourceError, match=message):
         getattr(model, method)(X)
-    assert getattr(model, method)(X, SOURCE).shape[0] == 60  # none is unknown
+    assert (
+        getattr(model, method)(X, sample_source=SOURCE).shape[0] == 60
+    )  # none is unknown
 
 
 def test_numbers_and_classes_have_no_mean():
     model = of_both(unknown_source="pooled").fit(X, MIXED, sample_source=SOURCE)
     with pytest.raises(SourceError, match=r"'clinic' has 2 classes .* 'lab' has 1"):
         model.predict(X)
-    alike = MultiHeadEstimator(
-        dict.fromkeys(TASKS, "classification"),
+    alike = SharedNet(
         quick("regression"),
+        task=dict.fromkeys(TASKS, "classification"),
         unknown_source="pooled",
     )
     alike.fit(X, np.where(X[:, 0] > 0, "ill", "well"), sample_source=SOURCE)
-    with pytest.raises(SourceError, match=r"no mean of classes\. MultiHeadClas"):
+    with pytest.raises(SourceError, match=r"no mean of classes\. task='classif"):
         alike.predict(X)
 
 
@@ -465,7 +456,7 @@ def test_a_failed_refit_leaves_the_earlier_fit_intact(kind):
 def test_a_loss_that_is_no_number_names_the_head():
     net = NeuralNetRegressor(MLP, lr=1e30, verbose=0)
     with pytest.raises(SourceError, match=r"loss became \w+ in epoch 1, on a batch"):
-        MultiHeadRegressor(net, schedule="batches").fit(
+        SharedNet(net, heads="source", schedule="batches").fit(
             X, NUMBERS, sample_source=SOURCE
         )
 
