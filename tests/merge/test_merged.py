@@ -253,7 +253,7 @@ def test_balance_multiplies_the_users_weights():
     for name in "ab":
         expected[name == SOURCE] *= weight.sum() / 2 / weight[name == SOURCE].sum()
     by_hand = LogisticRegression(max_iter=1000).fit(
-        BLOBS, CLASSES, sample_source=expected
+        BLOBS, CLASSES, sample_weight=expected
     )
 
     np.testing.assert_allclose(ours.estimator_.coef_, by_hand.coef_)
@@ -441,7 +441,7 @@ def test_a_fitted_model_survives_pickling():
         again.predict_proba(BLOBS, sample_source=SOURCE),
         model.predict_proba(BLOBS, sample_source=SOURCE),
     )
-    assert repr(again) == "Merged(balance='both', scale_by='source')"
+    assert repr(again) == repr(model)
 
 
 def test_inputs_are_not_changed():
@@ -486,7 +486,7 @@ def test_a_source_of_share_zero_is_unknown_at_predict():
 
     assert model.sources_ == ("a", "b")
     with pytest.raises(
-        SourceError, match=r"source that was there in fit: 5 of \d+ have none"
+        SourceError, match=r"5 rows of 60 have no source that was there in fit"
     ):
         model.predict(BLOBS, sample_source=source)
 
@@ -550,9 +550,9 @@ def test_no_rows_are_refused():
 
 def test_parameters_of_a_default_are_told_the_object_to_pass():
     with pytest.raises(
-        SourceError, match=r"estimator=LogisticRegression\(max_iter=1000\)"
+        SourceError, match=r"estimator is None.*estimator=LogisticRegression\(\)"
     ):
-        Merged(LogisticRegression(max_iter=1000)).set_params(estimator__C=1)
+        Merged().set_params(estimator__C=1)
     with pytest.raises(SourceError, match=r"scaler is 'standard'. Pass the object"):
         Merged(Ridge()).set_params(scaler__with_mean=False)
     model = Merged(LogisticRegression()).set_params(estimator__C=5)
@@ -706,14 +706,19 @@ def test_what_the_estimator_cannot_take_is_named_with_the_cure(X, options, messa
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (Merged(Ridge()), "needs a classifier, got Ridge"),
+        (Merged(), "needs a classifier or a regressor as its estimator, got None"),
+        (Merged(StandardScaler()), "needs a classifier or a regressor"),
+        (
+            Merged(LogisticRegression(), scale_target_by="source"),
+            "scale_target_by='source' is for regressors, and LogisticRegression",
+        ),
         (
             Merged(LogisticRegression(max_iter=1000), scaler="standart"),
             "Did you mean 'standard'",
         ),
         (
             Merged(LogisticRegression(max_iter=1000), scale_by="sources"),
-            "scale_by must be 'pooled' or 'source'",
+            "scale_by must be one of",
         ),
         (
             Merged(LogisticRegression(max_iter=1000), unknown_source="x"),
@@ -737,8 +742,10 @@ def test_settings_that_make_no_sense_are_refused(model, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (Merged(LogisticRegression()), "needs a regressor, got Logistic"),
-        (Merged(Ridge(), scale_target_by="pooled"), "scale_target_by must be None or"),
+        (
+            Merged(Ridge(), scale_target_by="pooled"),
+            r"scale_target_by must be one of \[None, 'source'\], got 'pooled'",
+        ),
         (Merged(Ridge(), balance="both"), "'both' needs classes, and a regressor has"),
     ],
 )
@@ -753,3 +760,34 @@ def test_a_single_source_warns_once_that_there_is_nothing_to_balance():
 
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_a_hole_has_no_kind_and_never_raises_but_in_fit():
+    hole = Merged(balance="sources")
+
+    assert get_tags(hole).estimator_type is None
+    assert repr(clone(pickle.loads(pickle.dumps(hole)))) == repr(hole)
+    assert not hasattr(hole, "predict_proba")
+    with pytest.raises(SourceError, match="Pass one, such as Merged"):
+        hole.fit(BLOBS, CLASSES)
+    assert is_classifier(Merged(LogisticRegression()))
+    assert is_regressor(Merged(Ridge()))
+
+
+@pytest.mark.parametrize("method", ["fit", "score"])
+def test_a_third_positional_argument_is_a_type_error(method):
+    """Weights by position would be taken for sources, or sources for weights."""
+    model = Merged(LogisticRegression()).fit(BLOBS, CLASSES)
+
+    with pytest.raises(TypeError, match="positional argument"):
+        getattr(model, method)(BLOBS, CLASSES, np.ones(60))
+    with pytest.raises(TypeError, match="positional argument"):
+        model.predict(BLOBS, SOURCE)
+
+
+@pytest.mark.parametrize("y", [["ill"], ["ill"] * 59, []])
+def test_a_score_needs_a_target_for_every_row(y):
+    model = Merged(LogisticRegression()).fit(BLOBS, CLASSES)
+
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(BLOBS, y)

@@ -26,8 +26,9 @@ def pack(seed, n=40, width=2):
 
 
 def augmented_by_hand(X, codes):
-    blocks = [X] + [X * (codes == k)[:, None] for k in range(3)]
-    return np.hstack(blocks)
+    constant = np.hstack([X, np.ones((len(X), 1))])
+    blocks = [constant * (codes == k)[:, None] for k in range(3)]
+    return np.hstack([X, *blocks])
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix, pd.DataFrame])
@@ -69,9 +70,9 @@ def test_without_the_shared_copy_an_unpenalised_linear_model_is_one_per_source(s
 
     together = LinearRegression(fit_intercept=False).fit(copies, y)
 
-    for k, coef in enumerate(together.coef_.reshape(3, -1)):
-        alone = LinearRegression(fit_intercept=False).fit(X[codes == k], y[codes == k])
-        np.testing.assert_allclose(X @ coef, alone.predict(X), atol=1e-6)
+    for k, (*coef, intercept) in enumerate(together.coef_.reshape(3, -1)):
+        alone = LinearRegression().fit(X[codes == k], y[codes == k])
+        np.testing.assert_allclose(X @ coef + intercept, alone.predict(X), atol=1e-6)
 
 
 @given(seed=st.integers(0, 999))
@@ -87,7 +88,7 @@ def test_with_the_shared_copy_an_unpenalised_model_predicts_the_same(seed):
 
     for k in range(3):
         own = codes == k
-        alone = LinearRegression(fit_intercept=False).fit(X[own], y[own])
+        alone = LinearRegression().fit(X[own], y[own])
         np.testing.assert_allclose(predicted[own], alone.predict(X[own]), atol=1e-4)
 
 
@@ -98,7 +99,7 @@ Y2 = np.where(SOURCE2 == "left", 1, -1) * X2[:, 0] + 1.2 * (SOURCE2 == "left")
 FRAME2 = pd.DataFrame(X2, columns=["u", "v"]).assign(side=SOURCE2)
 
 
-def r2(representation, estimator=None, **options):
+def r2(representation, estimator=Ridge(), **options):
     model = Merged(estimator, source="side", representation=representation, **options)
     return cross_val_score(model, FRAME2, Y2, cv=4, error_score="raise").mean()
 
@@ -109,6 +110,18 @@ def test_each_representation_lets_a_model_see_more():
     assert shared < 0.1
     assert indicator > shared + 0.1  # the level of each source
     assert augmented > indicator + 0.2  # its rule as well
+
+
+def test_augmented_gives_a_linear_model_an_intercept_for_each_source():
+    X = np.random.default_rng(0).normal(size=(400, 1))
+    source = np.repeat(["left", "right"], 200)
+    y = X[:, 0] + 100.0 * (source == "right")
+
+    model = Merged(Ridge(alpha=1e-6), scaler=None, representation="augmented")
+    model.fit(X, y, sample_source=source)
+
+    predicted = model.predict([[0.0], [0.0]], sample_source=["left", "right"])
+    np.testing.assert_allclose(predicted, [0.0, 100.0], atol=1e-3)
 
 
 def test_an_indicator_is_all_that_a_tree_needs():
@@ -136,7 +149,8 @@ def test_features_have_names():
     assert names() == ["u", "v"]
     indicator = ["u", "v", "source__left", "source__right"]
     assert names(representation="indicator") == indicator
-    augmented = ["u", "v", "u__left", "v__left", "u__right", "v__right"]
+    left, right = (["u__" + s, "v__" + s, "source__" + s] for s in ("left", "right"))
+    augmented = ["u", "v", *left, *right]
     assert names(representation="augmented") == augmented
     prepared = {"scaler": table_preprocessor()}
     assert names(representation="augmented", **prepared) == augmented
@@ -180,13 +194,13 @@ def test_many_sources_stay_sparse_where_the_estimator_takes_it():
     class Spy(LogisticRegression):
         def fit(self, X, y, sample_weight=None):
             seen.append(X)
-            return super().fit(X, y, sample_source=sample_weight)
+            return super().fit(X, y, sample_weight=sample_weight)
 
     linear.set_params(estimator=Spy()).fit(X2, y, sample_source=codes)
 
     assert sparse.issparse(seen[0])
-    assert seen[0].shape == (200, 42)
-    assert seen[0].nnz == 2 * X2.size
+    assert seen[0].shape == (200, 2 + 20 * 3)
+    assert seen[0].nnz == 2 * X2.size + 200
     assert linear.predict(X2, sample_source=codes).shape == (200,)
 
 

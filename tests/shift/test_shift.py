@@ -336,11 +336,13 @@ def test_after_takes_the_column_door():
 
 def test_after_may_change_the_columns():
     heart = load_heart_disease(as_frame=True)
-    given = heart.data, heart.target, heart.sample_source
+    given = heart.data, heart.target
+    source = heart.sample_source
 
-    report = shift_report(*given, after=table_preprocessor())
+    report = shift_report(*given, sample_source=source, after=table_preprocessor())
     merged = shift_report(
         *given,
+        sample_source=source,
         after=Merged(LogisticRegression(max_iter=5000), scaler=table_preprocessor()),
     )
 

@@ -219,6 +219,11 @@ def read_rows(
     check_consistent_length(features, y, groups)
     if names is None and len(sources.codes) == 0:
         raise SourceError("X has no rows to fit.")
+    if names is None and reset and getattr(features, "shape", ())[1:] == (0,):
+        raise SourceError(
+            f"X has 0 feature(s) (shape={features.shape}) while a minimum of 1 is "
+            "required."
+        )
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, features)
     numbers = None if groups is None else number_groups(groups)

@@ -224,8 +224,8 @@ class Merged(MetaEstimatorMixin, SourceEstimator):
 
     def _check_settings(self) -> None:
         """Refuse settings that make no sense whatever the data."""
-        classifies = is_classifier(self.estimator)
-        if not classifies and not is_regressor(self.estimator):
+        classifies = self.estimator is not None and is_classifier(self.estimator)
+        if self.estimator is None or not (classifies or is_regressor(self.estimator)):
             raise SourceError(
                 "Merged needs a classifier or a regressor as its estimator, got "
                 f"{self.estimator!r}. Pass one, such as Merged(LogisticRegression())."
