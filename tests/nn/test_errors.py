@@ -11,7 +11,7 @@ from skorch import (
     NeuralNetRegressor,
 )
 from skorch.dataset import Dataset, ValidSplit
-from small_nets import classifier, quick
+from small_nets import classifier, quick, regressor
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -155,7 +155,7 @@ def test_a_hole_says_what_to_pass():
         ({"scaler": "standrd"}, r"scaler must be one of .*Did you mean 'standard'\?"),
         (
             {"scale_by": "sources"},
-            "scale_by must be 'pooled' or 'source', got 'sources",
+            r"scale_by must be one of \['pooled', 'source'\], got 'sources'",
         ),
         (
             {"balance": "sources"},
@@ -201,17 +201,17 @@ def test_the_target_is_scaled_by_none_pooled_or_source():
             SharedNet(task="classification"),
             "net__lr",
             r"'net__lr' cannot be set, because net is None\. Pass the object that has i"
-            r"t, such as net=sktandem\.nn\.default_net\(\)\.",
+            r"t, such as net=default_net\(\)\.",
         ),
         (
             SharedNet(task="regression"),
             "net__module__hidden_sizes",
-            r"because net is None\. .* net=sktandem\.nn\.default_net\('regression'\)\.",
+            r"because net is None\. .* net=default_net\(\)\.",
         ),
         (
             SharedNet(schedule="plateau"),
             "schedule__window",
-            r"because schedule is 'plateau'\. .* schedule=PlateauAlternation\(\)\.",
+            r"because schedule is 'plateau'\. .* schedule=BatchAlternation\(\)\.",
         ),
         (
             SharedNet(task="classification"),
@@ -227,7 +227,7 @@ def test_a_default_has_no_settings_to_change(model, key, message):
 
 
 def test_a_word_and_a_setting_of_it_do_not_go_together():
-    message = r"because schedule is 'plateau'\. .* schedule=PlateauAlternation\(\)\."
+    message = r"because schedule is 'plateau'\. .* schedule=BatchAlternation\(\)\."
     with pytest.raises(SourceError, match=message):
         classifier().set_params(schedule="plateau", schedule__window=7)
 
@@ -266,7 +266,9 @@ def test_a_scaled_source_column_is_refused():
 def test_a_binary_net_tells_two_classes_apart(net):
     message = rf"{type(net).__name__} tells two classes apart, and y has 3: \[0, 1, 2\]"
     with pytest.raises(SourceError, match=message + r"\. Use NeuralNetClassifier"):
-        classifier(net).fit(X, np.arange(60) % 3, sample_source=SOURCE)
+        classifier(net, task="classification").fit(
+            X, np.arange(60) % 3, sample_source=SOURCE
+        )
 
 
 def test_a_module_too_wide_for_its_targets_names_them():
@@ -388,7 +390,7 @@ def test_a_later_call_may_lack_a_source(fraction, batch_size, scale_by):
 
 @pytest.mark.parametrize("epochs", [-1, 1.5, True])
 def test_epochs_are_counted_in_whole_numbers(epochs):
-    message = f"epochs must be a whole number of at least 0, got {epochs}"
+    message = f"epochs must be an integer of at least 0, got {epochs}"
     with pytest.raises(SourceError, match=message):
         classifier().partial_fit(X, Y, sample_source=SOURCE, epochs=epochs)
 
@@ -450,7 +452,7 @@ def test_a_plan_survives_a_call_without_one_of_the_sources(schedule):
     X, y, sample_source = make_two_sources(
         120, task="classification", return_X_y=True, random_state=0
     )
-    model = SharedNet(schedule=schedule, random_state=0)
+    model = SharedNet(task="classification", schedule=schedule, random_state=0)
     first = sample_source == "first"
     model.partial_fit(X, y, sample_source=sample_source, epochs=2)
 
@@ -499,7 +501,7 @@ def test_rows_seen_are_counted_over_calls_without_a_source():
     X, y, sample_source = make_two_sources(
         120, task="classification", return_X_y=True, random_state=0
     )
-    model = SharedNet(random_state=0)
+    model = SharedNet(task="classification", random_state=0)
     first = sample_source == "first"
     model.partial_fit(X, y, sample_source=sample_source, epochs=1)
     with pytest.warns(SourceWarning, match="got no rows"):

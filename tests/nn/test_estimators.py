@@ -85,7 +85,7 @@ OWN = OwnNet(
 def test_fit_leaves_the_net_as_it_was(net):
     before, attributes = pickle.dumps(net.get_params()), set(vars(net))
 
-    model = fitted(net, batch_size=4, verbose=0)
+    model = fitted(net, task="classification", batch_size=4, verbose=0)
 
     assert pickle.dumps(net.get_params()) == before
     assert set(vars(net)) == attributes
@@ -175,9 +175,10 @@ def test_a_refit_replaces_everything():
     )
     other = X[:, :2], np.arange(60) % 3, np.repeat(["x", "y", "z"], 20)
 
-    model.fit(*other)
+    model.fit(*other[:2], sample_source=other[2])
 
-    fresh = classifier(scale_by="source").fit(*other)
+    fresh = classifier(scale_by="source")
+    fresh.fit(*other[:2], sample_source=other[2])
     np.testing.assert_array_equal(
         model.predict_proba(X[:, :2], sample_source=other[2]),
         fresh.predict_proba(X[:, :2], sample_source=other[2]),
@@ -234,8 +235,8 @@ def test_a_pickle_holds_no_data():
 )
 def test_an_estimator_prints_itself_in_few_words(model):
     assert len(repr(model)) < 1000
-    assert "Alternating" in repr(model)
-    assert "Alternating" in model._repr_html_()
+    assert "SharedNet" in repr(model)
+    assert "SharedNet" in model._repr_html_()
 
 
 # Two doors --------------------------------------------------------------------
@@ -287,7 +288,7 @@ def test_a_pipeline_hands_the_source_on(routing):
     pipe = make_pipeline(StandardScaler(), classifier())
 
     with config_context(enable_metadata_routing=routing):
-        key = "sample_source" if routing else "alternatingclassifier__sample_source"
+        key = "sample_source" if routing else "sharednet__sample_source"
         pipe.fit(X, Y, **{key: SOURCE})
 
     expected = by_hand.predict_proba(StandardScaler().fit_transform(X))

@@ -48,7 +48,7 @@ def classifier(**params):
 
 def regressor(**params):
     net = default_net("regression", **{"max_epochs": 2, **params.pop("of_net", {})})
-    return SharedNet(net, scale_target_by=None, **{"random_state": 0, **params})
+    return SharedNet(net, **{"scale_target_by": None, "random_state": 0, **params})
 
 
 def as_polars(frame):
@@ -153,7 +153,8 @@ def test_scaled_by_source_every_row_needs_one():
     with pytest.raises(SourceError, match="X was scaled by source, so each row's sou"):
         model.predict(X)
     misspelt = ["east"] * 40 + ["wst"] * 20
-    with pytest.raises(SourceError, match="20 of 60 have none, the first 'wst' at row"):
+    message = "20 rows of 60 have no source that was there in fit, the first 'wst'"
+    with pytest.raises(SourceError, match=message):
         model.predict(X, sample_source=misspelt)
 
 
@@ -322,7 +323,8 @@ def test_inputs_are_never_changed(scaler, scale_by):
             array.setflags(write=False)
         before = [array.copy() for array in given]
 
-        model = classifier(scaler=scaler, scale_by=scale_by).fit(*given)
+        model = classifier(scaler=scaler, scale_by=scale_by)
+        model.fit(given[0], given[1], sample_source=given[2])
         model.predict(given[0], sample_source=given[2])
 
         for array, copy in zip(given, before):
@@ -489,12 +491,12 @@ def test_tokens_that_a_scaler_would_break_are_told_of():
         (
             np.array([[1.0, "Bonn"]] * 60, dtype=object),
             SourceError,
-            r"A net takes numbers, and X holds texts such as 'Bonn'\. scaler=table_pre",
+            r"A net takes numbers, and X holds strings such as 'Bonn'\. scaler=table",
         ),
         (
             np.array([["Ulm", "Bonn"]] * 60),
             SourceError,
-            r"A net takes numbers, and X holds texts such as 'Ulm'\. scaler=table_pre",
+            r"A net takes numbers, and X holds strings such as 'Ulm'\. scaler=table",
         ),
         (
             np.ones((60, 2, 2)),

@@ -12,9 +12,10 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU he
 
 
 def data(task="classification"):
-    return make_two_sources(
+    rows = make_two_sources(
         2000, task=task, size_ratio=3, random_state=0, return_X_y=True
     )
+    return dict(zip(("X", "y", "sample_source"), rows))
 
 
 @pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled", "plateau"])

@@ -304,7 +304,7 @@ WIDE = {"module__n_outputs": 6, "max_epochs": 3, "lr": 0.1, "verbose": 0}
 @pytest.mark.parametrize("weights", [None, "uncertainty"])
 def test_heads_follow_the_criterion(net, last, weights):
     """Whatever the way to write it down, it is one and the same model."""
-    model = fitted(net, loss_weights=weights)
+    model = fitted(net, task="classification", loss_weights=weights)
 
     for head in model.module_.heads:
         assert isinstance(list(head.modules())[-1], last)
@@ -320,8 +320,8 @@ def test_heads_follow_the_criterion(net, last, weights):
 
 def test_numbers_that_are_no_probabilities_are_refused():
     net = NeuralNet(Whole, criterion=nn.NLLLoss, max_epochs=0, verbose=0)
-    model = fitted(net)
-    with pytest.raises(SourceError, match="gives numbers that are no probabilities"):
+    model = fitted(net, task="classification")
+    with pytest.raises(SourceError, match="gives numbers that are not probabilities"):
         model.predict_proba(X, sample_source=SOURCE)
 
 

@@ -53,13 +53,10 @@ class PredictsInBetween(Callback):
 
 
 def data():
-    return make_two_sources(
-        300,
-        task="classification",
-        size_ratio=3,
-        random_state=0,
-        return_X_y=True,
+    rows = make_two_sources(
+        300, task="classification", size_ratio=3, random_state=0, return_X_y=True
     )
+    return dict(zip(("X", "y", "sample_source"), rows))
 
 
 def fit(schedule, net=None, **settings):

@@ -139,7 +139,7 @@ def test_labels_of_two_kinds_may_be_turned_to_text():
         "b": (X[~IN_A], SPACES["disjoint"][~IN_A]),
     }
     stacked = stack_sources(datasets, labels="str")
-    model = classifier().fit(*stacked)
+    model = classifier().fit(*stacked[:2], sample_source=stacked.sample_source)
 
     assert model.classes_.tolist() == ["0", "1", "low", "mid", "top"]
     by_objects = fitted(SPACES["mixed"]).predict_proba(X, sample_source=SOURCE)
@@ -690,7 +690,7 @@ def test_the_contract_of_scikit_learn(kind, routing):
 def test_a_mixed_estimator_is_searched_by_column():
     search = GridSearchCV(
         of_both(source="ward"),
-        {"net__lr": [1e-9, 0.05], "tasks": [TASKS]},
+        {"net__lr": [1e-9, 0.05], "task": [TASKS]},
         cv=SourceKFold(2, source="ward"),
         error_score="raise",
     )
@@ -799,7 +799,7 @@ def test_the_best_epoch_is_kept():
     losses = model.history_[:, "valid_loss_macro"]
     assert np.argmin(losses) < 29
 
-    proba = model.predict_proba(*validation[::2])
+    proba = model.predict_proba(validation[0], sample_source=validation[2])
     place = {label: column for column, label in enumerate(model.classes_.tolist())}
     own = -np.log(proba[np.arange(30), [place[label] for label in validation[1]]])
     found = np.mean([own[validation[2] == name].mean() for name in "ab"])

@@ -118,19 +118,18 @@ def test_settings_that_make_no_sense(kind, params, message):
 
 
 @pytest.mark.parametrize(
-    "net",
+    ("net", "task", "y"),
     [
-        NeuralNetBinaryClassifier(MLP),
-        NeuralNet(MLP, nn.BCEWithLogitsLoss),
+        (NeuralNetBinaryClassifier(MLP), None, Y),
+        (NeuralNet(MLP, nn.BCEWithLogitsLoss), "classification", Y),
+        (NeuralNet(MLP, nn.BCEWithLogitsLoss), TASKS, MIXED),
     ],
-    ids=["binary", "plain"],
+    ids=["binary", "plain", "of both"],
 )
-@pytest.mark.parametrize("kind", ["classifier", "of both"])
-def test_one_number_is_no_head(kind, net):
-    make, y = EACH[kind]
+def test_one_number_is_no_head(net, task, y):
     message = f"{type(net).__name__} answers with one number, and a head has an output"
     with pytest.raises(SourceError, match=message + ".* Use NeuralNetClassifier"):
-        make(net=net).fit(X, y, sample_source=SOURCE)
+        classifier(net, task=task).fit(X, y, sample_source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +268,7 @@ def test_a_source_with_one_class_is_told_at_the_users_line(method, kind):
     y = np.where(CLINIC, "ill", y)
     message = "The source 'clinic' has a single class, 'ill': its head has nothing to"
     with pytest.warns(SourceWarning, match=message) as record:
-        model = getattr(make(), method)(X, y, SOURCE)
+        model = getattr(make(), method)(X, y, sample_source=SOURCE)
 
     assert [warning.filename for warning in record] == [__file__]
     assert set(model.predict(X[CLINIC], sample_source=SOURCE[CLINIC])) == {"ill"}
@@ -293,8 +292,8 @@ def test_validation_rows_hold_no_class_that_fit_did_not_see(kind):
     make, y = EACH[kind]
     unseen = np.where(y == "ill", "sick", y)
     message = (
-        r"The rows of 'clinic' hold the classes \['sick'\], which it did not have in "
-        r"fit: \['ill', 'well'\]"
+        r"y of 'clinic' holds \['sick'\], which fit did not see\. The classes are "
+        r"\['ill', 'well'\]"
     )
     model = make()
     with pytest.raises(SourceError, match=message):
@@ -318,7 +317,7 @@ def test_a_later_call_takes_no_class_that_is_new_to_its_source(kind):
     model = make().partial_fit(X, y, sample_source=SOURCE)
     before = model.predict(X, sample_source=SOURCE).tolist()
 
-    with pytest.raises(SourceError, match=r"the classes \['illl'\].* mean 'ill'\?"):
+    with pytest.raises(SourceError, match=r"holds \['illl'\].* mean 'ill'\?"):
         model.partial_fit(X, np.where(y == "ill", "illl", y), sample_source=SOURCE)
 
     assert model.predict(X, sample_source=SOURCE).tolist() == before
@@ -326,7 +325,7 @@ def test_a_later_call_takes_no_class_that_is_new_to_its_source(kind):
 
 def test_a_class_of_the_other_source_is_unseen_all_the_same():
     model = classifier().partial_fit(X, Y, sample_source=SOURCE)
-    with pytest.raises(SourceError, match=r"'lab' hold the classes \['ill', 'well'\]"):
+    with pytest.raises(SourceError, match=r"y of 'lab' holds \['ill', 'well'\]"):
         model.partial_fit(X, np.where(X[:, 0] > 0, "ill", "well"), sample_source=SOURCE)
 
 
@@ -348,7 +347,7 @@ def test_later_calls_name_the_same_classes():
 
 
 def test_classes_are_of_heads_that_have_classes():
-    message = "classes gives labels to 'lab', and tasks has it learn numbers"
+    message = "classes gives labels to 'lab', and task has it learn numbers"
     with pytest.raises(SourceError, match=message):
         of_both().partial_fit(X, MIXED, sample_source=SOURCE, classes={"lab": [0, 1]})
     with pytest.raises(SourceError, match="classes must be a dict of labels by source"):
@@ -360,13 +359,13 @@ def test_classes_are_of_heads_that_have_classes():
 def test_a_head_cannot_be_sized_by_no_row(kind):
     make, y = EACH[kind]
     message = {
-        "classifier": r"no rows of 'lab' to tell its classes\. .* classes=\{'lab': \[",
+        "classifier": r"no rows of 'lab' to show its classes\. .* classes=\{'lab': \[",
         "regressor": "no rows of 'lab' to learn the scale of its targets from. The fir",
         "of both": "no rows of 'lab' to learn the scale of its targets",
     }[kind]
-    rows = (X[CLINIC], y[CLINIC], SOURCE[CLINIC])
+    given = {"sample_source": SOURCE[CLINIC], "sources": ["clinic", "lab"]}
     with pytest.raises(SourceError, match=message):
-        make().partial_fit(*rows, sources=["clinic", "lab"])
+        make().partial_fit(X[CLINIC], y[CLINIC], **given)
 
 
 # Sources at predict -----------------------------------------------------------
@@ -383,8 +382,8 @@ def test_a_head_is_not_asked_for_an_unknown_source(kind, method):
     given = (X, y) if method == "score" else (X,)
     foreign = np.where(CLINIC, "clinic", "labs")
     message = (
-        "Each source has a head of its own, but not all rows have a source that was "
-        r"there in fit: 20 of 60 have none, the first 'labs' at row 40\. The sources "
+        "Each source has a head of its own, but 20 rows of 60 have no source that was "
+        r"there in fit, the first 'labs' at row 40\. The sources "
         r"are \['clinic', 'lab'\]\. Did you mean 'lab'\?"
     )
 

@@ -67,7 +67,8 @@ def trained(schedule, max_epochs=3, **settings):
     options = {"scaler": None, "keep": "last", "batch_size": 32, "random_state": 0}
     options |= {"validation_fraction": None} | settings
     model = SharedNet(net, heads="source", schedule=schedule, **options)
-    model.fit(*two_label_spaces())
+    X, y, sample_source = two_label_spaces()
+    model.fit(X, y, sample_source=sample_source)
     return model, dict(model.net_.callbacks_)["tape"]
 
 

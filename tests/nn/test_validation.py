@@ -336,9 +336,7 @@ def test_validation_data_meets_no_step_in_front():
     params = {"sample_source": source, "validation_data": (X, y, source)}
     message = "It meets no preprocessing that stands in front of SharedNet"
     with pytest.raises(SourceError, match=message):
-        pipe.fit(
-            X, y, **{f"alternatingclassifier__{key}": v for key, v in params.items()}
-        )
+        pipe.fit(X, y, **{f"sharednet__{key}": v for key, v in params.items()})
 
 
 # Warnings ---------------------------------------------------------------------
@@ -355,7 +353,7 @@ def test_a_forgotten_source_is_told_of_once():
     with pytest.warns(SourceWarning) as record:
         classifier().fit(X, y)
 
-    assert the_warning(record).startswith("Only one source, 'all': nobody to take")
+    assert the_warning(record).startswith("Only one source, 'all': there are no t")
 
 
 def test_a_source_with_a_single_class_is_told_of_once():

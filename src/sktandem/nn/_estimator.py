@@ -237,6 +237,10 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
         raise NotImplementedError
 
     @property
+    def _classifies(self) -> bool:
+        return isinstance(self._kind, str) and self._kind == "classification"
+
+    @property
     def _has_heads(self) -> bool:
         """Whether each source has a head of its own."""
         of_both = isinstance(self._kind, Mapping)
@@ -282,9 +286,7 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
             self._answers.predict(self._read(X, sample_source=sample_source))
         )
 
-    @available_if(
-        lambda self: isinstance(self._kind, str) and self._kind == "classification"
-    )
+    @available_if(attrgetter("_classifies"))
     def predict_proba(
         self, X: Any, *, sample_source: Any = None
     ) -> NDArray[np.float64]:
@@ -405,10 +407,28 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
         fitted = self.fit(X, y, sample_source=sample_source, **fit_params)
         return fitted.transform(X, sample_source=sample_source)
 
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the columns of the embedding.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Not used.
+
+        Returns
+        -------
+        names : ndarray of str
+            The name of this class in small letters, and a number.
+        """
+        check_is_fitted(self)
+        if self._fitted.width is None:
+            refuse_without_embedding(self.module_)
+        return np.asarray(super().get_feature_names_out(input_features))
+
     @property
     def _n_features_out(self) -> int:
         if self._fitted.width is None:
-            refuse_without_embedding(self.module_)
+            raise AttributeError("there is no embedding")
         return self._fitted.width
 
     @property
@@ -429,7 +449,7 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
             tags.transformer_tags.preserves_dtype = []
         else:
             tags.transformer_tags = None
-        if isinstance(self._kind, str) and self._kind == "classification":
+        if self._classifies:
             tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
         elif isinstance(self._kind, str) and self._kind == "regression":
             tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()

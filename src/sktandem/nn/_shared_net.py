@@ -38,6 +38,7 @@ __all__ = ["SharedNet"]
 
 OF_CLASSES = (NeuralNetClassifier, NeuralNetBinaryClassifier)
 WAYS = ("shared", "source")
+BALANCES = (None, "classes", "both")
 
 
 @documented
@@ -310,9 +311,8 @@ class SharedNet(PredictsByNet):
             return "regression"
         return "classification" if isinstance(self.net, OF_CLASSES) else None
 
-    @property
     def _default(self) -> NeuralNet:
-        """The net that None stands for."""
+        """Return the net that None stands for."""
         kind = "regression" if isinstance(self._kind, Mapping) else self._kind
         if not self._has_heads:
             return default_net(kind)
@@ -320,14 +320,15 @@ class SharedNet(PredictsByNet):
         return default_net(kind, **{f"module__{key}": v for key, v in trunk.items()})
 
     def _net(self) -> Any:
-        return self._default if self.net is None else self.net
+        return self._default() if self.net is None else self.net
 
     @property
     def _scales_target_by(self) -> str | None:
         """By which rows numbers are standardised, "auto" being settled."""
-        if self.scale_target_by != "auto":
-            return self.scale_target_by
-        if self._kind == "classification":
+        given = self.scale_target_by
+        if not isinstance(given, str) or given != "auto":
+            return given
+        if self._classifies:
             return None
         return "source" if self._has_heads else "pooled"
 
@@ -392,8 +393,12 @@ class SharedNet(PredictsByNet):
 
     def _check_kind_of_target(self) -> None:
         """Refuse settings for classes where numbers are learned, and the reverse."""
-        check_choice("balance", self.balance, (None, "classes", "both"), BALANCED)
-        classifies = self._kind == "classification"
+        if self.balance not in BALANCES:
+            raise SourceError(
+                f"balance must be one of {list(BALANCES)}, got {self.balance!r}. What "
+                "part each source has is for the schedule to say."
+            )
+        classifies = self._classifies
         if self.balance is not None and not classifies:
             raise SourceError(
                 f"balance={self.balance!r} weights classes, and task is "
@@ -422,7 +427,7 @@ class SharedNet(PredictsByNet):
         """Refuse what does not go with a head for each source."""
         check_loss_weights(self.loss_weights)
         check_head(self.head)
-        if self._kind != "classification" and self._scales_target_by != "source":
+        if not self._classifies and self._scales_target_by != "source":
             raise SourceError(
                 f"scale_target_by={self.scale_target_by!r} has no meaning with heads "
                 "by source: each head standardises its own source's target. Leave it "
@@ -485,6 +490,3 @@ class SharedNet(PredictsByNet):
                 self.loss_weights,
             ),
         )
-
-
-BALANCED = ". What part each source has is for the schedule to say"

@@ -173,7 +173,7 @@ class NumberTask:
     @classmethod
     def of(cls, source: Hashable, y: NDArray[Any]) -> NumberTask:
         """Return the task of a source's targets: NaN stands where it has none."""
-        if y.dtype == object:  # among the labels of another source
+        if y.dtype.kind in "OUS":  # among the labels of another source
             y = numbers_of_objects(source, y)
         if len(y) == 0:
             raise SourceError(
