@@ -351,7 +351,9 @@ class Logits(nn.Linear):
 
 
 def test_logits_under_a_logarithm_are_refused_before_training():
-    with pytest.raises(SourceError, match=r"which is no probability, and NLLLoss, the"):
+    with pytest.raises(
+        SourceError, match=r"which is not a probability, and the criterion of"
+    ):
         fitted(NeuralNetClassifier(Logits, **QUICK))
 
 

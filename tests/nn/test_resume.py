@@ -290,7 +290,7 @@ def test_resuming_an_average_needs_the_file_that_holds_it(tmp_path):
     without = Checkpoint(monitor=None, dirname=tmp_path, f_criterion=None)
     estimator(callbacks=[without], average="ema").partial_fit(**data(), epochs=2)
 
-    with pytest.raises(SourceError, match=r"lacks criterion\.pt, where the averaged"):
+    with pytest.raises(SourceError, match=r"has no criterion\.pt, where the averaged"):
         estimator(average="ema").fit(**data(), resume_from=tmp_path)
 
 
@@ -325,7 +325,7 @@ def test_a_checkpoint_holds_the_best_weights_when_the_loss_diverges(tmp_path):
 
 
 def test_resuming_says_which_files_are_missing(tmp_path):
-    message = r"lacks \['params\.pt', 'optimizer\.pt', 'history\.json'\]\. The skorch"
+    message = r"has no \['params\.pt', 'optimizer\.pt', 'history\.json'\]\. The skorch"
     with pytest.raises(SourceError, match=message):
         estimator().fit(**data(), resume_from=tmp_path)
     with pytest.raises(SourceError, match=r"must be the folder of a skorch Checkpoint"):

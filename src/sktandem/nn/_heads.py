@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sktandem._settings import is_integer
 from sktandem.exceptions import SourceError
 from sktandem.nn._modules import MLP
 
@@ -44,7 +44,7 @@ class MultiHead(nn.Module):
 
     See Also
     --------
-    MultiHeadClassifier : Builds and trains it.
+    sktandem.SharedNet : Builds and trains it, with ``heads="source"``.
 
     Examples
     --------
@@ -157,12 +157,12 @@ def parts_of(source: Tensor) -> tuple[list[int], list[slice]]:
 
 
 def check_head(head: Any) -> None:
-    """Refuse what no head can be made of."""
+    """Refuse what a head cannot be made of."""
     if head is None or callable(head):
         return
     sizes = [*head] if isinstance(head, Iterable) else [head]
-    whole = [isinstance(n, Integral) and not isinstance(n, bool) for n in sizes]
-    if not isinstance(head, Iterable) or not all(whole) or min(sizes, default=1) < 1:
+    lawful = all(is_integer(n) and n >= 1 for n in sizes)
+    if not isinstance(head, Iterable) or not lawful:
         raise SourceError(
             "head must be None for a linear layer, a sequence of hidden sizes such as "
             f"(16,), or a function (width, n_outputs) -> module, got {head!r}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from typing import Any
 
 import torch
@@ -13,8 +12,8 @@ from skorch.dataset import Dataset, ValidSplit
 from torch import nn
 from torch.utils.data import DataLoader
 
-from sktandem._telling import counted, outside
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem._telling import counted, warn
+from sktandem.exceptions import SourceError
 
 __all__ = ["check_net", "is_binary", "parameters_of", "probe", "sized_net"]
 
@@ -30,7 +29,7 @@ BINARY = (nn.BCELoss, nn.BCEWithLogitsLoss)
 
 
 def check_net(net: Any, owner: str) -> None:
-    """Refuse what is no skorch net, or decides what is not its to decide."""
+    """Refuse what is not a skorch net, or decides what is not its to decide."""
     if not isinstance(net, NeuralNet):
         hint = "an instance" if inspect.isclass(net) else "a skorch net around it"
         if inspect.isfunction(net):
@@ -108,7 +107,7 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
         raise SourceError(
             f"{type(module).__name__} did not take a batch of shape {tuple(x.shape)} "
             f"and type {str(x.dtype).removeprefix('torch.')}{_expected(module)}: "
-            f"{error}\n{_cure(module, x)}"
+            f"{error}\n{_remedy(module, x)}"
         ) from error
     y = y[0] if isinstance(y, tuple) else y
     if not isinstance(y, torch.Tensor):
@@ -133,26 +132,26 @@ def _refuse_other_outputs(net: NeuralNet, y: torch.Tensor) -> None:
     takes_log = by_skorch and isinstance(criterion, nn.NLLLoss)
     if takes_log and bool((y < 0).any()):
         raise SourceError(
-            f"{name} gives {y.min().item():.3g}, which is no probability, and NLLLoss, "
-            f"the criterion of {type(net).__name__}, takes its logarithm. Use "
+            f"{name} gives {y.min().item():.3g}, which is not a probability, and the "
+            f"criterion of {type(net).__name__}, NLLLoss, takes its logarithm. Use "
             "criterion=torch.nn.CrossEntropyLoss, or end the module with a softmax."
         )
     if not isinstance(criterion, nn.CrossEntropyLoss) or y.ndim != 2 or len(y) < 2:
         return
     sums = y.sum(dim=1)
     if bool((y >= 0).all()) and torch.allclose(sums, torch.ones_like(sums)):
-        warnings.warn(
+        warn(
             f"{name} seems to give probabilities, and CrossEntropyLoss takes logits: "
-            "it learns slowly and is never sure. Leave the softmax out of the module.",
-            SourceWarning,
-            stacklevel=outside(),
+            "it learns slowly and is never sure. Leave the softmax out of the module."
         )
 
 
-def _cure(module: nn.Module, x: torch.Tensor) -> str:
+def _remedy(module: nn.Module, x: torch.Tensor) -> str:
     embeds = any(isinstance(layer, nn.Embedding) for layer in module.modules())
     if embeds and x.is_floating_point():
-        return "X of integers with scaler=None stays whole, as nn.Embedding needs it."
+        return (
+            "X of integers with scaler=None stays as it is, as nn.Embedding needs it."
+        )
     if embeds:
         return "An nn.Embedding must have more rows than the largest token."
     if x.ndim > 2:

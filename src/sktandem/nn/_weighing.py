@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sktandem._telling import did_you_mean
+from sktandem._settings import check_choice, check_known, is_number
 from sktandem.exceptions import SourceError
 from sktandem.schedules import Sizes, finished
 
@@ -22,14 +21,10 @@ TEMPERATURE = 2.0  # of dwa, as in Liu et al. (2019)
 
 
 def check_loss_weights(weights: Any) -> None:
-    """Refuse what is no way to weigh losses."""
+    """Refuse what is not a way to weight losses."""
     if weights is None or isinstance(weights, Mapping):
         return
-    if not isinstance(weights, str) or weights not in WEIGHINGS:
-        raise SourceError(
-            f"loss_weights must be one of {list(WEIGHINGS)}, a dict by source or None, "
-            f"got {weights!r}.{did_you_mean(weights, WEIGHINGS)}"
-        )
+    check_choice("loss_weights", weights, WEIGHINGS, ", a dict by source or None")
 
 
 class Uncertain:
@@ -101,13 +96,8 @@ class Weighing:
 
     def _given(self, weights: Mapping[Any, float]) -> list[float]:
         for name, weight in weights.items():
-            if name not in self.names:
-                raise SourceError(
-                    f"loss_weights names {name!r}, which is not a source. The sources "
-                    f"are {list(self.names)}.{did_you_mean(name, self.names)}"
-                )
-            number = isinstance(weight, Real) and not isinstance(weight, bool)
-            if not number or not 0 <= weight < np.inf:
+            check_known("loss_weights", name, self.names)
+            if not is_number(weight) or not 0 <= weight < np.inf:
                 raise SourceError(
                     f"loss_weights gives {name!r} the weight {weight!r}. A weight is a "
                     "number of at least 0."
