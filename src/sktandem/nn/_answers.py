@@ -267,7 +267,8 @@ class HeadAnswers:
 
     def predict_heads(self, rows: Rows) -> dict[Hashable, NDArray[Any]]:
         """Return the answer of every head for every row."""
-        every = self._by_one_way if self._has_one_way() else self._by_ways_of_their_own
+        apart = self._enters_apart() or self.fitted.features.by_source
+        every = self._by_ways_of_their_own if apart else self._by_one_way
         answers = {}
         outputs = every(rows)
         for name, task, output in zip(self.fitted.sources, self.heads, outputs):
@@ -280,10 +281,6 @@ class HeadAnswers:
         """Whether each source enters the net by a way of its own."""
         module = self.fitted.net.module
         return self.fitted.columns is not None or has_own_heads(module)
-
-    def _has_one_way(self) -> bool:
-        """Whether all rows reach the heads by the same way."""
-        return not self._enters_apart() and not self.fitted.features.by_source
 
     def _by_one_way(self, rows: Rows) -> Iterator[NDArray[Any]]:
         """Yield the outputs of all heads, for which the trunk works once."""

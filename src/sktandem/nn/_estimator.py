@@ -34,7 +34,7 @@ from sktandem.nn._resume import history_of
 from sktandem.nn._shared_task import refuse_others
 from sktandem.schedules import Shuffled
 
-__all__ = ["FitsNet", "PredictsByNet"]
+__all__ = ["FitsNet", "NetEstimator", "PredictsByNet"]
 
 T = TypeVar("T", bound=type)
 
@@ -203,27 +203,20 @@ class FitsNet(SourceEstimator):
         self._fitted = fitted
         self.__dict__.update(fitted.attributes())
 
+    @property
+    def module_(self) -> nn.Module:
+        """The trained torch module."""
+        module: nn.Module = self.net_.module_
+        return module
 
-def _where(allowed: str, *methods: str) -> Callable[[T], T]:
-    """Let methods appear only where a property allows them.
-
-    As a decorator of the class: scikit-learn wraps `transform` for `set_output` when
-    a class is made, and cannot wrap what `available_if` leaves.
-    """
-
-    def decorate(kind: T) -> T:
-        for name in methods:
-            found = available_if(attrgetter(allowed))(getattr(kind, name))
-            setattr(kind, name, found)
-        return kind
-
-    return decorate
+    @property
+    def history_(self) -> History:
+        """The history of the training: a row for each epoch."""
+        return self.net_.history
 
 
-@_where("_embeds", "transform", "fit_transform", "get_feature_names_out")
-@_where("_has_heads", "predict_heads")
 @documented
-class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
+class PredictsByNet(FitsNet):
     """Base: what a fitted net answers, by one output or by a head for each source.
 
     A subclass has a `_kind` and a parameter `heads`.
@@ -335,6 +328,42 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
         rows = self._read(X, y, sample_source=sample_source, weight=sample_weight)
         return self._answers.score(rows)
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        if self._classifies:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        elif isinstance(self._kind, str) and self._kind == "regression":
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+            tags.target_tags.multi_output = True
+        return tags
+
+
+def _where(allowed: str, *methods: str) -> Callable[[T], T]:
+    """Let methods appear only where a property allows them.
+
+    As a decorator of the class: scikit-learn wraps `transform` for `set_output` when
+    a class is made, and cannot wrap what `available_if` leaves.
+    """
+
+    def decorate(kind: T) -> T:
+        for name in methods:
+            found = available_if(attrgetter(allowed))(getattr(kind, name))
+            setattr(kind, name, found)
+        return kind
+
+    return decorate
+
+
+@_where("_embeds", "transform", "fit_transform", "get_feature_names_out")
+@_where("_has_heads", "predict_heads")
+@documented
+class NetEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PredictsByNet):
+    """All that an estimator with a net offers; some of it only with heads by source.
+
+    A subclass has its parameters, `_kind`, `_check_settings` and `_engine`.
+    """
+
     def predict_heads(
         self, X: Any, *, sample_source: Any = None
     ) -> dict[Hashable, NDArray[Any]]:
@@ -431,27 +460,10 @@ class PredictsByNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, FitsNet):
             raise AttributeError("there is no embedding")
         return self._fitted.width
 
-    @property
-    def module_(self) -> nn.Module:
-        """The trained torch module."""
-        module: nn.Module = self.net_.module_
-        return module
-
-    @property
-    def history_(self) -> History:
-        """The history of the training: a row for each epoch."""
-        return self.net_.history
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
         if self._embeds:
             tags.transformer_tags.preserves_dtype = []
         else:
             tags.transformer_tags = None
-        if self._classifies:
-            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
-        elif isinstance(self._kind, str) and self._kind == "regression":
-            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
-            tags.target_tags.multi_output = True
         return tags

@@ -21,7 +21,7 @@ from sktandem.nn._aim import KINDS, Aim
 from sktandem.nn._average import check_average
 from sktandem.nn._builder import WIDTH, Builder
 from sktandem.nn._engine import Engine
-from sktandem.nn._estimator import PredictsByNet
+from sktandem.nn._estimator import NetEstimator
 from sktandem.nn._features import fit_features
 from sktandem.nn._heads import check_head, has_own_heads
 from sktandem.nn._modules import default_net
@@ -42,7 +42,7 @@ BALANCES = (None, "classes", "both")
 
 
 @documented
-class SharedNet(PredictsByNet):
+class SharedNet(NetEstimator):
     """Train any skorch net on several datasets in turns.
 
     To train one net on two datasets one writes a loop by hand, and has to think
