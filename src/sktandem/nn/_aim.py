@@ -75,6 +75,7 @@ class Aim:
                     f"task says nothing of {without}. The sources are "
                     f"{list(rows.names)}, and task names {list(self.kind)}."
                 )
+        # Heads are tasks in the plural; past this point nobody asks for the kind again.
         if self.heads:
             return SourceTasks.learn(rows, self.kind, classes)
         if self.classifies:
@@ -108,6 +109,8 @@ class Aim:
         """Return the weight of each row's loss, 0 for rows that are not used."""
         if self.balance is None:
             return None
+        # The plan sees the used rows only: those held out must not decide what the
+        # classes of the others weigh. They keep a 0, which nothing multiplies.
         weights = np.zeros(len(codes))
         places = np.arange(len(codes)) if used is None else used
         plan = plan_merge(sources.take(places), codes[places], balance=self.balance)

@@ -71,7 +71,9 @@ class SharedAnswers:
             columns = self.task.decode(values, rows.sources.codes)
             return columns[:, 0] if self.task.n_outputs == 1 else columns
         net, classes = self.fitted.net, self.task.classes
-        # A net that classifies decides by itself, as its threshold is its own.
+        # A net that classifies decides by itself, as its threshold is its own. A plain
+        # one hands on what its module gives, be it logits or logarithms, of which the
+        # largest is still that of the likeliest class.
         if isinstance(net, NeuralNetClassifier | NeuralNetBinaryClassifier):
             codes = self._outputs("predict", rows)
         else:
@@ -153,6 +155,8 @@ class HeadAnswers:
         Rows of unknown sources are answered for by every head.
         """
         codes = rows.sources.codes
+        # Refused before anything is computed: which rows are unknown does not matter
+        # to the question whether the heads have a mean at all.
         if (codes == UNKNOWN).any():
             self._refuse_pooling()
         numbers = self.fitted.features.numbers(rows.X, codes)
@@ -172,6 +176,8 @@ class HeadAnswers:
         places: NDArray[np.intp],
     ) -> NDArray[Any]:
         """Return what a method of the net gives for some rows and one head."""
+        # One head at a time: asked for rows of several sources a module answers with
+        # a list, which no method of skorch's net could put together.
         own, columns = numbers[places], self.fitted.columns
         if columns is not None:
             refuse_missing(own, columns[head], self.fitted.sources[head])
@@ -208,6 +214,8 @@ class HeadAnswers:
         for task, places, known, scores in self._parts(rows):
             assert isinstance(task, ClassTask)
             columns = np.array([place[label] for label in task.classes.tolist()])
+            # A known row comes once, with its own head; an unknown one comes with every
+            # head, and its probabilities are their mean.
             share = np.where(known, 1.0, 1 / len(self.heads))[:, None]
             proba = as_probabilities(scores, len(columns), self.fitted.net)
             total[np.ix_(places, columns)] += share * proba
@@ -232,6 +240,8 @@ class HeadAnswers:
                 "task='classification' takes the mean of their probabilities."
             )
         n_targets = self.tasks.n_targets
+        # Floats if every answer is a number; strings of one source beside numbers of
+        # another can only be objects.
         if any(_of_objects(task) for task in self.tasks.of_classes):
             values = np.empty(len(rows), dtype=object)
             for _, places, _, decoded in parts:
@@ -267,6 +277,8 @@ class HeadAnswers:
 
     def predict_heads(self, rows: Rows) -> dict[Hashable, NDArray[Any]]:
         """Return the answer of every head for every row."""
+        # The trunk is most of the work. Where all rows reach it by the same way it
+        # works once, and the heads only take what it made.
         apart = self._enters_apart() or self.fitted.features.by_source
         every = self._by_ways_of_their_own if apart else self._by_one_way
         answers = {}

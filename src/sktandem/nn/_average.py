@@ -98,6 +98,8 @@ class Averaged(nn.Module):
         """Put the averaged weights into the module, or the raw ones back."""
         if bool(self.shown) == shown:
             return
+        # Exchanged in place: the optimizer holds these very tensors, and a module with
+        # others in their stead would train no more.
         with torch.no_grad():
             for held, weight in zip(self._held(), trained_weights(net)):
                 raw = weight.detach().clone()

@@ -68,6 +68,7 @@ class SourceRows(SkorchDataset):
         self, table: Table, names: Sequence[Hashable], rows: Sequence[Tensor]
     ) -> None:
         self.table = table
+        # A source may have no rows in this call of partial_fit, and then takes no turn.
         # The code by which the table knows a source is its place among all.
         self.codes = [code for code, own in enumerate(rows) if len(own)]
         self.sources = tuple(names[code] for code in self.codes)
@@ -119,6 +120,9 @@ class SourceRows(SkorchDataset):
 
     def _sorted(self, rows: Tensor) -> RowBatch:
         """Return mixed rows source by source, each to weigh by its rows."""
+        # A head answers for its own rows only, so that a mixed batch is a joint one,
+        # whose losses weigh by rows: then every row counts the same, as it would with
+        # one output for all.
         codes = self.table.codes.index_select(0, rows)
         present, parts = [], []
         for source, code in enumerate(self.codes):
@@ -168,6 +172,9 @@ class Joiner:
     ) -> RowBatch:
         """Return one batch of the parts, in their order."""
         lengths = tuple(len(y) for _, y, _ in parts)
+        # Labels, slices and the tensor of heads depend on the sources and the lengths
+        # of their parts only, which are the same in nearly every step. What was built
+        # is kept; a plan that never repeats itself must not fill the memory.
         key = tuple(sources), lengths, tuple(weights)
         if key not in self._known:
             if len(self._known) >= MOST_KNOWN:
@@ -240,6 +247,8 @@ class Feed:
     def part(self) -> Part:
         """Return features, targets and weights of the next batch."""
         if self._at == self._end:
+            # A block never reaches beyond the pass: its last batch is as short as if
+            # batches were gathered one by one, and `Sizes.n_batches` counts them so.
             rows = self._order.take(self._at_once)
             self._x, self._y, self._weights = self._rows.part(self._source, rows)
             self._at, self._end = 0, len(rows)

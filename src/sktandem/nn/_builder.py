@@ -84,6 +84,8 @@ class Builder:
 
     def build(self, data: Prepared) -> Built:
         """Return an initialized clone of the net."""
+        # All that is drawn for the weights comes from one seed of its own, so that
+        # neither the split nor the order of rows moves when a layer is added.
         with seeded(derive_seed(data.seed, "init"), self.net.device):
             net = self._sized(data).initialize()
             data = replace(data, features=self.settled(net, data))
@@ -153,6 +155,7 @@ class Builder:
             net = sized_net(net, sizes=sizes, settings=settings)
         else:
             net = self._on_trunk(net, data, tasks, settings, n_outputs)
+        # After the heads, whose last layer follows the criterion that the user chose.
         if self.criterion is not None:
             net.set_params(criterion=self.criterion)
         if self.loss_weights == "uncertainty":

@@ -41,6 +41,8 @@ class ValidationLosses:
                 f"{schedule} asks for validation losses, and there is no validation "
                 "row. Set validation_fraction, or give fit validation_data."
             )
+        # A plan judges by the weights that will be kept, and training goes on from the
+        # raw ones.
         average = Averaged.of(self.net)
         if average is not None:
             average.show(self.net, True)

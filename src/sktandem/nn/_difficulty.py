@@ -51,6 +51,8 @@ class Difficulty:
         return [values[own.cpu().numpy()] for own in self.rows.rows]
 
     def _losses(self, source: int) -> NDArray[np.float64]:
+        # In evaluation mode: with dropout a row would be hard by bad luck. The rows
+        # come in the order of `rows`, since the plan picks by position.
         net, table, losses = self.net, self.rows.table, []
         net._set_training(False)
         with torch.no_grad():

@@ -85,6 +85,7 @@ class Engine:
             refuse_other_data(past, built.data.identity(), resume_from)
             average = self.builder.average
             load_checkpoint(net, resume_from, keep=trainer.keep, average=average)
+        # A checkpoint has brought its history along, and only what is left is trained.
         epochs = net.max_epochs - len(net.history)
         trainer.train(net, built.data, epochs=epochs, keep=trainer.keep)
         return Fitted.of(net, built.data, built.width)
@@ -101,6 +102,8 @@ class Engine:
 
     def go_on(self, rows: Rows, fitted: Fitted, *, epochs: int | None) -> Fitted:
         """Train a net further; if that fails it is as it was before."""
+        # The net is trained in place, as another copy of it would not be the one that
+        # the user holds; so a failure must give it its weights back.
         data = self.preparation.more(rows, fitted)
         epochs = fitted.net.max_epochs if epochs is None else epochs
         with as_before_if_it_fails(fitted.net):

@@ -103,6 +103,8 @@ class FitsNet(SourceEstimator):
         """
         with all_or_nothing(self):
             self._check_settings()
+            # Read within the block: scikit-learn sets the names of columns while it
+            # checks them, and a failed fit must not leave them behind.
             reader = self._reader()
             rows, held = reader.rows(X, y, sample_source), None
             if validation_data is not None:
@@ -117,6 +119,8 @@ class FitsNet(SourceEstimator):
         self._check_settings()
         engine = self._engine()
         self._warn_of_forgotten_source(rows, engine)
+        # A fit that goes on from a checkpoint takes its seed, too: with it come the
+        # same rows held out and the same order, whatever `random_state` is now.
         past = None if resume_from is None else history_of(resume_from)
         seed = past[0]["seed"] if past else self._draw_seed()
         self._remember(engine.fit(rows, seed, held=held, resume_from=resume_from))
@@ -160,6 +164,8 @@ class FitsNet(SourceEstimator):
         self : estimator instance
             This instance.
         """
+        # The first call learns what the later ones take as given: columns, sources,
+        # classes, scaling and the seed.
         first = not hasattr(self, "_fitted")
         with all_or_nothing(self):
             self._check_settings()
@@ -182,8 +188,10 @@ class FitsNet(SourceEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _warn_of_forgotten_source(self, rows: Rows, engine: Engine) -> None:
+        # Shuffled takes no turns: it is plain training on the merged rows. Otherwise
+        # one source is lawful, but rarely what was meant.
         mixes = isinstance(engine.trainer.schedule, Shuffled)
-        if len(rows.names) > 1 or mixes:  # which asks for no turns
+        if len(rows.names) > 1 or mixes:
             return
         remedy = (
             "Pass sample_source, or name its column by source."
@@ -197,8 +205,9 @@ class FitsNet(SourceEstimator):
 
     def _remember(self, fitted: Fitted) -> None:
         """Set the attributes, last, so that a failed fit leaves nothing behind."""
+        # A fit with other settings may have had attributes that this one has not.
         old = self._fitted.attributes() if hasattr(self, "_fitted") else {}
-        for name in old:  # a fit with other settings may have had others
+        for name in old:
             self.__dict__.pop(name, None)
         self._fitted = fitted
         self.__dict__.update(fitted.attributes())
@@ -384,6 +393,7 @@ class NetEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PredictsBy
             What `predict` would say of the rows if they were that source's.
         """
         answers = self._answers
+        # Every head is asked, so the rule for unknown sources has nothing to decide.
         rows = self._reader().to_predict(
             X, sample_source=sample_source, because="", settled=False
         )

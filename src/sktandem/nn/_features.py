@@ -99,6 +99,9 @@ def fit_features(
             scaler, numbers, rows.sources, scale_by=scale_by, weights=weights, rows=used
         )
         return Features(scaling, missing=missing), numbers
+    # A transformer sees the training rows only, and its numbers of them are those of
+    # fit_transform: an imputer by neighbours, or a target encoder, gives others when it
+    # transforms the same rows later.
     X, y, sources = rows.X, rows.y, rows.sources
     if used is not None:
         X, y, sources = take_rows(X, used), y[used], sources.take(used)
@@ -124,6 +127,7 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
             "sparse_output=False, or sparse_threshold=0 of a ColumnTransformer."
         )
     if is_frame(X):
+        # Integers stay integers: with scaler=None they may be tokens.
         columns = _columns_of_numbers(X)
         X = X.to_numpy() if _holds_integers(X) else to_floats(X, columns)
     remedy = "" if made else " scaler=table_preprocessor() fills missing values in."
@@ -188,6 +192,7 @@ def as_tensor(array: Any, device: Any = "cpu") -> Any:
         array = array.astype(np.int64, copy=False)
     elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
         array = array.astype(np.float32)
+    # What torch cannot take as it stands is copied, and nothing else.
     if any(stride < 0 for stride in array.strides):
         array = array.copy()
     if not array.dtype.isnative:

@@ -71,6 +71,8 @@ class Fitted:
     @classmethod
     def of(cls, net: NeuralNet, data: Prepared, width: int | None) -> Fitted:
         """Return the state after the first fit."""
+        # Asked once, with rows of the data: some modules cannot be cast, and a row's
+        # prediction must not change its precision from call to call.
         x = first_rows(net, data, dtype=torch.float64)
         return cls(
             net,
@@ -144,6 +146,7 @@ class Fitted:
             dtype=None if own is None else dtype,
             heads=of_heads,
         )
+        # A twin for each call: a kept one would grow stale when the net trains on.
         net = self.net if own in (None, dtype) else double_twin(self.net)
         with torch.random.fork_rng(devices=cuda_of(device)):
             made = (

@@ -57,6 +57,8 @@ class StepLoss:
         training: bool = False,
         **kwargs: Any,
     ) -> Tensor:
+        # skorch hands on X and y, but not the batch that they came in. The turns know
+        # which it is: they have yielded it a moment ago.
         batch = self.turns.current if training and self.turns is not None else None
         if batch is None or (batch.parts is None and batch.weights is None):
             return self._part(y_pred, y_true, X, training, None, **kwargs)
@@ -98,6 +100,8 @@ class StepLoss:
         weights: Any,
         **kwargs: Any,
     ) -> Any:
+        # All rows of a part share a head, and the first says which. The user's own
+        # get_loss is called for every part, so that a loss of a subclass counts.
         if self.tasks is not None:
             y_true = self.tasks[int(X["source"][0])].target(y_true)
         if weights is None:
@@ -128,6 +132,8 @@ def row_losses(
             "`reduction` that could be set to 'none'. Use a criterion that has one, "
             "with balance=None and no curriculum by loss otherwise."
         )
+    # Set for a moment and on the very criterion, since get_loss of a subclass may use
+    # it in ways of its own; a copy would not be the one that it uses.
     criterion.reduction = "none"
     try:
         own = type(net).get_loss

@@ -38,6 +38,8 @@ def check_net(net: Any, owner: str) -> None:
             f"net must be a skorch net such as NeuralNetClassifier(module), got "
             f"{net!r}. Pass {hint}, or None for sktandem.nn.default_net()."
         )
+    # Two owners of one setting would contradict each other in silence: what decides
+    # over rows and batches is the estimator's, the rest stays the net's.
     for key, value in vars(net).items():
         prefix = key.split("__")[0]
         if prefix in OWNED and ("__" in key or not _is_default(key, value)):
@@ -74,6 +76,8 @@ def sized_net(
     net: NeuralNet, *, sizes: dict[str, Any], settings: dict[str, Any]
 ) -> NeuralNet:
     """Return a clone of the user's net, with the sizes that its module asks for."""
+    # Only what the module's __init__ names, and the user has not set: a module with
+    # other names for its sizes is left alone, and the probe says if they are wrong.
     net = clone(net)
     taken = parameters_of(net.module)
     asked = {
@@ -97,6 +101,8 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
 
     `wants` tells what needs `n_outputs` of them.
     """
+    # Before the first epoch, with two rows: torch's own error would come from somewhere
+    # inside the loop and name matrices, not columns and targets.
     module = net.module_
     net._set_training(False)
     try:

@@ -71,6 +71,7 @@ class Order:
         return self._shuffled.narrow(0, start, n)
 
     def _order_of_pass(self) -> Tensor:
+        # The name and not the position: a source's order stays when others are added.
         seed = derive_seed(self._seed, "order", self._name, self._pass)
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(self._n_rows, generator=generator)
@@ -144,6 +145,8 @@ class Bookmarks:
 
     def moved(self, taken: Mapping[str, int]) -> dict[str, Any]:
         """Return the cursors, those of this epoch moved by the rows it has taken."""
+        # An order yields its pass to the end, then shuffles anew: so the rows taken say
+        # where it stands, without asking it.
         for key, ((old_pass, start), rows) in self._begun.items():
             passes, place = divmod(start + taken[key], len(rows))
             where = [old_pass + passes, place, self._fingerprint(rows)]

@@ -180,6 +180,9 @@ class Preparation:
         `held` are rows of the user's own to validate on, `classes` all that will
         come.
         """
+        # The order matters: labels before the split, which spares the last row of each
+        # class; the split before any scale, which held-out rows must not move; weights
+        # before the scaling of X, which is fitted with them.
         rows = replace(rows, y=self.aim.checked(rows.y))
         tasks = self.aim.tasks_of(rows, classes)
         targets = tasks.encode(rows.y, rows.sources)
@@ -236,6 +239,9 @@ class Preparation:
         """Return the rows to train on, None for all, and those held out, if any."""
         if whole:
             return None, None
+        # A function of the seed and of each row's place: the same rows in a later call
+        # of partial_fit are split in the same way, and none is trained on that was
+        # validated on before.
         fraction, classes = self.validation_fraction, self.aim.classifies
         held = held_out(fraction, rows.sources, targets, seed, classes=classes)
         if not held.any():
@@ -281,6 +287,7 @@ def _columns_by_source(part: Part) -> list[list[int]]:
         )
     columns = []
     for rows, name in zip(part.by_source(), part.rows.names):
+        # A column that is missing in all rows is one that the source does not have.
         own = np.flatnonzero(~np.isnan(part.numbers[rows]).all(axis=0))
         if len(rows) == 0 or len(own) == 0:
             raise SourceError(

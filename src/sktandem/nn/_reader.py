@@ -96,6 +96,8 @@ class Reader:
                 "validation_data needs each row's source, by which its losses are "
                 "recorded: (X, y, sample_source), or the column that source names."
             )
+        # A pipeline transforms X, but not what is handed to its last step: the columns
+        # then differ, and the remedy is worth more than the counts.
         try:
             self.check_columns(X)
         except ValueError as error:
@@ -121,6 +123,8 @@ class Reader:
                 f"their losses are recorded beside those of {list(names)}."
                 f"{did_you_mean(other[0], names)}"
             )
+        # Sources that do not train come behind those that do, whose codes must be those
+        # of the training rows.
         every = (*names, *other)
         place = {name: code for code, name in enumerate(every)}
         codes = np.asarray([place[name] for name in held.names], dtype=np.intp)

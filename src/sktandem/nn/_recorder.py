@@ -74,6 +74,7 @@ class Recorder(Callback):
 
     def after_step(self, net: NeuralNet, batch: RowBatch, row: dict[str, Any]) -> None:
         """Do what is to be done after each optimizer step."""
+        # At once, and not at the end of the epoch: from here on every weight is NaN.
         if not math.isfinite(row["train_loss"]):
             loss = row["train_loss"]
             raise diverged(net, "training", loss, batch.label, self.remedy)
@@ -101,6 +102,8 @@ class Recorder(Callback):
         """Record the losses of each source, and keep the best weights."""
         if self.turns_ is None:
             return
+        # skorch has the means over all rows already. Those by source are means over rows,
+        # too, and do not depend on how the rows were cut into batches.
         row = net.history[-1]
         valid = self.turns_.valid
         names = dict.fromkeys(self.turns_.names + (valid.names if valid else ()))
@@ -115,6 +118,8 @@ class Recorder(Callback):
         row["source"] = self.turns_.label()
         if "valid_loss_macro" not in row:
             return
+        # Only epochs that validated the same sources can be compared: in partial_fit
+        # another call may have had other ones.
         validated = _validated(row)
         past = [old for old in list(net.history)[:-1] if _validated(old) == validated]
         lowest = min((old["valid_loss_macro"] for old in past), default=math.inf)
@@ -187,6 +192,7 @@ def losses_by_source(batches: Any, names: Any) -> dict[str, float]:
         prefix = "train" if "train_loss" in row else "valid"
         if f"{prefix}_loss" not in row:
             continue
+        # A joint batch has a loss for each source in it, any other belongs to one.
         together = False
         for name, loss, size in parts:
             if loss in row:

@@ -52,6 +52,8 @@ def history_of(folder: Any) -> History:
 
 def _recall_best(net: NeuralNet) -> None:
     """Tell skorch's callbacks the best losses so far, which they do not look up."""
+    # Without them the first epoch after the pause would count as the best so far, and a
+    # Checkpoint would overwrite the weights that are.
     for _, callback in net.callbacks_:
         if isinstance(callback, PassthroughScoring):
             seen = [row[callback.name] for row in net.history if callback.name in row]
@@ -62,6 +64,8 @@ def _recall_best(net: NeuralNet) -> None:
 
 def refuse_other_data(history: History, data: dict[str, Any], folder: Any) -> None:
     """Refuse to go on with other labels than before; warn of other rows."""
+    # Other labels make other outputs, and are refused. Other rows may be meant, for
+    # instance more of them, but the split is then another one.
     before = history[0].get("data") or {}
     where = f"The checkpoint in {os.fspath(folder)!r} was trained on"
     for what in ("sources", "classes", "n_features"):
@@ -106,6 +110,7 @@ def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str, average: Any) -> 
             f"{net.max_epochs}: nothing is left to train."
         )
     _recall_best(net)
+    # The checkpoint holds the weights of its last epoch, not those of the best.
     best = [row.get("valid_loss_macro_best", False) for row in net.history]
     if keep == "best" and any(best) and not best[-1]:
         last_best = len(best) - best[::-1].index(True)

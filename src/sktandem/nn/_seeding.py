@@ -15,6 +15,7 @@ __all__ = ["cuda_of", "derive_seed", "seeded"]
 
 def derive_seed(*parts: int | str) -> int:
     """Mix a seed with what it is for, such as a source and a pass."""
+    # crc32 and not hash(): Python salts the hashes of strings anew in every process.
     numbers = [p if isinstance(p, int) else zlib.crc32(p.encode()) for p in parts]
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1
 

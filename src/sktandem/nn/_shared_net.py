@@ -316,6 +316,7 @@ class SharedNet(NetEstimator):
         kind = "regression" if isinstance(self._kind, Mapping) else self._kind
         if not self._has_heads:
             return default_net(kind)
+        # A trunk ends in what heads build on: a width and an activation, no logits.
         trunk = {"hidden_sizes": (64,), "n_outputs": WIDTH, "activate_output": True}
         return default_net(kind, **{f"module__{key}": v for key, v in trunk.items()})
 
@@ -414,6 +415,8 @@ class SharedNet(NetEstimator):
 
     def _check_without_heads(self) -> None:
         """Refuse settings of heads where there is one output for all sources."""
+        # Refused and not ignored: a search over `head` that forgot `heads` would compare
+        # one and the same model.
         for name, idle in (("loss_weights", None), ("head", None), ("stems", "shared")):
             value = getattr(self, name)
             if value is not None and (idle is None or value != idle):
@@ -433,6 +436,7 @@ class SharedNet(NetEstimator):
                 "by source: each head standardises its own source's target. Leave it "
                 "at 'auto'."
             )
+        # What a module brings itself cannot be asked of it once more.
         net = self._net()
         own = "head" if self.head is not None else "stems"
         if has_own_heads(net.module) and getattr(self, own) not in (None, "shared"):
@@ -450,9 +454,13 @@ class SharedNet(NetEstimator):
     # The engine -----------------------------------------------------------------
 
     def _engine(self) -> Engine:
+        # The parameters meet the collaborators here, and nowhere else: each gets the few
+        # that it needs, settled, so that none of them knows the estimator.
         net, kind, heads = self._net(), self._kind, self._has_heads
         scale_target_by, stems = self._scales_target_by, self.stems == "source"
         one_number = type(net).__name__ if is_binary(net) else ""
+        # With heads a step of one source would move the trunk for it alone; with one
+        # output for all, turns are what keeps a small source heard.
         auto = isinstance(self.schedule, str) and self.schedule == "auto"
         schedule = ("joint" if heads else "batches") if auto else self.schedule
         settings = {} if self.verbose is None else {"verbose": self.verbose}

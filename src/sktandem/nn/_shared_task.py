@@ -73,6 +73,8 @@ class SharedTask:
         """Return the task with the classes of more rows, as `partial_fit` gets them."""
         if self.own_classes is None or not isinstance(self.task, ClassTask):
             return self
+        # The classes of all are those of the first call, as the output has its width;
+        # which of them a source has may still be learned.
         now, every = classes_by_source(rows.sources, rows.y), self.task.classes
         own = {}
         for name, known in self.own_classes.items():
@@ -124,6 +126,8 @@ class SharedTask:
             columns = self.task.learned(targets, sources.codes)
             tensor = torch.as_tensor(columns, dtype=dtype_of(net))
             return tensor.reshape(-1) if n_dims == 1 else tensor
+        # Losses of one number want targets of the type and the shape of the answer,
+        # and modules give (n,) or (n, 1).
         tensor = torch.from_numpy(targets)
         if not self.one_number:
             return tensor

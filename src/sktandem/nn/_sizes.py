@@ -21,6 +21,7 @@ def sizes_of(
     all_sources: Sequence[Hashable],
 ) -> Sizes:
     """Return the sizes of the sources that have rows to train on."""
+    # Only sources with training rows: a plan must never choose one that has none.
     names = training.sources
     n_rows = tuple(len(own) for own in training.rows)
     validated = set() if valid is None else set(valid.sources)

@@ -100,6 +100,8 @@ class SourceTasks:
 
     def encode(self, y: NDArray[Any], sources: Sources) -> NDArray[np.float64]:
         """Return a matrix in which each row has the columns of its own head."""
+        # One matrix for heads of all widths, as rows of several sources share a tensor:
+        # a row fills the columns of its own head, and a head reads no further.
         targets = np.zeros((len(y), max(task.width for task in self.heads)))
         for task, rows in zip(self.heads, sources.rows):
             if len(rows):
@@ -114,6 +116,8 @@ class SourceTasks:
         by: str | None,
     ) -> SourceTasks:
         """Return the tasks with the scales of their numbers, of the rows used."""
+        # Always by source: a head knows no rows but its own, so that another source's
+        # units cannot drown it.
         used = np.arange(len(targets)) if used is None else used
         own = Sources(sources.names, sources.codes[used])
         heads = []
@@ -167,6 +171,8 @@ class SourceTasks:
     def _every_class(self) -> NDArray[Any]:
         """Return the classes of all heads together, in order."""
         own = [task.classes for task in self.of_classes]
+        # As objects first: numpy would turn the numbers of one source into strings for
+        # the sake of another's.
         every = np.array([label for c in own for label in c.tolist()], object)
         union, _ = class_codes(every)
         kinds = {classes.dtype.kind for classes in own}

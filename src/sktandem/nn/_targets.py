@@ -31,6 +31,8 @@ def checked_classes(y: Any, *, by_head: bool = False) -> NDArray[Any]:
     if y.ndim == 2:
         y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
+    # scikit-learn's check cannot sort strings beside numbers; floats beside the labels
+    # of other sources are for each head to judge.
     mixed = y.dtype == object and mixes_kinds(y.ravel())
     if not mixed and not (by_head and type_of_target(y) == "continuous"):
         check_classification_targets(y)

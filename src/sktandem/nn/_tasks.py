@@ -81,6 +81,8 @@ class ClassTask:
 
     def encode(self, y: NDArray[Any]) -> NDArray[np.int64]:
         """Return the place of each label among the classes."""
+        # By a dict over the distinct labels, and not by searching sorted arrays: labels
+        # of other kinds, such as strings beside integers, do not sort.
         found, codes = class_codes(y)
         place = {label: code for code, label in enumerate(self.classes.tolist())}
         unseen = [label for label in found.tolist() if label not in place]
@@ -173,7 +175,9 @@ class NumberTask:
     @classmethod
     def of(cls, source: Hashable, y: NDArray[Any]) -> NumberTask:
         """Return the task of a source's targets: NaN stands where it has none."""
-        if y.dtype.kind in "OUS":  # among the labels of another source
+        # Among the labels of another source numbers are objects, or strings by mistake,
+        # which is then said of this source and not of y.
+        if y.dtype.kind in "OUS":
             y = numbers_of_objects(source, y)
         if len(y) == 0:
             raise SourceError(
@@ -188,6 +192,7 @@ class NumberTask:
 
     def scaled(self, own: NDArray[np.float64]) -> NumberTask:
         """Return the task with the mean and standard deviation of training rows."""
+        # A constant target, such as that of a source with one row, is only shifted.
         scale = own.std(axis=0)
         scale = np.where(scale == 0, 1.0, scale)
         return replace(self, maps=AffineMaps(own.mean(axis=0)[None], scale[None]))

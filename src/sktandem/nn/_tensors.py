@@ -22,11 +22,14 @@ __all__ = ["first_rows", "laid_out", "probed"]
 
 def laid_out(net: NeuralNet, data: Prepared) -> tuple[SourceRows, SourceRows | None]:
     """Return the training and the validation rows as datasets of tensors."""
+    # Regression modules answer with (n,) or (n, 1), and the targets follow them.
     n_dims = probed(net, data).ndim
     table = _table(data.training, net, data, n_dims)
     training = _by_source(data.training, table)
     if data.validation is None:
         return training, None
+    # Rows that were held out of X share its tensor: both parts are lists of rows of one
+    # table, and nothing is copied for the split.
     if data.validation.numbers is not data.training.numbers:
         table = _table(data.validation, net, data, n_dims)
     return training, _by_source(data.validation, table)

@@ -93,6 +93,8 @@ class Trainer:
             apart=self.loss_weights is not None,
             after=partial(recorder.after_training, net),
         )
+        # Seeded as a whole, and by the turns anew in each epoch: what a callback draws
+        # in between does not move the next epoch, and torch's own state comes back.
         weighing = self._weighing(net, data, training, sizes)
         if epochs > 0:
             with (
@@ -100,6 +102,8 @@ class Trainer:
                 taking_turns(net, turns, recorder, heads, weighing),
             ):
                 net.partial_fit(TrainingRows(turns), None, epochs=epochs)
+        # skorch ends quietly on Ctrl-C and leaves the row of the epoch it was in. Nothing
+        # can go on from half an epoch; the weights of its steps stay, as skorch has it.
         if len(net.history) and "source" not in net.history[-1]:
             warn(
                 f"Training was interrupted in epoch {len(net.history)}; the epochs "
@@ -150,6 +154,8 @@ class Trainer:
 @contextmanager
 def as_before_if_it_fails(net: NeuralNet) -> Iterator[None]:
     """Give a net its weights and its history back if the block raises."""
+    # The optimizer, too: with the moments of steps that are undone Adam would go on
+    # in a direction that no loss has asked for.
     names = [*net._modules, *net._criteria, *net._optimizers]
     parts = [getattr(net, f"{name}_") for name in names]
     parts = [part for part in parts if hasattr(part, "state_dict")]

@@ -86,6 +86,8 @@ class TurnBatches:
         # Dropout in an epoch does not depend on how many were run before it.
         torch.manual_seed(derive_seed(self.seed, "epoch", len(past)))
         self._feeds = self._fed(len(past))
+        # Pulled one step at a time: when the plan is asked for the next one, the history
+        # holds the loss of the step before, which is all the feedback there is.
         rng = np.random.default_rng([self.seed, 2, len(past)])
         n_steps, accepted = 0, set()
         for step in self.schedule.plan(self.sizes, history, rng):
@@ -168,6 +170,7 @@ class TurnBatches:
         if step.mixed:
             return self._mixed_batch(step.sources)
         feeds = self._feeds
+        # The common case, a batch of one source with its plain loss, needs no parts.
         if len(step.sources) == 1 and step.weights is None and not self.apart:
             return feeds[step.sources[0]].next()
         weights = step.weights or (1.0,) * len(step.sources)
@@ -194,6 +197,8 @@ class TurnBatches:
         size = max(self.sizes.batch_sizes[source] for source in sources)
         if label not in self._mixed_orders:
             rows = torch.cat([self.rows.rows[source] for source in sources])
+            # A mixture has an order of its own, beside those of its sources: a plan may
+            # mix in one phase and take turns in the next.
             order = self._bookmarks.order(f"mixed: {label}", label, rows, size)
             self._mixed_orders[label] = order
         rows = self._mixed_orders[label].take(size)

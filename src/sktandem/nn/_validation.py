@@ -47,6 +47,8 @@ def held_out(
     held = np.zeros(len(sources.codes), dtype=bool)
     if not parts.any():
         return held
+    # A lot for each row, drawn in the order of the rows: more rows behind these leave
+    # the lots of these as they were.
     lot = np.random.default_rng([seed, 1]).random(len(held), dtype=np.float32)
     cells = cross_cells(sources, target_strata(sources, y))
     order = np.argsort(lot)

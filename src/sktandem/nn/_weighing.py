@@ -40,6 +40,8 @@ class Uncertain:
     def __call__(self, **params: Any) -> nn.Module:
         built = isinstance(self.criterion, nn.Module)
         criterion = self.criterion if built else self.criterion(**params)
+        # A parameter of the criterion is trained, checkpointed and moved by skorch as
+        # any weight of the module is.
         criterion.log_variance = nn.Parameter(torch.zeros(self.n_sources))
         return criterion
 
@@ -123,6 +125,7 @@ class Weighing:
 
     def _follow(self) -> None:
         """Once an epoch, weigh by how fast each loss fell."""
+        # The history grows by a row when an epoch begins, so its length is the epoch.
         if self._epoch == len(self.net.history):
             return
         self._epoch = len(self.net.history)
@@ -132,6 +135,8 @@ class Weighing:
             self._now = [1.0] * len(keys)
             return
         before, last = ([row[key] for key in keys] for row in past)
+        # A softmax over ratios of change; shifted by the largest, so that it cannot
+        # overflow, and floored, so that a loss of 0 divides nothing.
         ratio = np.asarray(last) / np.maximum(before, 1e-12) / TEMPERATURE
         share = np.exp(ratio - ratio.max())
         self._now = (len(keys) * share / share.sum()).tolist()
