@@ -22,7 +22,7 @@ from sklearn.preprocessing import (
 from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_parameter
 
 from sktandem._affine import NAMED_SCALERS, AffineMaps, fit_affine
-from sktandem._sources import Sources, did_you_mean
+from sktandem._sources import Codes, Sources, did_you_mean
 from sktandem._tables import (
     holds_numbers,
     is_frame,
@@ -43,6 +43,7 @@ INSIDE = (
 
 __all__ = [
     "INSIDE",
+    "FittedScaler",
     "check_scaler",
     "fit_named",
     "fit_transformers",
@@ -163,16 +164,16 @@ class ScaledByName:
         return numbers_of(X, None, self.scaler)
 
     def scale_into(
-        self, out: NDArray[Any], numbers: NDArray[Any], codes: NDArray[np.intp] | None
+        self, out: NDArray[Any], numbers: NDArray[Any], codes: Codes | None
     ) -> None:
         """Write scaled rows where they are wanted, so that no other copy is made."""
         self.maps.forward(numbers, codes if self.by_source else None, out=out)
 
-    def transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def transform(self, X: Any, codes: Codes | None = None) -> Any:
         """Scale the rows of X, each by its source's map."""
         return self._apply(self.maps.forward, X, codes)
 
-    def inverse_transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def inverse_transform(self, X: Any, codes: Codes | None = None) -> Any:
         """Give the rows of X back in their own units."""
         return self._apply(self.maps.inverse, X, codes)
 
@@ -196,11 +197,11 @@ class ScaledByTransformers:
         """Whether each source has a transformer of its own."""
         return bool(self.own)
 
-    def transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def transform(self, X: Any, codes: Codes | None = None) -> Any:
         """Transform the rows of X, each by its source's transformer."""
         return self._apply("transform", X, codes)
 
-    def inverse_transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def inverse_transform(self, X: Any, codes: Codes | None = None) -> Any:
         """Undo `transform`."""
         return self._apply("inverse_transform", X, codes)
 
@@ -215,6 +216,9 @@ class ScaledByTransformers:
             for code, own in zip(present, rows)
         ]
         return _reassembled(parts, rows, [(*self.names, "pooled")[c] for c in present])
+
+
+FittedScaler = ScaledByName | ScaledByTransformers
 
 
 def typed_numbers(X: Any) -> list[int]:

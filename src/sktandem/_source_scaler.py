@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sktandem._routing import RequestsSource
-from sktandem._scaling import check_scaler, fit_named, fit_transformers
-from sktandem._sources import ONLY_SOURCE, find_column, resolve_sources, split_source
+from sktandem._scaling import FittedScaler, check_scaler, fit_named, fit_transformers
+from sktandem._sources import (
+    ONLY_SOURCE,
+    Codes,
+    find_column,
+    resolve_sources,
+    split_source,
+)
 from sktandem._tables import (
     as_table,
     column_names,
@@ -20,6 +29,7 @@ from sktandem._tables import (
     take_column,
 )
 from sktandem._transaction import all_or_nothing
+from sktandem._typing import UnknownSource
 from sktandem._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError
 
@@ -95,18 +105,18 @@ class SourceScaler(
 
     def __init__(
         self,
-        scaler="standard",
+        scaler: Any = "standard",
         *,
-        source=None,
-        primary_source=None,
-        unknown_source="error",
-    ):
+        source: str | int | None = None,
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+    ) -> None:
         self.scaler = scaler
         self.source = source
         self.primary_source = primary_source
         self.unknown_source = unknown_source
 
-    def fit(self, X, y=None, sample_source=None):
+    def fit(self, X: Any, y: Any = None, sample_source: Any = None) -> Self:
         """Learn the measure of each source.
 
         Parameters
@@ -128,7 +138,7 @@ class SourceScaler(
         self.fit_transform(X, y, sample_source=sample_source)
         return self
 
-    def fit_transform(self, X, y=None, sample_source=None):
+    def fit_transform(self, X: Any, y: Any = None, sample_source: Any = None) -> Any:
         """Learn the measure of each source and scale X by it.
 
         Parameters
@@ -156,6 +166,7 @@ class SourceScaler(
             features, sources = resolve_sources(X, sample_source, source=self.source)
             check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
             y = None if y is None else np.asarray(y)
+            scaler: FittedScaler
             if isinstance(self.scaler, str):
                 scaler = fit_named(self.scaler, features, sources, scale_by="source")
                 scaled = scaler.transform(features, sources.codes)
@@ -173,7 +184,7 @@ class SourceScaler(
         self.scaler_, self.sources_ = scaler, sources.names
         return self._with_column(scaled, X)
 
-    def transform(self, X, sample_source=None):
+    def transform(self, X: Any, sample_source: Any = None) -> Any:
         """Scale each row by its source's measure.
 
         Parameters
@@ -192,7 +203,7 @@ class SourceScaler(
         X, features, codes = self._read(X, sample_source)
         return self._with_column(self.scaler_.transform(features, codes), X)
 
-    def inverse_transform(self, X, sample_source=None):
+    def inverse_transform(self, X: Any, sample_source: Any = None) -> Any:
         """Give scaled samples back in their own units.
 
         Parameters
@@ -211,7 +222,7 @@ class SourceScaler(
         X, features, codes = self._read(X, sample_source)
         return self._with_column(self.scaler_.inverse_transform(features, codes), X)
 
-    def _read(self, X, sample_source):
+    def _read(self, X: Any, sample_source: Any) -> tuple[Any, Any, Codes | None]:
         """Return X as a table, its features, and each row's code."""
         check_is_fitted(self)
         X = read_table(self, X)
@@ -229,18 +240,18 @@ class SourceScaler(
         )
         return X, features, codes
 
-    def _with_column(self, scaled, X):
+    def _with_column(self, scaled: Any, X: Any) -> Any:
         """Put the source column back where it was."""
         if self.source is None:
             return scaled
         position = find_column(X, self.source)
-        names = column_names(X) if is_frame(X) else [None] * X.shape[1]
+        names = column_names(X) or [None] * X.shape[1]
         name = names.pop(position)
         if is_frame(X) and not is_frame(scaled):
             scaled = frame_like(X, scaled, names)
         return insert_column(scaled, position, take_column(X, position), name)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

@@ -31,6 +31,7 @@ __all__ = [
     "ONLY_SOURCE",
     "UNKNOWN",
     "Codes",
+    "Labels",
     "Sources",
     "counted",
     "did_you_mean",

@@ -20,6 +20,7 @@ from sktandem._tables import (
     take_column,
     to_floats,
 )
+from sktandem._typing import Floats
 
 __all__ = [
     "OTHER",
@@ -30,8 +31,6 @@ __all__ = [
     "read_columns",
     "word_column",
 ]
-
-Floats = NDArray[np.float64]
 
 
 Kind = Literal["number", "category", "clash"]

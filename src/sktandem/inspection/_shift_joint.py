@@ -19,6 +19,7 @@ from sklearn.utils.multiclass import type_of_target
 from sktandem._cells import cross_cells, deal_folds, mixes_kinds, target_strata
 from sktandem._inference import Difference, paired_rows, placements
 from sktandem._sources import Sources, counted, distinct
+from sktandem._typing import Floats
 from sktandem.exceptions import SourceError
 from sktandem.inspection._shift_columns import Column
 
@@ -33,7 +34,6 @@ __all__ = [
     "read_target",
 ]
 
-Floats = NDArray[np.float64]
 
 MOST_ROWS = 100_000
 MOST_ENERGY_ROWS = 500

@@ -14,12 +14,12 @@ from sklearn.utils import check_random_state
 
 from sktandem._cells import class_codes, cross_cells
 from sktandem._sources import Sources, did_you_mean
+from sktandem._typing import Floats, RandomState
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.merge._resample import RESAMPLERS, resample_rows
 
 __all__ = ["MergePlan", "plan_merge"]
 
-Floats = NDArray[np.float64]
 BALANCES = ("sources", "classes", "both")
 
 
@@ -61,10 +61,10 @@ def plan_merge(
     sources: Sources,
     y: NDArray[Any] | None = None,
     *,
-    balance: str | Mapping[Hashable, float] | None = None,
+    balance: str | Mapping[Any, float] | None = None,
     balance_by: str = "weight",
     sample_weight: Floats | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
 ) -> MergePlan:
     """Weigh, or resample, the rows of several sources.
 
@@ -108,7 +108,7 @@ def _resampled(
     balance: Any,
     balance_by: str,
     sample_weight: Floats | None,
-    random_state: Any,
+    random_state: RandomState,
 ) -> MergePlan:
     cells, shares = _shares(sources, y, balance, np.ones(len(sources.codes)))
     rng = check_random_state(random_state)
@@ -187,7 +187,7 @@ def _shares(
     return cells, (totals / n_classes / totals.sum())[source_of_cell]
 
 
-def _given_shares(sources: Sources, balance: Mapping[Hashable, Any]) -> Floats:
+def _given_shares(sources: Sources, balance: Mapping[Any, Any]) -> Floats:
     """Return the shares of a dict in the order of the sources."""
     for name, share in balance.items():
         if name not in sources.names:

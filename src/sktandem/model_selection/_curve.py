@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from sktandem._inference import Verdict, judge
 from sktandem._sources import counted
 from sktandem._tables import pandas_for
+from sktandem._typing import Floats
 from sktandem.model_selection._wording import (
     decimals_for,
     fixed,
@@ -24,8 +24,6 @@ from sktandem.model_selection._wording import (
 )
 
 __all__ = ["SourceLearningCurve"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sktandem._routing import fit_with_source
 from sktandem._tables import take_rows
+from sktandem._typing import Floats
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection._judges import ZERO, Answers, SourceJudge
 from sktandem.model_selection._split import SourceKFold
@@ -21,7 +22,6 @@ from sktandem.strategies._units import by_keyword
 
 __all__ = ["Fold", "Measured", "Workshop", "deal", "run_folds", "try_folds"]
 
-Floats = NDArray[np.float64]
 Result = dict[Hashable, dict[str, Any]]
 
 

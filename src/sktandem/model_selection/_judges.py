@@ -24,12 +24,12 @@ from sktandem._row_losses import (
 )
 from sktandem._sources import Sources
 from sktandem._tables import take_rows
+from sktandem._typing import Floats
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._view import Rows, Scoring, metric_name
 
 __all__ = ["ZERO", "Answers", "Metric", "SourceJudge", "metric_of"]
 
-Floats = NDArray[np.float64]
 ZERO = "a probability of 0"
 BY_CLASS = {"balanced_accuracy", "roc_auc"}
 OF_LOSS = {
