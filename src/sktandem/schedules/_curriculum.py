@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class Curriculum(Schedule):
         *,
         start: float = 0.3,
         epochs: int = 10,
-        by: str = "rows",
+        by: Literal["rows", "sources", "both"] = "rows",
         epoch_length: str | int = "all",
     ) -> None:
         self.difficulty = difficulty

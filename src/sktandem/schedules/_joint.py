@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ class Joint(Schedule):
 
     def __init__(
         self,
-        weights: Mapping[Hashable, float] | None = None,
+        weights: Mapping[Any, float] | None = None,
         *,
         epoch_length: str | int = "largest",
     ) -> None:

@@ -207,7 +207,7 @@ def rehearsed(
     return n_steps
 
 
-class Schedule(BaseEstimator):  # type: ignore[misc]
+class Schedule(BaseEstimator):
     """Who trains when: the base of all schedules.
 
     A schedule is a parameter object and keeps no state. `plan` is called once
@@ -231,8 +231,10 @@ class Schedule(BaseEstimator):  # type: ignore[misc]
     [0, 0, 1, 0, 0, 1]
     """
 
-    #: Whether the plan reads validation losses.
-    needs_validation = False
+    @property
+    def needs_validation(self) -> bool:
+        """Whether the plan reads validation losses."""
+        return False
 
     def plan(
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator
