@@ -17,6 +17,7 @@ from sktandem._sources import Sources, resolve_sources
 from sktandem._tables import (
     n_rows,
 )
+from sktandem._typing import RandomState
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.inspection._findings import tell
 from sktandem.inspection._shift_after import names_after, through
@@ -50,7 +51,7 @@ def shift_report(
     *,
     source: str | int | None = None,
     after: Any = None,
-    random_state: int | np.random.RandomState | None = 0,
+    random_state: RandomState = 0,
 ) -> ShiftReport:
     r"""Tell how different the datasets are, and what to do about it.
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from sktandem._cells import as_target
 from sktandem._sources import counted, did_you_mean, resolve_sources
 from sktandem._tables import refuse_datasets
+from sktandem._typing import RandomState
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection._comparison import StrategyComparison
 from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
@@ -49,7 +50,7 @@ def compare_strategies(
     n_repeats: int = 5,
     groups: Any = None,
     n_jobs: int | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
     progress: bool = True,
 ) -> StrategyComparison:
     r"""Tell for each source whether the others help it, and by what strategy.

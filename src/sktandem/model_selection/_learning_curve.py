@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sktandem._cells import cross_cells, target_strata
 from sktandem._inference import group_means, paired_rows, simultaneous_alpha
 from sktandem._sources import did_you_mean
+from sktandem._typing import RandomState
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._compare import (
     check_settings,
@@ -59,7 +60,7 @@ def learning_curve_by_source(
     n_repeats: int = 5,
     groups: Any = None,
     n_jobs: int | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
     progress: bool = True,
 ) -> SourceLearningCurve:
     """Tell how the gain from other sources changes with the rows of one's own.

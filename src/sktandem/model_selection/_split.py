@@ -23,6 +23,7 @@ from sktandem._sources import (
     resolve_sources,
 )
 from sktandem._tables import as_table, is_missing
+from sktandem._typing import RandomState
 from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = ["LeaveOneSourceOut", "SourceKFold"]
@@ -30,7 +31,7 @@ __all__ = ["LeaveOneSourceOut", "SourceKFold"]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-class _SourceSplitter(SplitsBySource, BaseCrossValidator):  # type: ignore[misc]
+class _SourceSplitter(SplitsBySource, BaseCrossValidator):
     """What both cross-validators share: reading sources and persons."""
 
     source: str | int | None
@@ -135,7 +136,7 @@ class SourceKFold(_SourceSplitter):
         source: str | int | None = None,
         test_source: Hashable = None,
         shuffle: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.n_splits = n_splits
         self.source = source
