@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.exceptions import SourceError
 from sktandem.schedules import Schedule
 from sktandem.strategies._strategy import Strategy
@@ -57,8 +58,8 @@ class Alternating(Strategy):
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return the net in turns; see :class:`Strategy`."""
         return alternating(

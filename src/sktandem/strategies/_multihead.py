@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.schedules import Schedule
 from sktandem.strategies._alternating import named, net_of
 from sktandem.strategies._strategy import Strategy
@@ -58,8 +59,8 @@ class MultiHead(Strategy):
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return the net of several heads; see :class:`Strategy`."""
         return multi_head(
