@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import (
     ClassifierMixin,
     is_classifier,
@@ -12,9 +16,11 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 
 from sktandem._cells import as_target, class_codes, classes_by_source, mixes_kinds
+from sktandem._typing import RandomState, ScaleBy, UnknownSource
 from sktandem.exceptions import SourceError
 from sktandem.merge._inner import fit_inner
 from sktandem.merge._merged import BaseMerged, inner_has
+from sktandem.merge._plan import MergePlan
 
 __all__ = ["MergedClassifier"]
 
@@ -157,18 +163,18 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        source=None,
-        scaler="standard",
-        scale_by="pooled",
-        representation="shared",
-        balance=None,
-        balance_by="weight",
-        primary_source=None,
-        unknown_source="error",
-        random_state=None,
-    ):
+        source: str | int | None = None,
+        scaler: Any = "standard",
+        scale_by: ScaleBy = "pooled",
+        representation: Literal["shared", "indicator", "augmented"] = "shared",
+        balance: str | Mapping[Any, float] | None = None,
+        balance_by: Literal["weight", "oversample", "undersample"] = "weight",
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.source = source
         self.scaler = scaler
@@ -180,7 +186,9 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         self.unknown_source = unknown_source
         self.random_state = random_state
 
-    def fit(self, X, y, sample_source=None, sample_weight=None):
+    def fit(
+        self, X: Any, y: Any, sample_source: Any = None, sample_weight: Any = None
+    ) -> Self:
         """Fit a clone of `estimator` on all samples, weighed by source.
 
         Parameters
@@ -211,22 +219,22 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         """
         return super().fit(X, y, sample_source, sample_weight)
 
-    def _inner(self):
+    def _inner(self) -> Any:
         if self.estimator is None:
             return LogisticRegression(max_iter=1000)
         return self.estimator
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         if not is_classifier(self._inner()):
             raise SourceError(
                 f"MergedClassifier needs a classifier, got {self.estimator!r}. "
                 "MergedRegressor takes regressors."
             )
 
-    def _classes_to_balance(self, y):
+    def _classes_to_balance(self, y: NDArray[Any]) -> NDArray[Any] | None:
         return y
 
-    def _fit_inner(self, inner, X, y, plan):
+    def _fit_inner(self, inner: Any, X: Any, y: Any, plan: MergePlan) -> dict[str, Any]:
         # scikit-learn cannot hold numbers and texts in one y: such classes go
         # in as codes, and come back by their own names.
         classes, balanced = None, self._by_weight()
@@ -241,15 +249,14 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         return learned | {"classes_by_source_": own}
 
     @property
-    def _coded(self):
+    def _coded(self) -> bool:
         """Whether the inner estimator knows the classes by codes only."""
         if not isinstance(self.classes_, np.ndarray):  # several outputs
             return False
-        return (
-            self.classes_.dtype == object and self.estimator_.classes_.dtype != object
-        )
+        inner: NDArray[Any] = self.estimator_.classes_
+        return self.classes_.dtype == object and inner.dtype != object
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X: Any, sample_source: Any = None) -> NDArray[Any]:
         """Predict the class of each sample.
 
         Parameters
@@ -265,11 +272,13 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         y_pred : ndarray of shape (n_samples,)
             Predicted classes.
         """
-        predicted = self._predict_with("predict", X, sample_source)
-        return self.classes_[predicted] if self._coded else predicted
+        predicted: NDArray[Any] = self._predict_with("predict", X, sample_source)
+        if self._coded:
+            predicted = self.classes_[predicted]
+        return predicted
 
     @available_if(inner_has("predict_proba"))
-    def predict_proba(self, X, sample_source=None):
+    def predict_proba(self, X: Any, sample_source: Any = None) -> Any:
         """Predict the probability of each class.
 
         Parameters
@@ -288,7 +297,7 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         return self._predict_with("predict_proba", X, sample_source)
 
     @available_if(inner_has("predict_log_proba"))
-    def predict_log_proba(self, X, sample_source=None):
+    def predict_log_proba(self, X: Any, sample_source: Any = None) -> Any:
         """Predict the logarithm of the probability of each class.
 
         Parameters
@@ -307,7 +316,7 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         return self._predict_with("predict_log_proba", X, sample_source)
 
     @available_if(inner_has("decision_function"))
-    def decision_function(self, X, sample_source=None):
+    def decision_function(self, X: Any, sample_source: Any = None) -> Any:
         """Return the decision function of `estimator_`.
 
         Parameters
@@ -325,7 +334,9 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         """
         return self._predict_with("decision_function", X, sample_source)
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(
+        self, X: Any, y: Any, sample_source: Any = None, sample_weight: Any = None
+    ) -> float:
         """Return the accuracy over all samples.
 
         Parameters
@@ -351,4 +362,4 @@ class MergedClassifier(ClassifierMixin, BaseMerged):
         if self._coded:
             right = np.array([a == b for a, b in zip(y.ravel(), predicted)])
             return float(np.average(right, weights=sample_weight))
-        return accuracy_score(y, predicted, sample_weight=sample_weight)
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))

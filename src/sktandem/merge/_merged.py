@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
 )
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
@@ -22,12 +25,15 @@ from sktandem._cells import as_target
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
 from sktandem._scaling import (
+    FittedScaler,
+    ScaledByTransformers,
     check_scaler,
     fit_named,
     fit_transformers,
 )
 from sktandem._sources import (
     ONLY_SOURCE,
+    Codes,
     Sources,
     resolve_sources,
     split_source,
@@ -37,7 +43,7 @@ from sktandem._transaction import all_or_nothing
 from sktandem._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.merge._inner import remedy, seeded_clone
-from sktandem.merge._plan import plan_merge
+from sktandem.merge._plan import MergePlan, plan_merge
 from sktandem.merge._representation import (
     check_representation,
     represent,
@@ -49,10 +55,10 @@ __all__ = ["BaseMerged", "inner_has"]
 SOURCE_BLIND = ("pooled", "shared", None)
 
 
-def inner_has(method):
+def inner_has(method: str) -> Callable[[Any], bool]:
     """Let a method appear where the inner estimator has it."""
 
-    def check(self):
+    def check(self: Any) -> bool:
         fitted = getattr(self, "estimator_", None)
         getattr(self._inner() if fitted is None else fitted, method)
         return True
@@ -63,7 +69,9 @@ def inner_has(method):
 class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
     """What the merged classifier and regressor share: the walk of the data."""
 
-    def fit(self, X, y, sample_source=None, sample_weight=None):
+    def fit(
+        self, X: Any, y: Any, sample_source: Any = None, sample_weight: Any = None
+    ) -> Self:
         """Fit a clone of `estimator` on all samples; see the subclasses."""
         with all_or_nothing(self):
             features, y, plan, rng = self._read(X, y, sample_source, sample_weight)
@@ -80,10 +88,12 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         self.estimator_, self.scaler_, self.plan_ = inner, scaler, plan
         self.sources_ = plan.sources.names
         self.n_samples_by_source_ = plan.n_samples
-        vars(self).update(learned)
+        self.__dict__.update(learned)
         return self
 
-    def _read(self, X, y, sample_source, sample_weight):
+    def _read(
+        self, X: Any, y: Any, sample_source: Any, sample_weight: Any
+    ) -> tuple[Any, NDArray[Any], MergePlan, np.random.RandomState | None]:
         """Check settings and input; return the rows that take part, and the plan."""
         self._check_settings()
         check_scaler(self.scaler, self.scale_by)
@@ -111,7 +121,7 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         check_unknown_rule(self.unknown_source, self.primary_source, plan.sources.names)
         return take_rows(features, plan.rows), take_rows(y, plan.rows), plan, rng
 
-    def _warn_of_forgotten_source(self, sources):
+    def _warn_of_forgotten_source(self, sources: Sources) -> None:
         """Say so if a setting tells sources apart and no row has a source."""
         settings = self._settings_by_source().items()
         idle = {key: value for key, value in settings if value not in SOURCE_BLIND}
@@ -124,11 +134,11 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
                 stacklevel=5,
             )
 
-    def _settings_by_source(self):
+    def _settings_by_source(self) -> dict[str, str | None]:
         """Return the settings that tell sources apart, by name."""
         return {"scale_by": self.scale_by, "representation": self.representation}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set the parameters of this estimator.
 
         Parameters
@@ -149,39 +159,42 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
                 instead = repr(self._inner()) if of_estimator else "StandardScaler()"
                 value = params.get(owner, getattr(self, owner))
                 refuse_nested(key, owner, value, instead)
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
-    def _fit_scaler(self, X, y, plan, inner):
+    def _fit_scaler(
+        self, X: Any, y: Any, plan: MergePlan, inner: Any
+    ) -> tuple[FittedScaler | None, Any]:
         """Return the fitted scaling and the features as the estimator wants them."""
         options = {"scale_by": self.scale_by, "weights": plan.weights}
         if self.scaler is None:
             return None, self._represent(X, plan.sources, None, inner)
         if isinstance(self.scaler, str):
-            scaler = fit_named(self.scaler, X, plan.sources, **options)
-            return scaler, self._represent(X, plan.sources, scaler, inner)
+            by_name = fit_named(self.scaler, X, plan.sources, **options)
+            return by_name, self._represent(X, plan.sources, by_name, inner)
         scaler, scaled = fit_transformers(self.scaler, X, y, plan.sources, **options)
         return scaler, self._represent(scaled, plan.sources, None, inner)
 
-    def _inner(self):
+    def _inner(self) -> Any:
         """Return the estimator to clone."""
         raise NotImplementedError
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         """Refuse an estimator of the wrong kind, and settings that make no sense."""
         raise NotImplementedError
 
-    def _classes_to_balance(self, y):
+    def _classes_to_balance(self, y: Any) -> NDArray[Any] | None:
         """Return the classes of y, or None where there are none."""
         raise NotImplementedError
 
-    def _fit_inner(self, inner, X, y, plan):
+    def _fit_inner(self, inner: Any, X: Any, y: Any, plan: MergePlan) -> dict[str, Any]:
         """Fit `inner` in place; return what else was learned, by name."""
         raise NotImplementedError
 
-    def _by_weight(self):
+    def _by_weight(self) -> bool:
         return self.balance is not None and self.balance_by == "weight"
 
-    def _needs_source(self):
+    def _needs_source(self) -> str | None:
         """Say why predictions depend on the source, or return None."""
         if self.sources_ == (ONLY_SOURCE,):
             return None
@@ -191,7 +204,7 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             return f"representation is {self.representation!r}"
         return None
 
-    def _represent(self, X, sources, scaler, estimator):
+    def _represent(self, X: Any, sources: Sources, scaler: Any, estimator: Any) -> Any:
         return represent(
             X,
             sources.codes,
@@ -201,7 +214,7 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             scaler=scaler,
         )
 
-    def _prepare(self, X, sample_source):
+    def _prepare(self, X: Any, sample_source: Any) -> tuple[Any, Codes]:
         """Return X as the inner estimator wants it, and each row's code if needed."""
         check_is_fitted(self)
         read_table(self, X)
@@ -214,7 +227,7 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         sources = Sources(self.sources_, codes)
         return self._represent(features, sources, self.scaler_, self.estimator_), codes
 
-    def _codes(self, X, sample_source, because):
+    def _codes(self, X: Any, sample_source: Any, because: str) -> tuple[Any, Codes]:
         features, sources = resolve_sources(
             X, sample_source, source=self.source, names=self.sources_
         )
@@ -227,11 +240,11 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         )
         return features, codes
 
-    def _predict_with(self, method, X, sample_source):
+    def _predict_with(self, method: str, X: Any, sample_source: Any) -> Any:
         features, _ = self._prepare(X, sample_source)
         return getattr(self.estimator_, method)(features)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the features that `estimator_` was fitted on.
 
         They are the columns of its ``coef_`` or ``feature_importances_``: the
@@ -254,15 +267,15 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             by_name = isinstance(self.source, str)
             place = names.tolist().index(self.source) if by_name else self.source
             names = np.delete(names, place)
-        if hasattr(self.scaler_, "pooled"):
+        if isinstance(self.scaler_, ScaledByTransformers):
             names = self.scaler_.pooled.get_feature_names_out(names)
         names = represented_names(names, self.sources_, self.representation)
         return np.asarray(names, dtype=object)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         # Names of scalers have no tags: they take sparse X and missing values.
         parts = [self._inner(), self.scaler]

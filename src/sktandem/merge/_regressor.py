@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import (
     RegressorMixin,
     is_regressor,
@@ -16,10 +20,13 @@ from sktandem._cells import as_target
 from sktandem._macro import macro_r2
 from sktandem._sources import (
     ONLY_SOURCE,
+    Codes,
 )
+from sktandem._typing import RandomState, ScaleBy, UnknownSource
 from sktandem.exceptions import SourceError
 from sktandem.merge._inner import fit_inner
 from sktandem.merge._merged import BaseMerged
+from sktandem.merge._plan import MergePlan
 
 __all__ = ["MergedRegressor"]
 
@@ -162,19 +169,19 @@ class MergedRegressor(RegressorMixin, BaseMerged):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        source=None,
-        scaler="standard",
-        scale_by="pooled",
-        scale_target_by=None,
-        representation="shared",
-        balance=None,
-        balance_by="weight",
-        primary_source=None,
-        unknown_source="error",
-        random_state=None,
-    ):
+        source: str | int | None = None,
+        scaler: Any = "standard",
+        scale_by: ScaleBy = "pooled",
+        scale_target_by: Literal["source"] | None = None,
+        representation: Literal["shared", "indicator", "augmented"] = "shared",
+        balance: str | Mapping[Any, float] | None = None,
+        balance_by: Literal["weight", "oversample", "undersample"] = "weight",
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.source = source
         self.scaler = scaler
@@ -187,7 +194,9 @@ class MergedRegressor(RegressorMixin, BaseMerged):
         self.unknown_source = unknown_source
         self.random_state = random_state
 
-    def fit(self, X, y, sample_source=None, sample_weight=None):
+    def fit(
+        self, X: Any, y: Any, sample_source: Any = None, sample_weight: Any = None
+    ) -> Self:
         """Fit a clone of `estimator` on all samples, weighed by source.
 
         Parameters
@@ -218,10 +227,10 @@ class MergedRegressor(RegressorMixin, BaseMerged):
         """
         return super().fit(X, y, sample_source, sample_weight)
 
-    def _inner(self):
+    def _inner(self) -> Any:
         return Ridge() if self.estimator is None else self.estimator
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         if not is_regressor(self._inner()):
             raise SourceError(
                 f"MergedRegressor needs a regressor, got {self.estimator!r}. "
@@ -233,10 +242,10 @@ class MergedRegressor(RegressorMixin, BaseMerged):
                 f"{self.scale_target_by!r}."
             )
 
-    def _classes_to_balance(self, y):
+    def _classes_to_balance(self, y: Any) -> NDArray[Any] | None:
         return None
 
-    def _fit_inner(self, inner, X, y, plan):
+    def _fit_inner(self, inner: Any, X: Any, y: Any, plan: MergePlan) -> dict[str, Any]:
         maps = None
         if self.scale_target_by == "source":
             columns = check_array(
@@ -247,16 +256,16 @@ class MergedRegressor(RegressorMixin, BaseMerged):
         fit_inner(inner, X, y, plan.weights, balanced=self._by_weight())
         return {"target_scaler_": maps}
 
-    def _settings_by_source(self):
+    def _settings_by_source(self) -> dict[str, str | None]:
         by_source = super()._settings_by_source()
         return by_source | {"scale_target_by": self.scale_target_by}
 
-    def _needs_source(self):
+    def _needs_source(self) -> str | None:
         if self.sources_ != (ONLY_SOURCE,) and self.target_scaler_ is not None:
             return "y was scaled by source"
         return super()._needs_source()
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X: Any, sample_source: Any = None) -> NDArray[Any]:
         """Predict the target of each sample, in the units of its source.
 
         Parameters
@@ -275,7 +284,9 @@ class MergedRegressor(RegressorMixin, BaseMerged):
         """
         return self._predict_with_codes(X, sample_source)[0]
 
-    def _predict_with_codes(self, X, sample_source):
+    def _predict_with_codes(
+        self, X: Any, sample_source: Any
+    ) -> tuple[NDArray[Any], Codes]:
         features, codes = self._prepare(X, sample_source)
         predicted = self.estimator_.predict(features)
         if self.target_scaler_ is None:
@@ -284,7 +295,9 @@ class MergedRegressor(RegressorMixin, BaseMerged):
         columns = self.target_scaler_.inverse(columns, codes)
         return columns.reshape(predicted.shape), codes
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(
+        self, X: Any, y: Any, sample_source: Any = None, sample_weight: Any = None
+    ) -> float:
         """Return R2 over all samples, or its mean over the sources.
 
         Where `scale_target_by` is "source" the score is the mean of the
@@ -312,6 +325,6 @@ class MergedRegressor(RegressorMixin, BaseMerged):
         """
         y, (predicted, codes) = as_target(y), self._predict_with_codes(X, sample_source)
         if self.target_scaler_ is None or len(self.sources_) == 1:
-            return r2_score(y, predicted, sample_weight=sample_weight)
+            return float(r2_score(y, predicted, sample_weight=sample_weight))
         weight = None if sample_weight is None else np.asarray(sample_weight)
         return macro_r2(y, predicted, codes, weight)
