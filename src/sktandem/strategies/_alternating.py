@@ -42,7 +42,9 @@ class Alternating(Strategy):
     ('epochs', 5)
     """
 
-    def __init__(self, schedule: str | Schedule = "batches", *, net: Any = None):
+    def __init__(
+        self, schedule: str | Schedule = "batches", *, net: Any = None
+    ) -> None:
         self.schedule = schedule
         self.net = net
 

@@ -42,7 +42,7 @@ class MultiHead(Strategy):
     ('MultiHeadRegressor', 5)
     """
 
-    def __init__(self, schedule: str | Schedule = "joint", *, net: Any = None):
+    def __init__(self, schedule: str | Schedule = "joint", *, net: Any = None) -> None:
         self.schedule = schedule
         self.net = net
 
