@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, is_regressor
 from sklearn.linear_model import Ridge
 
@@ -11,6 +14,7 @@ from sktandem._macro import macro_r2
 from sktandem._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._tandem import BaseTandem
+from sktandem.strategies._strategy import Training
 
 __all__ = ["TandemRegressor"]
 
@@ -147,7 +151,9 @@ class TandemRegressor(RegressorMixin, BaseTandem):
     0 merged 0.75
     """
 
-    def fit(self, X, y, sample_source=None, groups=None):
+    def fit(
+        self, X: Any, y: Any, sample_source: Any = None, groups: Any = None
+    ) -> Self:
         """Choose a strategy by cross-validation and fit it on all rows.
 
         Parameters
@@ -177,20 +183,20 @@ class TandemRegressor(RegressorMixin, BaseTandem):
         """
         return super().fit(X, y, sample_source, groups)
 
-    def _inner(self):
+    def _inner(self) -> Any:
         return Ridge() if self.estimator is None else self.estimator
 
-    def _check_kind(self):
+    def _check_kind(self) -> None:
         if not is_regressor(self._inner()):
             raise SourceError(
                 f"TandemRegressor needs a regressor, got {self.estimator!r}. "
                 "TandemClassifier takes classifiers."
             )
 
-    def _learned(self, model, data):
+    def _learned(self, model: Any, data: Training) -> dict[str, Any]:
         return {}
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X: Any, sample_source: Any = None) -> NDArray[Any]:
         """Predict the target of each sample.
 
         Parameters
@@ -207,9 +213,12 @@ class TandemRegressor(RegressorMixin, BaseTandem):
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted targets.
         """
-        return self._ask("predict", X, sample_source)
+        predicted: NDArray[Any] = self._ask("predict", X, sample_source)
+        return predicted
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(
+        self, X: Any, y: Any, sample_source: Any = None, sample_weight: Any = None
+    ) -> float:
         """Return the mean over the sources of R2.
 
         Over all samples, R2 is near 1 for a model that knows nothing but each
