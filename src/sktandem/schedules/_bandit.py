@@ -10,7 +10,7 @@ import numpy as np
 
 from sktandem._typing import Floats
 from sktandem.schedules._sampled import draw
-from sktandem.schedules._schedule import Schedule, Sizes, Step
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
 from sktandem.schedules._settings import check_choice, check_number, check_whole
 from sktandem.schedules._turns import last_plan, write_down
 
@@ -102,7 +102,7 @@ class Bandit(Schedule):
         floor: float = 0.1,
         step_size: float = 0.1,
         block: int = 16,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.reward = reward
         self.floor = floor

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sktandem._sources import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.schedules._batches import BatchAlternation
-from sktandem.schedules._schedule import Schedule, Sizes, Step, finished
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step, finished
 from sktandem.schedules._settings import check_choice, check_number, check_whole
 
 __all__ = ["Curriculum"]
@@ -98,7 +98,7 @@ class Curriculum(Schedule):
         start: float = 0.3,
         epochs: int = 10,
         by: Literal["rows", "sources", "both"] = "rows",
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.difficulty = difficulty
         self.start = start

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sktandem.schedules._schedule import Schedule, Sizes, Step
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
 from sktandem.schedules._settings import by_source
 from sktandem.schedules._turns import own_pass
 
@@ -77,7 +77,7 @@ class Joint(Schedule):
         self,
         weights: Mapping[Any, float] | None = None,
         *,
-        epoch_length: str | int = "largest",
+        epoch_length: EpochLength = "largest",
     ) -> None:
         self.weights = weights
         self.epoch_length = epoch_length

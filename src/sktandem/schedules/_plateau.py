@@ -14,6 +14,7 @@ from sktandem.exceptions import SourceError
 from sktandem.schedules._schedule import (
     STOP,
     Check,
+    EpochLength,
     Schedule,
     Sizes,
     Step,
@@ -151,7 +152,7 @@ class PlateauAlternation(Schedule):
         min_history: int | None = None,
         min_turn: int | None = None,
         max_turn: int | None = None,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.window = window
         self.threshold = threshold

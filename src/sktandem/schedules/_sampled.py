@@ -10,7 +10,15 @@ import numpy as np
 
 from sktandem._typing import Floats
 from sktandem.exceptions import SourceError
-from sktandem.schedules._schedule import STOP, Schedule, Sizes, Step, Stop, finished
+from sktandem.schedules._schedule import (
+    STOP,
+    EpochLength,
+    Schedule,
+    Sizes,
+    Step,
+    Stop,
+    finished,
+)
 from sktandem.schedules._settings import by_source, check_number
 
 __all__ = ["SampledAlternation", "draw"]
@@ -96,7 +104,7 @@ class SampledAlternation(Schedule):
         temperature: float = 1.0,
         anneal_to: float | None = None,
         max_repeats: float | None = None,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.probabilities = probabilities
         self.temperature = temperature
