@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -278,7 +278,9 @@ def _reassembled(parts: list[Any], rows: Any, names: Any) -> Any:
 
 
 def table_preprocessor(
-    *, scaler: str | None = "standard", min_frequency: int | float | None = None
+    *,
+    scaler: Literal["standard", "minmax", "robust"] | None = "standard",
+    min_frequency: int | float | None = None,
 ) -> ColumnTransformer:
     """Prepare a mixed table with missing values for an estimator of numbers.
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,9 @@ def compare_strategies(
     sample_source: Any = None,
     source: str | int | None = None,
     primary_source: Hashable = None,
-    strategies: str | Sequence[Strategy] | Mapping[str, Any] = "default",
+    strategies: Literal["default", "all"]
+    | Sequence[Strategy]
+    | Mapping[str, Any] = "default",
     scoring: Scoring = None,
     margin: float = 0.01,
     scaler: Any = "standard",

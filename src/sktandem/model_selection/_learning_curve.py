@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,9 @@ def learning_curve_by_source(
     primary_source: Hashable,
     sample_source: Any = None,
     source: str | int | None = None,
-    strategies: str | Sequence[Strategy] | Mapping[str, Any] = "default",
+    strategies: Literal["default", "all"]
+    | Sequence[Strategy]
+    | Mapping[str, Any] = "default",
     train_sizes: Sequence[float] = (0.1, 0.2, 0.4, 0.7, 1.0),
     scoring: Scoring = None,
     margin: float = 0.01,

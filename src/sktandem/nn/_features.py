@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_array
 from sktandem._affine import AffineMaps
 from sktandem._scaling import (
     INSIDE,
+    FittedScaler,
     ScaledByName,
     ScaledByTransformers,
     fit_named,
@@ -33,14 +34,12 @@ from sktandem.nn._ragged import Ragged
 
 __all__ = ["Features", "as_numbers", "as_tensor", "fit_features"]
 
-Scaling = ScaledByName | ScaledByTransformers | None
-
 
 @dataclass(frozen=True)
 class Features:
     """How X becomes a tensor: the scaling learned from training rows."""
 
-    scaling: Scaling
+    scaling: FittedScaler | None
     dtype: torch.dtype | None = torch.float32  # of batches; None leaves them
     missing: bool = False  # whether values may be missing
 
