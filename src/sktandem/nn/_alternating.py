@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Hashable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     check_consistent_length,
     validate_data,
 )
-from skorch import NeuralNetClassifier
-from torch import nn
+from skorch import NeuralNet, NeuralNetClassifier
+from torch import Tensor, nn
 
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
 from sktandem._telling import counted, did_you_mean, outside
 from sktandem._transaction import all_or_nothing
-from sktandem.data._sources import ONLY_SOURCE, Sources, warn_of_source_among_features
+from sktandem.data._sources import (
+    ONLY_SOURCE,
+    Codes,
+    Sources,
+    warn_of_source_among_features,
+)
 from sktandem.data._tables import refuse_datasets
 from sktandem.data._unknown import check_unknown_rule
 from sktandem.exceptions import SourceError, SourceWarning
@@ -46,7 +54,7 @@ from sktandem.nn._turns import TrainingRows, TurnBatches, turns_of
 from sktandem.nn._undo import as_before_if_it_fails
 from sktandem.nn._validation import check_fraction, held_out
 from sktandem.scaling._scalers import check_scaler
-from sktandem.schedules import Shuffled, resolve_schedule
+from sktandem.schedules import Shuffled, Sizes, resolve_schedule
 from sktandem.schedules._settings import check_whole
 
 __all__ = ["BaseAlternating", "n_features"]
@@ -58,7 +66,15 @@ DETAILS = ("batch", "epoch")
 class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
     """What the alternating classifier and regressor share: the walk of the data."""
 
-    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
         """Train a clone of `net` on all sources in turns; see the subclasses."""
         with all_or_nothing(self):
             self._check_settings()
@@ -79,9 +95,16 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             self._remember(net, data, learned)
         return self
 
-    def partial_fit(
-        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
-    ):
+    def _partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        classes: Any = None,
+        sources: Any = None,
+        epochs: int | None = None,
+    ) -> Self:
         """Go on training; see the subclasses."""
         first = not hasattr(self, "net_")
         with all_or_nothing(self):
@@ -108,9 +131,12 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
 
     # Reading ------------------------------------------------------------------
 
-    def _refuse_other_labels(self, classes, sources):
+    def _refuse_other_labels(self, classes: Any, sources: Any) -> None:
         """Refuse classes or sources other than those of the first call."""
-        known = {"classes": getattr(self, "classes_", None), "sources": self.sources_}
+        known: dict[str, Any] = {
+            "classes": getattr(self, "classes_", None),
+            "sources": self.sources_,
+        }
         for what, given in (("classes", classes), ("sources", sources)):
             if given is not None and set(given) != set(known[what]):
                 first = np.asarray(known[what], dtype=object).tolist()
@@ -120,11 +146,11 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
                     "come in the first call."
                 )
 
-    def _add_labels(self, rows):
+    def _add_labels(self, rows: Rows) -> dict[str, Any]:
         """Return what is known, and what these rows add to it."""
         return dict(vars(self))
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         """Refuse settings that make no sense whatever the data."""
         check_net(self._net(), type(self).__name__)
         check_scaler(self.scaler, self.scale_by)
@@ -139,7 +165,15 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         _one_of("history_detail", self.history_detail, DETAILS)
         resolve_schedule(self.schedule)
 
-    def _read(self, X, y, sample_source, *, names=None, reset=True):
+    def _read(
+        self,
+        X: Any,
+        y: Any,
+        sample_source: Any,
+        *,
+        names: Sequence[Hashable] | None = None,
+        reset: bool = True,
+    ) -> Rows:
         """Check X, y and the labels; return them as rows."""
         refuse_datasets(X)
         self._learn_columns(X, y, reset=reset)
@@ -155,11 +189,11 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
         return Rows(features, y, y, sources)
 
-    def _learn_columns(self, X, y, *, reset):
+    def _learn_columns(self, X: Any, y: Any, *, reset: bool) -> None:
         """Learn the names and the number of columns."""
         validate_data(self, X, y, skip_check_array=True, reset=reset)
 
-    def _warn_of_forgotten_source(self, sources):
+    def _warn_of_forgotten_source(self, sources: Sources) -> None:
         mixes = isinstance(resolve_schedule(self.schedule), Shuffled)
         if len(sources.names) > 1 or mixes:  # which asks for no turns
             return
@@ -175,17 +209,21 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             stacklevel=outside(),
         )
 
-    def _draw_seed(self):
+    def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _read_held(self, rows, validation_data, seed, learned):
+    def _read_held(
+        self, rows: Rows, validation_data: Any, seed: int, learned: dict[str, Any]
+    ) -> Rows | NDArray[np.bool_]:
         """Return the rows held out: a mask over all rows, or rows of their own."""
         if validation_data is None:
             fraction, classes = self.validation_fraction, is_classifier(self)
             return held_out(fraction, rows.sources, rows.targets, seed, classes=classes)
         return self._read_validation_data(validation_data, rows, learned)
 
-    def _read_validation_data(self, validation_data, rows, learned):
+    def _read_validation_data(
+        self, validation_data: Any, rows: Rows, learned: dict[str, Any]
+    ) -> Rows:
         """Return the rows that the user gave to validate on."""
         if len(validation_data) not in (2, 3):
             raise SourceError(
@@ -226,11 +264,11 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         targets = self._encoded(y, sources, learned)
         return Rows(features, y, targets, sources)
 
-    def _trains_by_source(self):
+    def _trains_by_source(self) -> bool:
         """Tell whether anything is learned for each source by itself."""
         return self.scale_by == "source"
 
-    def _refuse_other_columns(self, X):
+    def _refuse_other_columns(self, X: Any) -> None:
         try:
             self._check_columns(X)
         except ValueError as error:
@@ -243,12 +281,18 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
 
     # Preparing ----------------------------------------------------------------
 
-    def _prepared(self, rows, held, learned, *, first):
+    def _prepared(
+        self,
+        rows: Rows,
+        held: Rows | NDArray[np.bool_],
+        learned: dict[str, Any],
+        *,
+        first: bool,
+    ) -> tuple[Piece, Piece | None]:
         """Fit the scaling on the training rows; return the numbers of all rows."""
         apart = held if isinstance(held, Rows) else None
-        used = None
-        if apart is None and held.any():
-            used = np.flatnonzero(~held)
+        mask = None if isinstance(held, Rows) or not held.any() else held
+        used = None if mask is None else np.flatnonzero(~mask)
         weights = self._row_weights(rows, used)
         if first:
             self._learn_target_scale(rows, used, learned)
@@ -257,7 +301,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             learned["features_"], numbers = made
         else:
             numbers = learned["features_"].numbers(rows.X, rows.sources.codes)
-        rest = None if used is None else np.flatnonzero(held)
+        rest = None if mask is None else np.flatnonzero(mask)
         if len(numbers) < len(rows.y):  # a transformer made the training rows only
             apart, rows = rows.take(rest), rows.take(used)
             weights = None if weights is None else weights[used]
@@ -268,7 +312,13 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             return training, Piece(made, apart, None, None)
         return training, None if rest is None else Piece(numbers, rows, rest, None)
 
-    def _fit_features(self, rows, used, weights, seed):
+    def _fit_features(
+        self,
+        rows: Rows,
+        used: NDArray[np.intp] | None,
+        weights: NDArray[np.float64] | None,
+        seed: int,
+    ) -> tuple[Any, Any]:
         """Learn how X becomes numbers; return that, and the numbers."""
         return fit_features(
             self.scaler,
@@ -281,11 +331,13 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             missing=self._takes_missing(),
         )
 
-    def _takes_missing(self):
+    def _takes_missing(self) -> bool:
         """Tell whether values may be missing that nobody reads."""
         return False
 
-    def _built(self, data, learned, seed):
+    def _built(
+        self, data: tuple[Piece, Piece | None], learned: dict[str, Any], seed: int
+    ) -> NeuralNet:
         """Return an initialized clone of the net, of the size of the data."""
         X = data[0].numbers
         with seeded(derive_seed(seed, "init"), self._net().device):
@@ -296,7 +348,9 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             Averaged.attach(net, self.average)
         return net
 
-    def _settle_features(self, piece, learned, net):
+    def _settle_features(
+        self, piece: Piece, learned: dict[str, Any], net: NeuralNet
+    ) -> None:
         """Find out the type of the features, and whether whole numbers are tokens."""
         learned["features_"] = replace(learned["features_"], dtype=dtype_of(net))
         if piece.numbers.dtype.kind not in "iu" or self.scaler is not None:
@@ -308,7 +362,7 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             self._probed(piece, learned | {"features_": tokens}, net)
             learned["features_"] = tokens
 
-    def _sized(self, X, learned):
+    def _sized(self, X: Any, learned: dict[str, Any]) -> NeuralNet:
         """Return a clone of the net that knows the sizes, not yet initialized."""
         net = self._net_for(X, learned)
         n_outputs, _ = self._n_outputs(net, learned)
@@ -318,13 +372,13 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             net.classes_inferred_ = np.arange(len(learned["classes_"]))
         return net
 
-    def _net_for(self, X, learned):
+    def _net_for(self, X: Any, learned: dict[str, Any]) -> NeuralNet:
         """Return the net to build, which may depend on what is known of X."""
         return self._net()
 
-    def _settings_of_net(self):
+    def _settings_of_net(self) -> dict[str, Any]:
         """Return what is set on the net, whatever its module."""
-        settings = {
+        settings: dict[str, Any] = {
             "iterator_train": turns_of,
             "iterator_valid": rows_in_order,
             "train_split": parts_of,
@@ -335,13 +389,15 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             settings["batch_size"] = int(self.batch_size)
         return settings
 
-    def _table(self, piece, learned, net, n_dims):
+    def _table(
+        self, piece: Piece, learned: dict[str, Any], net: NeuralNet, n_dims: int
+    ) -> Table:
         """Return a piece as tensors on the net's device."""
         device = torch.device(net.device)
         targets = self._target_tensor(piece.rows, learned, net, n_dims)
-        weights = piece.weights
-        if weights is not None:
-            weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
+        weights = None
+        if piece.weights is not None:
+            weights = torch.as_tensor(piece.weights, dtype=torch.float32, device=device)
         return Table(
             as_tensor(piece.numbers, device),
             targets.to(device),
@@ -352,18 +408,25 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             self._heads_of(piece.rows.sources.codes, device),
         )
 
-    def _heads_of(self, codes, device):
+    def _heads_of(self, codes: Codes, device: torch.device) -> Tensor | None:
         """Return the head of each row, if there are heads."""
         return None
 
-    def _probed(self, piece, learned, net):
+    def _probed(self, piece: Piece, learned: dict[str, Any], net: NeuralNet) -> Tensor:
         """Return the module's answer to the first rows."""
         x = self._first_rows(piece, learned, net)
         # A module may draw numbers even when it predicts.
         with torch.random.fork_rng(devices=cuda_of(net.device)):
             return probe(net, x, *self._n_outputs(net, learned))
 
-    def _first_rows(self, piece, learned, net, dtype=None, head=None):
+    def _first_rows(
+        self,
+        piece: Piece,
+        learned: dict[str, Any],
+        net: NeuralNet,
+        dtype: torch.dtype | None = None,
+        head: Any = None,
+    ) -> Any:
         """Return the features of two rows, for the head of a place if there are any."""
         few = np.arange(min(2, len(piece.numbers)))
         features, device = learned["features_"], torch.device(net.device)
@@ -378,7 +441,9 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         )
         return table.pair(torch.arange(len(few), device=device), None)[0]
 
-    def _laid_out(self, data, learned, net):
+    def _laid_out(
+        self, data: tuple[Piece, Piece | None], learned: dict[str, Any], net: Any
+    ) -> tuple[TrainingRows, SourceRows | None]:
         """Return the training and the validation rows as datasets of tensors."""
         training, valid = data
         device = torch.device(net.device)
@@ -386,22 +451,31 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         table = self._table(training, learned, net, answer.ndim)
         rows = [as_tensor(own, device) for own in training.by_source()]
         names = training.rows.sources.names
-        datasets = [TrainingRows(table, names, rows), None]
-        if valid is not None:
-            if valid.numbers is not training.numbers:
-                table = self._table(valid, learned, net, answer.ndim)
-            rows = [as_tensor(own, device) for own in valid.by_source()]
-            datasets[1] = SourceRows(table, valid.rows.sources.names, rows)
-        return datasets
+        to_train = TrainingRows(table, names, rows)
+        if valid is None:
+            return to_train, None
+        if valid.numbers is not training.numbers:
+            table = self._table(valid, learned, net, answer.ndim)
+        rows = [as_tensor(own, device) for own in valid.by_source()]
+        return to_train, SourceRows(table, valid.rows.sources.names, rows)
 
     # Training -----------------------------------------------------------------
 
-    def _train(self, net, data, learned, seed, *, epochs, keep):
+    def _train(
+        self,
+        net: NeuralNet,
+        data: tuple[Piece, Piece | None],
+        learned: dict[str, Any],
+        seed: int,
+        *,
+        epochs: int,
+        keep: str,
+    ) -> None:
         """Train an initialized net for some epochs."""
         training, valid = self._laid_out(data, learned, net)
         whole = data[0].rows.places is None  # or what a transformer made of a part
         given = data[:1] if whole else data
-        n_given = sum(len(piece.rows.y) for piece in given)
+        n_given = sum(len(piece.rows.y) for piece in given if piece is not None)
         names = data[0].rows.sources.names
         batch_size = net.batch_size if self.batch_size is None else self.batch_size
         sizes = sizes_of(training, valid, batch_size, net.max_epochs, names)
@@ -444,14 +518,14 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             net.history.pop()
         net._set_training(False)
 
-    def _cure_of_divergence(self):
+    def _cure_of_divergence(self) -> str:
         """Say what to do if the loss is no number any more."""
         return (
             "Lower net__lr, scale the features and the target, or clip gradients with "
             "skorch's GradientNormClipping."
         )
 
-    def _monitor(self, sizes, keep):
+    def _monitor(self, sizes: Sizes, keep: str) -> str:
         """Return the loss that tells the best epoch."""
         validated = [n for n, held in zip(sizes.names, sizes.validated) if held]
         if self.primary_source in validated:
@@ -466,15 +540,23 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             )
         return "valid_loss_macro"
 
-    def _weighs_sources(self):
+    def _weighs_sources(self) -> bool:
         """Tell whether the losses of sources have weights besides the schedule's."""
         return False
 
-    def _tasks_of_heads(self, training, sizes, net, learned):
+    def _tasks_of_heads(
+        self,
+        training: TrainingRows,
+        sizes: Sizes,
+        net: NeuralNet,
+        learned: dict[str, Any],
+    ) -> tuple[Any, Any]:
         """Return what each head learns and what its loss counts, if there are any."""
         return None, None
 
-    def _difficulty(self, wanted, piece, training, n_given):
+    def _difficulty(
+        self, wanted: Any, piece: Piece, training: TrainingRows, n_given: int
+    ) -> list[NDArray[np.float64]]:
         """Return the user's difficulty of each source's training rows."""
         rows = piece.rows
         if callable(wanted):
@@ -490,7 +572,9 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             values = values[rows.places]
         return [values[own.cpu().numpy()] for own in training.rows]
 
-    def _remember(self, net, data, learned):
+    def _remember(
+        self, net: NeuralNet, data: tuple[Piece, Piece | None], learned: dict[str, Any]
+    ) -> None:
         """Set the attributes, last, so that a failed fit leaves nothing behind."""
         piece = data[0]
         counts = [len(own) for own in piece.by_source()]
@@ -502,12 +586,12 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         learned["n_samples_by_source_"] = {
             name: seen[name] + n for name, n in zip(learned["sources_"], counts)
         }
-        vars(self).update(learned)
+        self.__dict__.update(learned)
         self.net_ = net
 
     # Predicting ---------------------------------------------------------------
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set the parameters of this estimator.
 
         Parameters
@@ -527,9 +611,10 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
             if nested and owner in own and owner in ("net", "schedule", "scaler"):
                 value = params.get(owner, getattr(self, owner))
                 refuse_nested(key, owner, value, self._instead_of(owner, value))
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
-    def _instead_of(self, owner, value):
+    def _instead_of(self, owner: str, value: Any) -> str:
         """Return the object to pass instead of a word for it, as code."""
         if owner == "net":
             task = "" if is_classifier(self) else "'regression'"
@@ -539,7 +624,9 @@ class BaseAlternating(PredictsByNet, RequestsSource, BaseEstimator):
         return "StandardScaler()"
 
 
-def identity(data, learned):
+def identity(
+    data: tuple[Piece, Piece | None], learned: dict[str, Any]
+) -> dict[str, Any]:
     """Return what a fit that goes on must have in common with this one."""
     names = learned["sources_"]
     by_source = (
@@ -556,17 +643,17 @@ def identity(data, learned):
     }
 
 
-def n_features(X):
+def n_features(X: Any) -> dict[str, int]:
     """Return the number of columns, where X has columns."""
     return {"n_features": X.shape[1]} if X.ndim == 2 else {}
 
 
-def parts_of(dataset, y=None, **kwargs):
+def parts_of(dataset: Any, y: Any = None, **kwargs: Any) -> tuple[Any, Any]:
     """Split a dataset into training and validation: skorch's `train_split`."""
     return dataset, dataset.valid
 
 
-def _among(sources, names, labelled):
+def _among(sources: Sources, names: Sequence[Hashable], labelled: bool) -> Sources:
     """Return sources by their place among all that there may be."""
     names = tuple(names)
     if len(set(names)) < len(names):
@@ -595,7 +682,7 @@ def _among(sources, names, labelled):
     return Sources(names, places[sources.codes])
 
 
-def _one_of(parameter, value, known):
+def _one_of(parameter: str, value: Any, known: Sequence[str]) -> None:
     if value not in known:
         raise SourceError(
             f"{parameter} must be one of {list(known)}, got {value!r}."

@@ -76,7 +76,8 @@ class Averaged(nn.Module):
         net.criterion_.averaged_weights = cls(trained_weights(net), average)
 
     def _held(self) -> list[Tensor]:
-        return list(self._buffers.values())[:-2]  # the last two are no weights
+        held = [held for held in self._buffers.values() if held is not None]
+        return held[:-2]  # the last two are no weights
 
     def after_step(self, net: NeuralNet) -> None:
         """Take in the weights after an optimizer step."""

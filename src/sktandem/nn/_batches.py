@@ -110,10 +110,11 @@ class Table:
     def __post_init__(self) -> None:
         if self.maps is None:
             return
+        assert isinstance(self.X, Tensor)  # ragged rows are tokens, without a scaling
         precise = self.X.dtype if self.X.is_floating_point() else torch.float64
-        like = {"dtype": precise, "device": self.X.device}
-        center = torch.as_tensor(self.maps.center, **like)
-        scale = torch.as_tensor(self.maps.scale, **like)
+        device = self.X.device
+        center = torch.as_tensor(self.maps.center, dtype=precise, device=device)
+        scale = torch.as_tensor(self.maps.scale, dtype=precise, device=device)
         object.__setattr__(self, "_maps", (center, scale))
         self._rows.extend(zip(center.unbind(), scale.unbind()))
 
@@ -147,7 +148,7 @@ class Table:
             return x, torch.zeros(len(rows))
         return x, self.y.index_select(0, rows)
 
-    def stacked(self, parts: Sequence[Tensor]) -> Tensor:
+    def stacked(self, parts: list[Tensor]) -> Tensor:
         """Return the features of several batches as one."""
         return self.X.stacked(parts) if isinstance(self.X, Ragged) else torch.cat(parts)
 

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import (
     check_is_fitted,
 )
 from skorch import (
+    NeuralNet,
     NeuralNetBinaryClassifier,
     NeuralNetClassifier,
     NeuralNetRegressor,
 )
+from torch import Tensor
 
 from sktandem._telling import counted, did_you_mean, outside
+from sktandem._typing import RandomState, ScaleBy, UnknownSource
 from sktandem.data._cells import (
     as_target,
     class_codes,
     classes_by_source,
 )
+from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._balance import check_balance, row_weights
@@ -29,7 +36,9 @@ from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary
 from sktandem.nn._precision import dtype_of
 from sktandem.nn._probabilities import as_probabilities, label_accuracy
+from sktandem.nn._rows import Rows
 from sktandem.nn._targets import checked_classes
+from sktandem.schedules import Schedule
 
 __all__ = ["AlternatingClassifier"]
 
@@ -170,7 +179,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
     See Also
     --------
     AlternatingRegressor : The same for numbers as target.
-    Merged : Any scikit-learn classifier on the merged rows.
+    MergedClassifier : Any scikit-learn classifier on the merged rows.
     sktandem.inspection.HistoryDisplay : Draws the losses and the turns.
 
     Notes
@@ -221,23 +230,23 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
 
     def __init__(
         self,
-        net=None,
+        net: Any = None,
         *,
-        source=None,
-        schedule="batches",
-        batch_size=None,
-        validation_fraction=0.2,
-        keep="best",
-        average=None,
-        balance=None,
-        scaler="standard",
-        scale_by="pooled",
-        primary_source=None,
-        unknown_source="error",
-        history_detail="batch",
-        random_state=None,
-        verbose=None,
-    ):
+        source: str | int | None = None,
+        schedule: str | Schedule = "batches",
+        batch_size: int | str | None = None,
+        validation_fraction: float | None = 0.2,
+        keep: str = "best",
+        average: str | float | None = None,
+        balance: str | None = None,
+        scaler: Any = "standard",
+        scale_by: ScaleBy = "pooled",
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        history_detail: str = "batch",
+        random_state: RandomState = None,
+        verbose: int | None = None,
+    ) -> None:
         self.net = net
         self.source = source
         self.schedule = schedule
@@ -254,7 +263,15 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -299,8 +316,15 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         )
 
     def partial_fit(
-        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
-    ):
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        classes: Any = None,
+        sources: Any = None,
+        epochs: int | None = None,
+    ) -> Self:
         """Go on training, from where the last call stopped.
 
         The scaling is that of the first call. `keep` does not apply: the last
@@ -332,19 +356,14 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         self : AlternatingClassifier
             This instance.
         """
-        return super().partial_fit(
-            X,
-            y,
-            sample_source=sample_source,
-            classes=classes,
-            sources=sources,
-            epochs=epochs,
+        return self._partial_fit(
+            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
         )
 
-    def _net(self):
+    def _net(self) -> NeuralNet:
         return default_net() if self.net is None else self.net
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         super()._check_settings()
         if isinstance(self._net(), NeuralNetRegressor):
             raise SourceError(
@@ -353,10 +372,10 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
             )
         check_balance(self.balance)
 
-    def _checked_target(self, y):
+    def _checked_target(self, y: Any) -> NDArray[Any]:
         return checked_classes(y)
 
-    def _learn_labels(self, rows, classes=None):
+    def _learn_labels(self, rows: Rows, classes: Any = None) -> dict[str, Any]:
         """Return the classes, of all sources and of each."""
         of_y, _ = class_codes(rows.y)
         if classes is None:
@@ -400,7 +419,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
             "sources_": rows.sources.names,
         }
 
-    def _add_labels(self, rows):
+    def _add_labels(self, rows: Rows) -> dict[str, Any]:
         learned = super()._add_labels(rows)
         now = classes_by_source(rows.sources, rows.y)
         learned["classes_by_source_"] = {
@@ -409,10 +428,12 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         }
         return learned
 
-    def _in_order(self, labels):
+    def _in_order(self, labels: Any) -> NDArray[Any]:
         return self.classes_[[label in labels for label in self.classes_.tolist()]]
 
-    def _encoded(self, y, sources, learned):
+    def _encoded(
+        self, y: Any, sources: Sources, learned: dict[str, Any]
+    ) -> NDArray[Any]:
         """Return the position of each label among the classes."""
         found, codes = class_codes(y)
         place = {label: code for code, label in enumerate(learned["classes_"].tolist())}
@@ -426,14 +447,18 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         order = np.array([place[label] for label in found.tolist()], dtype=np.int64)
         return order[codes]
 
-    def _learn_target_scale(self, rows, used, learned):
+    def _learn_target_scale(
+        self, rows: Rows, used: NDArray[np.intp] | None, learned: dict[str, Any]
+    ) -> None:
         pass  # classes have no scale
 
-    def _row_weights(self, rows, used):
+    def _row_weights(
+        self, rows: Rows, used: NDArray[np.intp] | None
+    ) -> NDArray[np.float64] | None:
         """Return the weight of each row's loss, 0 for rows held out."""
         return row_weights(self.balance, rows.targets, rows.sources, used)
 
-    def _n_outputs(self, net, learned):
+    def _n_outputs(self, net: NeuralNet, learned: dict[str, Any]) -> tuple[int, str]:
         """Return how many outputs the module needs, and why."""
         n_classes = len(learned["classes_"])
         if is_binary(net):
@@ -442,14 +467,16 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         more = ", ..." if n_classes > 5 else ""
         return max(2, n_classes), f"y has {counted(n_classes, 'class')} ({shown}{more})"
 
-    def _target_tensor(self, rows, learned, net, n_dims):
+    def _target_tensor(
+        self, rows: Rows, learned: dict[str, Any], net: NeuralNet, n_dims: int
+    ) -> Tensor:
         targets = torch.from_numpy(rows.targets)
         if not is_binary(net):
             return targets
         shape = (-1,) if n_dims == 1 else (-1, 1)
         return targets.to(dtype_of(net)).reshape(shape)
 
-    def predict(self, X, *, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the class of each sample.
 
         Parameters
@@ -475,7 +502,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         codes = np.minimum(np.ravel(codes).astype(int), len(self.classes_) - 1)
         return self.classes_[codes]
 
-    def predict_proba(self, X, *, sample_source=None):
+    def predict_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the probability of each class.
 
         Parameters
@@ -494,7 +521,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         scores = self._class_scores(X, sample_source)
         return as_probabilities(scores, len(self.classes_), self.net_)
 
-    def _class_scores(self, X, sample_source):
+    def _class_scores(self, X: Any, sample_source: Any) -> NDArray[np.float64]:
         """Return what the net gives for each class, be it probabilities or not."""
         scores, _ = self._outputs("predict_proba", X, sample_source)
         scores = scores.reshape(len(scores), -1).astype(np.float64)
@@ -502,7 +529,9 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
             scores = np.hstack([1 - scores, scores])
         return scores
 
-    def score(self, X, y, *, sample_weight=None, sample_source=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return the accuracy over all samples.
 
         Parameters
@@ -529,7 +558,7 @@ class AlternatingClassifier(ClassifierMixin, BaseAlternating):
         )
 
 
-def _share_a_class(by_source):
+def _share_a_class(by_source: Mapping[Hashable, Sequence[Any]]) -> bool:
     """Tell whether any two sources have a class in common."""
     every = [label for own in by_source.values() for label in own]
     return len(set(every)) < len(every)

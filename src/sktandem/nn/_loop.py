@@ -62,7 +62,12 @@ class FastEpoch:
         self.net, self.recorder, self.loss = net, recorder, loss
 
     def __call__(
-        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params
+        self,
+        iterator: Any,
+        training: bool,
+        prefix: str,
+        step_fn: Any,
+        **fit_params: Any,
     ) -> None:
         net = self.net
         own = type(net).run_single_epoch
@@ -95,7 +100,7 @@ class FastEpoch:
         rows = net.history[-1]["batches"]
         n_batches = 0
         for batch in iterator:
-            row = {"source": batch.label}
+            row: dict[str, Any] = {"source": batch.label}
             rows.append(row)
             for hook in begin:
                 hook(net, batch=batch, training=True)

@@ -59,7 +59,8 @@ class StepLoss:
         self._refuse_other_rows(y_true, batch)
         if batch.parts is None:
             return self._part(y_pred, y_true, X, training, batch.weights, **kwargs)
-        batch.losses, total = [], 0.0
+        batch.losses = []
+        total: Any = 0.0
         for place, (_, rows, weight) in enumerate(batch.parts):
             weights = None if batch.weights is None else batch.weights[rows]
             own = self._part_of(y_pred, place, rows), y_true[rows], _rows_of(X, rows)

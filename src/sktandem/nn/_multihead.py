@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
-from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
-from torch import nn
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
+from torch import Tensor, nn
 
 from sktandem._telling import counted, did_you_mean, outside
 from sktandem.data._cells import as_target
-from sktandem.data._sources import ONLY_SOURCE, UNKNOWN, Sources
+from sktandem.data._sources import ONLY_SOURCE, UNKNOWN, Codes, Sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._alternating import BaseAlternating, n_features
 from sktandem.nn._heads import HeadsOn, check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary, parameters_of, probe, sized_net
 from sktandem.nn._predicting import embedded, refuse_without_embedding, said_by_all
-from sktandem.nn._tasks import ClassTask, NumberTask
+from sktandem.nn._rows import Piece, Rows
+from sktandem.nn._tasks import ClassTask, NumberTask, Task
+from sktandem.nn._turns import TrainingRows
 from sktandem.nn._weighing import Uncertain, Weighing, check_loss_weights
+from sktandem.schedules import Sizes
 
 __all__ = ["BaseMultiHead"]
 
@@ -35,7 +41,7 @@ WIDTH = 32  # of a trunk that names n_outputs and is not told
 class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlternating):
     """What the estimators with a head for each source share."""
 
-    def _net(self):
+    def _net(self) -> NeuralNet:
         if self.net is not None:
             return self.net
         return default_net(
@@ -45,7 +51,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             module__activate_output=True,
         )
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         super()._check_settings()
         check_loss_weights(self.loss_weights)
         if self.stems not in STEMS:
@@ -69,11 +75,11 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
 
     # Targets ------------------------------------------------------------------
 
-    def _task(self, name, y, classes):
+    def _task(self, name: Hashable, y: Any, classes: Any) -> Task:
         """Return what the head of a source learns."""
         raise NotImplementedError
 
-    def _learn_labels(self, rows, classes=None):
+    def _learn_labels(self, rows: Rows, classes: Any = None) -> dict[str, Any]:
         names = rows.sources.names
         given = (
             classes if isinstance(classes, Mapping) else dict.fromkeys(names, classes)
@@ -95,7 +101,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         n_targets = 1 if rows.y.ndim == 1 else rows.y.shape[1]
         return {"sources_": names, "tasks_": tasks, "n_outputs_": n_targets}
 
-    def _refuse_unknown_names(self, given, names):
+    def _refuse_unknown_names(self, given: Any, names: Sequence[Hashable]) -> None:
         for name in given:
             if name not in names:
                 raise SourceError(
@@ -103,7 +109,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
                     f"{list(names)}.{did_you_mean(name, names)}"
                 )
 
-    def _refuse_other_labels(self, classes, sources):
+    def _refuse_other_labels(self, classes: Any, sources: Any) -> None:
         if isinstance(classes, Mapping):
             self._refuse_unknown_names(classes, self.sources_)
             known = {
@@ -121,7 +127,9 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             classes = None
         super()._refuse_other_labels(classes, sources)
 
-    def _encoded(self, y, sources, learned):
+    def _encoded(
+        self, y: Any, sources: Sources, learned: dict[str, Any]
+    ) -> NDArray[Any]:
         tasks = learned["tasks_"]
         targets = np.zeros((len(y), max(task.width for task in tasks)))
         for task, rows in zip(tasks, sources.rows):
@@ -129,17 +137,23 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
                 targets[rows, : task.width] = task.encode(y[rows])
         return targets
 
-    def _learn_target_scale(self, rows, used, learned):
+    def _learn_target_scale(
+        self, rows: Rows, used: NDArray[np.intp] | None, learned: dict[str, Any]
+    ) -> None:
         used = np.arange(len(rows.y)) if used is None else used
         own = Sources(rows.sources.names, rows.sources.codes[used])
         for task, places in zip(learned["tasks_"], own.rows):
             if isinstance(task, NumberTask) and len(places):
                 task.learn_scale(rows.targets[used[places]][:, : task.width])
 
-    def _row_weights(self, rows, used):
+    def _row_weights(
+        self, rows: Rows, used: NDArray[np.intp] | None
+    ) -> NDArray[np.float64] | None:
         return None
 
-    def _target_tensor(self, rows, learned, net, n_dims):
+    def _target_tensor(
+        self, rows: Rows, learned: dict[str, Any], net: NeuralNet, n_dims: int
+    ) -> Tensor:
         tasks, targets = learned["tasks_"], rows.targets.copy()
         if all(isinstance(task, ClassTask) for task in tasks):
             return torch.from_numpy(targets[:, 0].astype(np.int64))
@@ -151,7 +165,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
 
     # The net ------------------------------------------------------------------
 
-    def _sized(self, X, learned):
+    def _sized(self, X: Any, learned: dict[str, Any]) -> NeuralNet:
         net, tasks = self._net_for(X, learned), learned["tasks_"]
         n_outputs = tuple(task.n_outputs for task in tasks)
         settings = self._settings_of_net()
@@ -179,35 +193,50 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             net.classes_inferred_ = np.arange(max(n_outputs))
         return net
 
-    def _example(self, X, shape):
+    def _example(self, X: Any, shape: Any) -> Tensor:
         """Return two rows of the shape and kind that the trunk gets."""
         whole = X.dtype.kind in "iu" and self.scaler is None and self.stems == "shared"
         return torch.zeros((2, *shape), dtype=torch.long if whole else None)
 
-    def _set_criterion(self, net, tasks):
+    def _set_criterion(self, net: NeuralNet, tasks: Sequence[Task]) -> None:
         """Give the net the criterion that the tasks need, if it is not the user's."""
 
-    def _built(self, data, learned, seed):
+    def _built(
+        self, data: tuple[Piece, Piece | None], learned: dict[str, Any], seed: int
+    ) -> NeuralNet:
         net = super()._built(data, learned, seed)
-        own = hasattr(net.module_, "embed")
-        x = self._first_rows(data[0], learned, net, head=0) if own else None
         learned["width_"] = None
-        if own:
+        if hasattr(net.module_, "embed"):
+            x = self._first_rows(data[0], learned, net, head=0)
             with torch.no_grad():
                 learned["width_"] = net.module_.eval().embed(**x).shape[1]
         return net
 
-    def _first_rows(self, piece, learned, net, dtype=None, head=0):
+    def _first_rows(
+        self,
+        piece: Piece,
+        learned: dict[str, Any],
+        net: NeuralNet,
+        dtype: torch.dtype | None = None,
+        head: Any = 0,
+    ) -> Any:
         # Rows of one head: a module answers for several sources with a list.
         return super()._first_rows(piece, learned, net, dtype, head)
 
-    def _trains_by_source(self):
+    def _trains_by_source(self) -> bool:
         return True
 
-    def _takes_missing(self):
+    def _takes_missing(self) -> bool:
         return self.stems == "source"
 
-    def _prepared(self, rows, held, learned, *, first):
+    def _prepared(
+        self,
+        rows: Rows,
+        held: Rows | NDArray[np.bool_],
+        learned: dict[str, Any],
+        *,
+        first: bool,
+    ) -> tuple[Piece, Piece | None]:
         data = super()._prepared(rows, held, learned, first=first)
         if self.stems == "source":
             if first:
@@ -216,14 +245,14 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
                 self._check_stems(piece, learned)
         return data
 
-    def _check_stems(self, piece, learned):
+    def _check_stems(self, piece: Piece | None, learned: dict[str, Any]) -> None:
         if piece is None:
             return
         parts = zip(piece.by_source(), learned["columns_"], learned["sources_"])
         for rows, columns, name in parts:
             refuse_missing(piece.numbers[rows], columns, name)
 
-    def _answer_of(self, net, task):
+    def _answer_of(self, net: NeuralNet, task: Task) -> Any:
         """Return what stands behind a head, so that it follows the criterion."""
         kind = net.criterion if inspect.isclass(net.criterion) else type(net.criterion)
         if not isinstance(task, ClassTask) or not issubclass(kind, nn.NLLLoss):
@@ -234,21 +263,27 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             net.set_params(predict_nonlinearity=torch.exp)
         return nn.LogSoftmax
 
-    def _probed(self, piece, learned, net):
+    def _probed(self, piece: Piece, learned: dict[str, Any], net: NeuralNet) -> Tensor:
         """Return a head's answer to the first rows, having asked every head."""
-        answer = None
+        answer: Any = None
         for head, task in enumerate(learned["tasks_"]):
             x = self._first_rows(piece, learned, net, head=head)
             answer = probe(net, x, task.n_outputs, task.wants)
         return answer
 
-    def _heads_of(self, codes, device):
+    def _heads_of(self, codes: Codes, device: torch.device) -> Tensor | None:
         return torch.as_tensor(codes.astype(np.int64), device=device)
 
-    def _weighs_sources(self):
+    def _weighs_sources(self) -> bool:
         return self.loss_weights is not None
 
-    def _tasks_of_heads(self, training, sizes, net, learned):
+    def _tasks_of_heads(
+        self,
+        training: TrainingRows,
+        sizes: Sizes,
+        net: NeuralNet,
+        learned: dict[str, Any],
+    ) -> tuple[Any, Any]:
         tasks = learned["tasks_"]
         if self.loss_weights is None:
             return tasks, None
@@ -265,12 +300,14 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
 
     # Predicting ---------------------------------------------------------------
 
-    def _needs_source(self):
+    def _needs_source(self) -> str | None:
         if self.sources_ == (ONLY_SOURCE,):
             return None
         return "Each source has a head of its own"
 
-    def _parts(self, method, X, sample_source):
+    def _parts(
+        self, method: str, X: Any, sample_source: Any
+    ) -> Iterator[tuple[Task, NDArray[np.intp], NDArray[np.bool_], NDArray[Any]]]:
         """Yield each head, the rows it answers for, and what the net gives them.
 
         Rows of unknown sources are answered for by every head.
@@ -285,19 +322,26 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
                 known = codes[rows] == head
                 yield task, rows, known, self._asked(method, head, numbers, codes, rows)
 
-    def _asked(self, method, head, numbers, codes, rows):
+    def _asked(
+        self,
+        method: str | Callable[..., Any],
+        head: int,
+        numbers: Any,
+        codes: Codes,
+        rows: NDArray[np.intp],
+    ) -> NDArray[Any]:
         """Return what a method of the net gives for some rows and one head."""
         own = numbers[rows]
         self._refuse_missing(own, head)
         heads = torch.full((len(rows),), head, device=torch.device(self.net_.device))
         return self._answers(method, own, codes[rows], heads)
 
-    def _refuse_missing(self, numbers, head):
+    def _refuse_missing(self, numbers: Any, head: int) -> None:
         """Refuse values that are missing in the columns that a stem reads."""
         if self.stems == "source":
             refuse_missing(numbers, self.columns_[head], self.sources_[head])
 
-    def _refuse_pooling(self):
+    def _refuse_pooling(self) -> None:
         """Refuse a mean over heads that do not answer the same question."""
         first, *others = self.tasks_
         for task in others:
@@ -308,7 +352,9 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
                     "Use unknown_source='primary', or give each row its source."
                 )
 
-    def _predicted(self, X, sample_source):
+    def _predicted(
+        self, X: Any, sample_source: Any
+    ) -> tuple[NDArray[Any], list[tuple[Task, NDArray[np.intp]]]]:
         """Return what each row's head says, and the rows by the head that said it."""
         parts = [
             (task, rows, known, task.decode(scores))
@@ -334,7 +380,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             return values, by_task
         values = np.full((n, self.n_outputs_), np.nan)
         for task, rows, known, decoded in parts:
-            columns = task.columns if isinstance(task, NumberTask) else [0]
+            columns = np.array(task.columns if isinstance(task, NumberTask) else [0])
             decoded = decoded.reshape(len(rows), -1)
             values[np.ix_(rows[known], columns)] = decoded[known]
             if not known.all():  # the mean over heads, which all answer the same
@@ -343,7 +389,9 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
                 values[np.ix_(rows[~known], columns)] = old + share
         return values[:, 0] if self.n_outputs_ == 1 else values, by_task
 
-    def _macro_score(self, X, y, sample_source, sample_weight):
+    def _macro_score(
+        self, X: Any, y: Any, sample_source: Any, sample_weight: Any
+    ) -> float:
         """Return the mean over sources of what each task is scored by."""
         predicted, by_task = self._predicted(X, sample_source)
         y = as_target(y)
@@ -364,7 +412,9 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             )
         return float(np.mean(scores))
 
-    def predict_heads(self, X, *, sample_source=None):
+    def predict_heads(
+        self, X: Any, *, sample_source: Any = None
+    ) -> dict[Hashable, NDArray[Any]]:
         """Return the answer of every head for every row.
 
         Parameters
@@ -393,12 +443,12 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             answers[name] = decoded[:, 0] if flat else decoded
         return answers
 
-    def _has_one_way(self):
+    def _has_one_way(self) -> bool:
         """Tell whether all rows reach the heads by the same way."""
         apart = self.stems == "source" or has_own_heads(self.net_.module)
         return not apart and not self.features_.by_source
 
-    def _by_one_way(self, features, codes):
+    def _by_one_way(self, features: Any, codes: Codes) -> list[NDArray[Any]]:
         """Return the outputs of all heads, for which the trunk works once."""
         numbers = self.features_.numbers(features, codes)
         heads = torch.zeros(len(codes), dtype=torch.long, device=self.net_.device)
@@ -406,7 +456,9 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         ends = np.cumsum([task.n_outputs for task in self.tasks_])
         return np.split(outputs, ends[:-1], axis=1)
 
-    def _by_ways_of_their_own(self, features, codes):
+    def _by_ways_of_their_own(
+        self, features: Any, codes: Codes
+    ) -> Iterator[NDArray[Any]]:
         """Yield the outputs of each head, to which rows come by a way of its own."""
         for head in range(len(self.tasks_)):
             own = np.where(codes == UNKNOWN, head, codes)
@@ -414,13 +466,13 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             rows = np.arange(len(own))
             yield self._asked("predict_proba", head, numbers, own, rows)
 
-    def _read_to_transform(self, X, sample_source):
+    def _read_to_transform(self, X: Any, sample_source: Any) -> tuple[Any, Codes]:
         """Return features and codes, UNKNOWN where the source is not given."""
         self._check_columns(X)
         features, sources = self._split(X, sample_source, names=self.sources_)
         return features, sources.codes
 
-    def transform(self, X, *, sample_source=None):
+    def transform(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Return what the trunk makes of each row: the shared embedding.
 
         Parameters
@@ -442,8 +494,8 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         alone = self.sources_ == (ONLY_SOURCE,)
         if apart or self.features_.by_source or alone:
             way = "Each source enters the net by a way of its own"
-            because = way if apart else "X was scaled by source"
-            because = None if alone else because
+            reason = way if apart else "X was scaled by source"
+            because = None if alone else reason
             features, codes = self._read_to_predict(X, sample_source, because=because)
         else:
             features, codes = self._read_to_transform(X, sample_source)
@@ -456,7 +508,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         numbers = self.features_.numbers(features, codes)
         # Otherwise all rows go the same way, whatever their head.
         heads = codes if apart else np.zeros_like(codes)
-        embedding = None
+        embedding: Any = None
         for head in np.unique(heads):
             rows = np.flatnonzero(heads == head)
             own = self._asked(embedded, int(head), numbers, codes, rows)
@@ -465,7 +517,9 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             embedding[rows] = own
         return embedding
 
-    def fit_transform(self, X, y=None, *, sample_source=None, **fit_params):
+    def fit_transform(
+        self, X: Any, y: Any = None, *, sample_source: Any = None, **fit_params: Any
+    ) -> NDArray[Any]:
         """Fit, and return the embedding of the rows.
 
         Parameters
@@ -491,18 +545,18 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
         return fitted.transform(X, sample_source=sample_source)
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         if self.width_ is None:
             refuse_without_embedding(self.module_)
         return self.width_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
 
 
-def columns_by_source(piece, names):
+def columns_by_source(piece: Piece, names: Sequence[Hashable]) -> list[list[int]]:
     """Return the columns in which each source has values."""
     if piece.numbers.ndim != 2:
         raise SourceError(
@@ -520,7 +574,7 @@ def columns_by_source(piece, names):
     return columns
 
 
-def refuse_missing(numbers, columns, name):
+def refuse_missing(numbers: Any, columns: Sequence[int], name: Hashable) -> None:
     """Refuse values that are missing in the columns that a source has."""
     missing = np.isnan(numbers[:, columns])
     if missing.any():
@@ -533,7 +587,7 @@ def refuse_missing(numbers, columns, name):
         )
 
 
-def _of_objects(task):
+def _of_objects(task: Task) -> bool:
     """Tell whether the answers of a head are no numbers."""
     return isinstance(task, ClassTask) and not all(
         isinstance(label, Real) and not isinstance(label, bool)
@@ -541,14 +595,15 @@ def _of_objects(task):
     )
 
 
-def _same_question(first, other):
+def _same_question(first: Task, other: Task) -> bool:
     if isinstance(first, ClassTask) and isinstance(other, ClassTask):
         return np.array_equal(first.classes, other.classes)
-    both = isinstance(first, NumberTask) and isinstance(other, NumberTask)
-    return both and first.columns == other.columns
+    if isinstance(first, NumberTask) and isinstance(other, NumberTask):
+        return first.columns == other.columns
+    return False
 
 
-def _wants_width(module):
+def _wants_width(module: Any) -> bool:
     """Tell whether a module asks for n_outputs and has no default for it."""
     if "n_outputs" not in parameters_of(module):
         return False

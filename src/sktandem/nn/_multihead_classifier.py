@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetRegressor
 
+from sktandem._typing import RandomState, ScaleBy, UnknownSource
 from sktandem.data._cells import as_target, class_codes
 from sktandem.data._sources import UNKNOWN
 from sktandem.exceptions import SourceError
 from sktandem.nn._balance import check_balance, row_weights
 from sktandem.nn._multihead import BaseMultiHead
 from sktandem.nn._probabilities import as_probabilities
+from sktandem.nn._rows import Rows
 from sktandem.nn._targets import checked_classes
-from sktandem.nn._tasks import ClassTask
+from sktandem.nn._tasks import ClassTask, Task
+from sktandem.schedules import Schedule
 
 __all__ = ["MultiHeadClassifier"]
 
@@ -233,26 +240,26 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
 
     def __init__(
         self,
-        net=None,
+        net: Any = None,
         *,
-        source=None,
-        schedule="joint",
-        loss_weights=None,
-        stems="shared",
-        head=None,
-        batch_size=None,
-        validation_fraction=0.2,
-        keep="best",
-        average=None,
-        balance=None,
-        scaler="standard",
-        scale_by="pooled",
-        primary_source=None,
-        unknown_source="error",
-        history_detail="batch",
-        random_state=None,
-        verbose=None,
-    ):
+        source: str | int | None = None,
+        schedule: str | Schedule = "joint",
+        loss_weights: str | Mapping[Any, float] | None = None,
+        stems: str = "shared",
+        head: Any = None,
+        batch_size: int | str | None = None,
+        validation_fraction: float | None = 0.2,
+        keep: str = "best",
+        average: str | float | None = None,
+        balance: str | None = None,
+        scaler: Any = "standard",
+        scale_by: ScaleBy = "pooled",
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        history_detail: str = "batch",
+        random_state: RandomState = None,
+        verbose: int | None = None,
+    ) -> None:
         self.net = net
         self.source = source
         self.schedule = schedule
@@ -272,7 +279,15 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -316,8 +331,15 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         )
 
     def partial_fit(
-        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
-    ):
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        classes: Any = None,
+        sources: Any = None,
+        epochs: int | None = None,
+    ) -> Self:
         """Go on training, from where the last call stopped.
 
         The scaling is that of the first call. `keep` does not apply: the last
@@ -350,16 +372,11 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         self : MultiHeadClassifier
             This instance.
         """
-        return super().partial_fit(
-            X,
-            y,
-            sample_source=sample_source,
-            classes=classes,
-            sources=sources,
-            epochs=epochs,
+        return self._partial_fit(
+            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
         )
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         super()._check_settings()
         if isinstance(self._net(), NeuralNetRegressor):
             raise SourceError(
@@ -368,13 +385,13 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
             )
         check_balance(self.balance)
 
-    def _checked_target(self, y):
+    def _checked_target(self, y: Any) -> NDArray[Any]:
         return checked_classes(y, by_head=True)
 
-    def _task(self, name, y, classes):
+    def _task(self, name: Hashable, y: Any, classes: Any) -> Task:
         return ClassTask.of(name, y, None if classes is None else as_target(classes))
 
-    def _learn_labels(self, rows, classes=None):
+    def _learn_labels(self, rows: Rows, classes: Any = None) -> dict[str, Any]:
         learned = super()._learn_labels(rows, classes)
         own = {task.source: task.classes for task in learned["tasks_"]}
         every = np.array([label for c in own.values() for label in c.tolist()], object)
@@ -384,12 +401,14 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
             union = np.array(union.tolist())
         return learned | {"classes_": union, "classes_by_source_": own}
 
-    def _row_weights(self, rows, used):
+    def _row_weights(
+        self, rows: Rows, used: NDArray[np.intp] | None
+    ) -> NDArray[np.float64] | None:
         return row_weights(
             self.balance, rows.targets[:, 0].astype(int), rows.sources, used
         )
 
-    def predict(self, X, *, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the class of each sample, one of its own source.
 
         Parameters
@@ -415,7 +434,7 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
             predicted[rows] = task.decode(scores)
         return predicted
 
-    def predict_proba(self, X, *, sample_source=None):
+    def predict_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the probability of each class.
 
         Parameters
@@ -437,13 +456,16 @@ class MultiHeadClassifier(ClassifierMixin, BaseMultiHead):
         n_rows = len(self._read_to_predict(X, sample_source)[1])
         total = np.zeros((n_rows, len(place)))
         for task, rows, known, scores in self._parts("predict_proba", X, sample_source):
-            columns = [place[label] for label in task.classes.tolist()]
+            assert isinstance(task, ClassTask)  # as are all of a classifier
+            columns = np.array([place[label] for label in task.classes.tolist()])
             share = np.where(known, 1.0, 1 / len(self.tasks_))[:, None]
             proba = as_probabilities(scores, len(columns), self.net_)
             total[np.ix_(rows, columns)] += share * proba
         return total
 
-    def score(self, X, y, *, sample_weight=None, sample_source=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return the accuracy over all samples.
 
         Parameters

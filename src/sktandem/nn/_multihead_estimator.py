@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Self
 
+from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
-from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
 
 from sktandem._telling import did_you_mean
+from sktandem._typing import RandomState, ScaleBy, UnknownSource
 from sktandem.data._cells import as_target
 from sktandem.exceptions import SourceError
 from sktandem.nn._multihead import BaseMultiHead
+from sktandem.nn._rows import Rows
 from sktandem.nn._targets import numbers_of_objects
-from sktandem.nn._tasks import ClassTask, NumberTask, TaskCriterion
+from sktandem.nn._tasks import ClassTask, NumberTask, Task, TaskCriterion
+from sktandem.schedules import Schedule
 
 __all__ = ["MultiHeadEstimator"]
 
@@ -214,26 +219,26 @@ class MultiHeadEstimator(BaseMultiHead):
 
     def __init__(
         self,
-        tasks,
-        net=None,
+        tasks: Mapping[Any, str],
+        net: Any = None,
         *,
-        source=None,
-        schedule="joint",
-        loss_weights=None,
-        stems="shared",
-        head=None,
-        batch_size=None,
-        validation_fraction=0.2,
-        keep="best",
-        average=None,
-        scaler="standard",
-        scale_by="pooled",
-        primary_source=None,
-        unknown_source="error",
-        history_detail="batch",
-        random_state=None,
-        verbose=None,
-    ):
+        source: str | int | None = None,
+        schedule: str | Schedule = "joint",
+        loss_weights: str | Mapping[Any, float] | None = None,
+        stems: str = "shared",
+        head: Any = None,
+        batch_size: int | str | None = None,
+        validation_fraction: float | None = 0.2,
+        keep: str = "best",
+        average: str | float | None = None,
+        scaler: Any = "standard",
+        scale_by: ScaleBy = "pooled",
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        history_detail: str = "batch",
+        random_state: RandomState = None,
+        verbose: int | None = None,
+    ) -> None:
         self.tasks = tasks
         self.net = net
         self.source = source
@@ -253,7 +258,15 @@ class MultiHeadEstimator(BaseMultiHead):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -297,8 +310,15 @@ class MultiHeadEstimator(BaseMultiHead):
         )
 
     def partial_fit(
-        self, X, y, *, sample_source=None, classes=None, sources=None, epochs=None
-    ):
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        classes: Any = None,
+        sources: Any = None,
+        epochs: int | None = None,
+    ) -> Self:
         """Go on training, from where the last call stopped.
 
         The scaling is that of the first call. `keep` does not apply: the last
@@ -331,16 +351,11 @@ class MultiHeadEstimator(BaseMultiHead):
         self : MultiHeadEstimator
             This instance.
         """
-        return super().partial_fit(
-            X,
-            y,
-            sample_source=sample_source,
-            classes=classes,
-            sources=sources,
-            epochs=epochs,
+        return self._partial_fit(
+            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
         )
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         super()._check_settings()
         if not isinstance(self.tasks, dict) or not self.tasks:
             raise SourceError(
@@ -360,7 +375,7 @@ class MultiHeadEstimator(BaseMultiHead):
                 "which knows classes only. skorch.NeuralNet will do."
             )
 
-    def _checked_target(self, y):
+    def _checked_target(self, y: Any) -> NDArray[Any]:
         y = as_target(y)
         y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
         if y.ndim != 1:
@@ -371,7 +386,7 @@ class MultiHeadEstimator(BaseMultiHead):
         assert_all_finite(y, input_name="y")
         return y
 
-    def _learn_labels(self, rows, classes=None):
+    def _learn_labels(self, rows: Rows, classes: Any = None) -> dict[str, Any]:
         names = rows.sources.names
         missing = [name for name in names if name not in self.tasks]
         if missing:
@@ -389,7 +404,7 @@ class MultiHeadEstimator(BaseMultiHead):
         }
         return learned | {"classes_by_source_": of_classes}
 
-    def _check_classes(self, classes, names):
+    def _check_classes(self, classes: Any, names: Sequence[Hashable]) -> None:
         """Refuse classes that are not told by source, or belong to a regression."""
         if not isinstance(classes, Mapping):
             raise SourceError(
@@ -402,15 +417,15 @@ class MultiHeadEstimator(BaseMultiHead):
                     f"classes gives labels to {name!r}, and tasks has it learn numbers."
                 )
 
-    def _task(self, name, y, classes):
+    def _task(self, name: Hashable, y: Any, classes: Any) -> Task:
         if self.tasks[name] == "regression":
             return NumberTask.of(name, numbers_of_objects(name, y))
         return ClassTask.of(name, y, None if classes is None else as_target(classes))
 
-    def _set_criterion(self, net, tasks):
+    def _set_criterion(self, net: NeuralNet, tasks: Sequence[Task]) -> None:
         net.set_params(criterion=TaskCriterion)
 
-    def predict(self, X, *, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the target of each sample, by the head of its source.
 
         Parameters
@@ -429,7 +444,9 @@ class MultiHeadEstimator(BaseMultiHead):
         """
         return self._predicted(X, sample_source)[0]
 
-    def score(self, X, y, *, sample_weight=None, sample_source=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return the mean over the sources of accuracy or R2.
 
         Parameters

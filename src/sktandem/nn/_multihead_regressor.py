@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any, Self
+
+from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 from skorch import NeuralNetClassifier
 
+from sktandem._typing import RandomState, ScaleBy, UnknownSource
 from sktandem.exceptions import SourceError
 from sktandem.nn._multihead import BaseMultiHead
 from sktandem.nn._targets import checked_numbers
-from sktandem.nn._tasks import NumberTask
+from sktandem.nn._tasks import NumberTask, Task
+from sktandem.schedules import Schedule
 
 __all__ = ["MultiHeadRegressor"]
 
@@ -216,25 +223,25 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
 
     def __init__(
         self,
-        net=None,
+        net: Any = None,
         *,
-        source=None,
-        schedule="joint",
-        loss_weights=None,
-        stems="shared",
-        head=None,
-        batch_size=None,
-        validation_fraction=0.2,
-        keep="best",
-        average=None,
-        scaler="standard",
-        scale_by="pooled",
-        primary_source=None,
-        unknown_source="error",
-        history_detail="batch",
-        random_state=None,
-        verbose=None,
-    ):
+        source: str | int | None = None,
+        schedule: str | Schedule = "joint",
+        loss_weights: str | Mapping[Any, float] | None = None,
+        stems: str = "shared",
+        head: Any = None,
+        batch_size: int | str | None = None,
+        validation_fraction: float | None = 0.2,
+        keep: str = "best",
+        average: str | float | None = None,
+        scaler: Any = "standard",
+        scale_by: ScaleBy = "pooled",
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        history_detail: str = "batch",
+        random_state: RandomState = None,
+        verbose: int | None = None,
+    ) -> None:
         self.net = net
         self.source = source
         self.schedule = schedule
@@ -253,7 +260,15 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -297,7 +312,15 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
             resume_from=resume_from,
         )
 
-    def partial_fit(self, X, y, *, sample_source=None, sources=None, epochs=None):
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        sources: Any = None,
+        epochs: int | None = None,
+    ) -> Self:
         """Go on training, from where the last call stopped.
 
         The scaling is that of the first call. `keep` does not apply: the last
@@ -327,11 +350,9 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
         self : MultiHeadRegressor
             This instance.
         """
-        return super().partial_fit(
-            X, y, sample_source=sample_source, sources=sources, epochs=epochs
-        )
+        return self._partial_fit(X, y, sample_source, sources=sources, epochs=epochs)
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         super()._check_settings()
         if isinstance(self._net(), NeuralNetClassifier):
             raise SourceError(
@@ -339,13 +360,13 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
                 f"{type(self.net).__name__}. MultiHeadClassifier takes it."
             )
 
-    def _checked_target(self, y):
+    def _checked_target(self, y: Any) -> NDArray[Any]:
         return checked_numbers(y, missing=True)
 
-    def _task(self, name, y, classes):
+    def _task(self, name: Hashable, y: Any, classes: Any) -> Task:
         return NumberTask.of(name, y)
 
-    def predict(self, X, *, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the target of each sample, by the head of its source.
 
         Parameters
@@ -363,7 +384,9 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
         """
         return self._predicted(X, sample_source)[0]
 
-    def score(self, X, y, *, sample_weight=None, sample_source=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return the mean over the sources of R2.
 
         Parameters
@@ -387,7 +410,7 @@ class MultiHeadRegressor(RegressorMixin, BaseMultiHead):
         """
         return self._macro_score(X, y, sample_source, sample_weight)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NoReturn
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
+from torch import Tensor
 
-from sktandem.data._sources import ONLY_SOURCE, resolve_sources, split_source
+from sktandem._typing import UnknownSource
+from sktandem.data._sources import (
+    ONLY_SOURCE,
+    Codes,
+    Labels,
+    Sources,
+    resolve_sources,
+    split_source,
+)
 from sktandem.data._tables import n_rows, read_table
 from sktandem.data._unknown import settle_unknown
 from sktandem.exceptions import SourceError
@@ -21,13 +35,25 @@ __all__ = ["PredictsByNet", "embedded", "refuse_without_embedding", "said_by_all
 class PredictsByNet:
     """Mixin of an estimator that has a trained net."""
 
-    def _outputs(self, method, X, sample_source):
+    source: str | int | None
+    primary_source: Hashable
+    unknown_source: UnknownSource
+    sources_: tuple[Hashable, ...]
+    features_: Any  # Features, or what reads texts
+    net_: NeuralNet
+    precision_: str
+
+    def _outputs(
+        self, method: str | Callable[..., Any], X: Any, sample_source: Any
+    ) -> tuple[NDArray[Any], Codes]:
         """Return what a method of the net gives for X, and each row's code."""
         features, codes = self._read_to_predict(X, sample_source)
         numbers = self.features_.numbers(features, codes)
         return self._answers(method, numbers, codes), codes
 
-    def _read_to_predict(self, X, sample_source, *, because=None):
+    def _read_to_predict(
+        self, X: Any, sample_source: Any, *, because: str | None = None
+    ) -> tuple[Any, Codes]:
         """Return the features, and each row's code where it is needed."""
         check_is_fitted(self)
         self._check_columns(X)
@@ -45,23 +71,31 @@ class PredictsByNet:
         )
         return features, codes
 
-    def _check_columns(self, X):
+    def _check_columns(self, X: Any) -> None:
         """Refuse columns other than those of `fit`."""
         read_table(self, X)
 
-    def _split(self, X, sample_source, *, names=None):
+    def _split(
+        self, X: Any, sample_source: Any, *, names: Sequence[Hashable] | None = None
+    ) -> tuple[Any, Sources]:
         """Return the features, and the record of each row's source."""
         return resolve_sources(X, sample_source, source=self.source, names=names)
 
-    def _labels_in(self, X, sample_source):
+    def _labels_in(self, X: Any, sample_source: Any) -> Labels | None:
         """Return the label of each row as it came."""
         return split_source(X, sample_source, self.source)[1]
 
-    def _without_source(self, X, sample_source):
+    def _without_source(self, X: Any, sample_source: Any) -> Any:
         """Return the features, where it does not matter whose rows they are."""
         return split_source(X, sample_source, self.source)[0]
 
-    def _answers(self, method, numbers, codes, heads=None):
+    def _answers(
+        self,
+        method: str | Callable[..., Any],
+        numbers: Any,
+        codes: Codes,
+        heads: Tensor | None = None,
+    ) -> NDArray[Any]:
         """Return what a method of the net gives for rows that are numbers."""
         device = torch.device(self.net_.device)
         dtype = getattr(torch, self.precision_)
@@ -81,27 +115,27 @@ class PredictsByNet:
                 return method(net, GivenRows(table))
             return getattr(net, method)(GivenRows(table))
 
-    def _needs_source(self):
+    def _needs_source(self) -> str | None:
         """Say why predictions depend on the source, or return None."""
         if self.sources_ == (ONLY_SOURCE,):
             return None
         return "X was scaled by source" if self.features_.by_source else None
 
     @property
-    def module_(self):
+    def module_(self) -> Any:
         """The trained torch module."""
         return self.net_.module_
 
     @property
-    def history_(self):
+    def history_(self) -> Any:
         """The history of the training: a row for each epoch."""
         return self.net_.history
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
 
-def embedded(net, dataset):
+def embedded(net: NeuralNet, dataset: Any) -> NDArray[Any]:
     """Return the embedding of the rows of a dataset."""
     if not hasattr(net.module_, "embed"):
         refuse_without_embedding(net.module_)
@@ -114,7 +148,7 @@ def embedded(net, dataset):
     return np.concatenate(parts)
 
 
-def said_by_all(net, dataset):
+def said_by_all(net: NeuralNet, dataset: Any) -> NDArray[Any]:
     """Return what every head says of the rows of a dataset, side by side."""
     nonlinearity = net._get_predict_nonlinearity()
     net._set_training(False)
@@ -127,7 +161,7 @@ def said_by_all(net, dataset):
     return np.concatenate(parts)
 
 
-def refuse_without_embedding(module):
+def refuse_without_embedding(module: Any) -> NoReturn:
     raise SourceError(
         f"{type(module).__name__} has no embed(X, source), which transform asks for. A "
         "module with heads of its own may offer it."

@@ -57,12 +57,16 @@ class Recorder(Callback):
             net.history.record("seed", self.turns_.seed)
             net.history.record("data", self.data)
 
-    def on_batch_begin(self, net, batch=None, training=False, **kwargs) -> None:
+    def on_batch_begin(
+        self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
         """Record the source of the batch."""
         if isinstance(batch, RowBatch):
             net.history.record_batch("source", batch.label)
 
-    def on_batch_end(self, net, batch=None, training=False, **kwargs) -> None:
+    def on_batch_end(
+        self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
         """Refuse a loss that is no number; record the losses of a joint step."""
         if training and isinstance(batch, RowBatch):
             row = net.history[-1]["batches"][-1]

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any, Literal, Self
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+from sklearn.utils import Tags
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
+from torch import Tensor
 
 from sktandem._telling import counted
+from sktandem._typing import RandomState, ScaleBy, UnknownSource
 from sktandem.data._cells import as_target
-from sktandem.data._sources import ONLY_SOURCE
+from sktandem.data._sources import ONLY_SOURCE, Codes, Sources
 from sktandem.exceptions import SourceError
 from sktandem.nn._alternating import BaseAlternating
 from sktandem.nn._modules import default_net
 from sktandem.nn._precision import dtype_of
+from sktandem.nn._rows import Rows
 from sktandem.nn._targets import checked_numbers
 from sktandem.scaling._affine import AffineMaps, fit_affine
+from sktandem.schedules import Schedule
 from sktandem.stats._scores import macro_r2
 
 __all__ = ["AlternatingRegressor"]
@@ -161,7 +170,7 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
     See Also
     --------
     AlternatingClassifier : The same for classes as target.
-    Merged : Any scikit-learn regressor on the merged rows.
+    MergedRegressor : Any scikit-learn regressor on the merged rows.
     sktandem.inspection.HistoryDisplay : Draws the losses and the turns.
 
     Notes
@@ -209,23 +218,23 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
 
     def __init__(
         self,
-        net=None,
+        net: Any = None,
         *,
-        source=None,
-        schedule="batches",
-        batch_size=None,
-        validation_fraction=0.2,
-        keep="best",
-        average=None,
-        scaler="standard",
-        scale_by="pooled",
-        scale_target_by=None,
-        primary_source=None,
-        unknown_source="error",
-        history_detail="batch",
-        random_state=None,
-        verbose=None,
-    ):
+        source: str | int | None = None,
+        schedule: str | Schedule = "batches",
+        batch_size: int | str | None = None,
+        validation_fraction: float | None = 0.2,
+        keep: str = "best",
+        average: str | float | None = None,
+        scaler: Any = "standard",
+        scale_by: ScaleBy = "pooled",
+        scale_target_by: Literal["pooled", "source"] | None = None,
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        history_detail: str = "batch",
+        random_state: RandomState = None,
+        verbose: int | None = None,
+    ) -> None:
         self.net = net
         self.source = source
         self.schedule = schedule
@@ -242,7 +251,15 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, *, sample_source=None, validation_data=None, resume_from=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
         """Train a clone of `net` on all sources in turns.
 
         Parameters
@@ -286,7 +303,15 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
             resume_from=resume_from,
         )
 
-    def partial_fit(self, X, y, *, sample_source=None, sources=None, epochs=None):
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        sources: Any = None,
+        epochs: int | None = None,
+    ) -> Self:
         """Go on training, from where the last call stopped.
 
         The scaling is that of the first call. `keep` does not apply: the last
@@ -315,14 +340,12 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         self : AlternatingRegressor
             This instance.
         """
-        return super().partial_fit(
-            X, y, sample_source=sample_source, sources=sources, epochs=epochs
-        )
+        return self._partial_fit(X, y, sample_source, sources=sources, epochs=epochs)
 
-    def _net(self):
+    def _net(self) -> NeuralNet:
         return default_net("regression") if self.net is None else self.net
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         super()._check_settings()
         if isinstance(self._net(), NeuralNetClassifier | NeuralNetBinaryClassifier):
             raise SourceError(
@@ -335,23 +358,29 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
                 f"{self.scale_target_by!r}."
             )
 
-    def _checked_target(self, y):
+    def _checked_target(self, y: Any) -> NDArray[Any]:
         return checked_numbers(y)
 
-    def _learn_labels(self, rows, classes=None):
+    def _learn_labels(self, rows: Rows, classes: Any = None) -> dict[str, Any]:
         n_outputs = 1 if rows.y.ndim == 1 else rows.y.shape[1]
         return {
             "sources_": rows.sources.names,
             "n_outputs_": n_outputs,
         }
 
-    def _encoded(self, y, sources, learned):
+    def _encoded(
+        self, y: Any, sources: Sources, learned: dict[str, Any]
+    ) -> NDArray[Any]:
         return y
 
-    def _row_weights(self, rows, used):
+    def _row_weights(
+        self, rows: Rows, used: NDArray[np.intp] | None
+    ) -> NDArray[np.float64] | None:
         return None
 
-    def _learn_target_scale(self, rows, used, learned):
+    def _learn_target_scale(
+        self, rows: Rows, used: NDArray[np.intp] | None, learned: dict[str, Any]
+    ) -> None:
         learned["target_scaler_"] = None
         if self.scale_target_by is None:
             return
@@ -361,12 +390,14 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
             "standard", columns, by_source, rows=used
         )
 
-    def _n_outputs(self, net, learned):
+    def _n_outputs(self, net: NeuralNet, learned: dict[str, Any]) -> tuple[int, str]:
         """Return how many outputs the module needs, and why."""
         n_outputs = learned["n_outputs_"]
         return n_outputs, f"y has {counted(n_outputs, 'column')}"
 
-    def _target_tensor(self, rows, learned, net, n_dims):
+    def _target_tensor(
+        self, rows: Rows, learned: dict[str, Any], net: NeuralNet, n_dims: int
+    ) -> Tensor:
         columns = rows.targets.reshape(len(rows.targets), -1)
         maps = learned["target_scaler_"]
         if maps is not None:
@@ -374,18 +405,18 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         targets = torch.as_tensor(columns, dtype=dtype_of(net))
         return targets.reshape(-1) if n_dims == 1 else targets
 
-    def _trains_by_source(self):
+    def _trains_by_source(self) -> bool:
         return super()._trains_by_source() or self.scale_target_by == "source"
 
-    def _needs_source(self):
+    def _needs_source(self) -> str | None:
         if self.sources_ != (ONLY_SOURCE,) and self._targets_by_source():
             return "y was scaled by source"
         return super()._needs_source()
 
-    def _targets_by_source(self):
+    def _targets_by_source(self) -> bool:
         return self.target_scaler_ is not None and len(self.target_scaler_.center) > 1
 
-    def predict(self, X, *, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the target of each sample, in the units of its source.
 
         Parameters
@@ -404,7 +435,9 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         """
         return self._predict_with_codes(X, sample_source)[0]
 
-    def _predict_with_codes(self, X, sample_source):
+    def _predict_with_codes(
+        self, X: Any, sample_source: Any
+    ) -> tuple[NDArray[Any], Codes]:
         values, codes = self._outputs("predict", X, sample_source)
         columns = values.reshape(len(values), -1).astype(np.float64)
         maps = self.target_scaler_
@@ -412,7 +445,9 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
             columns = maps.inverse(columns, _codes_for(maps, codes))
         return (columns[:, 0] if self.n_outputs_ == 1 else columns), codes
 
-    def score(self, X, y, *, sample_weight=None, sample_source=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return R2 over all samples, or its mean over the sources.
 
         Where `scale_target_by` is "source" the score is the mean of the
@@ -444,11 +479,11 @@ class AlternatingRegressor(RegressorMixin, BaseAlternating):
         weight = None if sample_weight is None else np.asarray(sample_weight)
         return macro_r2(y, predicted, codes, weight)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
 
-def _codes_for(maps: AffineMaps, codes):
+def _codes_for(maps: AffineMaps, codes: Codes) -> Codes | None:
     return codes if len(maps.center) > 1 else None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sktandem.exceptions import SourceError
-from sktandem.schedules._schedule import Schedule, Sizes, Step, finished
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step, finished
 from sktandem.schedules._settings import check_whole
 from sktandem.schedules._turns import own_pass
 
@@ -80,7 +80,7 @@ class EpochAlternation(Schedule):
         *,
         epochs_per_turn: int = 1,
         last: Hashable = None,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.order = order
         self.epochs_per_turn = epochs_per_turn

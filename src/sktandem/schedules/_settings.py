@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any
@@ -42,7 +42,7 @@ def check_number(
 
 
 def by_source(
-    setting: str, given: Mapping[Hashable, float], sizes: Sizes
+    setting: str, given: Mapping[Any, float], sizes: Sizes
 ) -> tuple[float, ...]:
     """Return the numbers of a dict in the order of the sources."""
     if not isinstance(given, Mapping):
