@@ -75,6 +75,96 @@ probabilities : ndarray of shape (n_samples, n_classes)
     "log_probabilities": """\
 log_probabilities : ndarray of shape (n_samples, n_classes)
     One column per class, in the order of `classes_`.""",
+    "X_nd": """\
+X : {array-like, data frame, tensor} of shape (n_samples, n_features, ...)
+    Samples of all sources. More than two dimensions need ``scaler=None``.""",
+    "y_nets": """\
+y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    Targets: classes of any kind, or numbers. Where heads are by source each
+    source may have classes, or a number of targets, of its own: NaN stands
+    in the columns that it does not have.""",
+    "sample_source_nets": """\
+sample_source : array-like of shape (n_samples,), default=None
+    The source of each sample, needed where heads are by source, or X or y
+    were scaled by source.""",
+    "schedule": """\
+schedule : str or Schedule, default="auto"
+    Who trains when: an object of :mod:`sktandem.schedules`, or one of
+    "batches", "epochs", "plateau", "sampled", "curriculum", "bandit",
+    "joint" and "shuffled" for one with its defaults. "auto" is "batches"
+    with one output for all and "joint" with heads by source.""",
+    "heads": """\
+heads : {"shared", "source"}, default="shared"
+    Whether one output answers for all sources, or each source has a head of
+    its own on the shared trunk, as it must where their labels differ.""",
+    "head": """\
+head : sequence of int, callable or None, default=None
+    What stands on the trunk for each source, where heads are by source: None
+    for a linear layer, the sizes of hidden layers, or a function
+    ``(width, n_outputs) -> module``.""",
+    "loss_weights": """\
+loss_weights : {"size", "uncertainty", "dwa"}, dict or None, default=None
+    What the loss of each source counts, whoever is in turn, where heads are
+    by source.
+
+    - None: every source the same.
+    - "size": by its rows.
+    - dict: as given, a weight for each source.
+    - "uncertainty": by a variance for each source that is trained with the
+      net [1]_.
+    - "dwa": more for a source whose loss falls more slowly [2]_.""",
+    "batch_size": """\
+batch_size : int or dict, default=None
+    Rows in a batch, or a number for each source. -1 takes all rows of a
+    source. None keeps the net's.""",
+    "validation_fraction": """\
+validation_fraction : float, dict or None, default=0.2
+    The part of each source that is held out to validate on, the same of each
+    class. A dict gives the part by source, and sources it does not name are
+    not validated. None turns validation off. Which rows are held out depends
+    on `random_state` and their place only.""",
+    "keep": """\
+keep : {"best", "last"}, default="best"
+    "best" goes back to the weights of the epoch with the best validation
+    loss when `fit` ends: its mean over the sources, or that of
+    `primary_source`. Without validation, and in `partial_fit`, the last
+    weights stay.""",
+    "average": """\
+average : {"ema", "swa"}, float or None, default=None
+    The source that trained last decides where the weights end; averaged
+    weights undo that. "ema" is an exponential moving average over steps with
+    a decay of 0.99, a number is its decay, "swa" is the mean over the last
+    quarter of the epochs [3]_. Validation, `keep` and predictions then
+    concern the averaged weights. Running statistics, as of batch
+    normalisation, are not averaged.""",
+    "balance_loss": """\
+balance : {"classes", "both"} or None, default=None
+    Weights the loss of rows, where all that is learned are classes.
+    "classes" lets the classes count the same within each source, "both" every
+    class of every source. What part the sources have in the training is for
+    the schedule to say.""",
+    "history_detail": """\
+history_detail : {"batch", "epoch"}, default="batch"
+    Whether the history keeps a row for each batch of every epoch, or only of
+    the present one. A row takes about 200 bytes.""",
+    "history_": """\
+history_ : skorch.history.History
+    A row for each epoch: `train_loss`, `valid_loss`, for each source
+    ``train_loss[red]``, ``valid_loss[red]`` and ``rows_seen[red]`` (rows
+    trained on so far), their mean `valid_loss_macro`, and `source`, who was
+    in turn. Each batch has its `source`, too.""",
+    "n_samples_by_source_": """\
+n_samples_by_source_ : dict of {source: int}
+    The number of rows of each source that were trained on, those held out
+    not counted.""",
+    "seed_": """\
+seed_ : int
+    The seed that was drawn from `random_state`.""",
+    "precision_": """\
+precision_ : {"float64", "float32"}
+    The precision of predictions. It is double on the CPU wherever the module
+    can be cast to it and has less than 10 million weights, so that a row's
+    prediction does not depend on the rows predicted with it.""",
     "decision": """\
 decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
     What the estimator inside returns.""",

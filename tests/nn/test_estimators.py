@@ -29,9 +29,10 @@ from skorch.callbacks import (
     ProgressBar,
 )
 from skorch.history import History
+from small_nets import classifier, quick, regressor
 from torch import nn
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.data._sources import resolve_sources
 from sktandem.model_selection import SourceKFold, score_by_source
 from sktandem.nn import MLP, default_net
@@ -45,19 +46,6 @@ SOURCE = np.repeat(["a", "b"], [40, 20])
 NUMBERS = X @ [1.0, -1.0, 0.5]
 FRAME = pd.DataFrame(X, columns=list("uvw")).assign(ward=SOURCE)
 ROUTING = pytest.mark.parametrize("routing", [False, True], ids=["off", "on"])
-
-
-def quick(task="classification", **params):
-    settings = {"max_epochs": 3, "lr": 0.02, "module__hidden_sizes": (5,)}
-    return default_net(task, **settings | {"batch_size": 8} | params)
-
-
-def classifier(net=None, **params):
-    return AlternatingClassifier(net or quick(), **{"random_state": 0, **params})
-
-
-def regressor(**params):
-    return AlternatingRegressor(quick("regression"), **{"random_state": 0, **params})
 
 
 def fitted(*args, **params):
@@ -97,7 +85,7 @@ OWN = OwnNet(
 def test_fit_leaves_the_net_as_it_was(net):
     before, attributes = pickle.dumps(net.get_params()), set(vars(net))
 
-    model = fitted(net, batch_size=4, verbose=0)
+    model = fitted(net, task="classification", batch_size=4, verbose=0)
 
     assert pickle.dumps(net.get_params()) == before
     assert set(vars(net)) == attributes
@@ -187,9 +175,10 @@ def test_a_refit_replaces_everything():
     )
     other = X[:, :2], np.arange(60) % 3, np.repeat(["x", "y", "z"], 20)
 
-    model.fit(*other)
+    model.fit(*other[:2], sample_source=other[2])
 
-    fresh = classifier(scale_by="source").fit(*other)
+    fresh = classifier(scale_by="source")
+    fresh.fit(*other[:2], sample_source=other[2])
     np.testing.assert_array_equal(
         model.predict_proba(X[:, :2], sample_source=other[2]),
         fresh.predict_proba(X[:, :2], sample_source=other[2]),
@@ -236,8 +225,8 @@ def test_a_pickle_holds_no_data():
 @pytest.mark.parametrize(
     "model",
     [
-        AlternatingClassifier(),
-        AlternatingRegressor(),
+        SharedNet(task="classification"),
+        SharedNet(task="regression"),
         classifier(OWN, schedule=EpochAlternation(last="a")),
         fitted(),
         make_pipeline(StandardScaler(), fitted(OWN)),
@@ -246,8 +235,8 @@ def test_a_pickle_holds_no_data():
 )
 def test_an_estimator_prints_itself_in_few_words(model):
     assert len(repr(model)) < 1000
-    assert "Alternating" in repr(model)
-    assert "Alternating" in model._repr_html_()
+    assert "SharedNet" in repr(model)
+    assert "SharedNet" in model._repr_html_()
 
 
 # Two doors --------------------------------------------------------------------
@@ -299,7 +288,7 @@ def test_a_pipeline_hands_the_source_on(routing):
     pipe = make_pipeline(StandardScaler(), classifier())
 
     with config_context(enable_metadata_routing=routing):
-        key = "sample_source" if routing else "alternatingclassifier__sample_source"
+        key = "sample_source" if routing else "sharednet__sample_source"
         pipe.fit(X, Y, **{key: SOURCE})
 
     expected = by_hand.predict_proba(StandardScaler().fit_transform(X))
@@ -724,6 +713,6 @@ def test_a_net_that_waits_for_warnings_hears_none():
 
 def test_the_other_kinds_of_regressors_are_of_the_users_class():
     net = NeuralNetRegressor(MLP, max_epochs=1, verbose=0)
-    model = AlternatingRegressor(net).fit(X, NUMBERS, sample_source=SOURCE)
+    model = SharedNet(net, scale_target_by=None).fit(X, NUMBERS, sample_source=SOURCE)
 
     assert type(model.net_) is NeuralNetRegressor

@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from sktandem import AlternatingClassifier, AlternatingRegressor, table_preprocessor
+from sktandem import SharedNet, table_preprocessor
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import default_net
@@ -43,12 +43,12 @@ def two_wards(n=60, seed=0):
 
 def classifier(**params):
     net = default_net(max_epochs=2, module__hidden_sizes=(4,))
-    return AlternatingClassifier(net, **{"random_state": 0, **params})
+    return SharedNet(net, **{"random_state": 0, **params})
 
 
 def regressor(**params):
     net = default_net("regression", **{"max_epochs": 2, **params.pop("of_net", {})})
-    return AlternatingRegressor(net, **{"random_state": 0, **params})
+    return SharedNet(net, **{"scale_target_by": None, "random_state": 0, **params})
 
 
 def as_polars(frame):
@@ -153,7 +153,8 @@ def test_scaled_by_source_every_row_needs_one():
     with pytest.raises(SourceError, match="X was scaled by source, so each row's sou"):
         model.predict(X)
     misspelt = ["east"] * 40 + ["wst"] * 20
-    with pytest.raises(SourceError, match="20 of 60 have none, the first 'wst' at row"):
+    message = "20 rows of 60 have no source that was there in fit, the first 'wst'"
+    with pytest.raises(SourceError, match=message):
         model.predict(X, sample_source=misspelt)
 
 
@@ -322,7 +323,8 @@ def test_inputs_are_never_changed(scaler, scale_by):
             array.setflags(write=False)
         before = [array.copy() for array in given]
 
-        model = classifier(scaler=scaler, scale_by=scale_by).fit(*given)
+        model = classifier(scaler=scaler, scale_by=scale_by)
+        model.fit(given[0], given[1], sample_source=given[2])
         model.predict(given[0], sample_source=given[2])
 
         for array, copy in zip(given, before):
@@ -432,7 +434,7 @@ def network(module, **params):
 def test_images_go_through_untouched(dtype):
     _, y, source = two_wards()
     images = np.random.default_rng(0).integers(0, 9, size=(60, 1, 6, 6)).astype(dtype)
-    model = AlternatingClassifier(network(Seeing), scaler=None, random_state=0)
+    model = SharedNet(network(Seeing), scaler=None, random_state=0)
     model.fit(images, y, sample_source=source)
 
     logits = model.module_(torch.from_numpy(images).float())
@@ -449,7 +451,7 @@ def test_images_go_through_untouched(dtype):
 def test_tokens_stay_whole(dtype):
     _, y, source = two_wards()
     tokens = np.random.default_rng(0).integers(0, 11, size=(60, 5)).astype(dtype)
-    model = AlternatingClassifier(network(Reading), scaler=None, random_state=0)
+    model = SharedNet(network(Reading), scaler=None, random_state=0)
     model.fit(tokens, y, sample_source=source)
 
     logits = model.module_(torch.from_numpy(tokens.astype(np.int64)))
@@ -463,7 +465,7 @@ def test_tokens_that_a_scaler_would_break_are_told_of():
     tokens = np.random.default_rng(0).integers(0, 11, size=(60, 5))
     message = r"Reading did not take a batch of shape \(2, 5\) and type float32"
     with pytest.raises(SourceError, match=rf"(?s){message}.*with scaler=None stays"):
-        AlternatingClassifier(network(Reading)).fit(tokens, y, sample_source=source)
+        SharedNet(network(Reading)).fit(tokens, y, sample_source=source)
 
 
 @pytest.mark.parametrize(
@@ -489,12 +491,12 @@ def test_tokens_that_a_scaler_would_break_are_told_of():
         (
             np.array([[1.0, "Bonn"]] * 60, dtype=object),
             SourceError,
-            r"A net takes numbers, and X holds texts such as 'Bonn'\. scaler=table_pre",
+            r"A net takes numbers, and X holds strings such as 'Bonn'\. scaler=table",
         ),
         (
             np.array([["Ulm", "Bonn"]] * 60),
             SourceError,
-            r"A net takes numbers, and X holds texts such as 'Ulm'\. scaler=table_pre",
+            r"A net takes numbers, and X holds strings such as 'Ulm'\. scaler=table",
         ),
         (
             np.ones((60, 2, 2)),
@@ -681,9 +683,7 @@ def test_tokens_stay_whole_in_any_container(kind):
     X = {"array": tokens, "pandas": frame, "polars": as_polars(frame)}[kind]
     net = default_net(module=Embeds, max_epochs=2)
 
-    model = AlternatingClassifier(net, scaler=None, random_state=0).fit(
-        X, y, sample_source=source
-    )
+    model = SharedNet(net, scaler=None, random_state=0).fit(X, y, sample_source=source)
 
     assert model.features_.dtype is None
     assert model.predict_proba(X).shape == (80, 2)
@@ -692,7 +692,7 @@ def test_tokens_stay_whole_in_any_container(kind):
 def test_a_token_too_many_is_told_as_it_is():
     tokens = np.repeat([[0, 5, 12]], 40, axis=0)
     net = default_net(module=Embeds, max_epochs=2)
-    model = AlternatingClassifier(net, scaler=None)
+    model = SharedNet(net, scaler=None)
 
     with pytest.raises(SourceError, match=r"out of range in self\nAn nn\.Embedding"):
         model.fit(tokens, np.arange(40) % 2, sample_source=np.arange(40) // 20)

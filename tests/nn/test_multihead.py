@@ -1,11 +1,13 @@
 """Nets with a head for each source, among scikit-learn's tools."""
 
 import pickle
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import small_nets
 import torch
 from sklearn import config_context
 from sklearn.base import clone
@@ -19,15 +21,10 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Checkpoint
+from small_nets import quick
 from torch import nn
 
-from sktandem import (
-    MultiHeadClassifier,
-    MultiHeadEstimator,
-    MultiHeadRegressor,
-    SourceWarning,
-    stack_sources,
-)
+from sktandem import SharedNet, SourceWarning, stack_sources
 from sktandem.data._sources import resolve_sources
 from sktandem.inspection import HistoryDisplay
 from sktandem.model_selection import (
@@ -70,23 +67,13 @@ TASKS = {"a": "classification", "b": "regression"}
 MIXED = np.where(IN_A, A.astype(object), NUMBERS)
 
 
-def quick(task="classification", **params):
-    settings = {"max_epochs": 3, "lr": 0.02, "module__hidden_sizes": (5,)}
-    return default_net(task, **settings | {"batch_size": 16} | params)
-
-
-def classifier(net=None, **params):
-    return MultiHeadClassifier(net or quick(), **{"random_state": 0, **params})
-
-
-def regressor(net=None, **params):
-    net = net or quick("regression")
-    return MultiHeadRegressor(net, **{"random_state": 0, **params})
+classifier = partial(small_nets.classifier, heads="source")
+regressor = partial(small_nets.regressor, heads="source")
 
 
 def of_both(net=None, **params):
     net = net or quick("regression")
-    return MultiHeadEstimator(TASKS, net, **{"random_state": 0, **params})
+    return SharedNet(net, task=TASKS, **{"random_state": 0, **params})
 
 
 def fitted(y=Y, **params):
@@ -98,6 +85,7 @@ EACH = {
     "regressor": (regressor, NUMBERS),
     "of both": (of_both, MIXED),
 }
+TASK_OF = {"classifier": "classification"}
 EVERY_KIND = pytest.mark.parametrize("kind", EACH)
 
 
@@ -151,7 +139,7 @@ def test_labels_of_two_kinds_may_be_turned_to_text():
         "b": (X[~IN_A], SPACES["disjoint"][~IN_A]),
     }
     stacked = stack_sources(datasets, labels="str")
-    model = classifier().fit(*stacked)
+    model = classifier().fit(*stacked[:2], sample_source=stacked.sample_source)
 
     assert model.classes_.tolist() == ["0", "1", "low", "mid", "top"]
     by_objects = fitted(SPACES["mixed"]).predict_proba(X, sample_source=SOURCE)
@@ -245,7 +233,7 @@ def test_column_and_keyword_are_the_same_door(kind, setting):
 def test_the_column_may_be_told_by_its_place():
     codes = (SOURCE == "b") * 1
     with_column = np.column_stack([codes, X])
-    keyword = classifier().fit(X, Y, codes)
+    keyword = classifier().fit(X, Y, sample_source=codes)
 
     column = classifier(source=0).fit(with_column, Y)
 
@@ -319,7 +307,7 @@ def test_one_source_needs_no_label():
 @EVERY_KIND
 def test_the_embedding_has_the_width_of_the_trunk(kind):
     make, y = EACH[kind]
-    net = quick(make()._default_task, module__n_outputs=7)
+    net = quick(TASK_OF.get(kind, "regression"), module__n_outputs=7)
     model = make(net).fit(X, y, sample_source=SOURCE)
 
     embedding = model.transform(X)
@@ -641,9 +629,9 @@ def test_all_tasks_may_be_of_one_kind(kind):
     plain = {"module__hidden_sizes": (5,), "max_epochs": 3}
     net = default_net("regression", **plain)
     y = Y if kind == "classification" else NUMBERS
-    model = MultiHeadEstimator(tasks, net, validation_fraction=None, random_state=0)
-    other = MultiHeadClassifier if kind == "classification" else MultiHeadRegressor
-    twin = other(default_net(kind, **plain), validation_fraction=None, random_state=0)
+    options = {"heads": "source", "validation_fraction": None, "random_state": 0}
+    model = SharedNet(net, task=tasks, **options)
+    twin = SharedNet(default_net(kind, **plain), **options)
 
     found = model.fit(X, y, sample_source=SOURCE).predict(X, sample_source=SOURCE)
 
@@ -702,7 +690,7 @@ def test_the_contract_of_scikit_learn(kind, routing):
 def test_a_mixed_estimator_is_searched_by_column():
     search = GridSearchCV(
         of_both(source="ward"),
-        {"net__lr": [1e-9, 0.05], "tasks": [TASKS]},
+        {"net__lr": [1e-9, 0.05], "task": [TASKS]},
         cv=SourceKFold(2, source="ward"),
         error_score="raise",
     )
@@ -811,7 +799,7 @@ def test_the_best_epoch_is_kept():
     losses = model.history_[:, "valid_loss_macro"]
     assert np.argmin(losses) < 29
 
-    proba = model.predict_proba(*validation[::2])
+    proba = model.predict_proba(validation[0], sample_source=validation[2])
     place = {label: column for column, label in enumerate(model.classes_.tolist())}
     own = -np.log(proba[np.arange(30), [place[label] for label in validation[1]]])
     found = np.mean([own[validation[2] == name].mean() for name in "ab"])
@@ -851,7 +839,7 @@ def test_the_curves_of_the_heads_are_drawn(kind):
 def test_three_calls_are_one_fit_pickles_between_them_or_not(kind, weights):
     make, y = EACH[kind]
     dropped = {"module__dropout": 0.3, "optimizer__fused": False}
-    task = make()._default_task
+    task = TASK_OF.get(kind, "regression")
     settings = {"loss_weights": weights, "keep": "last", "average": "ema"}
     model = make(quick(task, max_epochs=2, **dropped), **settings)
     whole = make(quick(task, max_epochs=6, **dropped), **settings)

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import default_net
@@ -41,7 +41,7 @@ def two_sources(n_a=40, n_b=24, seed=0):
 
 def classifier(max_epochs=4, lr=0.01, **params):
     net = default_net(max_epochs=max_epochs, lr=lr, module__hidden_sizes=(8,))
-    return AlternatingClassifier(net, random_state=0, **params)
+    return SharedNet(net, random_state=0, **params)
 
 
 # Which rows -------------------------------------------------------------------
@@ -334,11 +334,9 @@ def test_validation_data_meets_no_step_in_front():
     X, y, source = two_sources()
     pipe = make_pipeline(PolynomialFeatures(), classifier())
     params = {"sample_source": source, "validation_data": (X, y, source)}
-    message = "It meets no preprocessing that stands in front of AlternatingClassifier"
+    message = "It meets no preprocessing that stands in front of SharedNet"
     with pytest.raises(SourceError, match=message):
-        pipe.fit(
-            X, y, **{f"alternatingclassifier__{key}": v for key, v in params.items()}
-        )
+        pipe.fit(X, y, **{f"sharednet__{key}": v for key, v in params.items()})
 
 
 # Warnings ---------------------------------------------------------------------
@@ -355,7 +353,7 @@ def test_a_forgotten_source_is_told_of_once():
     with pytest.warns(SourceWarning) as record:
         classifier().fit(X, y)
 
-    assert the_warning(record).startswith("Only one source, 'all': nobody to take")
+    assert the_warning(record).startswith("Only one source, 'all': there are no t")
 
 
 def test_a_source_with_a_single_class_is_told_of_once():
@@ -381,6 +379,6 @@ def test_of_numbers_one_row_is_too_few_to_validate():
     X, _, source = two_sources(n_a=40, n_b=1)
     net = default_net("regression", max_epochs=2)
     with pytest.warns(SourceWarning) as record:
-        AlternatingRegressor(net).fit(X, X[:, 0], sample_source=source)
+        SharedNet(net, scale_target_by=None).fit(X, X[:, 0], sample_source=source)
 
     assert the_warning(record).startswith("The source 'b' has 1 row, too few to hold")

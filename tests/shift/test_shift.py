@@ -149,13 +149,13 @@ def test_missing_values_are_a_question_of_their_own():
     ("y", "words", "remedy"),
     [
         (np.arange(300) % 4 == 0, None, None),
-        (np.where(TWO == "red", "ill", "well"), "other labels", "MultiHead"),
+        (np.where(TWO == "red", "ill", "well"), "other labels", "SharedNet"),
         (np.r_[np.zeros(120), np.ones(180)].astype(int), "80% of red", "balance="),
         (noise()[:, 0] + (TWO == "red"), "difference of means -", "scale_target_by"),
         (
             np.array([*np.arange(150) % 3, *["a", "b"] * 75], dtype=object),
             "other labels",
-            "MultiHead",
+            "SharedNet",
         ),
     ],
     ids=["same", "disjoint", "level", "numbers", "mixed"],

@@ -17,9 +17,10 @@ from sklearn.utils.validation import (
 )
 
 from sktandem._settings import check_choice
-from sktandem._telling import counted, did_you_mean
+from sktandem._telling import counted, did_you_mean, warn
 from sktandem.data._cells import as_target
 from sktandem.data._sources import (
+    ONLY_SOURCE,
     UNKNOWN,
     Sources,
     distinct,
@@ -37,7 +38,13 @@ from sktandem.data._tables import (
 )
 from sktandem.exceptions import SourceError
 
-__all__ = ["Rows", "check_unknown_rule", "number_groups", "read_rows"]
+__all__ = [
+    "Rows",
+    "check_columns",
+    "check_unknown_rule",
+    "number_groups",
+    "read_rows",
+]
 
 RULES = ("error", "primary", "pooled")
 REMEDY = "unknown_source='pooled' or 'primary' says what to do with such rows."
@@ -135,7 +142,9 @@ def read_rows(
     groups: Any = None,
     source: str | int | None = None,
     names: Sequence[Hashable] | None = None,
+    among: Sequence[Hashable] | None = None,
     needed_because: str | None = "",
+    settled: bool = True,
     reset: bool = True,
 ) -> Rows:
     """Read the arguments of a public call: the one place where doors are opened.
@@ -160,14 +169,22 @@ def read_rows(
     names : sequence of hashable, default=None
         The sources known from `fit`. None means that these rows make them known.
 
+    among : sequence of hashable, default=None
+        All sources that may come, of which these rows may hold a part, as in
+        `partial_fit`. Another one is refused.
+
     needed_because : str or None, default=""
         Why the result depends on each row's source, for the message of the rule
         for unknown sources. None means that it does not: then nobody asks whose
         the rows are.
 
+    settled : bool, default=True
+        Whether the rule for unknown sources holds. Otherwise the code of a row
+        whose source is unseen or missing is ``UNKNOWN``.
+
     reset : bool, default=True
-        Whether the columns of X are learned, where `names` is None. Otherwise
-        they are checked.
+        Whether these are the first rows, whose columns are learned and whose
+        sources decide whether the rule for unknown ones can be kept.
 
     Returns
     -------
@@ -180,10 +197,13 @@ def read_rows(
         if names is None and reset:
             validate_data(estimator, X, y, skip_check_array=True)
         else:
-            _check_columns(estimator, X)
+            check_columns(estimator, X)
     if names is None:
         features, sources = resolve_sources(X, sample_source, source=source)
-        if estimator is not None:
+        if among is not None:
+            labelled = sample_source is not None or source is not None
+            sources = _placed(sources, among, labelled)
+        if estimator is not None and (reset or among is not None):
             check_unknown_rule(
                 estimator.unknown_source, estimator.primary_source, sources.names
             )
@@ -193,7 +213,8 @@ def read_rows(
     else:
         features, labels = split_source(X, sample_source, source)
         sources = matched(labels, n_rows(features), names)
-        sources = _settled(sources, labels, estimator, needed_because)
+        if settled:
+            sources = _settled(sources, labels, estimator, needed_because)
     y = None if y is None else as_target(y)
     check_consistent_length(features, y, groups)
     if names is None and len(sources.codes) == 0:
@@ -209,12 +230,38 @@ def read_rows(
     return Rows(features, y, sources, sample_weight, numbers)
 
 
-def _check_columns(estimator: Any, X: Any) -> None:
+def check_columns(estimator: Any, X: Any) -> None:
     """Refuse columns other than those of `fit`."""
     table = as_table(X)
     if getattr(table, "ndim", 2) == 1 and hasattr(estimator, "n_features_in_"):
         check_array(table)  # which says how to reshape
     validate_data(estimator, X, reset=False, skip_check_array=True)
+
+
+def _placed(sources: Sources, names: Sequence[Hashable], labelled: bool) -> Sources:
+    """Return sources by their place among all that there may be."""
+    names = tuple(names)
+    if len(set(names)) < len(names):
+        raise SourceError(f"sources={list(names)} names one twice. Name each once.")
+    if not labelled and names != (ONLY_SOURCE,):
+        raise SourceError(
+            f"There are the sources {list(names)}, so each row's source is needed: "
+            "pass sample_source, or name its column by source."
+        )
+    for name in sources.names:
+        if name not in names:
+            raise SourceError(
+                f"sample_source holds {name!r}, which is not among the sources of the "
+                f"first partial_fit, {list(names)}.{did_you_mean(name, names)} Name "
+                "all that will come by sources= there."
+            )
+    absent = [name for name in names if name not in sources.names]
+    if absent:
+        warn(
+            f"partial_fit got no rows of {absent}, so only {list(sources.names)} train "
+            "in this call."
+        )
+    return sources.among(names)
 
 
 def _settled(sources: Sources, labels: Any, estimator: Any, because: str) -> Sources:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sktandem._settings import check_choice, check_integer, check_number
 from sktandem._typing import Floats
 from sktandem.schedules._sampled import draw
 from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
-from sktandem.schedules._settings import check_choice, check_number, check_whole
 from sktandem.schedules._turns import last_plan, write_down
 
 __all__ = ["Bandit"]
@@ -116,7 +116,7 @@ class Bandit(Schedule):
         check_choice("reward", self.reward, ("loss", "gain"))
         check_number("floor", self.floor, "above 0 and at most 1", lambda f: 0 < f <= 1)
         check_number("step_size", self.step_size, "above 0", lambda s: s > 0)
-        check_whole("block", self.block)
+        check_integer("block", self.block)
 
     def plan(
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator

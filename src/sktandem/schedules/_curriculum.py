@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sktandem._settings import check_choice, check_integer, check_number
 from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.schedules._batches import BatchAlternation
 from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step, finished
-from sktandem.schedules._settings import check_choice, check_number, check_whole
 
 __all__ = ["Curriculum"]
 
@@ -110,7 +110,7 @@ class Curriculum(Schedule):
         """Refuse settings that do not fit these sources."""
         super().check(sizes)
         check_number("start", self.start, "above 0 and at most 1", lambda s: 0 < s <= 1)
-        check_whole("epochs", self.epochs)
+        check_integer("epochs", self.epochs)
         check_choice("by", self.by, ("rows", "sources", "both"))
         if callable(self.difficulty):
             return

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sktandem._settings import check_choice, check_integer, check_number
 from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.schedules._schedule import (
@@ -21,7 +22,6 @@ from sktandem.schedules._schedule import (
     Stop,
     finished,
 )
-from sktandem.schedules._settings import check_choice, check_number, check_whole
 from sktandem.schedules._turns import last_plan, own_pass, write_down
 
 __all__ = ["PlateauAlternation"]
@@ -169,17 +169,17 @@ class PlateauAlternation(Schedule):
     def check(self, sizes: Sizes) -> None:
         """Refuse settings that do not fit these sources."""
         super().check(sizes)
-        check_whole("window", self.window, least=2)
+        check_integer("window", self.window, least=2)
         check_number("threshold", self.threshold, "of at least 0", lambda t: t >= 0)
         check_choice("rule", self.rule, ("signed", "absolute"))
         check_choice("check_every", self.check_every, ("epoch", "batch"))
         check_choice("check_in", self.check_in, ("eval", "train"))
         if self.min_history is not None:
-            check_whole("min_history", self.min_history, least=self.window)
+            check_integer("min_history", self.min_history, least=self.window)
         if self.min_turn is not None:
-            check_whole("min_turn", self.min_turn)
+            check_integer("min_turn", self.min_turn)
         if self.max_turn is not None:
-            check_whole("max_turn", self.max_turn, least=self.min_turn or 1)
+            check_integer("max_turn", self.max_turn, least=self.min_turn or 1)
         self._check_monitor(sizes)
 
     def _check_monitor(self, sizes: Sizes) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sktandem._settings import check_number
 from sktandem._typing import Floats
 from sktandem.exceptions import SourceError
 from sktandem.schedules._schedule import (
@@ -19,7 +20,6 @@ from sktandem.schedules._schedule import (
     Stop,
     finished,
 )
-from sktandem.schedules._settings import by_source, check_number
 
 __all__ = ["SampledAlternation", "draw"]
 
@@ -122,7 +122,7 @@ class SampledAlternation(Schedule):
             check_number("max_repeats", self.max_repeats, "above 0", lambda n: n > 0)
         if self.probabilities is None:
             return
-        by_source("probabilities", self.probabilities, sizes)
+        self._given(sizes)
         if self.temperature != 1 or self.anneal_to is not None:
             raise SourceError(
                 "probabilities already says how often each source is drawn, so "
@@ -162,12 +162,15 @@ class SampledAlternation(Schedule):
             rows = np.array(sizes.n_rows) / max(sizes.n_rows)
             shares = rows ** self._exponent(epoch, sizes.max_epochs)
         else:
-            shares = np.array(by_source("probabilities", self.probabilities, sizes))
+            shares = np.array(self._given(sizes))
         shares = np.asarray(shares / shares.sum())
         if self.max_repeats is None:
             return shares
         caps = self.max_repeats * np.array(sizes.n_batches)
         return _within(caps, shares, n_steps * sizes.max_epochs)
+
+    def _given(self, sizes: Sizes) -> tuple[float, ...]:
+        return sizes.numbers("probabilities", self.probabilities, "probability")
 
     def _exponent(self, epoch: int, max_epochs: int) -> float:
         start = 1 / self.temperature

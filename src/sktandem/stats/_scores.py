@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.validation import check_consistent_length
 
-from sktandem.data._cells import as_target, mixes_kinds
+from sktandem.data._cells import as_target
 
 __all__ = ["label_accuracy", "macro_r2"]
 
@@ -20,7 +20,8 @@ def label_accuracy(y: Any, predicted: NDArray[Any], sample_weight: Any = None) -
     check_consistent_length(y, predicted, sample_weight)
     if y.ndim == 1 or y.shape[1] == 1:
         y = y.ravel()
-        if mixes_kinds(y) or mixes_kinds(predicted):
+        # Of objects scikit-learn knows strings only, not numbers nor a mixture.
+        if y.dtype == object or predicted.dtype == object:
             return float(np.average(y == predicted, weights=sample_weight))
     return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
