@@ -17,8 +17,7 @@ __all__ = ["Alternating"]
 class Alternating(Strategy):
     """Train one net on all sources in turns.
 
-    It builds an :class:`~sktandem.AlternatingClassifier` or
-    :class:`~sktandem.AlternatingRegressor` on the net that is compared. Where
+    It builds a :class:`~sktandem.SharedNet` on the net that is compared. Where
     that is no net, it takes the default one, and what is seen is the
     difference of two kinds of models as well.
 
@@ -27,7 +26,7 @@ class Alternating(Strategy):
     Parameters
     ----------
     schedule : str or Schedule, default="batches"
-        Who trains when, as in :class:`~sktandem.AlternatingClassifier`.
+        Who trains when, as in :class:`~sktandem.SharedNet`.
 
     net : skorch net, default=None
         The net. None means the estimator that is compared, if it is a net, or

@@ -17,17 +17,17 @@ __all__ = ["MultiHead"]
 class MultiHead(Strategy):
     """Train one net that ends in a head for each source.
 
-    It builds a :class:`~sktandem.MultiHeadClassifier` or
-    :class:`~sktandem.MultiHeadRegressor`, with the module of the net that is
-    compared as the trunk. Where that is no net, it takes the default one, and
-    what is seen is the difference of two kinds of models as well.
+    It builds a :class:`~sktandem.SharedNet` with ``heads="source"``, with the
+    module of the net that is compared as the trunk. Where that is no net, it
+    takes the default one, and what is seen is the difference of two kinds of
+    models as well.
 
     Read more in the :ref:`User Guide <comparing>`.
 
     Parameters
     ----------
     schedule : str or Schedule, default="joint"
-        Who trains when, as in :class:`~sktandem.MultiHeadClassifier`.
+        Who trains when, as in :class:`~sktandem.SharedNet`.
 
     net : skorch net, default=None
         The net of the trunk. None means the estimator that is compared, if it
@@ -38,8 +38,8 @@ class MultiHead(Strategy):
     >>> from sktandem.nn import default_net
     >>> from sktandem.members import MultiHead
     >>> model = MultiHead().build(default_net("regression", max_epochs=5))
-    >>> type(model).__name__, model.net.max_epochs
-    ('MultiHeadRegressor', 5)
+    >>> model.heads, model.net.max_epochs
+    ('source', 5)
     """
 
     def __init__(self, schedule: str | Schedule = "joint", *, net: Any = None) -> None:

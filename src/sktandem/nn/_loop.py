@@ -82,9 +82,9 @@ def taking_turns(
     weighing: Weighing | None = None,
 ) -> Iterator[None]:
     """Let an initialized net train on these batches until the block ends."""
-    # The recorder comes before the user's callbacks, so that EarlyStopping and Checkpoint
-    # find the losses by source; the stopper comes behind them, as what it raises would
-    # keep the others from seeing the last epoch.
+    # The recorder comes before the user's callbacks, so that EarlyStopping and
+    # Checkpoint find the losses by source; the stopper comes behind them, as what it
+    # raises would keep the others from seeing the last epoch.
     stopper = Stopper()
     recorder.turns_ = stopper.turns_ = turns
     callbacks = net.callbacks_

@@ -102,8 +102,8 @@ class Recorder(Callback):
         """Record the losses of each source, and keep the best weights."""
         if self.turns_ is None:
             return
-        # skorch has the means over all rows already. Those by source are means over rows,
-        # too, and do not depend on how the rows were cut into batches.
+        # skorch has the means over all rows already. Those by source are means over
+        # rows, too, and do not depend on how the rows were cut into batches.
         row = net.history[-1]
         valid = self.turns_.valid
         names = dict.fromkeys(self.turns_.names + (valid.names if valid else ()))

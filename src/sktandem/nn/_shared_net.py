@@ -415,8 +415,8 @@ class SharedNet(NetEstimator):
 
     def _check_without_heads(self) -> None:
         """Refuse settings of heads where there is one output for all sources."""
-        # Refused and not ignored: a search over `head` that forgot `heads` would compare
-        # one and the same model.
+        # Refused and not ignored: a search over `head` that forgot `heads` would
+        # compare one and the same model.
         for name, idle in (("loss_weights", None), ("head", None), ("stems", "shared")):
             value = getattr(self, name)
             if value is not None and (idle is None or value != idle):
@@ -454,8 +454,8 @@ class SharedNet(NetEstimator):
     # The engine -----------------------------------------------------------------
 
     def _engine(self) -> Engine:
-        # The parameters meet the collaborators here, and nowhere else: each gets the few
-        # that it needs, settled, so that none of them knows the estimator.
+        # The parameters meet the collaborators here, and nowhere else: each gets the
+        # few that it needs, settled, so that none of them knows the estimator.
         net, kind, heads = self._net(), self._kind, self._has_heads
         scale_target_by, stems = self._scales_target_by, self.stems == "source"
         one_number = type(net).__name__ if is_binary(net) else ""

@@ -102,8 +102,9 @@ class Trainer:
                 taking_turns(net, turns, recorder, heads, weighing),
             ):
                 net.partial_fit(TrainingRows(turns), None, epochs=epochs)
-        # skorch ends quietly on Ctrl-C and leaves the row of the epoch it was in. Nothing
-        # can go on from half an epoch; the weights of its steps stay, as skorch has it.
+        # skorch ends quietly on Ctrl-C and leaves the row of the epoch it was in.
+        # Nothing can go on from half an epoch; the weights of its steps stay, as skorch
+        # has it.
         if len(net.history) and "source" not in net.history[-1]:
             warn(
                 f"Training was interrupted in epoch {len(net.history)}; the epochs "

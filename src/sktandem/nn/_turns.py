@@ -86,8 +86,8 @@ class TurnBatches:
         # Dropout in an epoch does not depend on how many were run before it.
         torch.manual_seed(derive_seed(self.seed, "epoch", len(past)))
         self._feeds = self._fed(len(past))
-        # Pulled one step at a time: when the plan is asked for the next one, the history
-        # holds the loss of the step before, which is all the feedback there is.
+        # Pulled one step at a time: when the plan is asked for the next one, the
+        # history holds the loss of the step before, which is all the feedback there is.
         rng = np.random.default_rng([self.seed, 2, len(past)])
         n_steps, accepted = 0, set()
         for step in self.schedule.plan(self.sizes, history, rng):
