@@ -103,8 +103,7 @@ class Trainer:
             ):
                 net.partial_fit(TrainingRows(turns), None, epochs=epochs)
         # skorch ends quietly on Ctrl-C and leaves the row of the epoch it was in.
-        # Nothing can go on from half an epoch; the weights of its steps stay, as skorch
-        # has it.
+        # Nothing can go on from half an epoch; the weights of its steps stay.
         if len(net.history) and "source" not in net.history[-1]:
             warn(
                 f"Training was interrupted in epoch {len(net.history)}; the epochs "
