@@ -15,6 +15,7 @@ ROOT = Path(sktandem.__file__).parent
 # From the ground up; a file imports only from its own room and those before it.
 ROOMS = [
     "exceptions",
+    "_typing",
     "_telling",
     "_settings",
     "_docs",

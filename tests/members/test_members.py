@@ -23,7 +23,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
-from sktandem import Merged, SourceWarning
+import sktandem
+from sktandem import SourceWarning
 from sktandem.data._cells import cross_cells, deal_folds, target_strata
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
@@ -138,11 +139,11 @@ def test_a_merge_is_the_merged_estimator_of_these_settings(settings):
     classes = Merged(**settings).build(LogisticRegression(), **options)
     numbers = Merged(**settings, scale_target_by="source").build(Ridge(), **options)
 
-    merged = Merged(LogisticRegression(), **settings, **options)
-    assert type(classes) is Merged
+    merged = sktandem.Merged(LogisticRegression(), **settings, **options)
+    assert type(classes) is sktandem.Merged
     assert repr(classes.get_params()) == repr(merged.get_params())
-    merged = Merged(Ridge(), scale_target_by="source", **settings, **options)
-    assert type(numbers) is Merged
+    merged = sktandem.Merged(Ridge(), scale_target_by="source", **settings, **options)
+    assert type(numbers) is sktandem.Merged
     assert repr(numbers.get_params()) == repr(merged.get_params())
 
 
@@ -255,7 +256,7 @@ def test_without_probabilities_wrong_classes_choose_the_weight():
         ({"weights": (np.inf,)}, "numbers of at least 0"),
         ({"weights": "ab"}, "numbers of at least 0, got 'ab'"),
         ({"weights": 0.5}, "numbers of at least 0"),
-        ({"cv": 1}, "WeightedMerge needs cv, a whole number of at least 2, got 1"),
+        ({"cv": 1}, "cv of WeightedMerge must be an integer of at least 2, got 1"),
         ({"cv": "5"}, "got '5'"),
         ({"cv": True}, "got True"),
     ],
@@ -280,7 +281,7 @@ class Spy(LinearRegression):
 
     def fit(self, X, y, sample_weight=None):
         self.weights_ = sample_weight
-        return super().fit(X, y, sample_source=sample_weight)
+        return super().fit(X, y, sample_weight=sample_weight)
 
 
 def test_rows_weigh_the_cross_fitted_ratio_of_densities():
@@ -356,7 +357,7 @@ def test_missing_values_do_not_hinder_telling_sources_apart():
         ({"classifier": Ridge()}, "needs a classifier to tell the sources apart"),
         ({"classifier": LinearSVC()}, "predict_proba, got LinearSVC.*Calibrated"),
         ({"clip": 0}, "clip above 0, got 0"),
-        ({"cv": 1}, "SimilarityWeighted needs cv, a whole number"),
+        ({"cv": 1}, "cv of SimilarityWeighted must be an integer"),
     ],
 )
 def test_settings_of_similarity_that_make_no_sense_are_refused(settings, match):
@@ -484,7 +485,7 @@ def test_a_strategy_of_several_sources_is_fitted_once():
 
 
 def test_an_estimator_that_reads_a_column_gets_its_sources_by_keyword():
-    mine = Merged(Ridge(), source="ward", scale_by="source")
+    mine = sktandem.Merged(Ridge(), source="ward", scale_by="source")
     both = PerSource({"a": mine, "b": OwnModels()})
 
     model = both.build(Ridge(), source="ward").fit(FRAME, NUMBERS)

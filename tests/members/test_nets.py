@@ -2,15 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from sktandem import (
-    AlternatingClassifier,
-    AlternatingRegressor,
-    MultiHeadClassifier,
-    MultiHeadRegressor,
-)
+from sktandem import SharedNet
 from sktandem.exceptions import SourceError
 from sktandem.members import Alternating, Merged, MultiHead, OwnModels
 from sktandem.nn import default_net
@@ -35,24 +30,24 @@ def same(one, two, y=Y):
     )
 
 
-def test_in_turns_is_the_alternating_classifier_with_this_schedule():
+def test_in_turns_is_the_shared_net_with_this_schedule():
     schedule = EpochAlternation()
 
     ours = Alternating(schedule).build(quick(), random_state=0)
 
-    same(ours, AlternatingClassifier(quick(), schedule=schedule, random_state=0))
+    same(ours, SharedNet(quick(), schedule=schedule, random_state=0))
     assert Alternating("plateau").name == "in turns by plateau"
     assert Alternating(PlateauAlternation()).name == "in turns by PlateauAlternation"
 
 
-def test_heads_are_the_multi_head_estimators_on_this_net():
+def test_heads_are_the_shared_net_with_a_head_for_each_source():
     same(
         MultiHead("batches").build(quick(), random_state=0),
-        MultiHeadClassifier(quick(), schedule="batches", random_state=0),
+        SharedNet(quick(), heads="source", schedule="batches", random_state=0),
     )
     same(
         MultiHead().build(quick("regression"), random_state=0),
-        MultiHeadRegressor(quick("regression"), schedule="joint", random_state=0),
+        SharedNet(quick("regression"), heads="source", random_state=0),
         NUMBERS,
     )
 
@@ -61,8 +56,8 @@ def test_a_merge_of_a_net_shuffles_its_rows():
     model = Merged().build(quick(), random_state=0)
 
     assert model.schedule == "shuffled"
-    same(model, AlternatingClassifier(quick(), schedule="shuffled", random_state=0))
-    assert type(Merged().build(quick("regression"))) is AlternatingRegressor
+    same(model, SharedNet(quick(), schedule="shuffled", random_state=0))
+    assert is_regressor(Merged().build(quick("regression")))
 
 
 def test_own_nets_are_trained_apart():
@@ -71,7 +66,7 @@ def test_own_nets_are_trained_apart():
 
     seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
     rows = SOURCE == "a"
-    alone = AlternatingClassifier(quick(), schedule="shuffled", random_state=seed)
+    alone = SharedNet(quick(), schedule="shuffled", random_state=seed)
     alone.fit(X[rows], Y[rows])
 
     ours = model.predict_proba(X[rows], sample_source=SOURCE[rows])
@@ -85,11 +80,12 @@ def test_a_net_can_stand_beside_a_plain_estimator():
         assert model.predict(X, sample_source=SOURCE).shape == (60,)
         assert clone(strategy).schedule == strategy.schedule
     default = Alternating().build(Ridge())
-    assert type(default) is AlternatingRegressor
+    assert is_regressor(default)
+    assert isinstance(default, SharedNet)
 
 
 def test_our_own_nets_keep_their_settings_and_take_the_schedule():
-    mine = AlternatingClassifier(quick(), schedule="epochs", batch_size=7)
+    mine = SharedNet(quick(), schedule="epochs", batch_size=7)
 
     turned = Alternating("plateau").build(mine, random_state=0)
     headed = MultiHead().build(mine, random_state=0)

@@ -99,7 +99,8 @@ Y2 = np.where(SOURCE2 == "left", 1, -1) * X2[:, 0] + 1.2 * (SOURCE2 == "left")
 FRAME2 = pd.DataFrame(X2, columns=["u", "v"]).assign(side=SOURCE2)
 
 
-def r2(representation, estimator=Ridge(), **options):
+def r2(representation, estimator=None, **options):
+    estimator = estimator or Ridge()
     model = Merged(estimator, source="side", representation=representation, **options)
     return cross_val_score(model, FRAME2, Y2, cv=4, error_score="raise").mean()
 

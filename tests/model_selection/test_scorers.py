@@ -186,7 +186,7 @@ def test_the_sources_reach_a_predict_that_needs_them():
     piped = make_pipeline(
         StandardScaler(), Merged(LogisticRegression(max_iter=1000), scale_by="source")
     )
-    piped.fit(X, Y, mergedclassifier__sample_source=SOURCE)
+    piped.fit(X, Y, merged__sample_source=SOURCE)
     search = GridSearchCV(
         Merged(LogisticRegression(max_iter=1000), scale_by="source"),
         {"balance": [None]},

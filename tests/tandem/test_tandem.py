@@ -22,7 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from sktandem import Merged, SourceWarning, TandemClassifier, TandemRegressor
+import sktandem
+from sktandem import SourceWarning, TandemClassifier, TandemRegressor
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.members import (
@@ -419,7 +420,7 @@ def test_scores_by_source_and_out_of_fold_predictions():
 )
 def test_a_chosen_pipeline_scores_with_its_sources(routing):
     piped = make_pipeline(
-        PCA(19), Merged(LogisticRegression(max_iter=1000), scale_by="source")
+        PCA(19), sktandem.Merged(LogisticRegression(max_iter=1000), scale_by="source")
     )
     with config_context(enable_metadata_routing=routing):
         model = fit(
@@ -441,7 +442,7 @@ def test_a_chosen_pipeline_scores_with_its_sources(routing):
 
 
 def test_an_estimator_that_reads_a_column_can_be_chosen_for_a_source():
-    mine = Merged(LogisticRegression(max_iter=1000), source="ward")
+    mine = sktandem.Merged(LogisticRegression(max_iter=1000), source="ward")
     model = classifier(
         strategies={"mine": mine}, source="ward", per_source=True, tolerance=0
     )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from textwrap import fill
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -181,7 +181,7 @@ def _read(options: argparse.Namespace) -> Tables:
     return read_sources(options.files, reading)
 
 
-def _wines(task: str) -> Tables:
+def _wines(task: Literal["regression", "classification"]) -> Tables:
     wine = load_wine_quality(task, as_frame=_has_pandas())
     dropped = f"{wine.n_duplicates_dropped:,} duplicates are left out."
     files = dict.fromkeys(("red", "white"), "bundled wines, Cortez et al. 2009")

@@ -85,7 +85,7 @@ def cross_cells(sources: Sources, strata: Codes) -> NDArray[np.intp]:
     Cells are ordered by source, then by stratum.
     """
     n_strata = int(strata.max(initial=0)) + 1
-    crossed = sources.codes.astype(np.intp) * n_strata + strata
+    crossed: NDArray[np.intp] = sources.codes.astype(np.intp) * n_strata + strata
     return np.unique(crossed, return_inverse=True)[1].astype(np.intp)
 
 

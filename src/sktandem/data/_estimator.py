@@ -48,7 +48,8 @@ def if_inner_has(method: str) -> Callable[[Any], Any]:
     def check(self: Any) -> bool:
         return all(hasattr(inner, method) for inner in self._inner())
 
-    return available_if(check)
+    decorator: Callable[[Any], Any] = available_if(check)
+    return decorator
 
 
 class SourceEstimator(RequestsSource, BaseEstimator):

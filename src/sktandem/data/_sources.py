@@ -29,6 +29,7 @@ __all__ = [
     "ONLY_SOURCE",
     "UNKNOWN",
     "Codes",
+    "Labels",
     "Sources",
     "distinct",
     "find_column",

@@ -75,7 +75,8 @@ def pandas_for(what: str) -> ModuleType:
         raise ImportError(
             f'{what} needs pandas. Install it with: pip install "sktandem[notebook]"'
         ) from None
-    return pandas
+    module: ModuleType = pandas
+    return module
 
 
 def as_table(X: Any) -> Any:
@@ -248,7 +249,9 @@ def append_columns(X: Any, values: NDArray[Any], names: Sequence[str]) -> Any:
     return sys.modules["pandas"].concat([X, added], axis=1)
 
 
-def frame_like(X: Any, values: NDArray[Any], names: Sequence[Any]) -> Any:
+def frame_like(
+    X: Any, values: NDArray[Any], names: Sequence[Any] | NDArray[Any]
+) -> Any:
     """Return an array as a data frame of the library and with the rows of X."""
     if is_polars(X):
         return type(X)(values, schema=list(names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.exceptions import SourceError
 from sktandem.members._strategy import Strategy
 from sktandem.members._units import alternating, is_net
@@ -16,8 +17,7 @@ __all__ = ["Alternating"]
 class Alternating(Strategy):
     """Train one net on all sources in turns.
 
-    It builds an :class:`~sktandem.AlternatingClassifier` or
-    :class:`~sktandem.AlternatingRegressor` on the net that is compared. Where
+    It builds a :class:`~sktandem.SharedNet` on the net that is compared. Where
     that is no net, it takes the default one, and what is seen is the
     difference of two kinds of models as well.
 
@@ -26,7 +26,7 @@ class Alternating(Strategy):
     Parameters
     ----------
     schedule : str or Schedule, default="batches"
-        Who trains when, as in :class:`~sktandem.AlternatingClassifier`.
+        Who trains when, as in :class:`~sktandem.SharedNet`.
 
     net : skorch net, default=None
         The net. None means the estimator that is compared, if it is a net, or
@@ -41,7 +41,9 @@ class Alternating(Strategy):
     ('epochs', 5)
     """
 
-    def __init__(self, schedule: str | Schedule = "batches", *, net: Any = None):
+    def __init__(
+        self, schedule: str | Schedule = "batches", *, net: Any = None
+    ) -> None:
         self.schedule = schedule
         self.net = net
 
@@ -57,8 +59,8 @@ class Alternating(Strategy):
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return the net in turns; see :class:`Strategy`."""
         return alternating(

@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn.base import is_regressor
 
+from sktandem._typing import RandomState, ScaleBy, UnknownSource
 from sktandem.exceptions import SourceError
 from sktandem.members._strategy import Strategy
 from sktandem.members._units import make_unit
@@ -48,8 +49,8 @@ class Merged(Strategy):
     def __init__(
         self,
         *,
-        balance: str | Mapping[Hashable, float] | None = None,
-        scale_by: str = "pooled",
+        balance: str | Mapping[Any, float] | None = None,
+        scale_by: ScaleBy = "pooled",
         representation: str = "shared",
         scale_target_by: str | None = None,
     ) -> None:
@@ -83,8 +84,8 @@ class Merged(Strategy):
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return the merged estimator; see :class:`Strategy`."""
         settings = self.get_params(deep=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.members._alternating import named, net_of
 from sktandem.members._strategy import Strategy
 from sktandem.members._units import multi_head
@@ -16,17 +17,17 @@ __all__ = ["MultiHead"]
 class MultiHead(Strategy):
     """Train one net that ends in a head for each source.
 
-    It builds a :class:`~sktandem.MultiHeadClassifier` or
-    :class:`~sktandem.MultiHeadRegressor`, with the module of the net that is
-    compared as the trunk. Where that is no net, it takes the default one, and
-    what is seen is the difference of two kinds of models as well.
+    It builds a :class:`~sktandem.SharedNet` with ``heads="source"``, with the
+    module of the net that is compared as the trunk. Where that is no net, it
+    takes the default one, and what is seen is the difference of two kinds of
+    models as well.
 
     Read more in the :ref:`User Guide <comparing>`.
 
     Parameters
     ----------
     schedule : str or Schedule, default="joint"
-        Who trains when, as in :class:`~sktandem.MultiHeadClassifier`.
+        Who trains when, as in :class:`~sktandem.SharedNet`.
 
     net : skorch net, default=None
         The net of the trunk. None means the estimator that is compared, if it
@@ -37,11 +38,11 @@ class MultiHead(Strategy):
     >>> from sktandem.nn import default_net
     >>> from sktandem.members import MultiHead
     >>> model = MultiHead().build(default_net("regression", max_epochs=5))
-    >>> type(model).__name__, model.net.max_epochs
-    ('MultiHeadRegressor', 5)
+    >>> model.heads, model.net.max_epochs
+    ('source', 5)
     """
 
-    def __init__(self, schedule: str | Schedule = "joint", *, net: Any = None):
+    def __init__(self, schedule: str | Schedule = "joint", *, net: Any = None) -> None:
         self.schedule = schedule
         self.net = net
 
@@ -58,8 +59,8 @@ class MultiHead(Strategy):
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return the net of several heads; see :class:`Strategy`."""
         return multi_head(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.data._sources import Sources
 from sktandem.data._tables import take_rows
 
@@ -62,7 +63,7 @@ class Training:
         return np.asarray(names[self.sources.codes])
 
 
-class Strategy(BaseEstimator):  # type: ignore[misc]
+class Strategy(BaseEstimator):
     """One way of using several datasets: the base of all strategies.
 
     A strategy is a parameter object and learns nothing itself. `build` turns an
@@ -103,8 +104,8 @@ class Strategy(BaseEstimator):  # type: ignore[misc]
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return an unfitted estimator that uses the sources in this way.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 
 from sktandem._routing import weight_key
+from sktandem._settings import check_integer
 from sktandem.exceptions import SourceError
 from sktandem.merge import Merged
 from sktandem.merge._inner import seeded_clone
@@ -23,22 +23,10 @@ __all__ = [
     "takes_weights",
 ]
 
-# What a net of several heads takes from one that trains in turns.
-SHARED = (
-    "net",
-    "batch_size",
-    "validation_fraction",
-    "keep",
-    "average",
-    "scaler",
-    "scale_by",
-    "verbose",
-)
-
 
 def is_net(estimator: Any) -> bool:
     """Tell a skorch net, or one of our own nets, without importing torch."""
-    return _is_skorch(estimator) or _is_alternating(estimator)
+    return _is_skorch(estimator) or _is_shared(estimator)
 
 
 def _is_skorch(estimator: Any) -> bool:
@@ -46,24 +34,19 @@ def _is_skorch(estimator: Any) -> bool:
     return "skorch" in modules
 
 
-def _is_alternating(estimator: Any) -> bool:
+def _is_shared(estimator: Any) -> bool:
     kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(estimator).__mro__]
-    return "sktandem.nn._alternating.BaseAlternating" in kinds
+    return "sktandem.nn._estimator.NetEstimator" in kinds
 
 
 def takes_weights(estimator: Any) -> bool:
-    """Tell whether the rows of this estimator can be weighed."""
+    """Tell whether the rows of this estimator can be weighted."""
     return not is_net(estimator) and weight_key(estimator) is not None
 
 
 def check_folds(strategy: Any) -> None:
     """Refuse a number of inner folds that leaves nothing to train on."""
-    whole = isinstance(strategy.cv, Integral) and not isinstance(strategy.cv, bool)
-    if not whole or strategy.cv < 2:
-        raise SourceError(
-            f"{type(strategy).__name__} needs cv, a whole number of at least 2, got "
-            f"{strategy.cv!r}."
-        )
+    check_integer(f"cv of {type(strategy).__name__}", strategy.cv, least=2)
 
 
 def by_keyword(estimator: Any, rng: Any) -> Any:
@@ -91,32 +74,33 @@ def make_unit(estimator: Any, **settings: Any) -> Any:
 
 def alternating(estimator: Any, schedule: Any, **settings: Any) -> Any:
     """Return a net that trains by `schedule`, built on a net or for an estimator."""
-    from sktandem.nn import AlternatingClassifier, AlternatingRegressor
-
     if schedule is not None:
         settings = {**settings, "schedule": schedule}
-    if _is_alternating(estimator):
+    if _is_shared(estimator):
         settings.pop("scaler", None)  # it has one of its own
         return clone(estimator).set_params(**_that_apply(estimator, settings))
-    net = clone(estimator) if _is_skorch(estimator) else None
-    if not is_regressor(estimator):
-        return AlternatingClassifier(
-            net, **_that_apply(AlternatingClassifier(), settings)
-        )
-    settings["scale_target_by"] = settings.get("scale_target_by") or "pooled"
-    return AlternatingRegressor(net, **_that_apply(AlternatingRegressor(), settings))
+    net = _shared_net(estimator)
+    if settings.get("scale_target_by") is None:
+        settings.pop("scale_target_by", None)  # the net's own default
+    return net.set_params(**_that_apply(net, settings))
 
 
 def multi_head(estimator: Any, **settings: Any) -> Any:
     """Return a net with a head for each source, on a net or for an estimator."""
-    from sktandem.nn import MultiHeadClassifier, MultiHeadRegressor
-
-    kind = MultiHeadRegressor if is_regressor(estimator) else MultiHeadClassifier
-    if _is_alternating(estimator):
+    if _is_shared(estimator):
         _refuse_net_of_its_own(estimator)
-        kept = {key: getattr(estimator, key) for key in SHARED}
-        return clone(kind(**{**settings, **kept}))
-    return kind(clone(estimator) if _is_skorch(estimator) else None, **settings)
+        settings.pop("scaler", None)
+        own = {"balance": None, "scale_target_by": "auto", **settings}
+        return clone(estimator).set_params(heads="source", **own)
+    return _shared_net(estimator).set_params(heads="source", **settings)
+
+
+def _shared_net(estimator: Any) -> Any:
+    """Return a net on all sources: the one given, or the default for its kind."""
+    from sktandem.nn._shared_net import SharedNet
+
+    task = "regression" if is_regressor(estimator) else "classification"
+    return SharedNet(clone(estimator) if _is_skorch(estimator) else None, task=task)
 
 
 def _refuse_net_of_its_own(estimator: Any) -> None:

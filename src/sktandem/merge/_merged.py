@@ -29,7 +29,12 @@ from sktandem.merge._representation import (
     represented_names,
 )
 from sktandem.scaling._affine import fit_affine
-from sktandem.scaling._scalers import check_scaler, fit_named, fit_transformers
+from sktandem.scaling._scalers import (
+    FittedScaler,
+    check_scaler,
+    fit_named,
+    fit_transformers,
+)
 from sktandem.stats._scores import label_accuracy, macro_r2
 
 __all__ = ["Merged"]
@@ -273,7 +278,7 @@ class Merged(MetaEstimatorMixin, SourceEstimator):
         self.estimator_, self.scaler_, self.plan_ = inner, scaler, plan
         self.sources_ = names
         self.n_samples_by_source_ = plan.n_samples
-        vars(self).update(of_targets)
+        self.__dict__.update(of_targets)
 
     def _warn_of_forgotten_source(self, rows: Rows) -> None:
         """Say so if a setting separates the sources and no row has a source."""
@@ -316,6 +321,7 @@ class Merged(MetaEstimatorMixin, SourceEstimator):
         if self.scaler is None:
             return None, self._represent(X, plan.sources, None, inner)
         scale_by = self.scale_by
+        scaler: FittedScaler
         if isinstance(self.scaler, str):
             scaler = fit_named(
                 self.scaler, X, plan.sources, scale_by=scale_by, weights=plan.weights
@@ -351,17 +357,17 @@ class Merged(MetaEstimatorMixin, SourceEstimator):
         """Return the features as the fitted estimator wants them."""
         return self._represent(rows.X, rows.sources, self.scaler_, self.estimator_)
 
-    def _answer(self, method: str, rows: Rows) -> Any:
-        answer = getattr(self.estimator_, method)(self._features(rows))
+    def _answer(self, method: str, rows: Rows) -> NDArray[Any]:
+        answer: NDArray[Any] = getattr(self.estimator_, method)(self._features(rows))
         if method != "predict":
             return answer
         if self._coded:
-            return self.classes_[answer]
+            return np.asarray(self.classes_[answer])
         if self.target_scaler_ is None:
             return answer
         columns = np.reshape(answer, (len(answer), -1))
         columns = self.target_scaler_.inverse(columns, rows.sources.codes)
-        return columns.reshape(answer.shape)
+        return np.asarray(columns.reshape(answer.shape))
 
     @property
     def _coded(self) -> bool:
@@ -369,7 +375,8 @@ class Merged(MetaEstimatorMixin, SourceEstimator):
         classes = getattr(self, "classes_", None)
         if not isinstance(classes, np.ndarray):  # of numbers, or several outputs
             return False
-        return classes.dtype == object and self.estimator_.classes_.dtype != object
+        inner: NDArray[Any] = self.estimator_.classes_
+        return classes.dtype == object and inner.dtype != object
 
     def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the target of each sample, in the units of its source.
@@ -489,7 +496,7 @@ class Merged(MetaEstimatorMixin, SourceEstimator):
         names = _check_feature_names_in(self, input_features)
         if self.source is not None:
             by_name = isinstance(self.source, str)
-            place = names.tolist().index(self.source) if by_name else self.source
+            place: Any = names.tolist().index(self.source) if by_name else self.source
             names = np.delete(names, place)
         if hasattr(self.scaler_, "pooled"):
             names = self.scaler_.pooled.get_feature_names_out(names)

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from sktandem._routing import SplitsBySource
 from sktandem._telling import counted, did_you_mean
+from sktandem._typing import RandomState
 from sktandem.data._cells import as_target, cross_cells, deal_folds, target_strata
 from sktandem.data._sources import Sources, distinct, resolve_sources
 from sktandem.data._tables import as_table, is_missing
@@ -25,7 +26,7 @@ __all__ = ["LeaveOneSourceOut", "SourceKFold"]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-class _SourceSplitter(SplitsBySource, BaseCrossValidator):  # type: ignore[misc]
+class _SourceSplitter(SplitsBySource, BaseCrossValidator):
     """What both cross-validators share: reading sources and persons."""
 
     source: str | int | None
@@ -130,7 +131,7 @@ class SourceKFold(_SourceSplitter):
         source: str | int | None = None,
         test_source: Hashable = None,
         shuffle: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.n_splits = n_splits
         self.source = source
@@ -145,7 +146,7 @@ class SourceKFold(_SourceSplitter):
             )
 
     def split(
-        self, X: Any, y: Any = None, groups: Any = None, *, sample_source: Any = None
+        self, X: Any, y: Any = None, groups: Any = None, sample_source: Any = None
     ) -> Iterator[Split]:
         """Generate the rows to train and to test on.
 
@@ -188,7 +189,6 @@ class SourceKFold(_SourceSplitter):
         X: Any = None,
         y: Any = None,
         groups: Any = None,
-        *,
         sample_source: Any = None,
     ) -> int:
         """Return the number of folds.
@@ -319,7 +319,7 @@ class LeaveOneSourceOut(_SourceSplitter):
         self.source = source
 
     def split(
-        self, X: Any, y: Any = None, groups: Any = None, *, sample_source: Any = None
+        self, X: Any, y: Any = None, groups: Any = None, sample_source: Any = None
     ) -> Iterator[Split]:
         """Generate the rows to train and to test on, a source at a time.
 
@@ -359,7 +359,6 @@ class LeaveOneSourceOut(_SourceSplitter):
         X: Any = None,
         y: Any = None,
         groups: Any = None,
-        *,
         sample_source: Any = None,
     ) -> int:
         """Return the number of sources.

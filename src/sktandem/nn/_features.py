@@ -25,6 +25,7 @@ from sktandem.nn._ragged import Ragged
 from sktandem.scaling._affine import AffineMaps
 from sktandem.scaling._scalers import (
     INSIDE,
+    FittedScaler,
     ScaledByName,
     ScaledByTransformers,
     fit_named,
@@ -33,14 +34,12 @@ from sktandem.scaling._scalers import (
 
 __all__ = ["Features", "as_numbers", "as_tensor", "fit_features"]
 
-Scaling = ScaledByName | ScaledByTransformers | None
-
 
 @dataclass(frozen=True)
 class Features:
     """How X becomes a tensor: the scaling learned from training rows."""
 
-    scaling: Scaling
+    scaling: FittedScaler | None
     dtype: torch.dtype | None = torch.float32  # of batches; None leaves them
     missing: bool = False  # whether values may be missing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_paramete
 
 from sktandem._settings import check_choice
 from sktandem._telling import warn
-from sktandem.data._sources import Sources
+from sktandem.data._sources import Codes, Sources
 from sktandem.data._tables import (
     holds_numbers,
     is_frame,
@@ -44,6 +44,7 @@ INSIDE = (
 
 __all__ = [
     "INSIDE",
+    "FittedScaler",
     "check_scaler",
     "fit_named",
     "fit_transformers",
@@ -159,16 +160,16 @@ class ScaledByName:
         return numbers_of(X, None, self.scaler)
 
     def scale_into(
-        self, out: NDArray[Any], numbers: NDArray[Any], codes: NDArray[np.intp] | None
+        self, out: NDArray[Any], numbers: NDArray[Any], codes: Codes | None
     ) -> None:
         """Write scaled rows where they are wanted, so that no other copy is made."""
         self.maps.forward(numbers, codes if self.by_source else None, out=out)
 
-    def transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def transform(self, X: Any, codes: Codes | None = None) -> Any:
         """Scale the rows of X, each by its source's map."""
         return self._apply(self.maps.forward, X, codes)
 
-    def inverse_transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def inverse_transform(self, X: Any, codes: Codes | None = None) -> Any:
         """Give the rows of X back in their own units."""
         return self._apply(self.maps.inverse, X, codes)
 
@@ -192,11 +193,11 @@ class ScaledByTransformers:
         """Whether each source has a transformer of its own."""
         return bool(self.own)
 
-    def transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def transform(self, X: Any, codes: Codes | None = None) -> Any:
         """Transform the rows of X, each by its source's transformer."""
         return self._apply("transform", X, codes)
 
-    def inverse_transform(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def inverse_transform(self, X: Any, codes: Codes | None = None) -> Any:
         """Undo `transform`."""
         return self._apply("inverse_transform", X, codes)
 
@@ -211,6 +212,9 @@ class ScaledByTransformers:
             for code, own in zip(present, rows)
         ]
         return _reassembled(parts, rows, [(*self.names, "pooled")[c] for c in present])
+
+
+FittedScaler = ScaledByName | ScaledByTransformers
 
 
 def typed_numbers(X: Any) -> list[int]:
@@ -268,7 +272,9 @@ def _reassembled(parts: list[Any], rows: Any, names: Any) -> Any:
 
 
 def table_preprocessor(
-    *, scaler: str | None = "standard", min_frequency: int | float | None = None
+    *,
+    scaler: Literal["standard", "minmax", "robust"] | None = "standard",
+    min_frequency: int | float | None = None,
 ) -> ColumnTransformer:
     """Prepare a mixed table with missing values for an estimator of numbers.
 

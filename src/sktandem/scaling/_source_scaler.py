@@ -21,7 +21,12 @@ from sktandem.data._tables import (
     take_column,
 )
 from sktandem.exceptions import SourceError
-from sktandem.scaling._scalers import check_scaler, fit_named, fit_transformers
+from sktandem.scaling._scalers import (
+    FittedScaler,
+    check_scaler,
+    fit_named,
+    fit_transformers,
+)
 
 __all__ = ["SourceScaler"]
 
@@ -149,6 +154,7 @@ class SourceScaler(OneToOneFeatureMixin, TransformerMixin, SourceEstimator):
 
     def _fit_scaler(self, rows: Rows) -> Any:
         """Fit the scaler; return the features scaled."""
+        scaler: FittedScaler
         if isinstance(self.scaler, str):
             scaler = fit_named(self.scaler, rows.X, rows.sources, scale_by="source")
             scaled = scaler.transform(rows.X, rows.sources.codes)
@@ -210,7 +216,7 @@ class SourceScaler(OneToOneFeatureMixin, TransformerMixin, SourceEstimator):
         if self.source is None:
             return scaled
         position = find_column(X, self.source)
-        names = column_names(X) if is_frame(X) else [None] * X.shape[1]
+        names: list[Any] = column_names(X) or [None] * X.shape[1]
         name = names.pop(position)
         if is_frame(X) and not is_frame(scaled):
             scaled = frame_like(X, scaled, names)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sktandem._settings import check_choice, check_integer, check_number
+from sktandem._typing import Floats
 from sktandem.schedules._sampled import draw
-from sktandem.schedules._schedule import Schedule, Sizes, Step
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
 from sktandem.schedules._turns import last_plan, write_down
 
 __all__ = ["Bandit"]
 
-Floats = NDArray[np.float64]
 REMEMBERED = 200
 FURTHEST = 6.0
 
@@ -98,12 +97,12 @@ class Bandit(Schedule):
 
     def __init__(
         self,
-        reward: str = "loss",
+        reward: Literal["loss", "gain"] = "loss",
         *,
         floor: float = 0.1,
         step_size: float = 0.1,
         block: int = 16,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.reward = reward
         self.floor = floor

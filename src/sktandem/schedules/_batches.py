@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sktandem._settings import check_integer
-from sktandem.schedules._schedule import Schedule, Sizes, Step
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
 from sktandem.schedules._turns import last_plan, turns, write_down
 
 __all__ = ["BatchAlternation"]
@@ -73,7 +73,7 @@ class BatchAlternation(Schedule):
     """
 
     def __init__(
-        self, batches_per_turn: int = 1, *, epoch_length: str | int = "largest"
+        self, batches_per_turn: int = 1, *, epoch_length: EpochLength = "largest"
     ) -> None:
         self.batches_per_turn = batches_per_turn
         self.epoch_length = epoch_length

@@ -9,7 +9,7 @@ import numpy as np
 
 from sktandem._settings import check_integer
 from sktandem.exceptions import SourceError
-from sktandem.schedules._schedule import Schedule, Sizes, Step, finished
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step, finished
 from sktandem.schedules._turns import own_pass
 
 __all__ = ["EpochAlternation"]
@@ -80,7 +80,7 @@ class EpochAlternation(Schedule):
         *,
         epochs_per_turn: int = 1,
         last: Hashable = None,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.order = order
         self.epochs_per_turn = epochs_per_turn

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sktandem.schedules._schedule import Schedule, Sizes, Step
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
 from sktandem.schedules._turns import own_pass
 
 __all__ = ["Joint"]
@@ -74,9 +74,9 @@ class Joint(Schedule):
 
     def __init__(
         self,
-        weights: Mapping[Hashable, float] | None = None,
+        weights: Mapping[Any, float] | None = None,
         *,
-        epoch_length: str | int = "largest",
+        epoch_length: EpochLength = "largest",
     ) -> None:
         self.weights = weights
         self.epoch_length = epoch_length

@@ -78,7 +78,7 @@ class Phases(Schedule):
         self.phases = phases
 
     @property
-    def needs_validation(self) -> bool:  # type: ignore[override]
+    def needs_validation(self) -> bool:
         """Whether the plan of some phase reads validation losses."""
         return any(phase.schedule.needs_validation for phase in self._all())
 

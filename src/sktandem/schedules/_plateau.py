@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from sktandem.exceptions import SourceError
 from sktandem.schedules._schedule import (
     STOP,
     Check,
+    EpochLength,
     Schedule,
     Sizes,
     Step,
@@ -25,7 +26,7 @@ from sktandem.schedules._turns import last_plan, own_pass, write_down
 
 __all__ = ["PlateauAlternation"]
 
-POOLED = {"pooled": "valid_loss", "macro": "valid_loss_macro"}
+POOLED: dict[Hashable, str] = {"pooled": "valid_loss", "macro": "valid_loss_macro"}
 
 
 @dataclass
@@ -144,14 +145,14 @@ class PlateauAlternation(Schedule):
         *,
         threshold: float = 0.01,
         monitor: Hashable = "active",
-        rule: str = "signed",
-        check_every: str = "epoch",
-        check_in: str = "eval",
+        rule: Literal["signed", "absolute"] = "signed",
+        check_every: Literal["epoch", "batch"] = "epoch",
+        check_in: Literal["eval", "train"] = "eval",
         reset_on_switch: bool = True,
         min_history: int | None = None,
         min_turn: int | None = None,
         max_turn: int | None = None,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.window = window
         self.threshold = threshold
@@ -246,7 +247,7 @@ class PlateauAlternation(Schedule):
     def _ends(self, turn: Turn, row: dict[str, Any], sizes: Sizes) -> bool:
         """Take in the losses of a row; return whether the training is to stop."""
         own = f"valid_loss[{sizes.names[turn.source]}]"
-        named = POOLED.get(self.monitor, f"valid_loss[{self.monitor}]")  # type: ignore[call-overload]
+        named = POOLED.get(self.monitor, f"valid_loss[{self.monitor}]")
         loss = row[own if self.monitor == "active" else named]
         turn.length += 1
         turn.values = [*turn.values, loss][-self.window :]

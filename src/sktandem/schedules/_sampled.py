@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sktandem._settings import check_number
+from sktandem._typing import Floats
 from sktandem.exceptions import SourceError
-from sktandem.schedules._schedule import STOP, Schedule, Sizes, Step, Stop, finished
+from sktandem.schedules._schedule import (
+    STOP,
+    EpochLength,
+    Schedule,
+    Sizes,
+    Step,
+    Stop,
+    finished,
+)
 
 __all__ = ["SampledAlternation", "draw"]
-
-Floats = NDArray[np.float64]
 
 
 class SampledAlternation(Schedule):
@@ -93,12 +99,12 @@ class SampledAlternation(Schedule):
 
     def __init__(
         self,
-        probabilities: Mapping[Hashable, float] | None = None,
+        probabilities: Mapping[Any, float] | None = None,
         *,
         temperature: float = 1.0,
         anneal_to: float | None = None,
         max_repeats: float | None = None,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.probabilities = probabilities
         self.temperature = temperature

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ __all__ = [
     "CHECK",
     "STOP",
     "Check",
+    "EpochLength",
     "Schedule",
     "Sizes",
     "Step",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 EPOCH_LENGTHS = ("largest", "smallest", "all")
+EpochLength = Literal["all", "largest", "smallest"] | int
 OR_BATCHES = " or a number of batches"
 MOST_PASSES = 100
 FAR = 1e9  # by which a loss falls that nobody is to call a plateau
@@ -158,7 +160,7 @@ class Sizes:
             self.position(name, setting)  # of absent ones there is more to say
         return check_shares(setting, given, self.names, what)
 
-    def steps(self, epoch_length: str | int) -> int:
+    def steps(self, epoch_length: EpochLength) -> int:
         """Return the number of single-source batches in an epoch."""
         if not isinstance(epoch_length, str):
             return int(epoch_length)
@@ -210,7 +212,7 @@ def rehearsed(
     return n_steps
 
 
-class Schedule(BaseEstimator):  # type: ignore[misc]
+class Schedule(BaseEstimator):
     """Who trains when: the base of all schedules.
 
     A schedule is a parameter object and keeps no state. `plan` is called once
@@ -234,8 +236,10 @@ class Schedule(BaseEstimator):  # type: ignore[misc]
     [0, 0, 1, 0, 0, 1]
     """
 
-    #: Whether the plan reads validation losses.
-    needs_validation = False
+    @property
+    def needs_validation(self) -> bool:
+        """Whether the plan reads validation losses."""
+        return False
 
     def plan(
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator

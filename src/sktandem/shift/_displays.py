@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class _OfReport:
         self.report = report
 
     @classmethod
-    def from_report(cls, report: Any, *, ax: Any = None, **how: Any) -> Any:
+    def from_report(cls, report: Any, *, ax: Any = None, **how: Any) -> Self:
         """Plot a report.
 
         Parameters
@@ -49,7 +49,8 @@ class _OfReport:
             The display, with what was drawn.
         """
         display: Any = cls(report)
-        return display.plot(ax, **how)
+        drawn: Self = display.plot(ax, **how)
+        return drawn
 
 
 class ShiftDisplay(_OfReport):

@@ -17,6 +17,7 @@ from sklearn.ensemble import (
 from sklearn.utils.multiclass import type_of_target
 
 from sktandem._telling import counted
+from sktandem._typing import Floats
 from sktandem.data._cells import cross_cells, deal_folds, mixes_kinds, target_strata
 from sktandem.data._sources import Sources, distinct
 from sktandem.exceptions import SourceError
@@ -34,7 +35,6 @@ __all__ = [
     "read_target",
 ]
 
-Floats = NDArray[np.float64]
 
 MOST_ROWS = 100_000
 MOST_ENERGY_ROWS = 500

@@ -298,9 +298,9 @@ def _missing(column: Any) -> NDArray[np.bool_]:
     if hasattr(column, "isna"):
         return np.asarray(column.isna(), dtype=bool)
     if column.dtype.kind in "fc":
-        return np.isnan(column)
+        return np.asarray(np.isnan(column))
     if column.dtype.kind in "mM":
-        return np.isnat(column)
+        return np.asarray(np.isnat(column))
     if column.dtype.kind != "O":
         return np.zeros(len(column), dtype=bool)
     return np.array([is_missing(value) for value in column.tolist()], dtype=bool)

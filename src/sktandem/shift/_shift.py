@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state
 
+from sktandem._typing import RandomState
 from sktandem.data._cells import as_target
 from sktandem.data._sources import Sources, resolve_sources
 from sktandem.data._tables import (
@@ -50,7 +51,7 @@ def shift_report(
     sample_source: Any = None,
     source: str | int | None = None,
     after: Any = None,
-    random_state: int | np.random.RandomState | None = 0,
+    random_state: RandomState = 0,
 ) -> ShiftReport:
     r"""Tell how different the datasets are, and what to do about it.
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, is_regressor
 from sklearn.linear_model import Ridge
 
 from sktandem.data._cells import as_target
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
+from sktandem.members._strategy import Training
 from sktandem.stats._scores import macro_r2
 from sktandem.tandem._tandem import BaseTandem
 
@@ -149,7 +153,9 @@ class TandemRegressor(RegressorMixin, BaseTandem):
     0 merged 0.75
     """
 
-    def fit(self, X, y, *, sample_source=None, groups=None):
+    def fit(
+        self, X: Any, y: Any, *, sample_source: Any = None, groups: Any = None
+    ) -> Self:
         """Choose a strategy by cross-validation and fit it on all rows.
 
         Parameters
@@ -179,20 +185,20 @@ class TandemRegressor(RegressorMixin, BaseTandem):
         """
         return super().fit(X, y, sample_source=sample_source, groups=groups)
 
-    def _inner(self):
+    def _inner(self) -> Any:
         return Ridge() if self.estimator is None else self.estimator
 
-    def _check_kind(self):
+    def _check_kind(self) -> None:
         if not is_regressor(self._inner()):
             raise SourceError(
                 f"TandemRegressor needs a regressor, got {self.estimator!r}. "
                 "TandemClassifier takes classifiers."
             )
 
-    def _learned(self, model, data):
+    def _learned(self, model: Any, data: Training) -> dict[str, Any]:
         return {}
 
-    def predict(self, X, *, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the target of each sample.
 
         Parameters
@@ -209,9 +215,12 @@ class TandemRegressor(RegressorMixin, BaseTandem):
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted targets.
         """
-        return self._ask("predict", X, sample_source)
+        predicted: NDArray[Any] = self._ask("predict", X, sample_source)
+        return predicted
 
-    def score(self, X, y, *, sample_weight=None, sample_source=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return the mean over the sources of R2.
 
         Over all samples, R2 is near 1 for a model that knows nothing but each

@@ -262,5 +262,5 @@ def _encoder_of(model: Any) -> Any:
     return (model.module_.trunk if encoder is None else encoder).model
 
 
-def _heads_of(module: torch.nn.Module) -> list[torch.nn.Module]:
+def _heads_of(module: Any) -> list[torch.nn.Module]:
     return list(module.heads) if hasattr(module, "heads") else [module.head]
