@@ -1,6 +1,7 @@
 """Averaged weights: what they are the mean of, and the exchange with the raw ones."""
 
 import copy
+import itertools
 import pickle
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skorch import NeuralNetRegressor
+from skorch.callbacks import Callback
 from torch import nn
 
 from sktandem import SharedNet
@@ -185,3 +187,33 @@ def test_an_average_needs_a_criterion_that_can_carry_it():
         SharedNet(net, scale_target_by=None, average="ema").fit(
             np.zeros((8, 1)), np.arange(8.0), sample_source=list("aaaabbbb")
         )
+
+
+class LeavesEarly(NeuralNetRegressor):
+    """A loop of the user's own, which takes three batches of an epoch."""
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        few = None if iterator is None else itertools.islice(iterator, 3)
+        super().run_single_epoch(few, training, prefix, step_fn, **fit_params)
+
+
+def test_an_epoch_that_is_left_early_is_averaged_all_the_same():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    source = np.repeat(["a", "b"], 30)
+    ends = []
+
+    class Looks(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            average = Averaged.of(net)
+            raw = average.weight_0 if average.shown else net.module_.weight
+            ends.append(raw.detach().clone())
+
+    net = LeavesEarly(nn.Linear(2, 1), lr=0.1, max_epochs=8, verbose=0)
+    net.set_params(callbacks=[("looks", Looks())])
+    options = {"validation_fraction": None, "batch_size": 4, "random_state": 0}
+
+    model = SharedNet(net, average="swa", **options)
+    model.fit(X, X[:, 0], sample_source=source)
+
+    expected = torch.stack(ends[-2:]).mean(dim=0)
+    torch.testing.assert_close(model.module_.weight.detach(), expected)

@@ -102,6 +102,10 @@ class Recorder(Callback):
         """Record the losses of each source, and keep the best weights."""
         if self.turns_ is None:
             return
+        # A loop of the user's own may leave an epoch early, and has then not asked for
+        # the batch behind the last one, by which the end is noticed.
+        if self.turns_.current is not None:
+            self.after_training(net)
         # skorch has the means over all rows already. Those by source are means over
         # rows, too, and do not depend on how the rows were cut into batches.
         row = net.history[-1]
