@@ -166,7 +166,9 @@ def test_weights_of_zero_and_one_are_own_models_and_a_plain_merge(estimator, y):
 
     method = "predict_proba" if y is CLASSES else "predict"
     for model, same in (zero, own), (one, merge):
-        ours, theirs = (getattr(m, method)(X, SOURCE) for m in (model, same))
+        ours, theirs = (
+            getattr(m, method)(X, sample_source=SOURCE) for m in (model, same)
+        )
         np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 

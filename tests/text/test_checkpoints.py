@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import huggingface_hub
@@ -18,10 +19,12 @@ from torch import nn
 
 from sktandem import SourceError, SourceWarning
 from sktandem.text import (
-    TextAlternatingClassifier,
-    TextMultiHeadClassifier,
+    SharedTextNet,
     small_encoder,
 )
+
+HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
+ONE_HEAD = partial(SharedTextNet, heads="shared")
 
 TEXTS = [f"my card {word} is lost" for word in "abcdefgh"] + [
     f"das schmeckt {word} gut" for word in "abcdefgh"
@@ -31,7 +34,7 @@ Y = np.tile(["no", "yes"], 8)
 CHECKPOINT = small_encoder(TEXTS, hidden_size=16, n_layers=2, random_state=0)
 MODEL, TOKENIZER = CHECKPOINT
 N_TOKENS = len(TOKENIZER)
-EACH = {"heads": TextMultiHeadClassifier, "one head": TextAlternatingClassifier}
+EACH = {"heads": HEADS_BY_SOURCE, "one head": ONE_HEAD}
 EVERY_KIND = pytest.mark.parametrize("kind", EACH)
 
 
@@ -420,9 +423,9 @@ def test_a_name_that_the_hub_does_not_know(kind, monkeypatch):
 IN_A_PROCESS = """
 import sys, time
 import numpy as np
-from sktandem.text import TextMultiHeadClassifier, TextAlternatingClassifier
+from sktandem.text import SharedTextNet
 start = time.perf_counter()
-for kind in (TextMultiHeadClassifier, TextAlternatingClassifier):
+for heads in ("source", "shared"):
     try:
         kind("nobody-here/a-model").fit(["a", "b"], [0, 1], ["x", "y"])
     except Exception as error:
@@ -493,13 +496,14 @@ SENTENCES = [
 
 @pytest.mark.parametrize("max_length", [8, 128])
 def test_frozen_embeddings_are_those_of_the_library(minilm, max_length):
-    model = TextAlternatingClassifier(
+    model = SharedTextNet(
         minilm,
         freeze="encoder",
         max_length=max_length,
         max_epochs=1,
         validation_fraction=None,
         random_state=0,
+        heads="shared",
     )
     source = ["a", "b"] * 3
     with (

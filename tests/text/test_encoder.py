@@ -1,7 +1,7 @@
 """The encoder as a trunk: padding, parts of a batch, what is frozen, precision."""
 
 import copy
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from sktandem import SourceError
 from sktandem.nn._ragged import Ragged
 from sktandem.text import (
-    TextAlternatingClassifier,
-    TextMultiHeadClassifier,
+    SharedTextNet,
     small_encoder,
 )
 from sktandem.text._encoder import (
@@ -22,6 +21,9 @@ from sktandem.text._encoder import (
     EncoderOf,
     short_and_long,
 )
+
+HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
+ONE_HEAD = partial(SharedTextNet, heads="shared")
 
 transformers = pytest.importorskip("transformers")
 
@@ -107,7 +109,7 @@ def test_the_width_of_the_padding_does_not_matter(kind):
             torch.testing.assert_close(wide, narrow, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", [TextMultiHeadClassifier, TextAlternatingClassifier])
+@pytest.mark.parametrize("kind", [HEADS_BY_SOURCE, ONE_HEAD])
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
 def test_predictions_do_not_depend_on_what_is_predicted_together(kind, freeze):
     model = fitted(kind, freeze=freeze, max_epochs=1)
@@ -195,7 +197,7 @@ def corpora(seed=0, n_texts=32):
     return texts, np.arange(n_texts) % 3, sample_source
 
 
-def fitted(kind=TextMultiHeadClassifier, checkpoint=None, **settings):
+def fitted(kind=HEADS_BY_SOURCE, checkpoint=None, **settings):
     settings = {"lr": 1e-3, "batch_size": 8, "max_epochs": 2} | settings
     settings = {"validation_fraction": None, "random_state": 0} | settings
     return kind(checkpoint or tiny(), **settings).fit(*corpora())
@@ -333,7 +335,7 @@ def weights_of(model):
     return model.module_.state_dict()
 
 
-@pytest.mark.parametrize("kind", [TextMultiHeadClassifier, TextAlternatingClassifier])
+@pytest.mark.parametrize("kind", [HEADS_BY_SOURCE, ONE_HEAD])
 def test_in_half_the_precision_weights_stay_single(kind):
     half = fitted(kind, mixed_precision="bf16", freeze=None)
     full = fitted(kind, mixed_precision=None, freeze=None)

@@ -19,10 +19,12 @@ from sktandem import SourceError, SourceWarning
 from sktandem.inspection import HistoryDisplay
 from sktandem.schedules import EpochAlternation
 from sktandem.text import (
-    TextAlternatingClassifier,
-    TextMultiHeadClassifier,
+    SharedTextNet,
     small_encoder,
 )
+
+HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
+ONE_HEAD = partial(SharedTextNet, heads="shared")
 
 TEXTS = [f"my card {word} is lost" for word in "abcdefgh"] + [
     f"das schmeckt {word} wirklich sehr gut" for word in "abcdefgh"
@@ -32,7 +34,7 @@ Y = np.tile(["no", "yes"], 8)
 YES = Y == "yes"
 FRAME = pd.DataFrame({"text": TEXTS, "language": SOURCE})
 CHECKPOINT = small_encoder(TEXTS, hidden_size=16, n_layers=2, random_state=0)
-EACH = {"heads": TextMultiHeadClassifier, "one head": TextAlternatingClassifier}
+EACH = {"heads": HEADS_BY_SOURCE, "one head": ONE_HEAD}
 EVERY_KIND = pytest.mark.parametrize("kind", EACH)
 PLAIN_FILES = {".json", ".safetensors", ".txt"}
 
@@ -113,7 +115,7 @@ def test_a_model_comes_back_as_it_was_written(kind, params, tmp_path):
 @pytest.mark.parametrize("weights", ["uncertainty", "dwa", "size", {"en": 1, "de": 2}])
 def test_weights_of_losses_come_back(weights, tmp_path):
     model = written(of("heads", loss_weights=weights), tmp_path)
-    again = TextMultiHeadClassifier.from_pretrained(tmp_path)
+    again = SharedTextNet.from_pretrained(tmp_path)
     assert again.loss_weights == weights
     assert_same(again, model)
 
@@ -312,7 +314,7 @@ def test_a_model_with_fewer_heads_leaves_none_of_the_old_ones(tmp_path):
     written(of("heads"), tmp_path)
     model = written(of("one head"), tmp_path)
     assert len(list((tmp_path / "heads").iterdir())) == 1
-    assert_same(TextAlternatingClassifier.from_pretrained(tmp_path), model)
+    assert_same(SharedTextNet.from_pretrained(tmp_path), model)
 
 
 # Refusals ---------------------------------------------------------------------
@@ -333,7 +335,7 @@ def test_a_folder_is_read_by_its_own_class(tmp_path):
     written(of("heads"), tmp_path)
     told = r"holds a TextMultiHeadClassifier\. Read it by TextMultiHeadClassifier\.from"
     with pytest.raises(SourceError, match=told):
-        TextAlternatingClassifier.from_pretrained(tmp_path)
+        SharedTextNet.from_pretrained(tmp_path)
 
 
 @EVERY_KIND

@@ -62,7 +62,7 @@ os.environ |= {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 from sktandem import SourceError
-from sktandem.text import TextMultiHeadClassifier, small_encoder
+from sktandem.text import SharedTextNet, small_encoder
 
 texts, labels = ["red", "white", "rot", "weiss"] * 5, [1, 0, 1, 0] * 5
 sample_source = ["en", "en", "de", "de"] * 5
@@ -73,7 +73,7 @@ tokenizer.save_pretrained(folder)
 
 def requests(name):
     before = len(asked)
-    model = TextMultiHeadClassifier(name, max_epochs=1, random_state=0)
+    model = SharedTextNet(name, max_epochs=1, random_state=0, heads="source")
     model.fit(texts, labels, sample_source)
     return len(asked) - before
 

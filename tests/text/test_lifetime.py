@@ -4,6 +4,7 @@ import gc
 import json
 import tracemalloc
 import weakref
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,17 +13,18 @@ import torch
 from skorch.callbacks import Callback, Checkpoint
 from tokenizers import processors
 
-from sktandem import AlternatingClassifier, SourceError, SourceWarning
-from sktandem.members import Merged
+from sktandem import Merged, SharedNet, SourceError, SourceWarning
 from sktandem.members._units import multi_head
 from sktandem.model_selection import compare_strategies
 from sktandem.nn import _recorder
 from sktandem.schedules import Schedule, Step
 from sktandem.text import (
-    TextAlternatingClassifier,
-    TextMultiHeadClassifier,
+    SharedTextNet,
     small_encoder,
 )
+
+HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
+ONE_HEAD = partial(SharedTextNet, heads="shared")
 
 WORDS = ["red", "white", "rot", "weiss"]
 TEXTS = [f"{word} {n}" for n in range(10) for word in WORDS]
@@ -32,7 +34,7 @@ FRAME = pd.DataFrame({"text": TEXTS, "language": SOURCE})
 CHECKPOINT = small_encoder(TEXTS, hidden_size=16, random_state=0)
 
 
-def estimator(kind=TextMultiHeadClassifier, **settings):
+def estimator(kind=HEADS_BY_SOURCE, **settings):
     defaults = {"lr": 1e-2, "max_epochs": 2, "batch_size": 8, "random_state": 0}
     return kind(CHECKPOINT, **defaults | settings)
 
@@ -191,7 +193,9 @@ def test_none_trains_all_whatever_the_model_was_before():
     model, tokenizer = CHECKPOINT
     model = type(model)(model.config).requires_grad_(False)
 
-    trained = TextMultiHeadClassifier((model, tokenizer), freeze=None, max_epochs=1)
+    trained = SharedTextNet(
+        (model, tokenizer), freeze=None, max_epochs=1, heads="source"
+    )
     trained.fit(TEXTS, LABELS, sample_source=SOURCE)
 
     idle = [n for n, w in trained.module_.named_parameters() if not w.requires_grad]
@@ -211,7 +215,7 @@ def test_a_text_without_a_token_is_refused():
         pad_token="[PAD]",
         clean_up_tokenization_spaces=False,
     )
-    own = TextMultiHeadClassifier((model, tokenizer), max_epochs=1)
+    own = SharedTextNet((model, tokenizer), max_epochs=1, heads="source")
 
     with pytest.raises(SourceError, match=r"no token of the text at row 40, '\\u200b'"):
         own.fit([*TEXTS, "\u200b"], [*LABELS, 1], sample_source=[*SOURCE, "en"])
@@ -233,11 +237,11 @@ def test_a_folder_runs_no_code_of_its_own(tmp_path):
     with pytest.raises(
         SourceError, match=r"cannot be loaded: [\s\S]*trust_remote_code"
     ):
-        TextMultiHeadClassifier.from_pretrained(tmp_path)
+        SharedTextNet.from_pretrained(tmp_path)
 
 
 def test_a_folder_is_read_whole_or_not_at_all(tmp_path):
-    read = TextMultiHeadClassifier.from_pretrained
+    read = SharedTextNet.from_pretrained
     fitted(max_epochs=1).save_pretrained(tmp_path)
     for name in ("checkpoint", "head", "pooling", "prefix", "freeze"):
         told = rf"\['{name}'\] cannot be changed: the weights in the folder"
@@ -288,12 +292,14 @@ def test_swapped_columns_are_told():
 
 def test_one_head_for_labels_that_have_nothing_in_common_warns():
     own = [f"{label} of {name}" for label, name in zip(LABELS, SOURCE)]
-    told = "No two sources have a class in common: .*'0 of de'.*TextMultiHeadClass"
+    told = "No two sources have a class in common: .*'0 of de'.*heads='source'"
     with pytest.warns(SourceWarning, match=told):
-        estimator(TextAlternatingClassifier).fit(TEXTS, own, sample_source=SOURCE)
+        estimator(ONE_HEAD).fit(TEXTS, own, sample_source=SOURCE)
     X = np.arange(80.0).reshape(40, 2)
     with pytest.warns(SourceWarning, match=told):
-        AlternatingClassifier(random_state=0).fit(X, own, sample_source=SOURCE)
+        SharedNet(task="classification", random_state=0).fit(
+            X, own, sample_source=SOURCE
+        )
 
 
 # Beside other strategies ---------------------------------------------------------
@@ -321,6 +327,6 @@ def test_strategies_are_compared_on_texts():
 
 
 def test_no_other_heads_are_put_on_texts():
-    told = r"builds its own net, .* strategies=\{'as it is': TextMultiHeadClassifier"
+    told = r"builds its own net, .* strategies=\{'as it is': HEADS_BY_SOURCE"
     with pytest.raises(SourceError, match=told):
         multi_head(estimator())

@@ -1,7 +1,7 @@
 """The rate over a fit, and fits that go on: nothing depends on how they were cut."""
 
 import pickle
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -11,15 +11,17 @@ from skorch.callbacks import Callback, Checkpoint
 from sktandem import SourceError
 from sktandem.schedules import PlateauAlternation
 from sktandem.text import (
-    TextAlternatingClassifier,
-    TextMultiHeadClassifier,
+    SharedTextNet,
     small_encoder,
 )
 from sktandem.text._rate import WarmupDecay
 
+HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
+ONE_HEAD = partial(SharedTextNet, heads="shared")
+
 transformers = pytest.importorskip("transformers")
 
-KINDS = [TextMultiHeadClassifier, TextAlternatingClassifier]
+KINDS = [HEADS_BY_SOURCE, ONE_HEAD]
 SIZES = {"de": 16, "en": 24}
 WORDS = "the a card money lost sent where is my das ist gut sehr schlecht und teuer"
 
@@ -37,7 +39,7 @@ def corpora(factor=1):
     return texts, np.arange(n_texts) % 3, sample_source
 
 
-def estimator(kind=TextMultiHeadClassifier, given=None, **settings):
+def estimator(kind=HEADS_BY_SOURCE, given=None, **settings):
     defaults = {"lr": 1e-3, "batch_size": 4, "max_epochs": 3, "random_state": 0}
     defaults |= {"validation_fraction": 0.25, "keep": "last"}
     return kind(given or checkpoint(), **defaults | settings)

@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from sktandem import SourceError
-from sktandem.text import TextAlternatingClassifier, small_encoder
+from sktandem.text import SharedTextNet, small_encoder
 
 TEXTS = ["red wine", "white wine", "sparkling white wine", "roter Wein", "weißer Wein"]
 
@@ -95,12 +95,13 @@ def test_it_learns_what_its_texts_say():
     good = [f"{adverb} good {noun}" for adverb in ("so", "very") for noun in "abcdef"]
     bad = [text.replace("good", "bad") for text in good]
     texts, y = good + bad, np.repeat([1, 0], 12)
-    model = TextAlternatingClassifier(
+    model = SharedTextNet(
         small_encoder(texts, hidden_size=16, n_layers=1, random_state=0),
         lr=0.01,
         max_epochs=15,
         validation_fraction=None,
         random_state=0,
+        heads="shared",
     )
     source = ["a", "b"] * 12
     model.fit(texts[::2] + texts[1::2], np.r_[y[::2], y[1::2]], sample_source=source)

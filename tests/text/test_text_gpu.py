@@ -1,19 +1,23 @@
 """Text on a GPU, where there is one."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from sktandem.text import (
-    TextAlternatingClassifier,
-    TextMultiHeadClassifier,
+    SharedTextNet,
     small_encoder,
 )
+
+HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
+ONE_HEAD = partial(SharedTextNet, heads="shared")
 
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
-KINDS = [TextMultiHeadClassifier, TextAlternatingClassifier]
+KINDS = [HEADS_BY_SOURCE, ONE_HEAD]
 GOOD, BAD = "good gut fine schön great toll", "bad schlecht poor mies"
 OTHER = "the food was und das essen ist very sehr so here today"
 
@@ -77,7 +81,7 @@ def test_auto_is_half_the_precision_on_a_gpu_that_has_it():
         pytest.skip("this GPU has no bfloat16")
     checkpoint = small_encoder(reviews()[0], random_state=0)
     auto, half, full = (
-        fitted(TextMultiHeadClassifier, "cuda", checkpoint, mixed_precision=precision)
+        fitted(HEADS_BY_SOURCE, "cuda", checkpoint, mixed_precision=precision)
         for precision in ("auto", "bf16", None)
     )
 
@@ -92,14 +96,14 @@ def test_auto_is_half_the_precision_on_a_gpu_that_has_it():
 def test_a_model_that_is_on_the_gpu_already_can_be_given():
     model, tokenizer = small_encoder(reviews()[0], random_state=0)
 
-    fit = fitted(TextMultiHeadClassifier, "cuda", (model.cuda(), tokenizer))
+    fit = fitted(HEADS_BY_SOURCE, "cuda", (model.cuda(), tokenizer))
 
     assert next(model.parameters()).device.type == "cuda"
     assert np.isfinite(fit.transform(reviews()[0])).all()
 
 
 def test_texts_alone_and_together_are_the_same_on_a_gpu():
-    model = fitted(TextAlternatingClassifier, "cuda", mixed_precision=None)
+    model = fitted(ONE_HEAD, "cuda", mixed_precision=None)
     texts = reviews()[0][:20]
 
     together = model.predict_proba(texts)
@@ -114,6 +118,6 @@ def test_torchs_random_state_of_the_gpu_stays_as_it_was():
     torch.cuda.manual_seed(0)
     before = torch.cuda.get_rng_state()
 
-    fitted(TextMultiHeadClassifier, "cuda", max_epochs=1)
+    fitted(HEADS_BY_SOURCE, "cuda", max_epochs=1)
 
     assert torch.equal(torch.cuda.get_rng_state(), before)

@@ -1,6 +1,7 @@
 """Text models against transformers' own forward pass, and the loops they replace."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sktandem.text import (
-    TextAlternatingClassifier,
-    TextMultiHeadClassifier,
+    SharedTextNet,
     small_encoder,
 )
+
+HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
+ONE_HEAD = partial(SharedTextNet, heads="shared")
 
 transformers = pytest.importorskip("transformers")
 
@@ -90,7 +93,7 @@ def recorded(model):
 def one_batch(model, tokenizer, pooling):
     """Return a model after its first batch, at a rate of 0, and what was recorded."""
     rng = np.random.default_rng(1)
-    fitted = TextMultiHeadClassifier(
+    fitted = SharedTextNet(
         (model, tokenizer),
         schedule="shuffled",  # which asks for no turns
         pooling=pooling,
@@ -102,6 +105,7 @@ def one_batch(model, tokenizer, pooling):
         validation_fraction=None,
         callbacks=[Tape()],
         random_state=0,
+        heads="source",
     )
     texts = texts_of(10, rng)
     return fitted.fit(texts, np.arange(10) % 3), recorded(fitted)
@@ -319,7 +323,7 @@ ROUNDING = "attention.self.key.bias"
 def assert_the_loop_by_hand(kind, schedule, **changes):
     settings = SETTINGS | changes
     model, tokenizer = still_encoder()
-    shared = kind is TextAlternatingClassifier
+    shared = kind is ONE_HEAD
     n_classes = dict.fromkeys(SIZES, 3) if shared else N_CLASSES
     fitted = kind(
         (model, tokenizer),
@@ -351,7 +355,7 @@ def assert_the_loop_by_hand(kind, schedule, **changes):
 
 
 @pytest.mark.parametrize("schedule", ["joint", "batches", "shuffled"])
-@pytest.mark.parametrize("kind", [TextMultiHeadClassifier, TextAlternatingClassifier])
+@pytest.mark.parametrize("kind", [HEADS_BY_SOURCE, ONE_HEAD])
 def test_weights_are_those_of_the_loop_by_hand(kind, schedule):
     assert_the_loop_by_hand(kind, schedule)
 
@@ -359,11 +363,11 @@ def test_weights_are_those_of_the_loop_by_hand(kind, schedule):
 @pytest.mark.parametrize("freeze", [None, 1])
 @pytest.mark.parametrize("schedule", ["joint", "batches"])
 def test_what_is_frozen_takes_no_part_in_the_loop_by_hand(schedule, freeze):
-    assert_the_loop_by_hand(TextMultiHeadClassifier, schedule, freeze=freeze)
+    assert_the_loop_by_hand(HEADS_BY_SOURCE, schedule, freeze=freeze)
 
 
 @goes_ahead
-@pytest.mark.parametrize("kind", [TextMultiHeadClassifier, TextAlternatingClassifier])
+@pytest.mark.parametrize("kind", [HEADS_BY_SOURCE, ONE_HEAD])
 @pytest.mark.parametrize("schedule", ["joint", "batches", "shuffled"])
 def test_three_batches_make_one_step_of_the_loop_by_hand(kind, schedule):
     assert_the_loop_by_hand(kind, schedule, gradient_accumulation_steps=3)
@@ -373,11 +377,11 @@ def test_three_batches_make_one_step_of_the_loop_by_hand(kind, schedule):
 @pytest.mark.parametrize("max_grad_norm", [None, 0.05])
 def test_gradients_are_clipped_as_in_the_loop_by_hand(max_grad_norm):
     changes = {"max_grad_norm": max_grad_norm, "gradient_accumulation_steps": 3}
-    assert_the_loop_by_hand(TextMultiHeadClassifier, "joint", **changes)
+    assert_the_loop_by_hand(HEADS_BY_SOURCE, "joint", **changes)
 
 
 def test_without_a_warm_up_the_rate_falls_from_the_first_step():
-    assert_the_loop_by_hand(TextMultiHeadClassifier, "joint", warmup_ratio=0.0)
+    assert_the_loop_by_hand(HEADS_BY_SOURCE, "joint", warmup_ratio=0.0)
 
 
 class HeadsByHand(nn.Module):
@@ -397,7 +401,7 @@ class HeadsByHand(nn.Module):
 def test_heads_of_a_frozen_encoder_are_those_of_the_loop_by_hand(schedule):
     model, tokenizer = still_encoder()
     settings = SETTINGS | {"freeze": "encoder"}
-    fitted = TextMultiHeadClassifier(
+    fitted = SharedTextNet(
         (model, tokenizer),
         schedule=schedule,
         batch_size=4,
@@ -407,6 +411,7 @@ def test_heads_of_a_frozen_encoder_are_those_of_the_loop_by_hand(schedule):
         callbacks=[Tape()],
         random_state=0,
         **settings,
+        heads="source",
     ).fit(*two_corpora())
     tape = recorded(fitted)
 
@@ -421,13 +426,14 @@ def test_heads_of_a_frozen_encoder_are_those_of_the_loop_by_hand(schedule):
 
 
 def test_an_epoch_reads_every_text_of_the_longest_source_once():
-    fitted = TextMultiHeadClassifier(
+    fitted = SharedTextNet(
         still_encoder(),
         batch_size=4,
         validation_fraction=None,
         max_epochs=1,
         callbacks=[Tape()],
         random_state=0,
+        heads="source",
     )
     texts, y, sample_source = two_corpora()
     fitted.fit(texts, y, sample_source=sample_source)

@@ -32,8 +32,7 @@ from sktandem.model_selection import (
 )
 from sktandem.schedules import EpochAlternation, Joint
 from sktandem.text import (
-    TextAlternatingClassifier,
-    TextMultiHeadClassifier,
+    SharedTextNet,
     small_encoder,
 )
 
@@ -54,11 +53,11 @@ QUICK = {"lr": 0.01, "max_epochs": 2, "random_state": 0}
 
 
 def of_heads(checkpoint=CHECKPOINT, **params):
-    return TextMultiHeadClassifier(checkpoint, **QUICK | params)
+    return SharedTextNet(checkpoint, **QUICK | params, heads="source")
 
 
 def of_one(checkpoint=CHECKPOINT, **params):
-    return TextAlternatingClassifier(checkpoint, **QUICK | params)
+    return SharedTextNet(checkpoint, **QUICK | params, heads="shared")
 
 
 EACH = {"heads": (of_heads, OWN), "one head": (of_one, SHARED)}

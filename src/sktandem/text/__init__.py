@@ -1,7 +1,6 @@
 """Two text datasets, one pretrained encoder: fine-tuned on both."""
 
-from sktandem.text._alternating import TextAlternatingClassifier
-from sktandem.text._multihead import TextMultiHeadClassifier
+from sktandem.text._shared_text_net import SharedTextNet
 from sktandem.text._small import small_encoder
 
-__all__ = ["TextAlternatingClassifier", "TextMultiHeadClassifier", "small_encoder"]
+__all__ = ["SharedTextNet", "small_encoder"]

@@ -15,20 +15,24 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 
 from sktandem._telling import did_you_mean, outside
+from sktandem.data._rows import Rows
 from sktandem.data._sources import Sources, plain_label
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._average import Averaged
-from sktandem.nn._rows import Piece, Rows
+from sktandem.nn._fitted import Fitted
+from sktandem.nn._preparation import Part, Prepared
+from sktandem.nn._shared_task import SharedTask
+from sktandem.nn._source_tasks import SourceTasks
 from sktandem.nn._tasks import ClassTask
-from sktandem.text._transformers import load_tokenizer, quietly
+from sktandem.text._transformers import quietly
 
 __all__ = ["read_folder", "write_folder"]
 
 FORMAT = 1
 RECORD = "sktandem.json"
 PLAIN = (str, bool, int, float)
-FIXED = ("checkpoint", "head", "pooling", "prefix", "freeze")
-NUMBERS = ("seed_", "precision_", "n_features_in_", "n_outputs_")
+FIXED = ("checkpoint", "heads", "head", "pooling", "prefix", "freeze")
+NUMBERS = ("seed_", "precision_", "n_features_in_")
 
 
 def write_folder(model: Any, folder: Any) -> None:
@@ -106,8 +110,9 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
     params = {name: _read(value) for name, value in record["params"].items()}
     model = kind(**params | {"checkpoint": os.fspath(path / "encoder")} | changes)
     model._check_settings()
-    learned = _learned(model, record)
-    net = model._built((_two_rows(model, learned), None), learned, record["seed_"])
+    data = _prepared(model, record)
+    built = model._engine().builder.build(data)
+    net = built.net
     for place, head in enumerate(_heads_of(net.module_)):
         file = path / "heads" / f"{place}.safetensors"
         try:
@@ -120,8 +125,23 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
         Averaged.attach(net, model.average)
     net.history = History.from_file(os.fspath(path / "history.json"))
     net._set_training(False)
-    vars(model).update(learned)
-    model.net_ = net
+    names = data.names
+    model._remember(
+        Fitted(
+            net,
+            data.tasks,
+            built.data.features,
+            names,
+            dict(zip(names, record["n_samples"])),
+            record["seed_"],
+            record["precision_"],
+            built.width,
+        )
+    )
+    if "n_features_in_" in record:
+        model.n_features_in_ = record["n_features_in_"]
+    if record["columns"] is not None:
+        model.feature_names_in_ = np.array(record["columns"], dtype=object)
     return model
 
 
@@ -228,33 +248,22 @@ def _array(written: dict[str, Any]) -> Any:
     return np.array(written["values"], dtype=np.dtype(written["dtype"]))
 
 
-def _learned(model: Any, record: dict[str, Any]) -> dict[str, Any]:
-    """Return what fit had learned, without the net."""
-    names = tuple(record["sources"])
+def _prepared(model: Any, record: dict[str, Any]) -> Prepared:
+    """Return two rows as fit would have prepared them, to size the net by."""
+    names, seed = tuple(record["sources"]), record["seed_"]
     own = dict(zip(names, map(_array, record["classes_by_source"])))
-    learned = {key: record[key] for key in NUMBERS if key in record}
-    learned |= {
-        "sources_": names,
-        "classes_": _array(record["classes"]),
-        "classes_by_source_": own,
-        "n_samples_by_source_": dict(zip(names, record["n_samples"])),
-        "features_": model._features_of(
-            load_tokenizer(model.checkpoint), record["seed_"]
-        ),
-    }
-    if record["columns"] is not None:
-        learned["feature_names_in_"] = np.array(record["columns"], dtype=object)
-    if "n_outputs_" in learned:
-        learned["tasks_"] = tuple(ClassTask(name, own[name]) for name in names)
-    return learned
-
-
-def _two_rows(model: Any, learned: dict[str, Any]) -> Piece:
-    """Return two rows as fit would have read them, to size the net by."""
+    tasks: SharedTask | SourceTasks
+    if model._has_heads:
+        heads = tuple(ClassTask(own[name], name) for name in names)
+        tasks = SourceTasks(heads, n_targets=1, classifies=True)
+    else:
+        tasks = SharedTask(ClassTask(_array(record["classes"])), own)
+    features = model._engine().builder.reading.features(seed)
     texts = np.array(["a", "b"], dtype=object)
     codes = np.zeros(2, dtype=np.intp)
-    rows = Rows(texts, texts, codes, Sources(learned["sources_"], codes))
-    return Piece(learned["features_"].numbers(texts), rows, None, None)
+    rows = Rows(texts, texts, Sources(names, codes))
+    part = Part(features.numbers(texts), rows, codes)
+    return Prepared(part, None, tasks, features, seed, 2)
 
 
 def _encoder_of(model: Any) -> Any:
