@@ -23,6 +23,7 @@ from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_paramete
 
 from sktandem.data._sources import Sources, did_you_mean
 from sktandem.data._tables import (
+    column_names,
     holds_numbers,
     is_frame,
     numeric_columns,
@@ -221,10 +222,9 @@ def typed_numbers(X: Any) -> list[int]:
     """Return the numeric columns; warn of numbers that hide in columns of objects."""
     numeric = numeric_columns(X)
     if is_frame(X):
-        rest = set(range(X.shape[1])) - set(numeric)
-        hidden = [
-            X.columns[i] for i in sorted(rest) if holds_numbers(take_column(X, i))
-        ]
+        rest = sorted(set(range(X.shape[1])) - set(numeric))
+        objects = [i for i in rest if holds_numbers(take_column(X, i))]
+        hidden = [column_names(X)[i] for i in objects]
         if hidden:
             warnings.warn(
                 f"The columns {hidden} hold numbers but are of dtype object, so they "
