@@ -1,10 +1,10 @@
 """What does a net that takes turns cost beside the loops one would write by hand?
 
 Two sources of 20,000 and 16,000 rows x 20 float32, two classes, a perceptron
-64-32, Adam, batches of the sources by turns. Each figure is of all that the user
-waits for, `fit` as a whole included; none is subtracted. The hand-written loops
-also shuffle anew in each pass and record the loss of each step. Memory is the
-growth of a fresh process, beyond the data it made first.
+64-32 or of other widths, Adam, batches of the sources by turns. Each figure is of
+all that the user waits for, `fit` as a whole included; none is subtracted. The
+hand-written loops also shuffle anew in each pass and record the loss of each step.
+Memory is the growth of a fresh process, beyond the data it made first.
 """
 
 import multiprocessing
@@ -26,12 +26,13 @@ from torch.utils.data import DataLoader, TensorDataset
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import alternate, options, ratio, report, write_json
 
-from sktandem import AlternatingClassifier, stack_sources
+from sktandem import SharedNet, stack_sources
 from sktandem.nn import MLP, default_net
 
 N_FEATURES = 20
 N_ROWS = {"large": 20_000, "small": 16_000}
 LR = 1e-3
+HIDDEN = (64, 32)  # of the perceptron; --hidden 256-128 asks for a larger one
 EPOCHS = {32: 8, 128: 8, 1024: 40}  # of the whole fits
 PASSES = {32: 4, 128: 12, 1024: 60}  # epochs when steps are timed
 PARTS = 4  # the slow loops take one step for so many of the others'
@@ -67,7 +68,7 @@ def steps_per_epoch(sizes, batch_size):
 
 def prepared(fused=False):
     torch.manual_seed(0)
-    module = MLP(N_FEATURES, 2)
+    module = MLP(N_FEATURES, 2, hidden_sizes=HIDDEN)
     optimizer = torch.optim.Adam(module.parameters(), lr=LR, fused=fused or None)
     return module.train(), nn.CrossEntropyLoss(), optimizer
 
@@ -135,7 +136,7 @@ def skorch_on_all(parts, batch_size, epochs):
     """skorch as it comes, on all rows; its batches are in the order of the rows."""
     torch.manual_seed(0)
     net = NeuralNetClassifier(
-        MLP(N_FEATURES, 2),
+        MLP(N_FEATURES, 2, hidden_sizes=HIDDEN),
         criterion=nn.CrossEntropyLoss,
         optimizer=torch.optim.Adam,
         lr=LR,
@@ -195,8 +196,8 @@ def fit_by_hand(parts, batch_size, epochs):
 
 
 def ours(data, batch_size, epochs, **settings):
-    net = default_net(lr=LR, max_epochs=epochs)
-    model = AlternatingClassifier(
+    net = default_net(lr=LR, max_epochs=epochs, module__hidden_sizes=HIDDEN)
+    model = SharedNet(
         net, schedule="batches", batch_size=batch_size, random_state=0, **settings
     )
     X, y, sample_source = data
@@ -340,7 +341,10 @@ def main():
         fit_repeats=5,
         memory_rows=2_000_000,
         batch=0,
+        hidden="64-32",
     )
+    global HIDDEN
+    HIDDEN = tuple(map(int, given.hidden.split("-")))
     torch.set_num_threads(1)
     batch_sizes = [given.batch] if given.batch else list(EPOCHS)
     versions = f"torch {torch.__version__}, skorch {skorch.__version__}"

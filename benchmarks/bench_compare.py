@@ -191,7 +191,13 @@ def cut_wines(n_draws, only):
                 found["own"].append(scores["own models"])
                 found["white"].append(scores["only white"])
                 found["chooser"].append(
-                    score_by_source(model, X[test], y[test], source[test], "r2").overall
+                    score_by_source(
+                        model,
+                        X[test],
+                        y[test],
+                        sample_source=source[test],
+                        scoring="r2",
+                    ).overall
                 )
                 _hold_against(words, model.comparison_, scores)
             mean = {name: float(np.mean(values)) for name, values in found.items()}
@@ -221,7 +227,7 @@ def _fixed(model, X, y, source, train, test, estimator):
         built = strategy.build(estimator, scaler=None, random_state=0)
         built.fit(X[train], y[train], sample_source=source[train])
         scores[name] = score_by_source(
-            built, X[test], y[test], source[test], "r2"
+            built, X[test], y[test], sample_source=source[test], scoring="r2"
         ).overall
     return scores
 
@@ -248,7 +254,9 @@ def costs(repeats, only):
             continue
         names = [s.name for s in default_strategies(estimator, scaler=None)]
         variants = {
-            "chooser": lambda e=estimator: chooser(e, y).fit(X, y, source),
+            "chooser": lambda e=estimator: chooser(e, y).fit(
+                X, y, sample_source=source
+            ),
             "all in full": lambda e=estimator: compare_strategies(
                 e, X, y, sample_source=source, scaler=None, cv=5, n_repeats=1,
                 random_state=0, progress=False,

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import alternate, options, peak, ratio, report, write_json
 
-from sktandem import MergedClassifier, MergedRegressor, stack_sources
+from sktandem import Merged, stack_sources
 
 N_FEATURES = 50
 
@@ -42,7 +42,7 @@ def by_hand(estimator, parts):
 
 def ours(estimator, parts):
     X, y, sample_source = stack_sources(parts)
-    return MergedRegressor(estimator).fit(X, y, sample_source=sample_source)
+    return Merged(estimator).fit(X, y, sample_source=sample_source)
 
 
 def against_the_hand(n, repeats):
@@ -82,8 +82,8 @@ def twenty_sources(n, repeats):
         source = rng.integers(0, 20, n)
 
         learners = {
-            "Ridge, sag": MergedRegressor(Ridge(solver="sag", max_iter=10, tol=0)),
-            "SGDClassifier": MergedClassifier(
+            "Ridge, sag": Merged(Ridge(solver="sag", max_iter=10, tol=0)),
+            "SGDClassifier": Merged(
                 SGDClassifier(loss="log_loss", max_iter=10, tol=None)
             ),
         }

@@ -43,8 +43,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from _measure import alternate, options, ratio, report, write_json
 
 from sktandem import (
-    MultiHeadClassifier,
-    MultiHeadRegressor,
+    SharedNet,
     SourceWarning,
     stack_sources,
     table_preprocessor,
@@ -147,8 +146,9 @@ def by_slices(parts, batch_size, n_steps, fused):
 
 def ours(data, batch_size, epochs, scaler):
     X, y, sample_source = data
-    model = MultiHeadClassifier(
+    model = SharedNet(
         default_net(lr=LR, max_epochs=epochs, **TRUNK),
+        heads="source",
         batch_size=batch_size,
         scaler=scaler,
         validation_fraction=None,
@@ -315,9 +315,9 @@ def worth(data, seed, epochs):
 
     def scored(rows, tested):
         task = "regression" if metric == "r2" else "classification"
-        kind = MultiHeadRegressor if metric == "r2" else MultiHeadClassifier
-        model = kind(
+        model = SharedNet(
             default_net(task, max_epochs=epochs, batch_size=BATCH_SIZE, **trunk),
+            heads="source",
             schedule=Joint(epoch_length=n_steps),
             random_state=seed,
             **settings,
@@ -326,7 +326,11 @@ def worth(data, seed, epochs):
             warnings.simplefilter("ignore", SourceWarning)  # that it is only one
             model.fit(rows_of(X, rows), y[rows], sample_source=source[rows])
         found = score_by_source(
-            model, rows_of(X, tested), y[tested], source[tested], metric
+            model,
+            rows_of(X, tested),
+            y[tested],
+            sample_source=source[tested],
+            scoring=metric,
         )
         return dict(found.by_source)
 

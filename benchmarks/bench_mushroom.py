@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import options, report, write_json
 
-from sktandem import MergedClassifier
+from sktandem import Merged
 from sktandem.datasets import load_mushroom
 
 N_LABELLED = 46
@@ -47,7 +47,7 @@ def errors(repeats):
         train = np.r_[np.flatnonzero(source == "tapering"), labelled]
         test = np.setdiff1d(target, labelled)
         for name, balance in STRATEGIES.items():
-            model = MergedClassifier(
+            model = Merged(
                 LinearSVC(), scaler=None, balance=balance, random_state=seed
             ).fit(X[train], y[train], sample_source=source[train])
             found[name].append(1 - model.score(X[test], y[test]))

@@ -24,7 +24,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import options, report, write_json
 
-from sktandem import AlternatingClassifier, table_preprocessor
+from sktandem import SharedNet, table_preprocessor
 from sktandem.datasets import (
     load_heart_disease,
     load_wine_quality,
@@ -102,7 +102,7 @@ def scores(data, seed, keep, epochs):
     n_steps = steps_in_epoch(sum(n_rows), len(names))
 
     def run(schedule, average, rows, tested):
-        model = AlternatingClassifier(
+        model = SharedNet(
             default_net(max_epochs=epochs),
             schedule=schedule,
             batch_size=BATCH_SIZE,
@@ -112,7 +112,9 @@ def scores(data, seed, keep, epochs):
             random_state=seed,
         )
         model.fit(X[rows], y[rows], sample_source=source[rows])
-        found = score_by_source(model, X[tested], y[tested], source[tested], metric)
+        found = score_by_source(
+            model, X[tested], y[tested], sample_source=source[tested], scoring=metric
+        )
         return dict(found.by_source), sum(model.history_[:, "train_batch_count"])
 
     results = {

@@ -32,7 +32,7 @@ def pair(n):
 def measured(n):
     X, y, sample_source = pair(n)
     start, busy = time.perf_counter(), time.process_time()
-    result = shift_report(X, y, sample_source)
+    result = shift_report(X, y, sample_source=sample_source)
     seconds, busy = time.perf_counter() - start, time.process_time() - busy
     start = time.process_time()
     html = result.to_html()

@@ -192,10 +192,12 @@ class Ours:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SourceWarning)  # that texts are cut
-            self.model.fit(task.texts, task.labels, task.source)
+            self.model.fit(task.texts, task.labels, sample_source=task.source)
 
     def predict(self):
-        self.answers = self.model.predict(self.task.texts, self.task.source)
+        self.answers = self.model.predict(
+            self.task.texts, sample_source=self.task.source
+        )
 
     def loss(self):
         row = self.model.history_[-1]

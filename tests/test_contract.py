@@ -8,8 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sktandem import (
-    MergedClassifier,
-    MergedRegressor,
+    Merged,
     SourceScaler,
     TandemClassifier,
     TandemRegressor,
@@ -23,18 +22,39 @@ from sktandem.members import (
 )
 
 ESTIMATORS = [
-    MergedClassifier(),
-    MergedClassifier(scaler=None),
-    MergedClassifier(scaler="minmax", scale_by="source", balance="classes"),
-    MergedClassifier(scaler=StandardScaler(with_mean=False), scale_by="source"),
-    MergedClassifier(representation="indicator", balance="both"),
-    MergedClassifier(representation="augmented"),
-    MergedClassifier(balance="both", balance_by="oversample", random_state=0),
-    MergedClassifier(balance="both", balance_by="undersample", random_state=0),
-    MergedRegressor(),
-    MergedRegressor(representation="augmented", scaler=None),
-    MergedRegressor(scaler=None),
-    MergedRegressor(scaler="minmax", scale_by="source", scale_target_by="source"),
+    Merged(LogisticRegression(max_iter=1000)),
+    Merged(LogisticRegression(max_iter=1000), scaler=None),
+    Merged(
+        LogisticRegression(max_iter=1000),
+        scaler="minmax",
+        scale_by="source",
+        balance="classes",
+    ),
+    Merged(
+        LogisticRegression(max_iter=1000),
+        scaler=StandardScaler(with_mean=False),
+        scale_by="source",
+    ),
+    Merged(
+        LogisticRegression(max_iter=1000), representation="indicator", balance="both"
+    ),
+    Merged(LogisticRegression(max_iter=1000), representation="augmented"),
+    Merged(
+        LogisticRegression(max_iter=1000),
+        balance="both",
+        balance_by="oversample",
+        random_state=0,
+    ),
+    Merged(
+        LogisticRegression(max_iter=1000),
+        balance="both",
+        balance_by="undersample",
+        random_state=0,
+    ),
+    Merged(Ridge()),
+    Merged(Ridge(), representation="augmented", scaler=None),
+    Merged(Ridge(), scaler=None),
+    Merged(Ridge(), scaler="minmax", scale_by="source", scale_target_by="source"),
     SourceScaler(),
     SourceScaler(scaler="minmax"),
     SourceScaler(scaler=StandardScaler()),

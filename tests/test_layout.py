@@ -15,7 +15,10 @@ ROOT = Path(sktandem.__file__).parent
 # From the ground up; a file imports only from its own room and those before it.
 ROOMS = [
     "exceptions",
+    "_typing",
     "_telling",
+    "_settings",
+    "_docs",
     "_routing",
     "_nested",
     "_transaction",
@@ -99,13 +102,16 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 import numpy as np
 import sktandem, sktandem.datasets, sktandem.model_selection
-from sktandem import MergedClassifier, MergedRegressor, SourceScaler, stack_sources
+from sklearn.linear_model import LogisticRegression, Ridge
+from sktandem import Merged, SourceScaler, stack_sources
 y = [0, 1, 0, 1]
 X, y, s = stack_sources({"a": (np.eye(4), y), "b": (np.eye(4), y)})
-MergedClassifier(balance="both", scale_by="source").fit(X, y, s).predict(X, s)
-MergedRegressor(scale_target_by="source").fit(X, y, s).score(X, y, s)
+model = Merged(LogisticRegression(), balance="both", scale_by="source")
+model.fit(X, y, sample_source=s).predict(X, sample_source=s)
+numbers = Merged(Ridge(), scale_target_by="source").fit(X, y, sample_source=s)
+numbers.score(X, y, sample_source=s)
 SourceScaler().fit_transform(X, sample_source=s)
-sktandem.model_selection.score_by_source(MergedClassifier().fit(X, y, s), X, y, s)
+sktandem.model_selection.score_by_source(model, X, y, sample_source=s)
 sktandem.datasets.load_wine_quality()
 print("done")
 """

@@ -68,7 +68,9 @@ from sklearn.linear_model import Ridge
 for way in [OwnModels(), *ways]:
     model = way.build(Ridge(), random_state=0)
     model.fit(X[tasted], y[tasted], sample_source=wine[tasted])
-    scores = score_by_source(model, X[cellar], y[cellar], wine[cellar], "r2")
+    scores = score_by_source(
+        model, X[cellar], y[cellar], sample_source=wine[cellar], scoring="r2"
+    )
     print(f"{way.name:<12} {scores.by_source['red']:.3f}")
 
 # %%
@@ -100,5 +102,7 @@ _ = curve.plot()
 
 chooser = TandemRegressor(primary_source="red", objective="primary", random_state=0)
 chooser.fit(X[tasted], y[tasted], sample_source=wine[tasted])
-scores = score_by_source(chooser, X[cellar], y[cellar], wine[cellar], "r2")
+scores = score_by_source(
+    chooser, X[cellar], y[cellar], sample_source=wine[cellar], scoring="r2"
+)
 print(f"{chooser.strategy_.name}: {scores.by_source['red']:.3f}")

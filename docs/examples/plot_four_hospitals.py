@@ -14,10 +14,11 @@ have been at a hospital that gave it no patient?
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
-from sktandem import MergedClassifier, table_preprocessor
+from sktandem import Merged, table_preprocessor
 from sktandem.datasets import load_heart_disease
 from sktandem.model_selection import LeaveOneSourceOut, SourceKFold
 
@@ -41,7 +42,9 @@ pd.DataFrame(
 # :func:`~sktandem.table_preprocessor` imputes, encodes and scales. Given as
 # ``scaler``, it is fitted inside ``fit``, on training patients only.
 
-merged = MergedClassifier(source="hospital", scaler=table_preprocessor())
+merged = Merged(
+    LogisticRegression(max_iter=1000), source="hospital", scaler=table_preprocessor()
+)
 
 # %%
 # A known hospital, and a new one
@@ -172,13 +175,19 @@ from sklearn.pipeline import make_pipeline
 
 settings = {
     "merged": merged,
-    "hospitals count the same": MergedClassifier(
-        source="hospital", scaler=table_preprocessor(), balance="sources"
+    "hospitals count the same": Merged(
+        LogisticRegression(max_iter=1000),
+        source="hospital",
+        scaler=table_preprocessor(),
+        balance="sources",
     ),
-    "ill and healthy count the same": MergedClassifier(
-        source="hospital", scaler=table_preprocessor(), balance="classes"
+    "ill and healthy count the same": Merged(
+        LogisticRegression(max_iter=1000),
+        source="hospital",
+        scaler=table_preprocessor(),
+        balance="classes",
     ),
-    "numbers scaled by hospital": MergedClassifier(
+    "numbers scaled by hospital": Merged(
         make_pipeline(
             table_preprocessor(scaler=None), LogisticRegression(max_iter=5000)
         ),

@@ -20,7 +20,7 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import cross_val_score
 
-from sktandem import MergedRegressor, table_preprocessor
+from sktandem import Merged, table_preprocessor
 from sktandem.datasets import load_student_performance
 from sktandem.model_selection import SourceKFold
 
@@ -84,9 +84,7 @@ forest = RandomForestRegressor(50, min_samples_leaf=2, random_state=0)
 
 def model(**settings):
     """Return a forest on a mixed table."""
-    return MergedRegressor(
-        forest, source="subject", scaler=table_preprocessor(), **settings
-    )
+    return Merged(forest, source="subject", scaler=table_preprocessor(), **settings)
 
 
 folds = [fold for seed in range(3) for fold in splits(seed)]

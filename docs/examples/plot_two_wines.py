@@ -24,7 +24,7 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_validate
 
-from sktandem import MergedClassifier
+from sktandem import Merged
 from sktandem.datasets import load_wine_quality
 from sktandem.model_selection import SourceKFold, source_scorers
 
@@ -57,7 +57,7 @@ scorers = source_scorers("f1_macro", ["red", "white"], source="wine")
 
 results = {
     (learner, strategy): cross_validate(
-        MergedClassifier(estimator, source="wine", **settings),
+        Merged(estimator, source="wine", **settings),
         wine.data,
         wine.target,
         cv=folds,

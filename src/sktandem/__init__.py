@@ -5,30 +5,19 @@ from typing import Any
 
 from sktandem.data._stack import stack_sources
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.merge import MergedClassifier, MergedRegressor
+from sktandem.merge import Merged
 from sktandem.scaling._scalers import table_preprocessor
 from sktandem.scaling._source_scaler import SourceScaler
 from sktandem.tandem import TandemClassifier, TandemRegressor
 
 __version__ = "0.1.0.dev0"
 
-# These need torch, which takes a second to import: on first use.
-_NETS = (
-    "AlternatingClassifier",
-    "AlternatingRegressor",
-    "MultiHeadClassifier",
-    "MultiHeadEstimator",
-    "MultiHeadRegressor",
-)
+# It needs torch, which takes a second to import: on first use.
+_LAZY = {"SharedNet": "sktandem.nn._shared_net"}
 
 __all__ = [
-    "AlternatingClassifier",
-    "AlternatingRegressor",
-    "MergedClassifier",
-    "MergedRegressor",
-    "MultiHeadClassifier",
-    "MultiHeadEstimator",
-    "MultiHeadRegressor",
+    "Merged",
+    "SharedNet",
     "SourceError",
     "SourceScaler",
     "SourceWarning",
@@ -40,8 +29,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _NETS:
-        return getattr(import_module("sktandem.nn"), name)
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'sktandem' has no attribute {name!r}")
 
 

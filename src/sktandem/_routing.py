@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, cast
+from typing import Any
 
 from sklearn import config_context, get_config
 from sklearn.pipeline import Pipeline
@@ -113,7 +113,8 @@ def source_method(estimator: Any, method: str) -> Callable[..., Any]:
     """
     routed = get_config()["enable_metadata_routing"]
     if method != "score" or routed or not isinstance(estimator, Pipeline):
-        return cast(Callable[..., Any], getattr(estimator, method))
+        found: Callable[..., Any] = getattr(estimator, method)
+        return found
 
     @wraps(estimator.score)
     def score(X: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,13 +1,36 @@
-"""Where a warning is to point: at the line of the user."""
+"""How the package speaks to the user: hints, counts, and where warnings point."""
 
 from __future__ import annotations
 
+import difflib
 import sys
+import warnings
+from collections.abc import Iterable
 from types import FrameType
 
-__all__ = ["outside"]
+from sktandem.exceptions import SourceWarning
 
-PASSED_OVER = ("sktandem", "sklearn", "skorch")
+__all__ = ["counted", "did_you_mean", "outside", "warn"]
+
+PASSED_OVER = ("sktandem", "sklearn", "skorch", "joblib")
+
+
+def did_you_mean(name: object, names: Iterable[object]) -> str:
+    """Return a hint at the name that was probably meant, or nothing."""
+    written = {str(known): known for known in names}
+    close = difflib.get_close_matches(str(name), written, n=1)
+    return f" Did you mean {written[close[0]]!r}?" if close else ""
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it needs one."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{n:,} {noun}{'' if n == 1 else plural}"
+
+
+def warn(message: str) -> None:
+    """Warn the user of something lawful but surprising, at the user's own line."""
+    warnings.warn(message, SourceWarning, stacklevel=outside())
 
 
 def outside() -> int:

@@ -346,7 +346,7 @@ def person_missing():
             classes("I", "W"),
             {},
             r"The files share no class of 'grade': A.csv has \['ill', 'well'\]; B.csv "
-            r"has \['I', 'W'\]. .* sktandem.MultiHeadClassifier learns both",
+            r"has \['I', 'W'\]. .* sktandem.SharedNet with heads='source' learns both",
         ),
         (
             classes(*(f"c{i}" for i in range(30))),

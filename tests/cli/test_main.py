@@ -90,7 +90,7 @@ def test_the_numbers_are_those_of_the_functions(files, compared):
     expected = by_hand.frame().astype({"n_needed": float})
     pd.testing.assert_frame_equal(shown, expected, check_dtype=False, rtol=1e-9)
     assert repr(by_hand) in text
-    assert repr(shift_report(X, y, source)) in text
+    assert repr(shift_report(X, y, sample_source=source)) in text
     assert " ".join(by_hand.summary().split()) in " ".join(text.split())
 
 
@@ -330,7 +330,7 @@ def test_many_columns_and_sources_still_make_a_light_report():
     comparison = compare_strategies(
         None, X.to_numpy(), y, sample_source=source, cv=2, n_repeats=1, progress=False
     )
-    shift = shift_report(X, y, source)
+    shift = shift_report(X, y, sample_source=source)
 
     page = report_page(
         "Four", comparison, shift, sources=[], task=[], notes=[], settings={}

@@ -420,7 +420,7 @@ def test_shared_rows_of_polars_frames_are_found():
     _, datasets = polars_frames()
     X, _, sample_source = stack_sources(datasets | {"c": datasets["a"]}, join="outer")
 
-    shared = find_shared_rows(X, sample_source)
+    shared = find_shared_rows(X, sample_source=sample_source)
 
     assert shared.groups.tolist() == [0, 1, 2, 0, 1]
     assert find_shared_rows(X, subset="iron").groups.tolist() == [0, 1, 2, 3, 4]

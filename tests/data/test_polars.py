@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from sktandem import (
-    MergedClassifier,
-    MergedRegressor,
+    Merged,
     SourceScaler,
     stack_sources,
     table_preprocessor,
@@ -35,25 +35,30 @@ def two_wards(n=40):
 
 TREE = DecisionTreeClassifier(random_state=0)
 MODELS = [
-    MergedClassifier(
+    Merged(
         make_pipeline(table_preprocessor(), TREE),
         source="ward",
         balance="sources",
         balance_by="oversample",
         random_state=0,
     ),
-    MergedClassifier(source="ward", scaler=table_preprocessor()),
-    MergedClassifier(source="ward", scaler=table_preprocessor(), scale_by="source"),
-    MergedClassifier(make_pipeline(table_preprocessor(), TREE), source="ward"),
-    MergedClassifier(
+    Merged(
+        LogisticRegression(max_iter=1000), source="ward", scaler=table_preprocessor()
+    ),
+    Merged(
+        LogisticRegression(max_iter=1000),
+        source="ward",
+        scaler=table_preprocessor(),
+        scale_by="source",
+    ),
+    Merged(make_pipeline(table_preprocessor(), TREE), source="ward"),
+    Merged(
         make_pipeline(table_preprocessor(), TREE),
         source="ward",
         scale_by="source",
         balance="both",
     ),
-    MergedClassifier(
-        make_pipeline(table_preprocessor(), TREE), source="ward", scaler=None
-    ),
+    Merged(make_pipeline(table_preprocessor(), TREE), source="ward", scaler=None),
 ]
 
 
@@ -71,7 +76,7 @@ def test_polars_and_pandas_give_the_same_predictions(model):
 def test_polars_and_pandas_give_the_same_scores():
     pandas_X, polars_X, _ = two_wards()
     keep, y = ["age", "ward"], pandas_X["age"].to_numpy() ** 2
-    model = MergedRegressor(source="ward", scale_by="source", scale_target_by="source")
+    model = Merged(Ridge(), source="ward", scale_by="source", scale_target_by="source")
     cv = SourceKFold(3, source="ward")
 
     pandas_scores = cross_val_score(model, pandas_X[keep], y, cv=cv)
@@ -106,8 +111,11 @@ def test_the_source_shows_in_the_features_as_it_does_for_pandas(
 ):
     pandas_X, polars_X, y = two_wards()
     keep = ["age", "ward"]
-    model = MergedClassifier(
-        source="ward", representation=representation, scale_by=scale_by
+    model = Merged(
+        LogisticRegression(max_iter=1000),
+        source="ward",
+        representation=representation,
+        scale_by=scale_by,
     )
 
     expected = model.fit(pandas_X[keep], y).predict_proba(pandas_X[keep])
@@ -131,9 +139,13 @@ def test_a_stack_with_its_column_is_fitted_and_its_label_may_be_a_series():
         {"a": (own[:15], y[:15]), "b": (own[15:], y[15:])}, column="s"
     )
 
-    by_column = MergedClassifier(source="s", balance="sources").fit(column.X, column.y)
+    by_column = Merged(
+        LogisticRegression(max_iter=1000), source="s", balance="sources"
+    ).fit(column.X, column.y)
     for label in (column.X["s"], column.X[["s"]]):
-        by_keyword = MergedClassifier(balance="sources").fit(stacked.X, y, label)
+        by_keyword = Merged(LogisticRegression(max_iter=1000), balance="sources").fit(
+            stacked.X, y, sample_source=label
+        )
         np.testing.assert_allclose(
             by_keyword.predict_proba(own), by_column.predict_proba(column.X)
         )
@@ -143,6 +155,6 @@ def test_columns_that_the_estimator_cannot_take_are_named():
     _, X, y = two_wards()
 
     with pytest.raises(SourceError, match=r"columns that are not numeric \(sex\)"):
-        MergedClassifier(source="ward").fit(X, y)
+        Merged(LogisticRegression(max_iter=1000), source="ward").fit(X, y)
     with pytest.raises(SourceError, match="X holds missing values"):
-        MergedClassifier(source="ward").fit(X.drop("sex"), y)
+        Merged(LogisticRegression(max_iter=1000), source="ward").fit(X.drop("sex"), y)

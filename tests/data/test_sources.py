@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sktandem.data._sources import UNKNOWN, did_you_mean, resolve_sources
+from sktandem._telling import did_you_mean
+from sktandem.data._sources import UNKNOWN, resolve_sources
 from sktandem.exceptions import SourceError
 
 LABELS = st.one_of(

@@ -351,7 +351,7 @@ def test_an_estimator_must_have_trained_in_turns():
     ridge = Ridge(alpha=3).fit(X, Y)
 
     expected = (
-        r"an alternating estimator, such as AlternatingClassifier, got Ridge\(alpha=3\)"
+        r"a net on several sources, such as SharedNet, got Ridge\(alpha=3\)"
         r", which has no history_\. .* HistoryDisplay\(history, sources\)"
     )
     with pytest.raises(SourceError, match=expected):

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
-from sktandem import MergedClassifier, MergedRegressor, SourceWarning
+from sktandem import Merged, SourceWarning
 from sktandem.data._cells import cross_cells, deal_folds, target_strata
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
@@ -84,12 +84,15 @@ def test_own_models_are_those_fitted_apart(scaler):
     for name in "ab":
         rows = name == SOURCE
         alone = by_hand(Ridge()).fit(X[rows], NUMBERS[rows]).predict(X)
-        np.testing.assert_allclose(numbers.predict(X, [name] * 90), alone, rtol=1e-12)
+        np.testing.assert_allclose(
+            numbers.predict(X, sample_source=[name] * 90), alone, rtol=1e-12
+        )
         alone = by_hand(LogisticRegression()).fit(X[rows], CLASSES[rows])
-        ours = classes.predict_proba(X, [name] * 90)
+        ours = classes.predict_proba(X, sample_source=[name] * 90)
         np.testing.assert_allclose(ours, alone.predict_proba(X), rtol=1e-12)
         np.testing.assert_allclose(
-            classes.decision_function(X, [name] * 90), alone.decision_function(X)
+            classes.decision_function(X, sample_source=[name] * 90),
+            alone.decision_function(X),
         )
 
 
@@ -99,7 +102,9 @@ def test_one_sources_model_answers_for_all_rows_and_needs_no_labels():
     alone = scaled(Ridge()).fit(X[~IN_A], NUMBERS[~IN_A]).predict(X)
 
     np.testing.assert_allclose(model.predict(X), alone, rtol=1e-12)
-    np.testing.assert_allclose(model.predict(X, SOURCE), alone, rtol=1e-12)
+    np.testing.assert_allclose(
+        model.predict(X, sample_source=SOURCE), alone, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
@@ -112,7 +117,7 @@ def test_one_sources_model_is_its_own_model_by_the_same_seed(name):
         for strategy in (own, OnlySource(name))
     ]
 
-    one, two = (model.predict(X[rows], SOURCE[rows]) for model in models)
+    one, two = (model.predict(X[rows], sample_source=SOURCE[rows]) for model in models)
     np.testing.assert_array_equal(one, two)
 
 
@@ -133,11 +138,11 @@ def test_a_merge_is_the_merged_estimator_of_these_settings(settings):
     classes = Merged(**settings).build(LogisticRegression(), **options)
     numbers = Merged(**settings, scale_target_by="source").build(Ridge(), **options)
 
-    merged = MergedClassifier(LogisticRegression(), **settings, **options)
-    assert type(classes) is MergedClassifier
+    merged = Merged(LogisticRegression(), **settings, **options)
+    assert type(classes) is Merged
     assert repr(classes.get_params()) == repr(merged.get_params())
-    merged = MergedRegressor(Ridge(), scale_target_by="source", **settings, **options)
-    assert type(numbers) is MergedRegressor
+    merged = Merged(Ridge(), scale_target_by="source", **settings, **options)
+    assert type(numbers) is Merged
     assert repr(numbers.get_params()) == repr(merged.get_params())
 
 
@@ -275,7 +280,7 @@ class Spy(LinearRegression):
 
     def fit(self, X, y, sample_weight=None):
         self.weights_ = sample_weight
-        return super().fit(X, y, sample_weight)
+        return super().fit(X, y, sample_source=sample_weight)
 
 
 def test_rows_weigh_the_cross_fitted_ratio_of_densities():
@@ -318,7 +323,9 @@ def test_a_shift_of_the_features_is_repaired():
 
     def error(strategy):
         model = fitted(strategy, LinearRegression(), y, X, source, random_state=0)
-        return np.mean((model.predict(X[near], source[near]) - y[near]) ** 2)
+        return np.mean(
+            (model.predict(X[near], sample_source=source[near]) - y[near]) ** 2
+        )
 
     assert error(SimilarityWeighted()) < error(Merged()) / 4
 
@@ -336,7 +343,9 @@ def test_missing_values_do_not_hinder_telling_sources_apart():
     holes = np.where(RNG.uniform(size=X.shape) < 0.1, np.nan, X)
     model = make_pipeline(SimpleImputer(), Ridge())
 
-    predicted = fitted(SimilarityWeighted(), model, NUMBERS, holes).predict(X, SOURCE)
+    predicted = fitted(SimilarityWeighted(), model, NUMBERS, holes).predict(
+        X, sample_source=SOURCE
+    )
 
     assert np.isfinite(predicted).all()
 
@@ -387,12 +396,12 @@ def test_stacking_is_two_fits_by_hand(kind):
     for name in "ab":
         rows = name == SOURCE
         wider, model = by_hand_stacked(NUMBERS, name, Ridge(), Ridge())
-        ours = numbers.predict(table, SOURCE)[rows]
+        ours = numbers.predict(table, sample_source=SOURCE)[rows]
         np.testing.assert_allclose(ours, model.predict(wider), rtol=1e-9)
         wider, model = by_hand_stacked(
             CLASSES, name, LogisticRegression(), LogisticRegression()
         )
-        ours = classes.predict_proba(table, SOURCE)[rows]
+        ours = classes.predict_proba(table, sample_source=SOURCE)[rows]
         np.testing.assert_allclose(ours, model.predict_proba(wider), rtol=1e-6)
 
 
@@ -402,7 +411,9 @@ def test_stacking_takes_sparse_tables():
     for kind in sparse.csr_matrix, sparse.csr_array, sparse.csc_array:
         model = fitted(StackedPrediction(), Ridge(), NUMBERS, kind(X), scaler=None)
         np.testing.assert_allclose(
-            model.predict(kind(X), SOURCE), dense.predict(X, SOURCE), rtol=1e-3
+            model.predict(kind(X), sample_source=SOURCE),
+            dense.predict(X, sample_source=SOURCE),
+            rtol=1e-3,
         )
 
 
@@ -414,7 +425,7 @@ def test_stacking_hands_the_opinion_past_a_scaler_of_named_columns():
 
     model = fitted(StackedPrediction(), Ridge(), NUMBERS, table, scaler=scaler)
 
-    assert np.isfinite(model.predict(table, SOURCE)).all()
+    assert np.isfinite(model.predict(table, sample_source=SOURCE)).all()
     width = model.models_["a"].model.estimator_.n_features_in_
     assert width == 3 + 2 + 1  # the opinion is among them
     assert not hasattr(scaler, "transformers_")
@@ -426,13 +437,13 @@ def test_stacking_goes_over_classes_that_are_not_shared():
 
     model = fitted(StackedPrediction(), LogisticRegression(), y)
 
-    proba = model.predict_proba(X, SOURCE)
+    proba = model.predict_proba(X, sample_source=SOURCE)
     own = model.classes_by_source_
     assert model.classes_.tolist() == ["high", "ill", "low", "well"]
     foreign = ~np.isin(model.classes_, own["a"])
     assert (proba[np.ix_(IN_A, foreign)] == 0).all()
     np.testing.assert_allclose(proba.sum(axis=1), 1)
-    assert model.score(X, y, SOURCE) > 0.8
+    assert model.score(X, y, sample_source=SOURCE) > 0.8
 
 
 def test_stacking_needs_columns():
@@ -449,10 +460,12 @@ def test_stacking_needs_columns():
 def test_each_source_is_answered_by_its_own_strategy():
     both = PerSource({"a": OwnModels(), "b": Merged(scale_by="source")})
 
-    predicted = fitted(both, Ridge(), NUMBERS).predict(X, SOURCE)
+    predicted = fitted(both, Ridge(), NUMBERS).predict(X, sample_source=SOURCE)
 
-    own = fitted(OwnModels(), Ridge(), NUMBERS).predict(X, SOURCE)
-    merged = fitted(Merged(scale_by="source"), Ridge(), NUMBERS).predict(X, SOURCE)
+    own = fitted(OwnModels(), Ridge(), NUMBERS).predict(X, sample_source=SOURCE)
+    merged = fitted(Merged(scale_by="source"), Ridge(), NUMBERS).predict(
+        X, sample_source=SOURCE
+    )
     np.testing.assert_allclose(predicted, np.where(IN_A, own, merged), rtol=1e-12)
 
 
@@ -471,7 +484,7 @@ def test_a_strategy_of_several_sources_is_fitted_once():
 
 
 def test_an_estimator_that_reads_a_column_gets_its_sources_by_keyword():
-    mine = MergedRegressor(Ridge(), source="ward", scale_by="source")
+    mine = Merged(Ridge(), source="ward", scale_by="source")
     both = PerSource({"a": mine, "b": OwnModels()})
 
     model = both.build(Ridge(), source="ward").fit(FRAME, NUMBERS)
@@ -505,10 +518,10 @@ def test_both_doors_give_the_same_model(strategy):
     by_keyword = fitted(strategy, Ridge(), NUMBERS, FRAME[list("uvw")], random_state=0)
 
     ours = by_column.predict(FRAME)
-    theirs = by_keyword.predict(FRAME[list("uvw")], SOURCE)
+    theirs = by_keyword.predict(FRAME[list("uvw")], sample_source=SOURCE)
     np.testing.assert_allclose(ours, theirs)
     assert by_column.score(FRAME, NUMBERS) == pytest.approx(
-        by_keyword.score(FRAME[list("uvw")], NUMBERS, SOURCE)
+        by_keyword.score(FRAME[list("uvw")], NUMBERS, sample_source=SOURCE)
     )
 
 
@@ -523,14 +536,16 @@ def test_three_sources_and_any_labels_are_served(strategy):
     model = fitted(strategy, LogisticRegression(), CLASSES, X, source)
 
     assert model.sources_ == (1, 2, 3)
-    assert model.predict_proba(X, source).shape == (90, 2)
+    assert model.predict_proba(X, sample_source=source).shape == (90, 2)
 
 
 @each
 def test_a_source_of_one_row_can_be_fitted(strategy):
     source = np.repeat(["a", "b"], [89, 1])
 
-    predicted = fitted(strategy, Ridge(), NUMBERS, X, source).predict(X, source)
+    predicted = fitted(strategy, Ridge(), NUMBERS, X, source).predict(
+        X, sample_source=source
+    )
 
     assert np.isfinite(predicted).all()
 
@@ -540,11 +555,13 @@ def test_numbers_of_one_source_stand_beside_texts_of_another(strategy):
     y = np.where(IN_A, (NUMBERS > 0) * 1, CLASSES.astype(object))
 
     model = fitted(strategy, LogisticRegression(), y, random_state=0)
-    predicted = model.predict(X, SOURCE)
+    predicted = model.predict(X, sample_source=SOURCE)
 
     assert set(map(type, predicted.tolist())) <= {int, str}
-    assert model.score(X, y, SOURCE) == np.mean([p == t for p, t in zip(predicted, y)])
-    assert model.predict_proba(X, SOURCE).shape == (90, 4)
+    assert model.score(X, y, sample_source=SOURCE) == np.mean(
+        [p == t for p, t in zip(predicted, y)]
+    )
+    assert model.predict_proba(X, sample_source=SOURCE).shape == (90, 4)
 
 
 @each
@@ -555,7 +572,9 @@ def test_strategies_and_models_can_be_cloned_kept_and_printed(strategy):
     twin = clone(model).fit(X, CLASSES, sample_source=SOURCE)
 
     for other in again, twin:
-        ours, theirs = (m.predict_proba(X, SOURCE) for m in (model, other))
+        ours, theirs = (
+            m.predict_proba(X, sample_source=SOURCE) for m in (model, other)
+        )
         np.testing.assert_array_equal(ours, theirs)
     assert repr(clone(strategy)) == repr(strategy)
     assert strategy.name
@@ -571,7 +590,9 @@ def test_chance_is_seeded_and_the_global_seed_left_alone(strategy):
         for seed in (0, 0, 1)
     )
 
-    proba = [model.predict_proba(X, SOURCE) for model in (one, two, other)]
+    proba = [
+        model.predict_proba(X, sample_source=SOURCE) for model in (one, two, other)
+    ]
     np.testing.assert_array_equal(proba[0], proba[1])
     assert (proba[0] != proba[2]).any()
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
@@ -611,7 +632,7 @@ def test_a_list_of_texts_goes_through(strategy, routing):
     with config_context(enable_metadata_routing=routing):
         model = fitted(strategy, READER, CLASSES, TEXTS, scaler=None)
 
-        assert model.score(TEXTS, CLASSES, SOURCE) == 1
+        assert model.score(TEXTS, CLASSES, sample_source=SOURCE) == 1
 
 
 def test_similarity_of_texts_needs_a_classifier_that_reads():
@@ -625,11 +646,11 @@ def test_similarity_of_texts_needs_a_classifier_that_reads():
 def test_unknown_rows_follow_the_one_rule():
     rows, stranger = X[:3], ["z", "a", "z"]
     own = fitted(OwnModels(), LogisticRegression(), CLASSES)
-    a, b = (own.predict_proba(rows, [name] * 3) for name in "ab")
+    a, b = (own.predict_proba(rows, sample_source=[name] * 3) for name in "ab")
 
     def settled(**rule):
         model = fitted(OwnModels(), LogisticRegression(), CLASSES, **rule)
-        return model.predict_proba(rows, stranger)
+        return model.predict_proba(rows, sample_source=stranger)
 
     with pytest.raises(SourceError, match="2 of 3 have none, the first 'z' at row 0"):
         settled()
@@ -641,7 +662,7 @@ def test_unknown_rows_follow_the_one_rule():
 
 def test_pooled_numbers_are_the_mean_and_pooled_classes_the_likeliest():
     numbers = fitted(OwnModels(), Ridge(), NUMBERS, unknown_source="pooled")
-    both = [numbers.predict(X, [name] * 90) for name in "ab"]
+    both = [numbers.predict(X, sample_source=[name] * 90) for name in "ab"]
     np.testing.assert_allclose(numbers.predict(X), np.mean(both, axis=0))
 
     classes = fitted(
@@ -662,7 +683,9 @@ def test_labels_are_needed_only_where_models_differ():
     with pytest.raises(SourceError, match="Each source has a model of its own"):
         fitted(OwnModels(), Ridge(), NUMBERS).predict(X)
     single = fitted(OwnModels(), Ridge(), NUMBERS, source=["a"] * 90)
-    np.testing.assert_array_equal(single.predict(X), single.predict(X, ["z"] * 90))
+    np.testing.assert_array_equal(
+        single.predict(X), single.predict(X, sample_source=["z"] * 90)
+    )
 
 
 def test_sources_without_a_model_are_never_answered_by_another():
@@ -670,9 +693,9 @@ def test_sources_without_a_model_are_never_answered_by_another():
     model.fit(X, NUMBERS, sample_source=SOURCE)
 
     assert list(model.models_) == ["a"]
-    assert model.predict(X[:2], ["a", "a"]).shape == (2,)
+    assert model.predict(X[:2], sample_source=["a", "a"]).shape == (2,)
     with pytest.raises(SourceError, match="rows are of 'b', which has no model"):
-        model.predict(X, SOURCE)
+        model.predict(X, sample_source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -707,7 +730,7 @@ def test_a_source_of_one_class_can_learn_from_the_others():
 
     for strategy in Merged(), SimilarityWeighted(), OnlySource("a"):
         model = fitted(strategy, LogisticRegression(), one_class)
-        assert model.predict_proba(X, SOURCE).shape == (90, 2)
+        assert model.predict_proba(X, sample_source=SOURCE).shape == (90, 2)
 
 
 @pytest.mark.parametrize(
@@ -756,10 +779,12 @@ def test_r2_of_own_models_is_the_mean_over_sources():
     y = NUMBERS + 1000 * IN_A
     model = fitted(OwnModels(), Ridge(), y)
 
-    by_source = [model.score(X[r], y[r], SOURCE[r]) for r in (IN_A, ~IN_A)]
+    by_source = [
+        model.score(X[r], y[r], sample_source=SOURCE[r]) for r in (IN_A, ~IN_A)
+    ]
 
-    assert model.score(X, y, SOURCE) == pytest.approx(np.mean(by_source))
-    assert model.score(X, y, SOURCE) < 0.95
+    assert model.score(X, y, sample_source=SOURCE) == pytest.approx(np.mean(by_source))
+    assert model.score(X, y, sample_source=SOURCE) < 0.95
 
 
 def test_models_of_sources_leave_out_a_source_in_cross_validation():

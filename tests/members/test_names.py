@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sktandem import MergedClassifier
+from sktandem import Merged
 from sktandem.exceptions import SourceError
 from sktandem.members import (
     Merged,
@@ -68,7 +68,9 @@ def test_the_reference_may_have_another_name():
 
 
 def test_estimators_go_under_a_name_and_are_cloned():
-    mine = make_pipeline(StandardScaler(), MergedClassifier(source="ward"))
+    mine = make_pipeline(
+        StandardScaler(), Merged(LogisticRegression(max_iter=1000), source="ward")
+    )
 
     resolved = resolve_strategies({"mine": mine}, LogisticRegression())
 

@@ -30,7 +30,9 @@ def quick(task="classification"):
 def same(one, two, y=Y):
     for model in one, two:
         model.fit(X, y, sample_source=SOURCE)
-    np.testing.assert_array_equal(one.predict(X, SOURCE), two.predict(X, SOURCE))
+    np.testing.assert_array_equal(
+        one.predict(X, sample_source=SOURCE), two.predict(X, sample_source=SOURCE)
+    )
 
 
 def test_in_turns_is_the_alternating_classifier_with_this_schedule():
@@ -72,7 +74,7 @@ def test_own_nets_are_trained_apart():
     alone = AlternatingClassifier(quick(), schedule="shuffled", random_state=seed)
     alone.fit(X[rows], Y[rows])
 
-    ours = model.predict_proba(X[rows], SOURCE[rows])
+    ours = model.predict_proba(X[rows], sample_source=SOURCE[rows])
     np.testing.assert_allclose(ours, alone.predict_proba(X[rows]), rtol=1e-6)
 
 
@@ -80,7 +82,7 @@ def test_a_net_can_stand_beside_a_plain_estimator():
     for strategy in Alternating(net=quick()), MultiHead(net=quick()):
         model = strategy.build(LogisticRegression(), random_state=0)
         model.fit(X, Y, sample_source=SOURCE)
-        assert model.predict(X, SOURCE).shape == (60,)
+        assert model.predict(X, sample_source=SOURCE).shape == (60,)
         assert clone(strategy).schedule == strategy.schedule
     default = Alternating().build(Ridge())
     assert type(default) is AlternatingRegressor

@@ -31,8 +31,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import get_tags
 
 from sktandem import (
-    MergedClassifier,
-    MergedRegressor,
+    Merged,
     stack_sources,
     table_preprocessor,
 )
@@ -53,7 +52,7 @@ def pair(seed, n_a=30, n_b=12, k=3):
 
 def fit_coef(datasets, **options):
     X, y, source = stack_sources(datasets)
-    model = MergedRegressor(LinearRegression(), scaler=None, **options)
+    model = Merged(LinearRegression(), scaler=None, **options)
     return model.fit(X, y, sample_source=source).estimator_.coef_
 
 
@@ -115,7 +114,7 @@ def test_the_job_of_the_tutorials_gives_the_same_r2_as_by_hand(test_size):
     X_train, X_test, y_train, y_test, s_train, s_test = train_test_split(
         X, y, source, test_size=test_size, random_state=0
     )
-    model = MergedRegressor(LinearRegression())
+    model = Merged(LinearRegression())
     model.fit(X_train, y_train, sample_source=s_train)
 
     assert y.shape == (250, 1)
@@ -126,7 +125,7 @@ def test_the_job_of_the_tutorials_gives_the_same_r2_as_by_hand(test_size):
 def test_a_pooled_scaler_is_scikit_learns_pipeline():
     X, y, source = stack_sources(pair(0))
 
-    ours = MergedRegressor(Ridge()).fit(X, y, sample_source=source)
+    ours = Merged(Ridge()).fit(X, y, sample_source=source)
     theirs = make_pipeline(StandardScaler(), Ridge()).fit(X, y)
 
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X))
@@ -140,7 +139,7 @@ def test_scaling_by_source_undoes_a_difference_of_units():
     X, y, source = stack_sources(datasets)
 
     def fitted(scale_by):
-        model = MergedRegressor(LinearRegression(), scale_by=scale_by)
+        model = Merged(LinearRegression(), scale_by=scale_by)
         return model.fit(X, y, sample_source=source).score(X, y, sample_source=source)
 
     assert fitted("pooled") < 0.9
@@ -154,7 +153,7 @@ def test_targets_of_another_scale_are_given_back_in_their_own_units():
     rule = X @ [1.0, 2.0]
     large, small = (X[:100], 4000 + 1000 * rule[:100]), (X[100:], 40 + 10 * rule[100:])
     X, y, source = stack_sources({"large": large, "small": small})
-    naive = MergedRegressor(LinearRegression()).fit(X, y, sample_source=source)
+    naive = Merged(LinearRegression()).fit(X, y, sample_source=source)
     model = clone(naive).set_params(scale_target_by="source")
     model.fit(X, y, sample_source=source)
 
@@ -178,7 +177,7 @@ def test_the_score_of_scaled_targets_is_honest():
     X, noise = np.zeros((100, 1)), rng.normal(size=100)
     source = np.repeat(["a", "b"], 50)
     y = noise + 1000 * (source == "b")
-    model = MergedRegressor(scale_target_by="source").fit(X, y, sample_source=source)
+    model = Merged(Ridge(), scale_target_by="source").fit(X, y, sample_source=source)
 
     assert r2_score(y, model.predict(X, sample_source=source)) > 0.99
     assert abs(model.score(X, y, sample_source=source)) < 1e-6
@@ -194,7 +193,7 @@ def test_several_outputs_are_scaled_each_by_its_own():
     source = np.repeat(["a", "b"], 20)
     Y[20:] = Y[:20] * 5 + 9
     X[20:] = X[:20]
-    model = MergedRegressor(LinearRegression(), scale_target_by="source")
+    model = Merged(LinearRegression(), scale_target_by="source")
 
     predicted = model.fit(X, Y, sample_source=source).predict(X, sample_source=source)
 
@@ -236,7 +235,7 @@ def test_weights_reach_the_last_step_in_both_routing_modes(inner, key, routing):
     unweighted = clone(inner).fit(BLOBS, CLASSES)
 
     with config_context(enable_metadata_routing=routing):
-        model = MergedClassifier(inner, scaler=None, balance="sources")
+        model = Merged(inner, scaler=None, balance="sources")
         model.fit(BLOBS, CLASSES, sample_source=SOURCE)
 
     proba = model.predict_proba(BLOBS)
@@ -247,13 +246,15 @@ def test_weights_reach_the_last_step_in_both_routing_modes(inner, key, routing):
 def test_balance_multiplies_the_users_weights():
     weight = np.linspace(1, 2, 60)
 
-    ours = MergedClassifier(scaler=None, balance="sources").fit(
-        BLOBS, CLASSES, sample_source=SOURCE, sample_weight=weight
-    )
+    ours = Merged(
+        LogisticRegression(max_iter=1000), scaler=None, balance="sources"
+    ).fit(BLOBS, CLASSES, sample_source=SOURCE, sample_weight=weight)
     expected = weight.copy()
     for name in "ab":
         expected[name == SOURCE] *= weight.sum() / 2 / weight[name == SOURCE].sum()
-    by_hand = LogisticRegression(max_iter=1000).fit(BLOBS, CLASSES, expected)
+    by_hand = LogisticRegression(max_iter=1000).fit(
+        BLOBS, CLASSES, sample_weight=expected
+    )
 
     np.testing.assert_allclose(ours.estimator_.coef_, by_hand.coef_)
     np.testing.assert_allclose(ours.plan_.weights, expected)
@@ -270,48 +271,54 @@ def test_balance_multiplies_the_users_weights():
     ],
 )
 def test_an_estimator_without_weights_is_told_the_cure(estimator, name):
-    model = MergedClassifier(estimator, balance="sources")
+    model = Merged(estimator, balance="sources")
 
     with pytest.raises(SourceError, match=f"{name}.fit takes no sample_weight, so its"):
         model.fit(BLOBS, CLASSES, sample_source=SOURCE)
 
     assert not any(attribute.endswith("_") for attribute in vars(model))
-    MergedClassifier(estimator).fit(BLOBS, CLASSES, sample_source=SOURCE)
+    Merged(estimator).fit(BLOBS, CLASSES, sample_source=SOURCE)
 
 
 def test_abilities_of_the_estimator_shine_through():
-    svc = MergedClassifier(LinearSVC())
-    bayes = MergedClassifier(GaussianNB())
+    svc = Merged(LinearSVC())
+    bayes = Merged(GaussianNB())
 
     assert hasattr(svc, "decision_function")
     assert not hasattr(svc, "predict_proba")
     assert not hasattr(bayes, "decision_function")
     assert hasattr(bayes, "predict_proba")
     assert is_classifier(svc)
-    assert is_regressor(MergedRegressor())
+    assert is_regressor(Merged(Ridge()))
     svc.fit(BLOBS, CLASSES)
     assert svc.decision_function(BLOBS).shape == (60,)
     np.testing.assert_allclose(
-        MergedClassifier().fit(BLOBS, CLASSES).predict_log_proba(BLOBS),
-        np.log(MergedClassifier().fit(BLOBS, CLASSES).predict_proba(BLOBS)),
+        Merged(LogisticRegression(max_iter=1000))
+        .fit(BLOBS, CLASSES)
+        .predict_log_proba(BLOBS),
+        np.log(
+            Merged(LogisticRegression(max_iter=1000))
+            .fit(BLOBS, CLASSES)
+            .predict_proba(BLOBS)
+        ),
     )
 
 
 def test_tags_are_those_of_the_estimator():
-    boosted = MergedClassifier(HistGradientBoostingClassifier())
+    boosted = Merged(HistGradientBoostingClassifier())
 
     assert get_tags(boosted).input_tags.allow_nan
     assert not get_tags(boosted).input_tags.sparse
-    assert get_tags(MergedClassifier()).input_tags.sparse
-    assert not get_tags(MergedClassifier()).input_tags.allow_nan
-    assert get_tags(MergedRegressor()).target_tags.multi_output
+    assert get_tags(Merged(LogisticRegression(max_iter=1000))).input_tags.sparse
+    assert not get_tags(Merged(LogisticRegression(max_iter=1000))).input_tags.allow_nan
+    assert get_tags(Merged(Ridge())).target_tags.multi_output
 
 
 def test_missing_values_pass_to_an_estimator_that_takes_them():
     X = BLOBS.copy()
     X[::7, 1] = np.nan
     X[SOURCE == "b", 0] = np.nan
-    model = MergedClassifier(HistGradientBoostingClassifier(), scale_by="source")
+    model = Merged(HistGradientBoostingClassifier(), scale_by="source")
 
     model.fit(X, CLASSES, sample_source=SOURCE)
 
@@ -326,7 +333,7 @@ def test_a_frame_stays_a_frame_up_to_the_estimator():
         make_column_transformer((OneHotEncoder(), ["sex"]), remainder="passthrough"),
         LogisticRegression(),
     )
-    model = MergedClassifier(inner, source="hospital").fit(X, CLASSES)
+    model = Merged(inner, source="hospital").fit(X, CLASSES)
 
     assert model.feature_names_in_.tolist() == ["u", "v", "hospital", "sex"]
     assert model.n_features_in_ == 4
@@ -338,7 +345,11 @@ def test_a_frame_stays_a_frame_up_to_the_estimator():
 def test_a_preprocessor_serves_as_scaler():
     X = pd.DataFrame(BLOBS, columns=["u", "v"]).assign(sex=np.tile(["f", None], 30))
     X.loc[3, "u"] = np.nan
-    model = MergedClassifier(scaler=table_preprocessor(), unknown_source="pooled")
+    model = Merged(
+        LogisticRegression(max_iter=1000),
+        scaler=table_preprocessor(),
+        unknown_source="pooled",
+    )
 
     model.fit(X, CLASSES, sample_source=SOURCE)
     by_source = clone(model).set_params(scale_by="source")
@@ -356,10 +367,12 @@ def test_sparse_features_stay_sparse(container):
     X = container(BLOBS)
     coded = container(np.column_stack([BLOBS, SOURCE == "b"]))
 
-    by_keyword = MergedClassifier(scale_by="source").fit(
+    by_keyword = Merged(LogisticRegression(max_iter=1000), scale_by="source").fit(
         X, CLASSES, sample_source=SOURCE
     )
-    by_column = MergedClassifier(scale_by="source", source=-1).fit(coded, CLASSES)
+    by_column = Merged(
+        LogisticRegression(max_iter=1000), scale_by="source", source=-1
+    ).fit(coded, CLASSES)
 
     np.testing.assert_allclose(by_keyword.estimator_.coef_, by_column.estimator_.coef_)
     np.testing.assert_array_equal(
@@ -372,18 +385,18 @@ def test_texts_go_to_a_vectorizer_inside():
     y, source = [1, 0] * 6, ["wine", "wine", "beer", "beer"] * 3
     inner = make_pipeline(TfidfVectorizer(), LogisticRegression())
 
-    model = MergedClassifier(inner, scaler=None, balance="sources")
+    model = Merged(inner, scaler=None, balance="sources")
 
     assert model.fit(X, y, sample_source=source).predict(["good"]) == [1]
     with pytest.raises(SourceError, match="needs columns, but X holds texts"):
-        MergedClassifier(inner).fit(X, y, sample_source=source)
+        Merged(inner).fit(X, y, sample_source=source)
 
 
 def test_tensors_are_taken_as_arrays():
     torch = pytest.importorskip("torch")
     X, y = torch.from_numpy(BLOBS), torch.from_numpy((CLASSES == "ill").astype(int))
 
-    model = MergedClassifier().fit(X, y, sample_source=SOURCE)
+    model = Merged(LogisticRegression(max_iter=1000)).fit(X, y, sample_source=SOURCE)
 
     assert model.score(X, y) > 0.6
 
@@ -391,7 +404,9 @@ def test_tensors_are_taken_as_arrays():
 def test_numbers_and_texts_may_be_classes_together():
     y = CLASSES.astype(object)
     y[SOURCE == "b"] = (CLASSES[SOURCE == "b"] == "ill").astype(int)
-    model = MergedClassifier(balance="both").fit(BLOBS, y, sample_source=SOURCE)
+    model = Merged(LogisticRegression(max_iter=1000), balance="both").fit(
+        BLOBS, y, sample_source=SOURCE
+    )
 
     assert model.classes_.tolist() == [0, 1, "ill", "well"]
     assert model.classes_by_source_["b"].tolist() == [0, 1]
@@ -408,7 +423,7 @@ SHUFFLED = np.random.default_rng(1).normal(scale=9, size=60)
 def test_a_seed_makes_a_random_estimator_repeat_itself():
     def proba(seed, **options):
         forest = RandomForestClassifier(5, **options)
-        model = MergedClassifier(make_pipeline(forest), random_state=seed)
+        model = Merged(make_pipeline(forest), random_state=seed)
         return model.fit(BLOBS, BLOBS[:, 1] > 0.1 * SHUFFLED).predict_proba(BLOBS)
 
     np.testing.assert_array_equal(proba(0), proba(0))
@@ -417,7 +432,7 @@ def test_a_seed_makes_a_random_estimator_repeat_itself():
 
 
 def test_a_fitted_model_survives_pickling():
-    model = MergedClassifier(scale_by="source", balance="both")
+    model = Merged(LogisticRegression(max_iter=1000), scale_by="source", balance="both")
     model.fit(BLOBS, CLASSES, sample_source=SOURCE)
 
     again = pickle.loads(pickle.dumps(model))
@@ -426,14 +441,16 @@ def test_a_fitted_model_survives_pickling():
         again.predict_proba(BLOBS, sample_source=SOURCE),
         model.predict_proba(BLOBS, sample_source=SOURCE),
     )
-    assert repr(again) == "MergedClassifier(balance='both', scale_by='source')"
+    assert repr(again) == repr(model)
 
 
 def test_inputs_are_not_changed():
     X, y, source = BLOBS.copy(), CLASSES.copy(), SOURCE.copy()
     weight = np.ones(60)
 
-    MergedClassifier(scale_by="source", balance="both").fit(X, y, source, weight)
+    Merged(LogisticRegression(max_iter=1000), scale_by="source", balance="both").fit(
+        X, y, sample_source=source, sample_weight=weight
+    )
 
     np.testing.assert_array_equal(X, BLOBS)
     np.testing.assert_array_equal(y, CLASSES)
@@ -443,8 +460,11 @@ def test_inputs_are_not_changed():
 
 @pytest.mark.parametrize(("rule", "primary"), [("pooled", None), ("primary", "b")])
 def test_an_unknown_source_follows_the_rule(rule, primary):
-    model = MergedClassifier(
-        scale_by="source", unknown_source=rule, primary_source=primary
+    model = Merged(
+        LogisticRegression(max_iter=1000),
+        scale_by="source",
+        unknown_source=rule,
+        primary_source=primary,
     ).fit(BLOBS + 3 * (SOURCE == "b")[:, None], CLASSES, sample_source=SOURCE)
 
     unseen = model.predict_proba(BLOBS, sample_source=["c"] * 60)
@@ -455,20 +475,26 @@ def test_an_unknown_source_follows_the_rule(rule, primary):
 
 
 def test_a_source_of_share_zero_is_unknown_at_predict():
-    model = MergedClassifier(scale_by="source", balance={"a": 1, "b": 1, "c": 0})
+    model = Merged(
+        LogisticRegression(max_iter=1000),
+        scale_by="source",
+        balance={"a": 1, "b": 1, "c": 0},
+    )
     source = SOURCE.astype(object)
     source[:5] = "c"
     model.fit(BLOBS, CLASSES, sample_source=source)
 
     assert model.sources_ == ("a", "b")
     with pytest.raises(
-        SourceError, match=r"source that was there in fit: 5 of \d+ have none"
+        SourceError, match=r"5 rows of 60 have no source that was there in fit"
     ):
         model.predict(BLOBS, sample_source=source)
 
 
 def test_where_the_source_does_not_matter_nobody_asks_for_it():
-    model = MergedClassifier().fit(BLOBS, CLASSES, sample_source=SOURCE)
+    model = Merged(LogisticRegression(max_iter=1000)).fit(
+        BLOBS, CLASSES, sample_source=SOURCE
+    )
 
     np.testing.assert_array_equal(
         model.predict(BLOBS), model.predict(BLOBS, sample_source=["new"] * 60)
@@ -476,7 +502,7 @@ def test_where_the_source_does_not_matter_nobody_asks_for_it():
 
 
 def test_a_forgotten_source_is_noticed_and_not_asked_for_again():
-    model = MergedRegressor(scale_by="source", scale_target_by="source")
+    model = Merged(Ridge(), scale_by="source", scale_target_by="source")
     message = "'all': scale_by='source', scale_target_by='source' has nothing to tell"
 
     with pytest.warns(SourceWarning, match=message) as caught:
@@ -485,7 +511,9 @@ def test_a_forgotten_source_is_noticed_and_not_asked_for_again():
     assert caught[0].filename == __file__
     assert len(model.predict(BLOBS)) == 60
     with pytest.warns(SourceWarning, match="representation='indicator' has nothing"):
-        MergedClassifier(representation="indicator").fit(BLOBS, CLASSES)
+        Merged(LogisticRegression(max_iter=1000), representation="indicator").fit(
+            BLOBS, CLASSES
+        )
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
@@ -496,44 +524,50 @@ def test_a_missing_label_is_no_class(missing):
         with pytest.raises(
             SourceError, match="y leaves 1 sample without a label, the f"
         ):
-            MergedClassifier().fit(BLOBS, labels, sample_source=SOURCE)
+            Merged(LogisticRegression(max_iter=1000)).fit(
+                BLOBS, labels, sample_source=SOURCE
+            )
 
 
 def test_weights_in_the_place_of_sources_are_refused():
     with pytest.raises(
         SourceError, match="60 different numbers in 60 rows, so it looks"
     ):
-        MergedClassifier().fit(BLOBS, CLASSES, np.random.default_rng(0).random(60))
+        Merged(LogisticRegression(max_iter=1000)).fit(
+            BLOBS, CLASSES, sample_source=np.random.default_rng(0).random(60)
+        )
 
 
 def test_no_rows_are_refused():
     with pytest.raises(SourceError, match="X has no rows to fit"):
-        MergedClassifier().fit(BLOBS[:0], CLASSES[:0])
-    model = MergedClassifier(scale_by="source").fit(BLOBS, CLASSES, SOURCE)
+        Merged(LogisticRegression(max_iter=1000)).fit(BLOBS[:0], CLASSES[:0])
+    model = Merged(LogisticRegression(max_iter=1000), scale_by="source").fit(
+        BLOBS, CLASSES, sample_source=SOURCE
+    )
     with pytest.raises(ValueError, match="0 sample"):
-        model.predict(BLOBS[:0], SOURCE[:0])
+        model.predict(BLOBS[:0], sample_source=SOURCE[:0])
 
 
 def test_parameters_of_a_default_are_told_the_object_to_pass():
     with pytest.raises(
-        SourceError, match=r"estimator=LogisticRegression\(max_iter=1000\)"
+        SourceError, match=r"estimator is None.*estimator=LogisticRegression\(\)"
     ):
-        MergedClassifier().set_params(estimator__C=1)
+        Merged().set_params(estimator__C=1)
     with pytest.raises(SourceError, match=r"scaler is 'standard'. Pass the object"):
-        MergedRegressor().set_params(scaler__with_mean=False)
-    model = MergedClassifier(LogisticRegression()).set_params(estimator__C=5)
+        Merged(Ridge()).set_params(scaler__with_mean=False)
+    model = Merged(LogisticRegression()).set_params(estimator__C=5)
     assert model.estimator.C == 5
 
 
 def test_a_model_of_a_frame_takes_an_array_as_scikit_learn_does():
     frame = pd.DataFrame(BLOBS, columns=["u", "v"])
-    model = MergedClassifier().fit(frame, CLASSES)
+    model = Merged(LogisticRegression(max_iter=1000)).fit(frame, CLASSES)
 
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         predicted = model.predict(BLOBS)
 
     np.testing.assert_array_equal(predicted, model.predict(frame))
-    mixed = MergedClassifier(HistGradientBoostingClassifier(categorical_features=[1]))
+    mixed = Merged(HistGradientBoostingClassifier(categorical_features=[1]))
     mixed.fit(frame.assign(v=pd.Categorical(np.tile(["f", "m"], 30))), CLASSES)
     with (
         pytest.warns(UserWarning, match="valid feature names"),
@@ -553,7 +587,7 @@ def test_weights_reach_what_wraps_several_estimators(inner):
     weights = np.where(SOURCE == "a", 60 / 2 / 40, 60 / 2 / 20)
     by_hand = clone(inner).fit(BLOBS, CLASSES, sample_weight=weights)
 
-    model = MergedClassifier(inner, scaler=None, balance="sources")
+    model = Merged(inner, scaler=None, balance="sources")
     model.fit(BLOBS, CLASSES, sample_source=SOURCE)
 
     np.testing.assert_array_equal(model.predict(BLOBS), by_hand.predict(BLOBS))
@@ -561,7 +595,7 @@ def test_weights_reach_what_wraps_several_estimators(inner):
 
 def test_weights_reach_the_regressor_of_a_transformed_target():
     inner = TransformedTargetRegressor(Ridge(), transformer=StandardScaler())
-    model = MergedRegressor(inner, scaler=None, balance="sources")
+    model = Merged(inner, scaler=None, balance="sources")
     y = BLOBS[:, 0] + (SOURCE == "b")
     weights = np.where(SOURCE == "a", 60 / 2 / 40, 60 / 2 / 20)
 
@@ -575,13 +609,13 @@ def test_weights_of_the_user_are_not_called_a_balance():
     with pytest.raises(
         SourceError, match=r"takes no sample_weight. Leave it out, or use"
     ):
-        MergedClassifier(KNeighborsClassifier()).fit(
-            BLOBS, CLASSES, SOURCE, np.arange(1.0, 61)
+        Merged(KNeighborsClassifier()).fit(
+            BLOBS, CLASSES, sample_source=SOURCE, sample_weight=np.arange(1.0, 61)
         )
 
 
 def test_an_error_of_another_cause_is_left_as_it_was():
-    model = MergedRegressor(HistGradientBoostingRegressor(loss="poisson"))
+    model = Merged(HistGradientBoostingRegressor(loss="poisson"))
 
     with pytest.raises(ValueError, match="requires non-negative y") as caught:
         model.fit(HOLED, BLOBS[:, 0] - 5, sample_source=SOURCE)
@@ -592,7 +626,7 @@ def test_an_error_of_another_cause_is_left_as_it_was():
 
 def test_several_outputs_may_have_other_numbers_of_classes():
     Y = np.column_stack([BLOBS[:, 0] > 0, np.arange(60) % 3]).astype(int)
-    model = MergedClassifier(RandomForestClassifier(5, random_state=0))
+    model = Merged(RandomForestClassifier(5, random_state=0))
 
     model.fit(BLOBS, CLASSES, sample_source=SOURCE).fit(BLOBS, Y, sample_source=SOURCE)
 
@@ -605,7 +639,7 @@ def test_a_score_needs_no_more_rows_than_sources():
     names = [f"site {k}" for k in range(12)]
     X = pd.DataFrame({"u": np.arange(240) % 7.0, "site": np.repeat(names, 20)})
     y = X["u"] * 2 + np.repeat(np.arange(12), 20)
-    model = MergedRegressor(source="site", scale_target_by="source").fit(X, y)
+    model = Merged(Ridge(), source="site", scale_target_by="source").fit(X, y)
     few = X.iloc[::20].index.union(
         [1, 21, 41, 61, 81, 101, 121, 141, 161, 181, 201, 221]
     )
@@ -616,7 +650,7 @@ def test_a_score_needs_no_more_rows_than_sources():
 
 def test_a_precomputed_kernel_is_sliced_on_both_sides():
     kernel = BLOBS @ BLOBS.T
-    model = MergedClassifier(SVC(kernel="precomputed"), scaler=None)
+    model = Merged(SVC(kernel="precomputed"), scaler=None)
 
     ours = cross_val_score(model, kernel, CLASSES, cv=3)
 
@@ -626,7 +660,7 @@ def test_a_precomputed_kernel_is_sliced_on_both_sides():
 
 def test_a_failed_refit_leaves_the_old_model():
     frame = pd.DataFrame(BLOBS, columns=["u", "v"])
-    model = MergedClassifier().fit(frame, CLASSES)
+    model = Merged(LogisticRegression(max_iter=1000)).fit(frame, CLASSES)
     before = model.predict(frame)
 
     with pytest.raises(SourceError, match="sample_source must label every"):
@@ -636,7 +670,7 @@ def test_a_failed_refit_leaves_the_old_model():
 
 
 def test_a_failed_fit_leaves_nothing_fitted():
-    model = MergedClassifier()
+    model = Merged(LogisticRegression(max_iter=1000))
     with pytest.raises(SourceError, match="sample_source must label every"):
         model.fit(BLOBS, CLASSES, sample_source=["a"])
     with pytest.raises(NotFittedError):
@@ -664,18 +698,40 @@ HOLED = np.where(np.arange(120).reshape(60, 2) % 7 == 0, np.nan, BLOBS)
 )
 def test_what_the_estimator_cannot_take_is_named_with_the_cure(X, options, message):
     with pytest.raises(SourceError, match=message):
-        MergedClassifier(**options).fit(X, CLASSES, sample_source=SOURCE)
+        Merged(LogisticRegression(max_iter=1000), **options).fit(
+            X, CLASSES, sample_source=SOURCE
+        )
 
 
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (MergedClassifier(Ridge()), "needs a classifier, got Ridge"),
-        (MergedClassifier(scaler="standart"), "Did you mean 'standard'"),
-        (MergedClassifier(scale_by="sources"), "scale_by must be 'pooled' or 'source'"),
-        (MergedClassifier(unknown_source="x"), "unknown_source must be one of"),
-        (MergedClassifier(primary_source="A"), "primary_source='A' is not a source"),
-        (MergedClassifier(balance={"a": 1}), r"gives no share to \['b'\]"),
+        (Merged(), "needs a classifier or a regressor as its estimator, got None"),
+        (Merged(StandardScaler()), "needs a classifier or a regressor"),
+        (
+            Merged(LogisticRegression(), scale_target_by="source"),
+            "scale_target_by='source' is for regressors, and LogisticRegression",
+        ),
+        (
+            Merged(LogisticRegression(max_iter=1000), scaler="standart"),
+            "Did you mean 'standard'",
+        ),
+        (
+            Merged(LogisticRegression(max_iter=1000), scale_by="sources"),
+            "scale_by must be one of",
+        ),
+        (
+            Merged(LogisticRegression(max_iter=1000), unknown_source="x"),
+            "unknown_source must be one of",
+        ),
+        (
+            Merged(LogisticRegression(max_iter=1000), primary_source="A"),
+            "primary_source='A' is not a source",
+        ),
+        (
+            Merged(LogisticRegression(max_iter=1000), balance={"a": 1}),
+            r"gives no share to \['b'\]",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(model, message):
@@ -686,9 +742,11 @@ def test_settings_that_make_no_sense_are_refused(model, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (MergedRegressor(LogisticRegression()), "needs a regressor, got Logistic"),
-        (MergedRegressor(scale_target_by="pooled"), "scale_target_by must be None or"),
-        (MergedRegressor(balance="both"), "'both' needs classes, and a regressor has"),
+        (
+            Merged(Ridge(), scale_target_by="pooled"),
+            r"scale_target_by must be one of \[None, 'source'\], got 'pooled'",
+        ),
+        (Merged(Ridge(), balance="both"), "'both' needs classes, and a regressor has"),
     ],
 )
 def test_settings_of_the_regressor_are_refused_too(model, message):
@@ -698,7 +756,38 @@ def test_settings_of_the_regressor_are_refused_too(model, message):
 
 def test_a_single_source_warns_once_that_there_is_nothing_to_balance():
     with pytest.warns(SourceWarning, match="Only one source, 'all'") as caught:
-        MergedClassifier(balance="sources").fit(BLOBS, CLASSES)
+        Merged(LogisticRegression(max_iter=1000), balance="sources").fit(BLOBS, CLASSES)
 
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_a_hole_has_no_kind_and_never_raises_but_in_fit():
+    hole = Merged(balance="sources")
+
+    assert get_tags(hole).estimator_type is None
+    assert repr(clone(pickle.loads(pickle.dumps(hole)))) == repr(hole)
+    assert not hasattr(hole, "predict_proba")
+    with pytest.raises(SourceError, match="Pass one, such as Merged"):
+        hole.fit(BLOBS, CLASSES)
+    assert is_classifier(Merged(LogisticRegression()))
+    assert is_regressor(Merged(Ridge()))
+
+
+@pytest.mark.parametrize("method", ["fit", "score"])
+def test_a_third_positional_argument_is_a_type_error(method):
+    """Weights by position would be taken for sources, or sources for weights."""
+    model = Merged(LogisticRegression()).fit(BLOBS, CLASSES)
+
+    with pytest.raises(TypeError, match="positional argument"):
+        getattr(model, method)(BLOBS, CLASSES, np.ones(60))
+    with pytest.raises(TypeError, match="positional argument"):
+        model.predict(BLOBS, SOURCE)
+
+
+@pytest.mark.parametrize("y", [["ill"], ["ill"] * 59, []])
+def test_a_score_needs_a_target_for_every_row(y):
+    model = Merged(LogisticRegression()).fit(BLOBS, CLASSES)
+
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(BLOBS, y)

@@ -140,11 +140,14 @@ def test_a_single_source_is_said_to_need_no_balance():
         ),
         ({"a": 1}, r"balance gives no share to \['b', 'c'\]. Name every source"),
         ({"a": 1, "b": -1, "c": 1}, "balance gives 'b' the share -1"),
-        ({"a": 1, "b": np.nan, "c": 1}, "the share nan. A share is a number"),
+        ({"a": 1, "b": np.nan, "c": 1}, "the share nan. A share is a finite number"),
         ({"a": 1, "b": "1", "c": 1}, "the share '1'"),
-        ({"a": 0, "b": 0, "c": 0}, "nothing is left to fit"),
+        (
+            {"a": 0, "b": 0, "c": 0},
+            "gives every source the share 0, so no rows are left",
+        ),
         ("source", "Did you mean 'sources'"),
-        (0.5, "balance must be None, one of"),
+        (0.5, "balance must be one of"),
     ],
 )
 def test_shares_that_make_no_sense_are_refused(balance, message):

@@ -12,7 +12,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from sktandem import MergedClassifier, MergedRegressor, table_preprocessor
+from sktandem import Merged, table_preprocessor
 from sktandem.exceptions import SourceError
 from sktandem.merge._representation import represent
 
@@ -26,8 +26,9 @@ def pack(seed, n=40, width=2):
 
 
 def augmented_by_hand(X, codes):
-    blocks = [X] + [X * (codes == k)[:, None] for k in range(3)]
-    return np.hstack(blocks)
+    constant = np.hstack([X, np.ones((len(X), 1))])
+    blocks = [constant * (codes == k)[:, None] for k in range(3)]
+    return np.hstack([X, *blocks])
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix, pd.DataFrame])
@@ -69,9 +70,9 @@ def test_without_the_shared_copy_an_unpenalised_linear_model_is_one_per_source(s
 
     together = LinearRegression(fit_intercept=False).fit(copies, y)
 
-    for k, coef in enumerate(together.coef_.reshape(3, -1)):
-        alone = LinearRegression(fit_intercept=False).fit(X[codes == k], y[codes == k])
-        np.testing.assert_allclose(X @ coef, alone.predict(X), atol=1e-6)
+    for k, (*coef, intercept) in enumerate(together.coef_.reshape(3, -1)):
+        alone = LinearRegression().fit(X[codes == k], y[codes == k])
+        np.testing.assert_allclose(X @ coef + intercept, alone.predict(X), atol=1e-6)
 
 
 @given(seed=st.integers(0, 999))
@@ -79,7 +80,7 @@ def test_with_the_shared_copy_an_unpenalised_model_predicts_the_same(seed):
     X, codes = pack(seed, n=60)
     source = np.array(NAMES)[codes]
     y = np.random.default_rng(seed).normal(size=len(X))
-    model = MergedRegressor(
+    model = Merged(
         LinearRegression(fit_intercept=False), scaler=None, representation="augmented"
     ).fit(X, y, sample_source=source)
 
@@ -87,7 +88,7 @@ def test_with_the_shared_copy_an_unpenalised_model_predicts_the_same(seed):
 
     for k in range(3):
         own = codes == k
-        alone = LinearRegression(fit_intercept=False).fit(X[own], y[own])
+        alone = LinearRegression().fit(X[own], y[own])
         np.testing.assert_allclose(predicted[own], alone.predict(X[own]), atol=1e-4)
 
 
@@ -98,10 +99,8 @@ Y2 = np.where(SOURCE2 == "left", 1, -1) * X2[:, 0] + 1.2 * (SOURCE2 == "left")
 FRAME2 = pd.DataFrame(X2, columns=["u", "v"]).assign(side=SOURCE2)
 
 
-def r2(representation, estimator=None, **options):
-    model = MergedRegressor(
-        estimator, source="side", representation=representation, **options
-    )
+def r2(representation, estimator=Ridge(), **options):
+    model = Merged(estimator, source="side", representation=representation, **options)
     return cross_val_score(model, FRAME2, Y2, cv=4, error_score="raise").mean()
 
 
@@ -111,6 +110,18 @@ def test_each_representation_lets_a_model_see_more():
     assert shared < 0.1
     assert indicator > shared + 0.1  # the level of each source
     assert augmented > indicator + 0.2  # its rule as well
+
+
+def test_augmented_gives_a_linear_model_an_intercept_for_each_source():
+    X = np.random.default_rng(0).normal(size=(400, 1))
+    source = np.repeat(["left", "right"], 200)
+    y = X[:, 0] + 100.0 * (source == "right")
+
+    model = Merged(Ridge(alpha=1e-6), scaler=None, representation="augmented")
+    model.fit(X, y, sample_source=source)
+
+    predicted = model.predict([[0.0], [0.0]], sample_source=["left", "right"])
+    np.testing.assert_allclose(predicted, [0.0, 100.0], atol=1e-3)
 
 
 def test_an_indicator_is_all_that_a_tree_needs():
@@ -128,7 +139,7 @@ def test_a_pipeline_inside_gets_the_represented_features():
 
 def test_features_have_names():
     def names(**options):
-        model = MergedRegressor(source="side", **options).fit(FRAME2, Y2)
+        model = Merged(Ridge(), source="side", **options).fit(FRAME2, Y2)
         got = model.get_feature_names_out().tolist()
         seen = getattr(model.estimator_, "feature_names_in_", None)
         assert seen is None or seen.tolist() == got
@@ -138,7 +149,8 @@ def test_features_have_names():
     assert names() == ["u", "v"]
     indicator = ["u", "v", "source__left", "source__right"]
     assert names(representation="indicator") == indicator
-    augmented = ["u", "v", "u__left", "v__left", "u__right", "v__right"]
+    left, right = (["u__" + s, "v__" + s, "source__" + s] for s in ("left", "right"))
+    augmented = ["u", "v", *left, *right]
     assert names(representation="augmented") == augmented
     prepared = {"scaler": table_preprocessor()}
     assert names(representation="augmented", **prepared) == augmented
@@ -146,7 +158,7 @@ def test_features_have_names():
 
 def test_arrays_have_positions_for_names():
     coded = np.column_stack([X2, SOURCE2 == "right"])
-    model = MergedRegressor(source=-1, representation="indicator").fit(coded, Y2)
+    model = Merged(Ridge(), source=-1, representation="indicator").fit(coded, Y2)
 
     names = model.get_feature_names_out().tolist()
 
@@ -154,7 +166,7 @@ def test_arrays_have_positions_for_names():
 
 
 def test_an_unknown_source_has_the_shared_part_only():
-    model = MergedRegressor(
+    model = Merged(
         Ridge(), scaler=None, representation="augmented", unknown_source="pooled"
     ).fit(X2, Y2, sample_source=SOURCE2)
     ridge = model.estimator_
@@ -165,7 +177,9 @@ def test_an_unknown_source_has_the_shared_part_only():
 
 
 def test_by_default_an_unknown_source_is_refused():
-    model = MergedRegressor(representation="indicator").fit(X2, Y2, SOURCE2)
+    model = Merged(Ridge(), representation="indicator").fit(
+        X2, Y2, sample_source=SOURCE2
+    )
 
     with pytest.raises(SourceError, match="representation is 'indicator', so each row"):
         model.predict(X2)
@@ -174,27 +188,29 @@ def test_by_default_an_unknown_source_is_refused():
 def test_many_sources_stay_sparse_where_the_estimator_takes_it():
     codes = np.arange(200) % 20
     y = (X2[:, 0] > 0).astype(int)
-    linear = MergedClassifier(LogisticRegression(), representation="augmented")
+    linear = Merged(LogisticRegression(), representation="augmented")
     seen = []
 
     class Spy(LogisticRegression):
         def fit(self, X, y, sample_weight=None):
             seen.append(X)
-            return super().fit(X, y, sample_weight)
+            return super().fit(X, y, sample_weight=sample_weight)
 
     linear.set_params(estimator=Spy()).fit(X2, y, sample_source=codes)
 
     assert sparse.issparse(seen[0])
-    assert seen[0].shape == (200, 42)
-    assert seen[0].nnz == 2 * X2.size
+    assert seen[0].shape == (200, 2 + 20 * 3)
+    assert seen[0].nnz == 2 * X2.size + 200
     assert linear.predict(X2, sample_source=codes).shape == (200,)
 
 
 def test_a_frame_of_numbered_columns_gets_numbered_columns():
     frame = pd.DataFrame(X2)
-    model = MergedRegressor(representation="indicator").fit(frame, Y2, SOURCE2)
+    model = Merged(Ridge(), representation="indicator").fit(
+        frame, Y2, sample_source=SOURCE2
+    )
 
-    assert model.predict(frame, SOURCE2).shape == (200,)
+    assert model.predict(frame, sample_source=SOURCE2).shape == (200,)
 
 
 @pytest.mark.parametrize(
@@ -220,4 +236,4 @@ def test_a_frame_of_numbered_columns_gets_numbered_columns():
 )
 def test_what_cannot_be_represented_is_refused(X, options, message):
     with pytest.raises(SourceError, match=message):
-        MergedRegressor(**options).fit(X, Y2, sample_source=SOURCE2)
+        Merged(Ridge(), **options).fit(X, Y2, sample_source=SOURCE2)

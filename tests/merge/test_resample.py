@@ -6,11 +6,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline as make_resampling_pipeline
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from sktandem import MergedClassifier, MergedRegressor
+from sktandem import Merged
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.merge._plan import plan_merge
@@ -135,7 +135,7 @@ Y = (X[:, 0] > 0).astype(int)
 
 @HOW
 def test_an_estimator_without_weights_is_balanced_by_rows(how):
-    model = MergedClassifier(
+    model = Merged(
         KNeighborsClassifier(3), balance="sources", balance_by=how, random_state=0
     ).fit(X, Y, sample_source=SOURCE)
 
@@ -146,7 +146,7 @@ def test_an_estimator_without_weights_is_balanced_by_rows(how):
 
 
 def test_without_a_balance_every_row_takes_part():
-    model = MergedClassifier(KNeighborsClassifier(3), balance_by="undersample")
+    model = Merged(KNeighborsClassifier(3), balance_by="undersample")
 
     model.fit(X, Y, sample_source=SOURCE)
 
@@ -155,8 +155,8 @@ def test_without_a_balance_every_row_takes_part():
 
 def test_oversampling_whole_copies_is_weighing():
     """Three copies of the small source count what its tripled weight counts."""
-    by_rows = MergedRegressor(scaler=None, balance="sources", balance_by="oversample")
-    by_weight = MergedRegressor(scaler=None)
+    by_rows = Merged(Ridge(), scaler=None, balance="sources", balance_by="oversample")
+    by_weight = Merged(Ridge(), scaler=None)
     weight = np.where(SOURCE == "b", 3.0, 1.0)
 
     by_rows.fit(X, X[:, 1], sample_source=SOURCE)
@@ -170,7 +170,7 @@ def test_test_rows_are_never_drawn():
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 2, 60)
     coded = np.column_stack([X, SOURCE == "b"])
-    model = MergedClassifier(
+    model = Merged(
         KNeighborsClassifier(1), source=-1, balance="both", balance_by="oversample"
     )
 
@@ -186,8 +186,8 @@ def test_synthetic_rows_come_from_an_inner_imbalanced_learn_pipeline():
         SMOTE(random_state=0, k_neighbors=2), LogisticRegression()
     )
 
-    plain = MergedClassifier(LogisticRegression()).fit(X, y, sample_source=SOURCE)
-    smoted = MergedClassifier(inner).fit(X, y, sample_source=SOURCE)
+    plain = Merged(LogisticRegression()).fit(X, y, sample_source=SOURCE)
+    smoted = Merged(inner).fit(X, y, sample_source=SOURCE)
 
     assert smoted.predict(X).sum() > plain.predict(X).sum()
 
@@ -208,11 +208,16 @@ def test_synthetic_rows_come_from_an_inner_imbalanced_learn_pipeline():
     ],
 )
 def test_shares_that_whole_rows_cannot_meet_are_refused(how, shares, message):
-    model = MergedClassifier(balance=shares, balance_by=how, random_state=0)
+    model = Merged(
+        LogisticRegression(max_iter=1000),
+        balance=shares,
+        balance_by=how,
+        random_state=0,
+    )
     with pytest.raises(SourceError, match=message):
         model.fit(X, Y, sample_source=SOURCE)
 
 
 def test_ways_to_balance_are_named():
     with pytest.raises(SourceError, match="Did you mean 'oversample'"):
-        MergedClassifier(balance_by="oversampling").fit(X, Y)
+        Merged(LogisticRegression(max_iter=1000), balance_by="oversampling").fit(X, Y)

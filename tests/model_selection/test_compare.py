@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sktandem import MergedClassifier, SourceWarning, table_preprocessor
+from sktandem import Merged, SourceWarning, table_preprocessor
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.members import (
@@ -559,7 +559,7 @@ def test_without_an_estimator_the_dtype_decides(y, kind):
 
 
 def test_estimators_of_the_user_read_no_column_and_get_the_sources():
-    mine = MergedClassifier(LogisticRegression(max_iter=1000), source="ward")
+    mine = Merged(LogisticRegression(max_iter=1000), source="ward")
 
     comparison = compare(
         None,
@@ -576,14 +576,16 @@ def test_estimators_of_the_user_read_no_column_and_get_the_sources():
 
 @pytest.mark.parametrize("routing", [False, True])
 def test_pipelines_and_searches_around_merges_can_be_compared(routing):
-    by_source = MergedClassifier(scale_by="source")
+    by_source = Merged(LogisticRegression(max_iter=1000), scale_by="source")
     with config_context(enable_metadata_routing=routing):
         comparison = compare(
             strategies={
                 "piped": make_pipeline(StandardScaler(), by_source),
                 "alone": by_source,
                 "searched": GridSearchCV(
-                    MergedClassifier(), {"balance": [None, "sources"]}, cv=2
+                    Merged(LogisticRegression(max_iter=1000)),
+                    {"balance": [None, "sources"]},
+                    cv=2,
                 ),
             }
         )
@@ -719,9 +721,9 @@ def test_a_cure_for_columns_is_offered_where_columns_are_the_trouble():
     model = make_pipeline(table_preprocessor(), LogisticRegression())
 
     with pytest.raises(ValueError, match="at least 2 classes") as told:
-        MergedClassifier(model, scaler=None).fit(table, [0, 0, 0])
+        Merged(model, scaler=None).fit(table, [0, 0, 0])
     with pytest.raises(SourceError, match="table_preprocessor"):
-        MergedClassifier(scaler=None).fit(table, [0, 1, 0])
+        Merged(LogisticRegression(max_iter=1000), scaler=None).fit(table, [0, 1, 0])
 
     assert "table_preprocessor" not in str(told.value)
 
@@ -770,7 +772,9 @@ def test_intervals_without_a_verdict_are_not_counted_as_holding_together():
 def test_a_users_estimator_that_meets_no_source_warns():
     class Blind(ClassifierMixin, BaseEstimator):
         def fit(self, X, y):
-            inner = MergedClassifier(representation="indicator")
+            inner = Merged(
+                LogisticRegression(max_iter=1000), representation="indicator"
+            )
             self.inner_ = inner.fit(X, y)
             self.classes_ = self.inner_.classes_
             return self

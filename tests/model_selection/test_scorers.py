@@ -9,6 +9,7 @@ from sklearn.linear_model import (
     BayesianRidge,
     LinearRegression,
     LogisticRegression,
+    Ridge,
     RidgeClassifier,
 )
 from sklearn.metrics import (
@@ -27,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sktandem import MergedClassifier, MergedRegressor
+from sktandem import Merged
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection import (
     SourceKFold,
@@ -48,7 +49,9 @@ Y_LACKING = np.where((SOURCE == "small") & (Y == "top"), "mid", Y)
 
 
 def fitted(y, **options):
-    return MergedClassifier(**options).fit(X, y, sample_source=SOURCE)
+    return Merged(LogisticRegression(max_iter=1000), **options).fit(
+        X, y, sample_source=SOURCE
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def fitted(y, **options):
 def test_with_all_classes_everywhere_a_score_is_scikit_learns_on_the_rows(scoring):
     model = fitted(Y)
 
-    scores = score_by_source(model, X, Y, SOURCE, scoring)
+    scores = score_by_source(model, X, Y, sample_source=SOURCE, scoring=scoring)
 
     for name in ("big", "small"):
         own = name == SOURCE
@@ -74,7 +77,7 @@ def test_with_all_classes_everywhere_a_score_is_scikit_learns_on_the_rows(scorin
 def test_without_scoring_the_estimators_own_score_is_used():
     model = fitted(Y)
 
-    scores = score_by_source(model, X, Y, SOURCE)
+    scores = score_by_source(model, X, Y, sample_source=SOURCE)
 
     own = SOURCE == "small"
     assert scores.by_source["small"] == model.score(X[own], Y[own])
@@ -83,9 +86,11 @@ def test_without_scoring_the_estimators_own_score_is_used():
 
 def test_regressors_and_weights_are_scored_too():
     y, weight = X[:, 0] + (SOURCE == "small"), np.linspace(1, 2, N)
-    model = MergedRegressor(LinearRegression()).fit(X, y, sample_source=SOURCE)
+    model = Merged(LinearRegression()).fit(X, y, sample_source=SOURCE)
 
-    scores = score_by_source(model, X, y, SOURCE, "r2", sample_weight=weight)
+    scores = score_by_source(
+        model, X, y, sample_source=SOURCE, scoring="r2", sample_weight=weight
+    )
 
     own = SOURCE == "big"
     expected = r2_score(y[own], model.predict(X[own]), sample_weight=weight[own])
@@ -108,7 +113,11 @@ def test_a_class_that_a_source_lacks_takes_no_part(metric):
         expected = np.mean(recalls)
 
     scores = score_by_source(
-        model, X, Y_LACKING, SOURCE, make_scorer(metric, **options)
+        model,
+        X,
+        Y_LACKING,
+        sample_source=SOURCE,
+        scoring=make_scorer(metric, **options),
     )
 
     assert scores.by_source["small"] == pytest.approx(expected)
@@ -122,8 +131,12 @@ def test_probabilities_are_those_among_the_sources_own_classes():
     proba /= proba.sum(axis=1, keepdims=True)
     y = Y_LACKING[own]
 
-    by_log_loss = score_by_source(model, X, Y_LACKING, SOURCE, "neg_log_loss")
-    by_auc = score_by_source(model, X, Y_LACKING, SOURCE, "roc_auc_ovr")
+    by_log_loss = score_by_source(
+        model, X, Y_LACKING, sample_source=SOURCE, scoring="neg_log_loss"
+    )
+    by_auc = score_by_source(
+        model, X, Y_LACKING, sample_source=SOURCE, scoring="roc_auc_ovr"
+    )
 
     assert by_log_loss.by_source["small"] == pytest.approx(-log_loss(y, proba))
     # roc_auc ranks by the decision function, which orders as the ratio does
@@ -137,8 +150,12 @@ def test_a_class_in_the_record_but_not_in_the_rows_still_has_its_column():
     rows = np.flatnonzero((SOURCE == "small") & (Y != "top"))
     proba = model.predict_proba(X[rows])
 
-    scores = score_by_source(model, X[rows], Y[rows], SOURCE[rows], "neg_log_loss")
-    auc = score_by_source(model, X[rows], Y[rows], SOURCE[rows], "roc_auc_ovr")
+    scores = score_by_source(
+        model, X[rows], Y[rows], sample_source=SOURCE[rows], scoring="neg_log_loss"
+    )
+    auc = score_by_source(
+        model, X[rows], Y[rows], sample_source=SOURCE[rows], scoring="roc_auc_ovr"
+    )
 
     expected = -log_loss(Y[rows], proba, labels=model.classes_)
     assert scores.by_source["small"] == pytest.approx(expected)
@@ -156,7 +173,7 @@ def test_any_estimator_of_scikit_learn_can_be_scored(estimator, scoring):
     y = Y_LACKING != "low"
     model = make_pipeline(StandardScaler(), estimator).fit(X, y)
 
-    scores = score_by_source(model, X, y, SOURCE, scoring)
+    scores = score_by_source(model, X, y, sample_source=SOURCE, scoring=scoring)
 
     own = SOURCE == "small"
     assert scores.by_source["small"] == pytest.approx(
@@ -166,10 +183,14 @@ def test_any_estimator_of_scikit_learn_can_be_scored(estimator, scoring):
 
 def test_the_sources_reach_a_predict_that_needs_them():
     model = fitted(Y, scale_by="source")
-    piped = make_pipeline(StandardScaler(), MergedClassifier(scale_by="source"))
+    piped = make_pipeline(
+        StandardScaler(), Merged(LogisticRegression(max_iter=1000), scale_by="source")
+    )
     piped.fit(X, Y, mergedclassifier__sample_source=SOURCE)
     search = GridSearchCV(
-        MergedClassifier(scale_by="source"), {"balance": [None]}, cv=SourceKFold(2)
+        Merged(LogisticRegression(max_iter=1000), scale_by="source"),
+        {"balance": [None]},
+        cv=SourceKFold(2),
     )
     with config_context(enable_metadata_routing=True):
         search.fit(X, Y, sample_source=SOURCE)
@@ -177,17 +198,21 @@ def test_the_sources_reach_a_predict_that_needs_them():
     for estimator in (model, piped, search):
         expected = np.mean(model.predict(X, sample_source=SOURCE) == Y)
         for scoring in ("accuracy", None):
-            scores = score_by_source(estimator, X, Y, SOURCE, scoring)
+            scores = score_by_source(
+                estimator, X, Y, sample_source=SOURCE, scoring=scoring
+            )
             assert scores.overall == pytest.approx(expected)
 
 
 def test_the_estimators_own_column_is_read():
     frame = pd.DataFrame(X, columns=list("uvw")).assign(s=SOURCE)
-    by_column = MergedClassifier(source="s", scale_by="source").fit(frame, Y)
+    by_column = Merged(
+        LogisticRegression(max_iter=1000), source="s", scale_by="source"
+    ).fit(frame, Y)
     by_keyword = fitted(Y, scale_by="source")
 
     one = score_by_source(by_column, frame, Y)
-    two = score_by_source(by_keyword, X, Y, SOURCE)
+    two = score_by_source(by_keyword, X, Y, sample_source=SOURCE)
 
     assert one == two
 
@@ -199,11 +224,14 @@ def test_mixed_classes_are_scored_within_each_source():
     own = SOURCE == "small"
     expected = np.mean([a == b for a, b in zip(model.predict(X[own]), y[own])])
 
-    assert score_by_source(model, X, y, SOURCE).by_source["small"] == expected
+    assert (
+        score_by_source(model, X, y, sample_source=SOURCE).by_source["small"]
+        == expected
+    )
 
 
 def test_scores_read_well_as_text_frame_and_html():
-    scores = score_by_source(fitted(Y), X, Y, SOURCE, "accuracy")
+    scores = score_by_source(fitted(Y), X, Y, sample_source=SOURCE, scoring="accuracy")
 
     frame = scores.to_frame()
 
@@ -220,10 +248,16 @@ def test_scores_read_well_as_text_frame_and_html():
 def test_several_metrics_make_a_table():
     model = fitted(Y)
 
-    table = score_by_source(model, X, Y, SOURCE, ["accuracy", "f1_macro"])
-    named = score_by_source(model, X, Y, SOURCE, {"hits": get_scorer("accuracy")})
+    table = score_by_source(
+        model, X, Y, sample_source=SOURCE, scoring=["accuracy", "f1_macro"]
+    )
+    named = score_by_source(
+        model, X, Y, sample_source=SOURCE, scoring={"hits": get_scorer("accuracy")}
+    )
 
-    assert table["f1_macro"] == score_by_source(model, X, Y, SOURCE, "f1_macro")
+    assert table["f1_macro"] == score_by_source(
+        model, X, Y, sample_source=SOURCE, scoring="f1_macro"
+    )
     assert named["hits"].by_source == table["accuracy"].by_source
     frame = table.to_frame()
     assert frame.columns.tolist() == ["n_samples", "accuracy", "f1_macro"]
@@ -239,9 +273,11 @@ def test_a_report_tells_the_classes_of_each_source():
     own = SOURCE == "small"
 
     report = classification_report_by_source(
-        model, X, Y_LACKING, SOURCE, output_dict=True
+        model, X, Y_LACKING, sample_source=SOURCE, output_dict=True
     )
-    text = classification_report_by_source(model, X, Y_LACKING, SOURCE, digits=3)
+    text = classification_report_by_source(
+        model, X, Y_LACKING, sample_source=SOURCE, digits=3
+    )
 
     called_low = model.predict(X[own]) == "low"
     expected = np.mean(Y_LACKING[own][called_low] == "low")
@@ -256,14 +292,16 @@ def test_a_report_takes_numbers_beside_texts_and_refuses_regressors():
     y = Y.astype(object)
     y[SOURCE == "small"] = (Y[SOURCE == "small"] == "low").astype(int)
 
-    report = classification_report_by_source(fitted(y), X, y, SOURCE, output_dict=True)
+    report = classification_report_by_source(
+        fitted(y), X, y, sample_source=SOURCE, output_dict=True
+    )
 
     assert {"0", "1"} <= set(report["small"])
-    regressor = MergedRegressor().fit(X, X[:, 0], SOURCE)
+    regressor = Merged(Ridge()).fit(X, X[:, 0], sample_source=SOURCE)
     with pytest.raises(
         SourceError, match="needs a classifier of one output, got Merged"
     ):
-        classification_report_by_source(regressor, X, X[:, 0], SOURCE)
+        classification_report_by_source(regressor, X, X[:, 0], sample_source=SOURCE)
 
 
 def test_rows_without_a_source_are_refused():
@@ -280,7 +318,7 @@ def test_a_search_sees_every_source_and_refits_on_one():
     frame = pd.DataFrame(X, columns=list("uvw")).assign(s=SOURCE)
     scorers = source_scorers("f1_macro", ["big", "small"], source="s")
     search = GridSearchCV(
-        MergedClassifier(source="s"),
+        Merged(LogisticRegression(max_iter=1000), source="s"),
         {"balance": [None, "sources", {"big": 0, "small": 1}]},
         cv=SourceKFold(3, source="s"),
         scoring=scorers,
@@ -301,7 +339,10 @@ def test_a_search_sees_every_source_and_refits_on_one():
 def test_with_routing_the_keyword_reaches_scorers_and_splitters():
     with config_context(enable_metadata_routing=True):
         results = cross_validate(
-            make_pipeline(StandardScaler(), MergedClassifier(scale_by="source")),
+            make_pipeline(
+                StandardScaler(),
+                Merged(LogisticRegression(max_iter=1000), scale_by="source"),
+            ),
             X,
             Y,
             cv=SourceKFold(3),
@@ -315,7 +356,9 @@ def test_with_routing_the_keyword_reaches_scorers_and_splitters():
     for k, model in enumerate(results["estimator"]):
         test = results["indices"]["test"][k]
         own = test[SOURCE[test] == "small"]
-        predicted = model[-1].predict(model[0].transform(X[own]), SOURCE[own])
+        predicted = model[-1].predict(
+            model[0].transform(X[own]), sample_source=SOURCE[own]
+        )
         expected = accuracy_score(Y[own], predicted)
         assert results["test_accuracy[small]"][k] == pytest.approx(expected)
 
@@ -350,12 +393,14 @@ def test_several_metrics_make_the_scorers_of_one_search():
 
 def test_a_class_that_fit_never_saw_still_counts_against_the_model():
     y = np.where(RULE > 0, "u", "v")
-    model = MergedClassifier().fit(X, y, sample_source=SOURCE)
+    model = Merged(LogisticRegression(max_iter=1000)).fit(X, y, sample_source=SOURCE)
     y[-20:] = "w"
     own = SOURCE == "small"
 
-    scores = score_by_source(model, X, y, SOURCE, "f1_macro")
-    report = classification_report_by_source(model, X, y, SOURCE, output_dict=True)
+    scores = score_by_source(model, X, y, sample_source=SOURCE, scoring="f1_macro")
+    report = classification_report_by_source(
+        model, X, y, sample_source=SOURCE, output_dict=True
+    )
 
     expected = f1_score(y[own], model.predict(X[own]), average="macro")
     assert scores.by_source["small"] == pytest.approx(expected)
@@ -366,7 +411,9 @@ def test_averages_over_rows_count_every_wrong_prediction():
     model = fitted(Y_LACKING)
     own = SOURCE == "small"
 
-    scores = score_by_source(model, X, Y_LACKING, SOURCE, "f1_micro")
+    scores = score_by_source(
+        model, X, Y_LACKING, sample_source=SOURCE, scoring="f1_micro"
+    )
 
     expected = np.mean(model.predict(X[own]) == Y_LACKING[own])
     assert scores.by_source["small"] == pytest.approx(expected)
@@ -376,10 +423,10 @@ def test_averages_over_rows_count_every_wrong_prediction():
 def test_a_source_of_one_class_has_no_ranking(scoring):
     y = np.where(RULE > 0, "u", "v")
     y[SOURCE == "small"] = "u"
-    model = MergedClassifier().fit(X, y, sample_source=SOURCE)
+    model = Merged(LogisticRegression(max_iter=1000)).fit(X, y, sample_source=SOURCE)
 
     with pytest.warns(SourceWarning, match=r"\['small'\] have a single class, \['u'\]"):
-        scores = score_by_source(model, X, y, SOURCE, scoring)
+        scores = score_by_source(model, X, y, sample_source=SOURCE, scoring=scoring)
 
     assert np.isnan(scores.by_source["small"])
     assert np.isfinite(scores.by_source["big"])
@@ -395,8 +442,10 @@ def test_numbers_beside_texts_are_scored_by_every_metric(scoring):
     y[SOURCE == "small"] = (Y[SOURCE == "small"] == "low").astype(int)
     as_text = np.array([str(label) for label in y])
 
-    mixed = score_by_source(fitted(y), X, y, SOURCE, scoring)
-    spelt = score_by_source(fitted(as_text), X, as_text, SOURCE, scoring)
+    mixed = score_by_source(fitted(y), X, y, sample_source=SOURCE, scoring=scoring)
+    spelt = score_by_source(
+        fitted(as_text), X, as_text, sample_source=SOURCE, scoring=scoring
+    )
 
     assert mixed.by_source == pytest.approx(spelt.by_source)
     assert mixed.overall == pytest.approx(spelt.overall)
@@ -410,9 +459,9 @@ def test_a_source_is_predicted_once_for_each_metric():
             calls.append(len(X))
             return super().predict(X)
 
-    model = MergedClassifier(Counting()).fit(X, Y, sample_source=SOURCE)
+    model = Merged(Counting()).fit(X, Y, sample_source=SOURCE)
 
-    score_by_source(model, X, Y, SOURCE, "f1_macro")
+    score_by_source(model, X, Y, sample_source=SOURCE, scoring="f1_macro")
 
     assert sorted(calls) == [100, 200, 300]
 
@@ -424,7 +473,7 @@ def test_a_callable_of_the_users_may_ask_more_of_predict():
     def sharpness(estimator, X, y):
         return -estimator.predict(X, return_std=True)[1].mean()
 
-    scores = score_by_source(model, X, y, SOURCE, sharpness)
+    scores = score_by_source(model, X, y, sample_source=SOURCE, scoring=sharpness)
 
     own = SOURCE == "small"
     assert scores.metric == "sharpness"
@@ -449,6 +498,12 @@ def test_decision_columns_that_cannot_be_told_apart_are_refused():
     model = SVC(decision_function_shape="ovo").fit(X, y)
 
     with pytest.raises(SourceError, match="6 columns for 4 classes"):
-        score_by_source(model, X[200:], y[200:], SOURCE[200:], "top_k_accuracy")
+        score_by_source(
+            model,
+            X[200:],
+            y[200:],
+            sample_source=SOURCE[200:],
+            scoring="top_k_accuracy",
+        )
     logistic = LogisticRegression().fit(X, y)
-    score_by_source(logistic, X, y, SOURCE, "top_k_accuracy")
+    score_by_source(logistic, X, y, sample_source=SOURCE, scoring="top_k_accuracy")

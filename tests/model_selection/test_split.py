@@ -72,7 +72,7 @@ def test_persons_stay_together_across_sources(seed, shuffle):
     cv = SourceKFold(3, shuffle=shuffle, random_state=seed if shuffle else None)
 
     seen = np.zeros(len(X), dtype=int)
-    for train, test in cv.split(X, y, persons, source):
+    for train, test in cv.split(X, y, persons, sample_source=source):
         assert not set(persons[train]) & set(persons[test])
         seen[test] += 1
 
@@ -84,7 +84,9 @@ def test_groups_bring_no_warning_where_a_class_is_rare():
     source = np.repeat(["a", "b"], [11, 10])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        folds = list(SourceKFold(5).split(np.zeros(21), y, range(21), source))
+        folds = list(
+            SourceKFold(5).split(np.zeros(21), y, range(21), sample_source=source)
+        )
 
     assert len(folds) == 5
 
@@ -108,7 +110,7 @@ def test_a_tested_person_is_in_no_training_row_of_another_source():
     pupil = np.r_[np.arange(10), np.arange(10)]
     cv = SourceKFold(5, test_source="math")
 
-    for train, test in cv.split(np.zeros(20), None, pupil, source):
+    for train, test in cv.split(np.zeros(20), None, pupil, sample_source=source):
         assert not set(pupil[train]) & set(pupil[test])
         assert len(train) == 16
 
@@ -175,7 +177,7 @@ def test_each_source_is_left_out_once():
 def test_a_person_of_the_left_out_source_is_left_out_elsewhere():
     source, pupil = ["math", "math", "art", "art"], [1, 2, 2, 3]
 
-    splits = LeaveOneSourceOut().split(np.zeros(4), None, pupil, source)
+    splits = LeaveOneSourceOut().split(np.zeros(4), None, pupil, sample_source=source)
 
     assert [train.tolist() for train, _ in splits] == [[0], [3]]
 
@@ -246,7 +248,7 @@ def test_a_meta_estimator_may_hand_its_seed_to_the_splitter():
     cv.random_state = np.random.RandomState(0)
 
     groups = np.arange(60)
-    assert len(list(cv.split(X, y, groups, source))) == 3
+    assert len(list(cv.split(X, y, groups, sample_source=source))) == 3
     assert len(list(cv.split(X, y, sample_source=source))) == 3
 
 

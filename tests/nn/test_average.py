@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from skorch import NeuralNetRegressor
 from torch import nn
 
-from sktandem import AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.exceptions import SourceError
 from sktandem.nn import default_net
 from sktandem.nn._average import Averaged
@@ -145,9 +145,13 @@ def test_only_weights_are_averaged():
     source = np.repeat(["a", "b"], 20)
     options = {"validation_fraction": None, "random_state": 0}
 
-    raw = AlternatingRegressor(net, **options).fit(X, X[:, 0], source).module_
-    ema = AlternatingRegressor(net, average="ema", **options)
-    ema = ema.fit(X, X[:, 0], source).module_
+    raw = (
+        SharedNet(net, scale_target_by=None, **options)
+        .fit(X, X[:, 0], sample_source=source)
+        .module_
+    )
+    ema = SharedNet(net, scale_target_by=None, average="ema", **options)
+    ema = ema.fit(X, X[:, 0], sample_source=source).module_
 
     for (name, one), other in zip(raw.state_dict().items(), ema.state_dict().values()):
         averaged = name.endswith(("weight", "bias"))
@@ -166,7 +170,7 @@ def test_only_weights_are_averaged():
     ],
 )
 def test_what_is_no_average_is_refused(average, hint):
-    model = AlternatingRegressor(default_net("regression"), average=average)
+    model = SharedNet(default_net("regression"), scale_target_by=None, average=average)
     message = r"average must be one of \['ema', 'swa'\], the decay of an exponential av"
     with pytest.raises(SourceError, match=message + r"erage such as 0\.99.*" + hint):
         model.fit(np.zeros((4, 1)), np.arange(4.0), sample_source=list("aabb"))
@@ -178,6 +182,6 @@ def test_an_average_needs_a_criterion_that_can_carry_it():
 
     net = default_net("regression", criterion=squared)
     with pytest.raises(SourceError, match="'ema' needs a criterion that is a torch mo"):
-        AlternatingRegressor(net, average="ema").fit(
+        SharedNet(net, scale_target_by=None, average="ema").fit(
             np.zeros((8, 1)), np.arange(8.0), sample_source=list("aaaabbbb")
         )

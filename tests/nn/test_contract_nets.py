@@ -1,4 +1,4 @@
-"""scikit-learn's own checks on the estimators with a net, in both routing modes.
+"""scikit-learn's own checks on SharedNet in its settings, in both routing modes.
 
 A net prints its address, so the tests are told apart by names of their own.
 """
@@ -10,12 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from skorch import NeuralNetClassifier, NeuralNetRegressor
 
-from sktandem import (
-    AlternatingClassifier,
-    AlternatingRegressor,
-    MultiHeadClassifier,
-    MultiHeadRegressor,
-)
+from sktandem import SharedNet
 from sktandem.nn import MLP, default_net
 from sktandem.schedules import SampledAlternation
 
@@ -31,31 +26,34 @@ PLAIN = {"module": MLP, "optimizer": torch.optim.Adam, "max_epochs": 40, "verbos
 CLASSES = PLAIN | {"criterion": torch.nn.CrossEntropyLoss, "lr": 0.01}
 
 ESTIMATORS = {
-    "classifier": AlternatingClassifier(),
-    "classifier of an instance": AlternatingClassifier(
+    "classifier": SharedNet(task="classification"),
+    "classifier of an instance": SharedNet(
         NeuralNetClassifier(**CLASSES), schedule="joint"
     ),
-    "classifier of a subclass": AlternatingClassifier(
+    "classifier of a subclass": SharedNet(
         OwnNet(**CLASSES), scale_by="source", balance="both"
     ),
-    "averaged classifier": AlternatingClassifier(
+    "averaged classifier": SharedNet(
         default_net(), scaler=None, average="ema", validation_fraction=None
     ),
-    "regressor": AlternatingRegressor(),
-    "regressor of an instance": AlternatingRegressor(
+    "regressor": SharedNet(task="regression"),
+    "regressor of an instance": SharedNet(
         NeuralNetRegressor(**PLAIN, lr=0.01),
         schedule=SampledAlternation(temperature=2.0),
         scale_target_by="source",
         scaler=StandardScaler(),
     ),
-    "multi-head classifier": MultiHeadClassifier(),
-    "multi-head classifier with stems": MultiHeadClassifier(
+    "classifier with heads": SharedNet(task="classification", heads="source"),
+    "classifier with stems": SharedNet(
         NeuralNetClassifier(**CLASSES | {"module__n_outputs": 16}),
+        heads="source",
         stems="source",
         loss_weights="uncertainty",
         head=(8,),
     ),
-    "multi-head regressor": MultiHeadRegressor(loss_weights="dwa", schedule="batches"),
+    "regressor with heads": SharedNet(
+        task="regression", heads="source", loss_weights="dwa", schedule="batches"
+    ),
 }
 
 

@@ -11,10 +11,11 @@ from skorch import (
     NeuralNetRegressor,
 )
 from skorch.dataset import Dataset, ValidSplit
+from small_nets import classifier, quick, regressor
 from torch import nn
 from torch.utils.data import DataLoader
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.datasets import make_two_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import MLP, default_net
@@ -26,15 +27,7 @@ Y = (X[:, 0] > 0).astype(int)
 SOURCE = np.repeat(["a", "b"], [40, 20])
 
 
-def quick(**params):
-    return default_net(**{"max_epochs": 2, "module__hidden_sizes": (4,), **params})
-
-
 DIVERGING = quick(optimizer=torch.optim.SGD, optimizer__fused=False, lr=1e30)
-
-
-def classifier(net=None, **params):
-    return AlternatingClassifier(net or quick(), **{"random_state": 0, **params})
 
 
 def of_net(**params):
@@ -72,8 +65,8 @@ class OwnDataset(Dataset):
 def test_what_the_estimator_decides_the_net_may_not(params, parameter):
     (name,) = params
     message = (
-        f"^{name}=.* of the net is AlternatingClassifier's to decide. Leave it out of "
-        f"NeuralNetClassifier; {parameter} of AlternatingClassifier serves for it."
+        f"^{name}=.* of the net is SharedNet's to decide. Leave it out of "
+        f"NeuralNetClassifier; {parameter} of SharedNet serves for it."
     )
     with pytest.raises(SourceError, match=message):
         classifier(of_net(**params)).fit(X, Y, sample_source=SOURCE)
@@ -103,22 +96,36 @@ def test_skorchs_own_settings_may_be_spelt_out():
         (NeuralNetClassifier, "Pass an instance, or None for sktandem.nn.default_net"),
         ("mlp", "net must be a skorch net.* got 'mlp'. Pass a skorch net around it"),
         (
-            default_net("regression"),
-            "AlternatingClassifier needs a net for classes, got NeuralNetRegressor. Al",
+            NeuralNet(MLP, criterion=nn.CrossEntropyLoss),
+            "NeuralNet does not say what it learns. Pass task='classification' or ta",
         ),
     ],
-    ids=["module_class", "module", "class", "text", "regressor"],
+    ids=["module_class", "module", "class", "text", "plain"],
 )
-def test_what_is_no_net_for_classes(net, message):
+def test_what_is_not_a_net_that_says_what_it_learns(net, message):
     with pytest.raises(SourceError, match=message):
-        AlternatingClassifier(net).fit(X, Y, sample_source=SOURCE)
+        SharedNet(net).fit(X, Y, sample_source=SOURCE)
 
 
 @pytest.mark.parametrize("kind", [NeuralNetClassifier, NeuralNetBinaryClassifier])
 def test_a_net_for_classes_is_none_for_numbers(kind):
-    message = f"AlternatingRegressor needs a net for numbers, got {kind.__name__}. Alt"
+    message = f"task='regression', and {kind.__name__} is a net for classes. Leave task"
     with pytest.raises(SourceError, match=message):
-        AlternatingRegressor(kind(MLP)).fit(X, X[:, 0], sample_source=SOURCE)
+        SharedNet(kind(MLP), task="regression").fit(X, X[:, 0], sample_source=SOURCE)
+
+
+def test_a_net_for_numbers_is_none_for_classes():
+    message = "task='classification', and NeuralNetRegressor is a net for numbers"
+    with pytest.raises(SourceError, match=message):
+        SharedNet(default_net("regression"), task="classification").fit(X, Y)
+
+
+def test_a_hole_says_what_to_pass():
+    message = (
+        r"neither a net nor a task. Pass a net, such as .*default_net\(\), or task="
+    )
+    with pytest.raises(SourceError, match=message):
+        SharedNet().fit(X, Y, sample_source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +155,7 @@ def test_a_net_for_classes_is_none_for_numbers(kind):
         ({"scaler": "standrd"}, r"scaler must be one of .*Did you mean 'standard'\?"),
         (
             {"scale_by": "sources"},
-            "scale_by must be 'pooled' or 'source', got 'sources",
+            r"scale_by must be one of \['pooled', 'source'\], got 'sources'",
         ),
         (
             {"balance": "sources"},
@@ -180,32 +187,34 @@ def test_settings_that_make_no_sense(params, message):
 
 
 def test_the_target_is_scaled_by_none_pooled_or_source():
-    message = r"scale_target_by must be one of \[None, 'pooled', 'source'\], got 'sourc"
+    message = (
+        r"scale_target_by must be one of \['auto', 'pooled', 'source', None\], got 'so"
+    )
     with pytest.raises(SourceError, match=message):
-        AlternatingRegressor(scale_target_by="sources").fit(X, X[:, 0], SOURCE)
+        regressor(scale_target_by="sources").fit(X, X[:, 0], sample_source=SOURCE)
 
 
 @pytest.mark.parametrize(
     ("model", "key", "message"),
     [
         (
-            AlternatingClassifier(),
+            SharedNet(task="classification"),
             "net__lr",
             r"'net__lr' cannot be set, because net is None\. Pass the object that has i"
-            r"t, such as net=sktandem\.nn\.default_net\(\)\.",
+            r"t, such as net=default_net\(\)\.",
         ),
         (
-            AlternatingRegressor(),
+            SharedNet(task="regression"),
             "net__module__hidden_sizes",
-            r"because net is None\. .* net=sktandem\.nn\.default_net\('regression'\)\.",
+            r"because net is None\. .* net=default_net\(\)\.",
         ),
         (
-            AlternatingClassifier(schedule="plateau"),
+            SharedNet(schedule="plateau"),
             "schedule__window",
-            r"because schedule is 'plateau'\. .* schedule=PlateauAlternation\(\)\.",
+            r"because schedule is 'plateau'\. .* schedule=BatchAlternation\(\)\.",
         ),
         (
-            AlternatingClassifier(),
+            SharedNet(task="classification"),
             "scaler__with_mean",
             r"because scaler is 'standard'\. .* scaler=StandardScaler\(\)\.",
         ),
@@ -218,13 +227,13 @@ def test_a_default_has_no_settings_to_change(model, key, message):
 
 
 def test_a_word_and_a_setting_of_it_do_not_go_together():
-    message = r"because schedule is 'plateau'\. .* schedule=PlateauAlternation\(\)\."
+    message = r"because schedule is 'plateau'\. .* schedule=BatchAlternation\(\)\."
     with pytest.raises(SourceError, match=message):
         classifier().set_params(schedule="plateau", schedule__window=7)
 
 
 def test_an_object_and_its_setting_may_come_together():
-    model = AlternatingClassifier()
+    model = SharedNet(task="classification")
 
     model.set_params(net=default_net(), net__lr=0.5)
     model.set_params(schedule=PlateauAlternation(), schedule__window=7)
@@ -243,7 +252,7 @@ def test_labels_must_be_as_many_as_rows():
 
 def test_weights_in_the_place_of_labels():
     with pytest.raises(SourceError, match="looks like a measurement"):
-        classifier().fit(X, Y, RNG.random(60))
+        classifier().fit(X, Y, sample_source=RNG.random(60))
 
 
 def test_a_scaled_source_column_is_refused():
@@ -257,14 +266,16 @@ def test_a_scaled_source_column_is_refused():
 def test_a_binary_net_tells_two_classes_apart(net):
     message = rf"{type(net).__name__} tells two classes apart, and y has 3: \[0, 1, 2\]"
     with pytest.raises(SourceError, match=message + r"\. Use NeuralNetClassifier"):
-        classifier(net).fit(X, np.arange(60) % 3, sample_source=SOURCE)
+        classifier(net, task="classification").fit(
+            X, np.arange(60) % 3, sample_source=SOURCE
+        )
 
 
 def test_a_module_too_wide_for_its_targets_names_them():
     net = NeuralNetRegressor(nn.Linear(3, 2), verbose=0)
     message = "Linear gives 2 outputs, but y has 1 column. A module whose __init__ nam"
     with pytest.raises(SourceError, match=message):
-        AlternatingRegressor(net).fit(X, X[:, 0], sample_source=SOURCE)
+        SharedNet(net, scale_target_by=None).fit(X, X[:, 0], sample_source=SOURCE)
 
 
 def test_a_module_of_another_width_names_both_widths():
@@ -345,7 +356,11 @@ def test_the_first_call_may_name_all_classes_and_sources_to_come():
     few = SOURCE == "a"
     with pytest.warns(SourceWarning, match=r"no rows of \['b', 'c'\], so only \['a'\]"):
         model.partial_fit(
-            X[few], Y[few], SOURCE[few], classes=[0, 1, 2], sources=["a", "b", "c"]
+            X[few],
+            Y[few],
+            sample_source=SOURCE[few],
+            classes=[0, 1, 2],
+            sources=["a", "b", "c"],
         )
 
     assert list(model.classes_) == [0, 1, 2]
@@ -375,7 +390,7 @@ def test_a_later_call_may_lack_a_source(fraction, batch_size, scale_by):
 
 @pytest.mark.parametrize("epochs", [-1, 1.5, True])
 def test_epochs_are_counted_in_whole_numbers(epochs):
-    message = f"epochs must be a whole number of at least 0, got {epochs}"
+    message = f"epochs must be an integer of at least 0, got {epochs}"
     with pytest.raises(SourceError, match=message):
         classifier().partial_fit(X, Y, sample_source=SOURCE, epochs=epochs)
 
@@ -409,7 +424,7 @@ def test_a_call_without_labels_is_told_of_the_labels(first):
 def test_classes_must_hold_those_of_the_first_rows():
     with pytest.raises(SourceError, match=r"y holds \['yes'\], which fit did not see"):
         classifier().partial_fit(
-            X, np.where(Y, "yes", "no"), SOURCE, classes=["no", "perhaps"]
+            X, np.where(Y, "yes", "no"), sample_source=SOURCE, classes=["no", "perhaps"]
         )
 
 
@@ -423,13 +438,13 @@ def test_partial_fit_refuses_labels_that_the_first_call_did_not_name():
     X, y, sample_source = make_two_sources(
         60, task="classification", return_X_y=True, random_state=0
     )
-    model = AlternatingClassifier(default_net(max_epochs=1), random_state=0)
-    model.partial_fit(X, y, sample_source, classes=[0, 1])
+    model = SharedNet(default_net(max_epochs=1), random_state=0)
+    model.partial_fit(X, y, sample_source=sample_source, classes=[0, 1])
 
     with pytest.raises(SourceError, match=r"classes=\[0, 2\] are not those of the fi"):
-        model.partial_fit(X, y, sample_source, classes=[0, 2])
+        model.partial_fit(X, y, sample_source=sample_source, classes=[0, 2])
     with pytest.raises(SourceError, match=r"sources=\['first'\] are not those of the"):
-        model.partial_fit(X, y, sample_source, sources=["first"])
+        model.partial_fit(X, y, sample_source=sample_source, sources=["first"])
 
 
 @pytest.mark.parametrize("schedule", ["plateau", "bandit", "batches", "epochs"])
@@ -437,13 +452,15 @@ def test_a_plan_survives_a_call_without_one_of_the_sources(schedule):
     X, y, sample_source = make_two_sources(
         120, task="classification", return_X_y=True, random_state=0
     )
-    model = AlternatingClassifier(schedule=schedule, random_state=0)
+    model = SharedNet(task="classification", schedule=schedule, random_state=0)
     first = sample_source == "first"
-    model.partial_fit(X, y, sample_source, epochs=2)
+    model.partial_fit(X, y, sample_source=sample_source, epochs=2)
 
     with pytest.warns(SourceWarning, match=r"got no rows of \['second'\]"):
-        model.partial_fit(X[first], y[first], sample_source[first], epochs=2)
-    model.partial_fit(X, y, sample_source, epochs=2)
+        model.partial_fit(
+            X[first], y[first], sample_source=sample_source[first], epochs=2
+        )
+    model.partial_fit(X, y, sample_source=sample_source, epochs=2)
 
     assert len(model.history_) == 6
 
@@ -452,7 +469,7 @@ def test_keep_best_says_so_where_the_primary_source_is_not_validated():
     X, y, sample_source = make_two_sources(
         120, task="classification", return_X_y=True, random_state=0
     )
-    model = AlternatingClassifier(
+    model = SharedNet(
         default_net(max_epochs=2),
         primary_source="first",
         validation_fraction={"second": 0.3},
@@ -460,7 +477,7 @@ def test_keep_best_says_so_where_the_primary_source_is_not_validated():
     )
 
     with pytest.warns(SourceWarning, match="so keep='best' goes by the mean loss over"):
-        model.fit(X, y, sample_source)
+        model.fit(X, y, sample_source=sample_source)
 
 
 def test_a_single_row_left_over_joins_the_batch_before():
@@ -473,10 +490,8 @@ def test_a_single_row_left_over_joins_the_batch_before():
         66, task="classification", return_X_y=True, random_state=0
     )
     net = default_net(module=Normalised, max_epochs=2)
-    model = AlternatingClassifier(
-        net, batch_size=32, validation_fraction=None, random_state=0
-    )
-    model.fit(X, y, sample_source)
+    model = SharedNet(net, batch_size=32, validation_fraction=None, random_state=0)
+    model.fit(X, y, sample_source=sample_source)
 
     sizes = [row["train_batch_size"] for row in model.history_[0]["batches"]]
     assert sizes == [33, 33]
@@ -486,12 +501,14 @@ def test_rows_seen_are_counted_over_calls_without_a_source():
     X, y, sample_source = make_two_sources(
         120, task="classification", return_X_y=True, random_state=0
     )
-    model = AlternatingClassifier(random_state=0)
+    model = SharedNet(task="classification", random_state=0)
     first = sample_source == "first"
-    model.partial_fit(X, y, sample_source, epochs=1)
+    model.partial_fit(X, y, sample_source=sample_source, epochs=1)
     with pytest.warns(SourceWarning, match="got no rows"):
-        model.partial_fit(X[first], y[first], sample_source[first], epochs=1)
-    model.partial_fit(X, y, sample_source, epochs=1)
+        model.partial_fit(
+            X[first], y[first], sample_source=sample_source[first], epochs=1
+        )
+    model.partial_fit(X, y, sample_source=sample_source, epochs=1)
 
     seen = model.history_[:, "rows_seen[second]"]
     assert seen[0] > 0

@@ -29,9 +29,10 @@ from skorch.callbacks import (
     ProgressBar,
 )
 from skorch.history import History
+from small_nets import classifier, quick, regressor
 from torch import nn
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.data._sources import resolve_sources
 from sktandem.model_selection import SourceKFold, score_by_source
 from sktandem.nn import MLP, default_net
@@ -45,19 +46,6 @@ SOURCE = np.repeat(["a", "b"], [40, 20])
 NUMBERS = X @ [1.0, -1.0, 0.5]
 FRAME = pd.DataFrame(X, columns=list("uvw")).assign(ward=SOURCE)
 ROUTING = pytest.mark.parametrize("routing", [False, True], ids=["off", "on"])
-
-
-def quick(task="classification", **params):
-    settings = {"max_epochs": 3, "lr": 0.02, "module__hidden_sizes": (5,)}
-    return default_net(task, **settings | {"batch_size": 8} | params)
-
-
-def classifier(net=None, **params):
-    return AlternatingClassifier(net or quick(), **{"random_state": 0, **params})
-
-
-def regressor(**params):
-    return AlternatingRegressor(quick("regression"), **{"random_state": 0, **params})
 
 
 def fitted(*args, **params):
@@ -97,7 +85,7 @@ OWN = OwnNet(
 def test_fit_leaves_the_net_as_it_was(net):
     before, attributes = pickle.dumps(net.get_params()), set(vars(net))
 
-    model = fitted(net, batch_size=4, verbose=0)
+    model = fitted(net, task="classification", batch_size=4, verbose=0)
 
     assert pickle.dumps(net.get_params()) == before
     assert set(vars(net)) == attributes
@@ -182,14 +170,18 @@ def test_nothing_global_is_touched(schedule):
 
 
 def test_a_refit_replaces_everything():
-    model = classifier(scale_by="source").fit(FRAME[list("uvw")], Y, SOURCE)
+    model = classifier(scale_by="source").fit(
+        FRAME[list("uvw")], Y, sample_source=SOURCE
+    )
     other = X[:, :2], np.arange(60) % 3, np.repeat(["x", "y", "z"], 20)
 
-    model.fit(*other)
+    model.fit(*other[:2], sample_source=other[2])
 
-    fresh = classifier(scale_by="source").fit(*other)
+    fresh = classifier(scale_by="source")
+    fresh.fit(*other[:2], sample_source=other[2])
     np.testing.assert_array_equal(
-        model.predict_proba(X[:, :2], other[2]), fresh.predict_proba(X[:, :2], other[2])
+        model.predict_proba(X[:, :2], sample_source=other[2]),
+        fresh.predict_proba(X[:, :2], sample_source=other[2]),
     )
     assert vars(model).keys() == vars(fresh).keys()
     for name in ("classes_", "sources_", "n_samples_by_source_", "n_features_in_"):
@@ -215,7 +207,8 @@ def test_a_pickle_predicts_and_trains_on_the_same(net, average):
 
     for _ in range(2):
         np.testing.assert_array_equal(
-            twin.predict_proba(X, SOURCE), model.predict_proba(X, SOURCE)
+            twin.predict_proba(X, sample_source=SOURCE),
+            model.predict_proba(X, sample_source=SOURCE),
         )
         for one in (model, twin):
             one.partial_fit(X, Y, sample_source=SOURCE, epochs=1)
@@ -223,7 +216,7 @@ def test_a_pickle_predicts_and_trains_on_the_same(net, average):
 
 def test_a_pickle_holds_no_data():
     wide = np.tile(X, (200, 1))
-    model = classifier().fit(wide, np.tile(Y, 200), np.tile(SOURCE, 200))
+    model = classifier().fit(wide, np.tile(Y, 200), sample_source=np.tile(SOURCE, 200))
     model.history_.clear()
 
     assert len(pickle.dumps(model)) < wide.nbytes / 4
@@ -232,8 +225,8 @@ def test_a_pickle_holds_no_data():
 @pytest.mark.parametrize(
     "model",
     [
-        AlternatingClassifier(),
-        AlternatingRegressor(),
+        SharedNet(task="classification"),
+        SharedNet(task="regression"),
         classifier(OWN, schedule=EpochAlternation(last="a")),
         fitted(),
         make_pipeline(StandardScaler(), fitted(OWN)),
@@ -242,8 +235,8 @@ def test_a_pickle_holds_no_data():
 )
 def test_an_estimator_prints_itself_in_few_words(model):
     assert len(repr(model)) < 1000
-    assert "Alternating" in repr(model)
-    assert "Alternating" in model._repr_html_()
+    assert "SharedNet" in repr(model)
+    assert "SharedNet" in model._repr_html_()
 
 
 # Two doors --------------------------------------------------------------------
@@ -258,7 +251,7 @@ def test_column_and_keyword_are_the_same_door(scale_by):
 
     np.testing.assert_array_equal(column.predict_proba(FRAME), expected)
     assert column.score(FRAME, Y) == keyword.score(X, Y, sample_source=SOURCE)
-    assert keyword.score(X, Y, SOURCE) == accuracy_score(
+    assert keyword.score(X, Y, sample_source=SOURCE) == accuracy_score(
         Y, keyword.predict(X, sample_source=SOURCE)
     )
 
@@ -277,7 +270,7 @@ def test_the_keyword_wins_over_the_column():
 
 
 def test_a_regressor_has_the_same_two_doors():
-    keyword = regressor(scale_target_by="source").fit(X, NUMBERS, SOURCE)
+    keyword = regressor(scale_target_by="source").fit(X, NUMBERS, sample_source=SOURCE)
     column = regressor(scale_target_by="source", source="ward").fit(FRAME, NUMBERS)
 
     predicted = keyword.predict(X, sample_source=SOURCE)
@@ -289,11 +282,13 @@ def test_a_regressor_has_the_same_two_doors():
 
 @ROUTING
 def test_a_pipeline_hands_the_source_on(routing):
-    by_hand = classifier().fit(StandardScaler().fit_transform(X), Y, SOURCE)
+    by_hand = classifier().fit(
+        StandardScaler().fit_transform(X), Y, sample_source=SOURCE
+    )
     pipe = make_pipeline(StandardScaler(), classifier())
 
     with config_context(enable_metadata_routing=routing):
-        key = "sample_source" if routing else "alternatingclassifier__sample_source"
+        key = "sample_source" if routing else "sharednet__sample_source"
         pipe.fit(X, Y, **{key: SOURCE})
 
     expected = by_hand.predict_proba(StandardScaler().fit_transform(X))
@@ -361,7 +356,7 @@ def test_cross_validation_with_routing_hands_the_keyword_to_predict_too():
 def test_scores_by_source_are_scores_of_their_rows(routing):
     with config_context(enable_metadata_routing=routing):
         model = fitted(scale_by="source")
-        scores = score_by_source(model, X, Y, SOURCE, scoring="accuracy")
+        scores = score_by_source(model, X, Y, sample_source=SOURCE, scoring="accuracy")
         column = classifier(scale_by="source", source="ward").fit(FRAME, Y)
         of_column = score_by_source(column, FRAME, Y, scoring="accuracy")
 
@@ -450,7 +445,9 @@ def test_a_balanced_loss_is_the_weighted_mean_of_the_rows(balance):
 def test_balance_weighs_training_rows_only():
     y = np.where(np.arange(60) % 4 == 0, "ill", "well")
     net = quick(lr=1e-12, max_epochs=1)
-    model = classifier(net, balance="classes", keep="last").fit(X, y, SOURCE)
+    model = classifier(net, balance="classes", keep="last").fit(
+        X, y, sample_source=SOURCE
+    )
     sources = resolve_sources(X, SOURCE)[1]
     held = held_out(0.2, sources, y, model.history_[0]["seed"])
     losses = -np.log(model.predict_proba(X)[np.arange(60), (y == "well").astype(int)])
@@ -678,7 +675,7 @@ def test_partial_fit_goes_on_in_one_history():
 
 
 def test_the_first_call_fits_the_scaling_once_and_for_all():
-    model = classifier(scaler=StandardScaler()).partial_fit(X, Y, SOURCE)
+    model = classifier(scaler=StandardScaler()).partial_fit(X, Y, sample_source=SOURCE)
     mean = model.features_.scaling.pooled.mean_.copy()
 
     model.partial_fit(X + 100, Y, sample_source=SOURCE)
@@ -709,13 +706,13 @@ def test_a_net_that_waits_for_warnings_hears_none():
         warnings.simplefilter("always")
         model = fitted()
         model.partial_fit(X, Y, sample_source=SOURCE).predict(X)
-        regressor().fit(X, NUMBERS, SOURCE).predict(X)
+        regressor().fit(X, NUMBERS, sample_source=SOURCE).predict(X)
 
     assert heard == []
 
 
 def test_the_other_kinds_of_regressors_are_of_the_users_class():
     net = NeuralNetRegressor(MLP, max_epochs=1, verbose=0)
-    model = AlternatingRegressor(net).fit(X, NUMBERS, SOURCE)
+    model = SharedNet(net, scale_target_by=None).fit(X, NUMBERS, sample_source=SOURCE)
 
     assert type(model.net_) is NeuralNetRegressor

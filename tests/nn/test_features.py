@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from sktandem import AlternatingClassifier, AlternatingRegressor, table_preprocessor
+from sktandem import SharedNet, table_preprocessor
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import default_net
@@ -43,12 +43,12 @@ def two_wards(n=60, seed=0):
 
 def classifier(**params):
     net = default_net(max_epochs=2, module__hidden_sizes=(4,))
-    return AlternatingClassifier(net, **{"random_state": 0, **params})
+    return SharedNet(net, **{"random_state": 0, **params})
 
 
 def regressor(**params):
     net = default_net("regression", **{"max_epochs": 2, **params.pop("of_net", {})})
-    return AlternatingRegressor(net, **{"random_state": 0, **params})
+    return SharedNet(net, **{"scale_target_by": None, "random_state": 0, **params})
 
 
 def as_polars(frame):
@@ -142,7 +142,7 @@ def test_the_primary_rule_gives_an_unknown_source_the_scaling_of_the_primary():
     north, west = (np.repeat(name, len(X)) for name in ("north", "west"))
     primary = model.predict_proba(X, sample_source=west)
 
-    np.testing.assert_array_equal(model.predict_proba(X, north), primary)
+    np.testing.assert_array_equal(model.predict_proba(X, sample_source=north), primary)
     np.testing.assert_array_equal(model.predict_proba(X), primary)
 
 
@@ -153,7 +153,8 @@ def test_scaled_by_source_every_row_needs_one():
     with pytest.raises(SourceError, match="X was scaled by source, so each row's sou"):
         model.predict(X)
     misspelt = ["east"] * 40 + ["wst"] * 20
-    with pytest.raises(SourceError, match="20 of 60 have none, the first 'wst' at row"):
+    message = "20 rows of 60 have no source that was there in fit, the first 'wst'"
+    with pytest.raises(SourceError, match=message):
         model.predict(X, sample_source=misspelt)
 
 
@@ -163,7 +164,8 @@ def test_scaled_together_no_row_needs_a_source():
 
     for other in (None, ["north"] * 60):
         np.testing.assert_array_equal(
-            model.predict_proba(X, other), model.predict_proba(X, source)
+            model.predict_proba(X, sample_source=other),
+            model.predict_proba(X, sample_source=source),
         )
 
 
@@ -321,7 +323,8 @@ def test_inputs_are_never_changed(scaler, scale_by):
             array.setflags(write=False)
         before = [array.copy() for array in given]
 
-        model = classifier(scaler=scaler, scale_by=scale_by).fit(*given)
+        model = classifier(scaler=scaler, scale_by=scale_by)
+        model.fit(given[0], given[1], sample_source=given[2])
         model.predict(given[0], sample_source=given[2])
 
         for array, copy in zip(given, before):
@@ -360,7 +363,7 @@ def test_a_source_column_of_an_array():
     by_keyword = classifier(scale_by="source").fit(X, y, sample_source=codes)
 
     np.testing.assert_array_equal(
-        by_column.predict_proba(table), by_keyword.predict_proba(X, codes)
+        by_column.predict_proba(table), by_keyword.predict_proba(X, sample_source=codes)
     )
     assert by_column.sources_ == (0, 1)
     assert "valid_loss[1]" in by_column.history_[-1]
@@ -390,13 +393,14 @@ def test_nullable_and_boolean_columns_are_numbers():
     )
     plain = frame.to_numpy(dtype=float)
 
-    ours = classifier().fit(frame, y, source).predict_proba(frame)
-    theirs = classifier().fit(plain, y, source).predict_proba(plain)
+    ours = classifier().fit(frame, y, sample_source=source).predict_proba(frame)
+    theirs = classifier().fit(plain, y, sample_source=source).predict_proba(plain)
     of_polars = as_polars(frame)
 
     np.testing.assert_allclose(ours, theirs)
     np.testing.assert_allclose(
-        classifier().fit(of_polars, y, source).predict_proba(of_polars), theirs
+        classifier().fit(of_polars, y, sample_source=source).predict_proba(of_polars),
+        theirs,
     )
 
 
@@ -430,7 +434,7 @@ def network(module, **params):
 def test_images_go_through_untouched(dtype):
     _, y, source = two_wards()
     images = np.random.default_rng(0).integers(0, 9, size=(60, 1, 6, 6)).astype(dtype)
-    model = AlternatingClassifier(network(Seeing), scaler=None, random_state=0)
+    model = SharedNet(network(Seeing), scaler=None, random_state=0)
     model.fit(images, y, sample_source=source)
 
     logits = model.module_(torch.from_numpy(images).float())
@@ -447,7 +451,7 @@ def test_images_go_through_untouched(dtype):
 def test_tokens_stay_whole(dtype):
     _, y, source = two_wards()
     tokens = np.random.default_rng(0).integers(0, 11, size=(60, 5)).astype(dtype)
-    model = AlternatingClassifier(network(Reading), scaler=None, random_state=0)
+    model = SharedNet(network(Reading), scaler=None, random_state=0)
     model.fit(tokens, y, sample_source=source)
 
     logits = model.module_(torch.from_numpy(tokens.astype(np.int64)))
@@ -461,7 +465,7 @@ def test_tokens_that_a_scaler_would_break_are_told_of():
     tokens = np.random.default_rng(0).integers(0, 11, size=(60, 5))
     message = r"Reading did not take a batch of shape \(2, 5\) and type float32"
     with pytest.raises(SourceError, match=rf"(?s){message}.*with scaler=None stays"):
-        AlternatingClassifier(network(Reading)).fit(tokens, y, sample_source=source)
+        SharedNet(network(Reading)).fit(tokens, y, sample_source=source)
 
 
 @pytest.mark.parametrize(
@@ -487,12 +491,12 @@ def test_tokens_that_a_scaler_would_break_are_told_of():
         (
             np.array([[1.0, "Bonn"]] * 60, dtype=object),
             SourceError,
-            r"A net takes numbers, and X holds texts such as 'Bonn'\. scaler=table_pre",
+            r"A net takes numbers, and X holds strings such as 'Bonn'\. scaler=table",
         ),
         (
             np.array([["Ulm", "Bonn"]] * 60),
             SourceError,
-            r"A net takes numbers, and X holds texts such as 'Ulm'\. scaler=table_pre",
+            r"A net takes numbers, and X holds strings such as 'Ulm'\. scaler=table",
         ),
         (
             np.ones((60, 2, 2)),
@@ -517,7 +521,7 @@ def test_a_scaler_must_make_dense_numbers():
     frame, y = mixed_table()
     encoder = OneHotEncoder(handle_unknown="ignore")
     with pytest.raises(SourceError, match="The scaler gives a sparse matrix, and a ne"):
-        classifier(scaler=encoder).fit(frame[["sex"]], y, frame["ward"])
+        classifier(scaler=encoder).fit(frame[["sex"]], y, sample_source=frame["ward"])
 
 
 def test_missing_values_are_refused_at_predict_too():
@@ -576,15 +580,16 @@ def test_each_source_knows_its_own_classes():
 )
 def test_targets_may_be_in_any_container(made):
     X, y, source = two_wards()
-    plain = classifier().fit(X, y, source).predict_proba(X)
-    of_numbers = regressor().fit(X, X[:, 0], source).predict(X)
+    plain = classifier().fit(X, y, sample_source=source).predict_proba(X)
+    of_numbers = regressor().fit(X, X[:, 0], sample_source=source).predict(X)
 
-    other = classifier().fit(X, made(y), source)
+    other = classifier().fit(X, made(y), sample_source=source)
 
     np.testing.assert_array_equal(other.predict_proba(X), plain)
     assert other.score(X, made(y)) == other.score(X, y)
     np.testing.assert_array_equal(
-        regressor().fit(X, made(X[:, 0].copy()), source).predict(X), of_numbers
+        regressor().fit(X, made(X[:, 0].copy()), sample_source=source).predict(X),
+        of_numbers,
     )
 
 
@@ -617,9 +622,9 @@ def test_several_targets_at_once(scale):
 
     model.fit(X, Y, sample_source=source)
 
-    assert model.predict(X, source).shape == (120, 3)
+    assert model.predict(X, sample_source=source).shape == (120, 3)
     assert model.n_outputs_ == 3
-    assert model.score(X, Y, source) > 0.9
+    assert model.score(X, Y, sample_source=source) > 0.9
 
 
 def test_whole_numbers_are_as_good_a_target_as_others():
@@ -678,7 +683,7 @@ def test_tokens_stay_whole_in_any_container(kind):
     X = {"array": tokens, "pandas": frame, "polars": as_polars(frame)}[kind]
     net = default_net(module=Embeds, max_epochs=2)
 
-    model = AlternatingClassifier(net, scaler=None, random_state=0).fit(X, y, source)
+    model = SharedNet(net, scaler=None, random_state=0).fit(X, y, sample_source=source)
 
     assert model.features_.dtype is None
     assert model.predict_proba(X).shape == (80, 2)
@@ -687,10 +692,10 @@ def test_tokens_stay_whole_in_any_container(kind):
 def test_a_token_too_many_is_told_as_it_is():
     tokens = np.repeat([[0, 5, 12]], 40, axis=0)
     net = default_net(module=Embeds, max_epochs=2)
-    model = AlternatingClassifier(net, scaler=None)
+    model = SharedNet(net, scaler=None)
 
     with pytest.raises(SourceError, match=r"out of range in self\nAn nn\.Embedding"):
-        model.fit(tokens, np.arange(40) % 2, np.arange(40) // 20)
+        model.fit(tokens, np.arange(40) % 2, sample_source=np.arange(40) // 20)
 
 
 def test_a_column_that_is_the_source_is_pointed_out():

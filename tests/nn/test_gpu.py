@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sktandem import AlternatingClassifier, AlternatingRegressor, MultiHeadClassifier
+from sktandem import SharedNet
 from sktandem.datasets import make_two_sources
 from sktandem.nn import default_net
 
@@ -12,21 +12,23 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU he
 
 
 def data(task="classification"):
-    return make_two_sources(
+    rows = make_two_sources(
         2000, task=task, size_ratio=3, random_state=0, return_X_y=True
     )
+    return dict(zip(("X", "y", "sample_source"), rows))
 
 
 @pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled", "plateau"])
-@pytest.mark.parametrize("kind", [AlternatingClassifier, MultiHeadClassifier])
-def test_a_gpu_learns_what_the_cpu_learns(kind, schedule):
-    X, y, sample_source = data()
+@pytest.mark.parametrize("heads", ["shared", "source"])
+def test_a_gpu_learns_what_the_cpu_learns(heads, schedule):
+    X, y, sample_source = data().values()
     scores = {}
     for device in ("cpu", "cuda"):
-        net = kind()._net().set_params(device=device, max_epochs=10)
-        model = kind(net, schedule=schedule, average="ema", random_state=0)
-        model.fit(X, y, sample_source)
-        scores[device] = model.score(X, y, sample_source)
+        net = default_net(device=device, max_epochs=10)
+        options = {"schedule": schedule, "average": "ema", "random_state": 0}
+        model = SharedNet(net, heads=heads, **options)
+        model.fit(X, y, sample_source=sample_source)
+        scores[device] = model.score(X, y, sample_source=sample_source)
         assert next(model.module_.parameters()).device.type == device
 
     assert scores["cuda"] == pytest.approx(scores["cpu"], abs=0.03)
@@ -36,7 +38,9 @@ def test_predictions_of_a_gpu_are_in_single_precision():
     X, y, sample_source = data("regression")
     net = default_net("regression", device="cuda", max_epochs=5)
 
-    model = AlternatingRegressor(net, random_state=0).fit(X, y, sample_source)
+    model = SharedNet(net, scale_target_by=None, random_state=0).fit(
+        X, y, sample_source=sample_source
+    )
 
     assert model.precision_ == "float32"
     assert np.isfinite(model.predict(X)).all()
@@ -47,6 +51,6 @@ def test_torchs_random_state_of_the_gpu_stays_as_it_was():
     before = torch.cuda.get_rng_state()
 
     net = default_net(device="cuda", max_epochs=2, module__dropout=0.5)
-    AlternatingClassifier(net, random_state=0).fit(*data())
+    SharedNet(net, random_state=0).fit(**data())
 
     assert torch.equal(torch.cuda.get_rng_state(), before)

@@ -5,14 +5,10 @@ import pandas as pd
 import pytest
 import torch
 from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
+from small_nets import classifier, quick
 from torch import nn
 
-from sktandem import (
-    MultiHeadClassifier,
-    MultiHeadRegressor,
-    SourceError,
-    stack_sources,
-)
+from sktandem import SharedNet, SourceError, stack_sources
 from sktandem.nn import MLP, MultiHead, default_net
 
 RNG = np.random.default_rng(0)
@@ -26,13 +22,8 @@ Y = np.where(
 NUMBERS = X @ [1.0, -1.0, 0.5]
 
 
-def quick(task="classification", **params):
-    settings = {"max_epochs": 2, "lr": 0.02, "module__hidden_sizes": (5,)}
-    return default_net(task, **settings | {"batch_size": 8} | params)
-
-
 def fitted(net=None, **params):
-    model = MultiHeadClassifier(net or quick(), **{"random_state": 0, **params})
+    model = classifier(net, heads="source", **params)
     return model.fit(X, Y, sample_source=SOURCE)
 
 
@@ -125,22 +116,28 @@ class Tokens(nn.Module):
 def test_a_trunk_may_take_tokens():
     tokens = np.abs(X * 10).astype(int)
     net = NeuralNetClassifier(Tokens, criterion=nn.CrossEntropyLoss, verbose=0)
-    model = MultiHeadClassifier(net, scaler=None, random_state=0)
+    model = SharedNet(net, heads="source", scaler=None, random_state=0)
 
-    assert model.fit(tokens, Y, SOURCE).transform(tokens).shape == (60, 8)
-    numbers = MultiHeadRegressor(NeuralNetRegressor(Tokens, verbose=0), scaler=None)
-    assert numbers.fit(tokens, NUMBERS, SOURCE).predict(tokens, SOURCE).shape == (60,)
+    assert model.fit(tokens, Y, sample_source=SOURCE).transform(tokens).shape == (60, 8)
+    numbers = SharedNet(
+        NeuralNetRegressor(Tokens, verbose=0), heads="source", scaler=None
+    )
+    assert numbers.fit(tokens, NUMBERS, sample_source=SOURCE).predict(
+        tokens, sample_source=SOURCE
+    ).shape == (60,)
 
 
 @pytest.mark.parametrize("stems", ["shared", "source"])
 def test_whole_numbers_may_be_measurements(stems):
     measured = (X * 10).astype(int)
-    model = MultiHeadClassifier(quick(), scaler=None, stems=stems, random_state=0)
+    model = SharedNet(quick(), heads="source", scaler=None, stems=stems, random_state=0)
 
-    model.fit(measured, Y, SOURCE)
+    model.fit(measured, Y, sample_source=SOURCE)
 
-    as_floats = model.predict_proba(measured.astype(float), SOURCE)
-    np.testing.assert_allclose(model.predict_proba(measured, SOURCE), as_floats)
+    as_floats = model.predict_proba(measured.astype(float), sample_source=SOURCE)
+    np.testing.assert_allclose(
+        model.predict_proba(measured, sample_source=SOURCE), as_floats
+    )
 
 
 def test_a_trunk_may_take_images():
@@ -150,9 +147,9 @@ def test_a_trunk_may_take_images():
 
     images = RNG.normal(size=(60, 1, 5, 5))
     net = NeuralNetClassifier(Convolution, criterion=nn.CrossEntropyLoss, verbose=0)
-    model = MultiHeadClassifier(net, scaler=None, random_state=0)
+    model = SharedNet(net, heads="source", scaler=None, random_state=0)
 
-    assert model.fit(images, Y, SOURCE).width_ == 4 * 3 * 3
+    assert model.fit(images, Y, sample_source=SOURCE).width_ == 4 * 3 * 3
 
 
 def test_rows_may_come_in_any_order():
@@ -160,13 +157,15 @@ def test_rows_may_come_in_any_order():
     mixed = np.argsort(np.arange(60) % 20, kind="stable")
     assert set(SOURCE[mixed][:3]) == {"a", "b"}
 
-    model = MultiHeadClassifier(quick(), stems="source", random_state=0)
-    model.fit(X[mixed], Y[mixed], SOURCE[mixed])
+    model = SharedNet(quick(), heads="source", stems="source", random_state=0)
+    model.fit(X[mixed], Y[mixed], sample_source=SOURCE[mixed])
 
-    proba = model.predict_proba(X, SOURCE)
+    proba = model.predict_proba(X, sample_source=SOURCE)
     assert model.precision_ == "float64"
     np.testing.assert_allclose(
-        model.predict_proba(X[mixed], SOURCE[mixed]), proba[mixed], atol=1e-12
+        model.predict_proba(X[mixed], sample_source=SOURCE[mixed]),
+        proba[mixed],
+        atol=1e-12,
     )
 
 
@@ -233,8 +232,14 @@ def test_a_module_with_heads_of_its_own_is_taken_whole(module, schedule):
 
     assert type(model.module_) is module
     assert [head.out_features for head in model.module_.outputs] == [2, 3]
-    assert set(model.predict(X[40:], SOURCE[40:])) <= {"low", "mid", "top"}
-    np.testing.assert_allclose(model.predict_proba(X, SOURCE).sum(axis=1), 1)
+    assert set(model.predict(X[40:], sample_source=SOURCE[40:])) <= {
+        "low",
+        "mid",
+        "top",
+    }
+    np.testing.assert_allclose(
+        model.predict_proba(X, sample_source=SOURCE).sum(axis=1), 1
+    )
 
 
 def test_an_embedding_of_its_own_is_told_each_rows_source():
@@ -299,23 +304,25 @@ WIDE = {"module__n_outputs": 6, "max_epochs": 3, "lr": 0.1, "verbose": 0}
 @pytest.mark.parametrize("weights", [None, "uncertainty"])
 def test_heads_follow_the_criterion(net, last, weights):
     """Whatever the way to write it down, it is one and the same model."""
-    model = fitted(net, loss_weights=weights)
+    model = fitted(net, task="classification", loss_weights=weights)
 
     for head in model.module_.heads:
         assert isinstance(list(head.modules())[-1], last)
-    proba = model.predict_proba(X, SOURCE)
+    proba = model.predict_proba(X, sample_source=SOURCE)
     np.testing.assert_allclose(proba.sum(axis=1), 1)
     assert proba.min() >= 0
     reference = NeuralNetClassifier(MLP, criterion=nn.CrossEntropyLoss, **WIDE)
-    expected = fitted(reference, loss_weights=weights).predict_proba(X, SOURCE)
+    expected = fitted(reference, loss_weights=weights).predict_proba(
+        X, sample_source=SOURCE
+    )
     np.testing.assert_allclose(proba, expected, atol=1e-5)
 
 
 def test_numbers_that_are_no_probabilities_are_refused():
     net = NeuralNet(Whole, criterion=nn.NLLLoss, max_epochs=0, verbose=0)
-    model = fitted(net)
-    with pytest.raises(SourceError, match="gives numbers that are no probabilities"):
-        model.predict_proba(X, SOURCE)
+    model = fitted(net, task="classification")
+    with pytest.raises(SourceError, match="gives numbers that are not probabilities"):
+        model.predict_proba(X, sample_source=SOURCE)
 
 
 # Stems ------------------------------------------------------------------------
@@ -344,56 +351,60 @@ def pens_and_scans(seed=0):
 def test_sources_with_other_columns_meet_behind_their_stems(scaler, scale_by):
     frame, y, sample_source = pens_and_scans()
     net = quick(max_epochs=15)
-    model = MultiHeadClassifier(
-        net, stems="source", scaler=scaler, scale_by=scale_by, random_state=0
-    )
+    settings = {"stems": "source", "scaler": scaler, "scale_by": scale_by}
+    model = classifier(net, heads="source", **settings)
 
-    model.fit(frame, y, sample_source)
+    model.fit(frame, y, sample_source=sample_source)
 
     assert [stem[0].in_features for stem in model.module_.stems] == [4, 6]
     assert model.module_.trunk[0].in_features == 6
-    assert model.score(frame, y, sample_source) > 0.9
-    assert model.transform(frame, sample_source).shape == (180, 32)
+    assert model.score(frame, y, sample_source=sample_source) > 0.9
+    assert model.transform(frame, sample_source=sample_source).shape == (180, 32)
 
 
 def test_a_stem_sees_only_the_columns_of_its_own_source():
     frame, y, sample_source = pens_and_scans()
-    model = MultiHeadClassifier(quick(), stems="source", random_state=0)
-    model.fit(frame, y, sample_source)
+    model = SharedNet(quick(), heads="source", stems="source", random_state=0)
+    model.fit(frame, y, sample_source=sample_source)
     other = frame.copy()
     pen = sample_source == "pen"
     other.loc[pen, [f"s{i}" for i in range(6)]] = 1e3
     other.loc[~pen, ["p1", "p2"]] = -7.0
 
-    before = model.predict_proba(frame, sample_source)
+    before = model.predict_proba(frame, sample_source=sample_source)
 
-    np.testing.assert_array_equal(model.predict_proba(other, sample_source), before)
     np.testing.assert_array_equal(
-        model.transform(other, sample_source), model.transform(frame, sample_source)
+        model.predict_proba(other, sample_source=sample_source), before
+    )
+    np.testing.assert_array_equal(
+        model.transform(other, sample_source=sample_source),
+        model.transform(frame, sample_source=sample_source),
     )
 
 
 def test_a_column_that_a_source_has_in_some_rows_only_is_refused():
     frame, y, sample_source = pens_and_scans()
-    model = MultiHeadClassifier(quick(), stems="source", validation_fraction=None)
+    model = SharedNet(quick(), heads="source", stems="source", validation_fraction=None)
     frame.iloc[0, 4] = 99.0
 
     with pytest.raises(SourceError, match=r"Column 4 of 'pen' is NaN in 89 rows\. A"):
-        model.fit(frame, y, sample_source)
+        model.fit(frame, y, sample_source=sample_source)
 
 
 def test_a_value_missing_in_an_own_column_is_refused_in_fit_and_later():
     frame, y, sample_source = pens_and_scans()
-    model = MultiHeadClassifier(quick(), stems="source", random_state=0)
-    model.fit(frame, y, sample_source)
+    model = SharedNet(quick(), heads="source", stems="source", random_state=0)
+    model.fit(frame, y, sample_source=sample_source)
     holed = frame.copy()
     holed.loc[holed.index[:2], "p3"] = np.nan
 
     message = r"Column 3 of 'pen' is NaN in 2 rows\. A stem takes columns that its sou"
     with pytest.raises(SourceError, match=message):
-        model.predict(holed, sample_source)
+        model.predict(holed, sample_source=sample_source)
     with pytest.raises(SourceError, match=r"Column 3 of 'pen' .* impute them"):
-        MultiHeadClassifier(quick(), stems="source").fit(holed, y, sample_source)
+        SharedNet(quick(), heads="source", stems="source").fit(
+            holed, y, sample_source=sample_source
+        )
 
 
 def test_a_source_without_a_value_has_no_stem():
@@ -401,21 +412,23 @@ def test_a_source_without_a_value_has_no_stem():
     frame = frame.where(pd.Series(sample_source != "pen"), other=np.nan)
     message = "stems='source' found no column with values for 'pen'"
     with pytest.raises(SourceError, match=message):
-        MultiHeadClassifier(quick(), stems="source").fit(frame, y, sample_source)
+        SharedNet(quick(), heads="source", stems="source").fit(
+            frame, y, sample_source=sample_source
+        )
 
 
 def test_stems_take_columns():
     images = RNG.normal(size=(60, 1, 5, 5))
-    model = MultiHeadClassifier(quick(), stems="source", scaler=None)
+    model = SharedNet(quick(), heads="source", stems="source", scaler=None)
     with pytest.raises(SourceError, match=r"needs columns, but X has shape \(60, 1,"):
-        model.fit(images, Y, SOURCE)
+        model.fit(images, Y, sample_source=SOURCE)
 
 
 def test_a_missing_value_without_stems_is_refused_with_a_cure():
     holed = X.copy()
     holed[3, 1] = np.nan
     with pytest.raises(SourceError, match=r"NaN.*table_preprocessor\(\) fills"):
-        MultiHeadClassifier(quick()).fit(holed, Y, SOURCE)
+        SharedNet(quick(), heads="source").fit(holed, Y, sample_source=SOURCE)
 
 
 def test_an_unknown_source_has_no_stem_unless_it_borrows_one():

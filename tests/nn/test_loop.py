@@ -1,15 +1,16 @@
-"""The short form of the loop gives what skorch's own loop gives, bit for bit."""
+"""skorch's own loop, with batches by source: what runs in it, and what it leaves."""
 
 import numpy as np
 import pytest
 import torch
-from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
-from skorch.callbacks import Callback, EpochScoring, GradientNormClipping, LRScheduler
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback
+from small_nets import assert_identical
 from torch import nn
 
-from sktandem import AlternatingClassifier, SourceError
+from sktandem import SharedNet, SourceError
 from sktandem.datasets import make_two_sources
-from sktandem.nn import MLP, _loop, default_net
+from sktandem.nn import MLP, default_net
 from sktandem.schedules import (
     BatchAlternation,
     Curriculum,
@@ -52,122 +53,29 @@ class PredictsInBetween(Callback):
 
 
 def data():
-    return make_two_sources(
-        300,
-        task="classification",
-        size_ratio=3,
-        random_state=0,
-        return_X_y=True,
+    rows = make_two_sources(
+        300, task="classification", size_ratio=3, random_state=0, return_X_y=True
     )
+    return dict(zip(("X", "y", "sample_source"), rows))
 
 
 def fit(schedule, net=None, **settings):
     if net is None:
         net = default_net(max_epochs=4, module__dropout=0.2)
-    model = AlternatingClassifier(net, schedule=schedule, random_state=0)
+    model = SharedNet(net, schedule=schedule, random_state=0)
     model.set_params(batch_size={"first": 16, "second": 10}, **settings)
-    return model.fit(*data())
-
-
-def without_clock(history):
-    return [{k: v for k, v in row.items() if k != "dur"} for row in history]
-
-
-def assert_identical(model, other):
-    weights, others = model.module_.state_dict(), other.module_.state_dict()
-    for key in weights:
-        assert torch.equal(weights[key], others[key]), key
-    assert without_clock(model.history_) == without_clock(other.history_)
-
-
-def slowly(monkeypatch):
-    monkeypatch.setattr(_loop, "is_plain", lambda net: False)
+    return model.fit(**data())
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
-def test_the_short_loop_is_skorchs_own_for_every_schedule(schedule, monkeypatch):
-    short = fit(schedule)
-    slowly(monkeypatch)
+def test_callbacks_that_predict_in_mid_batch_change_nothing(schedule):
+    def net(**callbacks):
+        settings = {"max_epochs": 3, "module__dropout": 0.2}
+        return default_net(**settings, callbacks=list(callbacks.items()))
 
-    assert_identical(short, fit(schedule))
+    undisturbed = fit(schedule, net())
 
-
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
-def test_callbacks_that_predict_in_mid_batch_change_nothing(schedule, monkeypatch):
-    def net():
-        callbacks = [("extra", PredictsInBetween())]
-        return default_net(max_epochs=3, module__dropout=0.2, callbacks=callbacks)
-
-    short = fit(schedule, net())
-    slowly(monkeypatch)
-
-    assert_identical(short, fit(schedule, net()))
-
-
-CALLBACKS = {
-    "clipping": lambda: GradientNormClipping(0.1),
-    "rates by step": lambda: LRScheduler(
-        torch.optim.lr_scheduler.ExponentialLR, gamma=0.99, step_every="batch"
-    ),
-    "scores of training rows": lambda: EpochScoring(
-        "accuracy", on_train=True, name="train_acc", lower_is_better=False
-    ),
-}
-
-
-@pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled"])
-@pytest.mark.parametrize("name", CALLBACKS)
-def test_callbacks_change_nothing_in_that(name, schedule, monkeypatch):
-    def net():
-        callbacks = [("extra", CALLBACKS[name]())]
-        return default_net(max_epochs=3, module__dropout=0.2, callbacks=callbacks)
-
-    short = fit(schedule, net())
-    slowly(monkeypatch)
-
-    assert_identical(short, fit(schedule, net()))
-
-
-SETTINGS = [
-    {"average": "ema"},
-    {"average": "swa"},
-    {"balance": "both"},
-    {"scale_by": "source"},
-    {"history_detail": "epoch"},
-    {"validation_fraction": None},
-]
-
-
-@pytest.mark.parametrize("settings", SETTINGS, ids=repr)
-@pytest.mark.parametrize("schedule", ["batches", "joint"])
-def test_settings_change_nothing_in_that(schedule, settings, monkeypatch):
-    short = fit(schedule, **settings)
-    slowly(monkeypatch)
-
-    assert_identical(short, fit(schedule, **settings))
-
-
-class Softmax(MLP):
-    def forward(self, X):
-        return super().forward(X).softmax(dim=1)
-
-
-@pytest.mark.parametrize(
-    "net",
-    [
-        NeuralNetClassifier(Softmax, max_epochs=2, verbose=0),
-        NeuralNetBinaryClassifier(MLP, max_epochs=2, verbose=0),
-        NeuralNetClassifier(
-            MLP, criterion=nn.CrossEntropyLoss, max_epochs=2, verbose=0
-        ).set_params(callbacks="disable"),
-    ],
-    ids=["NLLLoss", "binary", "no callbacks"],
-)
-def test_kinds_of_nets_change_nothing_in_that(net, monkeypatch):
-    short = fit("batches", net)
-    slowly(monkeypatch)
-
-    assert_identical(short, fit("batches", net))
+    assert_identical(fit(schedule, net(extra=PredictsInBetween())), undisturbed)
 
 
 class CountsSteps(NeuralNetClassifier):
@@ -191,14 +99,12 @@ def test_a_net_with_a_step_of_its_own_runs_that_step():
     n_steps = sum(row["train_batch_count"] for row in model.history_)
     assert model.net_.counted_ == n_steps > 0
     assert type(model.net_) is CountsSteps
-    assert not _loop.is_plain(model.net_)
 
 
 def test_a_net_with_a_loss_of_its_own_trains_on_that_loss():
     plain = fit("batches", NeuralNetClassifier(MLP, **PLAIN))
     sparse = fit("batches", AddsPenalty(MLP, **PLAIN))
 
-    assert not _loop.is_plain(sparse.net_)
     first = [model.history_[0]["train_loss"] for model in (plain, sparse)]
     assert first[1] > first[0] + 0.1
 
@@ -207,32 +113,27 @@ def test_an_optimizer_that_asks_again_gets_its_closure():
     lbfgs = {"optimizer": torch.optim.LBFGS, "lr": 0.1, "module__hidden_sizes": ()}
     net = NeuralNetClassifier(MLP, **PLAIN | {"max_epochs": 20}, **lbfgs)
 
-    model = AlternatingClassifier(net, batch_size=-1, random_state=0).fit(*data())
+    model = SharedNet(net, batch_size=-1, random_state=0).fit(**data())
 
-    assert not _loop.is_plain(model.net_)
-    assert model.score(*data()) > 0.7
+    assert model.score(**data()) > 0.7
 
 
 def test_nothing_of_the_loop_stays_behind_on_the_net():
     model = fit("joint")
 
-    assert "run_single_epoch" not in vars(model.net_)
     assert "get_loss" not in vars(model.net_)
     assert "recorder" not in dict(model.net_.callbacks_)
     assert "print_log" in dict(model.net_.callbacks_)
 
 
-@pytest.mark.parametrize("loop", ["short", "skorch's"])
-def test_a_diverging_loss_stops_with_its_place_and_rate(loop, monkeypatch):
-    if loop != "short":
-        slowly(monkeypatch)
+def test_a_diverging_loss_stops_with_its_place_and_rate():
     sgd = {"optimizer": torch.optim.SGD, "optimizer__fused": False, "lr": 1e30}
-    model = AlternatingClassifier(default_net(**sgd), random_state=0)
+    model = SharedNet(default_net(**sgd), random_state=0)
 
     message = r"loss became (nan|inf) in epoch 1, on a batch of 'second', at a "
     message += r"learning rate of 1e\+30\. Lower net__lr"
     with pytest.raises(SourceError, match=message):
-        model.fit(*data())
+        model.fit(**data())
 
     assert not hasattr(model, "net_")
 
@@ -262,7 +163,7 @@ def test_a_schedule_of_ones_own_is_followed():
     ("last", "message"),
     [
         (1, r"Backwards\.plan must yield Step, CHECK or STOP, got 1"),
-        (Step((2,)), r"named source 2, but there are 2, told by position"),
+        (Step((2,)), r"named source 2, but there are 2, named by position"),
     ],
 )
 def test_a_plan_that_goes_wrong_is_told_so(last, message):
@@ -316,7 +217,7 @@ def test_every_row_comes_once_in_a_pass():
     net = default_net(max_epochs=2, callbacks=[("tape", Tape())])
     model = fit(BatchAlternation(epoch_length="all"), net, scaler=None)
 
-    X, _, sample_source = data()
+    X, _, sample_source = data().values()
     orders = []
     for epoch in (1, 2):
         rows = [x for at, label, x in seen if (at, label) == (epoch, "first")]

@@ -16,7 +16,7 @@ from skorch import (
 )
 from torch import nn
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import MLP, default_net
 
@@ -32,7 +32,7 @@ def rows_of(n_classes=3):
 
 def fitted(net, n_classes=3, **params):
     X, y = rows_of(n_classes)
-    model = AlternatingClassifier(net, random_state=0, **params)
+    model = SharedNet(net, random_state=0, **params)
     return model.fit(X, y, sample_source=SOURCE)
 
 
@@ -254,7 +254,8 @@ def test_every_kind_of_classifier_learns_what_is_easy(net, n_classes, width):
     source = np.repeat(["a", "b"], 30)
     net.set_params(max_epochs=40, lr=0.1, batch_size=10, verbose=0)
 
-    model = AlternatingClassifier(net, random_state=0).fit(X, y, source)
+    model = SharedNet(net, task="classification", random_state=0)
+    model.fit(X, y, sample_source=source)
 
     proba = model.predict_proba(X)
     assert type(model.net_) is type(net)
@@ -287,15 +288,16 @@ def test_logarithms_of_probabilities_still_point_at_the_likeliest_class():
 
     X, _ = rows_of(3)
     net = NeuralNet(Logs, criterion=nn.NLLLoss, **QUICK)
-    model = fitted(net)
+    model = fitted(net, task="classification")
 
     logs = model.net_.forward(torch.from_numpy(model.features_.maps.forward(X)))
     np.testing.assert_array_equal(model.predict(X), logs.numpy().argmax(axis=1))
-    with pytest.raises(SourceError, match="gives numbers that are no probabilities"):
+    with pytest.raises(SourceError, match="gives numbers that are not probabilities"):
         model.predict_proba(X)
-    cured = fitted(net.set_params(predict_nonlinearity=torch.exp))
+    net.set_params(predict_nonlinearity=torch.exp)
+    mended = fitted(net, task="classification")
     np.testing.assert_allclose(
-        cured.predict_proba(X), np.exp(logs.numpy()), rtol=1e-5, atol=1e-6
+        mended.predict_proba(X), np.exp(logs.numpy()), rtol=1e-5, atol=1e-6
     )
 
 
@@ -307,7 +309,9 @@ def test_every_kind_of_regressor_learns_a_line(kind, module):
     net = kind(module, criterion=nn.MSELoss, lr=0.05, max_epochs=80, verbose=0)
     source = np.repeat(["a", "b"], 40)
 
-    model = AlternatingRegressor(net, batch_size=10, random_state=0).fit(X, y, source)
+    settings = {"task": "regression", "scale_target_by": None, "batch_size": 10}
+    model = SharedNet(net, **settings, random_state=0)
+    model.fit(X, y, sample_source=source)
 
     assert type(model.net_) is kind
     assert model.predict(X).shape == (80,)
@@ -347,7 +351,9 @@ class Logits(nn.Linear):
 
 
 def test_logits_under_a_logarithm_are_refused_before_training():
-    with pytest.raises(SourceError, match=r"which is no probability, and NLLLoss, the"):
+    with pytest.raises(
+        SourceError, match=r"which is not a probability, and the criterion of"
+    ):
         fitted(NeuralNetClassifier(Logits, **QUICK))
 
 

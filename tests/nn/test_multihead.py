@@ -1,11 +1,13 @@
 """Nets with a head for each source, among scikit-learn's tools."""
 
 import pickle
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import small_nets
 import torch
 from sklearn import config_context
 from sklearn.base import clone
@@ -19,15 +21,10 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Checkpoint
+from small_nets import quick
 from torch import nn
 
-from sktandem import (
-    MultiHeadClassifier,
-    MultiHeadEstimator,
-    MultiHeadRegressor,
-    SourceWarning,
-    stack_sources,
-)
+from sktandem import SharedNet, SourceWarning, stack_sources
 from sktandem.data._sources import resolve_sources
 from sktandem.inspection import HistoryDisplay
 from sktandem.model_selection import (
@@ -70,23 +67,13 @@ TASKS = {"a": "classification", "b": "regression"}
 MIXED = np.where(IN_A, A.astype(object), NUMBERS)
 
 
-def quick(task="classification", **params):
-    settings = {"max_epochs": 3, "lr": 0.02, "module__hidden_sizes": (5,)}
-    return default_net(task, **settings | {"batch_size": 16} | params)
-
-
-def classifier(net=None, **params):
-    return MultiHeadClassifier(net or quick(), **{"random_state": 0, **params})
-
-
-def regressor(net=None, **params):
-    net = net or quick("regression")
-    return MultiHeadRegressor(net, **{"random_state": 0, **params})
+classifier = partial(small_nets.classifier, heads="source")
+regressor = partial(small_nets.regressor, heads="source")
 
 
 def of_both(net=None, **params):
     net = net or quick("regression")
-    return MultiHeadEstimator(TASKS, net, **{"random_state": 0, **params})
+    return SharedNet(net, task=TASKS, **{"random_state": 0, **params})
 
 
 def fitted(y=Y, **params):
@@ -98,6 +85,7 @@ EACH = {
     "regressor": (regressor, NUMBERS),
     "of both": (of_both, MIXED),
 }
+TASK_OF = {"classifier": "classification"}
 EVERY_KIND = pytest.mark.parametrize("kind", EACH)
 
 
@@ -127,7 +115,7 @@ def test_a_row_is_given_a_class_of_its_own_source(space):
     for name, own in zip("ab", OWN[space]):
         assert set(predicted[name == SOURCE].tolist()) <= set(own)
     right = accuracy_score(*map(np.char.mod, ["%s"] * 2, (SPACES[space], predicted)))
-    assert model.score(X, SPACES[space], SOURCE) == pytest.approx(right)
+    assert model.score(X, SPACES[space], sample_source=SOURCE) == pytest.approx(right)
 
 
 @EVERY_SPACE
@@ -142,7 +130,7 @@ def test_probabilities_are_of_the_union_and_zero_outside_the_sources_own(space):
         assert (proba[name == SOURCE][:, outside] == 0).all()
         assert (proba[name == SOURCE][:, np.invert(outside)] > 0).all()
     best = model.classes_[proba.argmax(axis=1)]
-    assert best.tolist() == model.predict(X, SOURCE).tolist()
+    assert best.tolist() == model.predict(X, sample_source=SOURCE).tolist()
 
 
 def test_labels_of_two_kinds_may_be_turned_to_text():
@@ -151,12 +139,12 @@ def test_labels_of_two_kinds_may_be_turned_to_text():
         "b": (X[~IN_A], SPACES["disjoint"][~IN_A]),
     }
     stacked = stack_sources(datasets, labels="str")
-    model = classifier().fit(*stacked)
+    model = classifier().fit(*stacked[:2], sample_source=stacked.sample_source)
 
     assert model.classes_.tolist() == ["0", "1", "low", "mid", "top"]
-    by_objects = fitted(SPACES["mixed"]).predict_proba(X, SOURCE)
+    by_objects = fitted(SPACES["mixed"]).predict_proba(X, sample_source=SOURCE)
     np.testing.assert_array_equal(
-        model.predict_proba(stacked.X, stacked.sample_source), by_objects
+        model.predict_proba(stacked.X, sample_source=stacked.sample_source), by_objects
     )
 
 
@@ -174,11 +162,11 @@ def test_all_heads_answer_for_all_rows():
 @EVERY_KIND
 def test_a_heads_answer_for_its_own_rows_is_the_prediction(kind):
     make, y = EACH[kind]
-    model = make(scale_by="source").fit(X, y, SOURCE)
+    model = make(scale_by="source").fit(X, y, sample_source=SOURCE)
 
     answers = model.predict_heads(X, sample_source=SOURCE)
 
-    predicted = model.predict(X, SOURCE)
+    predicted = model.predict(X, sample_source=SOURCE)
     for name in ("a", "b"):
         own = name == SOURCE
         assert answers[name][own].tolist() == predicted[own].tolist()
@@ -198,26 +186,28 @@ def test_a_heads_answer_for_its_own_rows_is_the_prediction(kind):
 def test_y_may_come_in_any_container(kind, given):
     make, _ = EACH[kind]
     y = SPACES["numbers"] if kind == "classifier" else NUMBERS
-    expected = make().fit(X, y, SOURCE).predict(X, SOURCE)
+    expected = make().fit(X, y, sample_source=SOURCE).predict(X, sample_source=SOURCE)
 
     model = make().fit(torch.as_tensor(X), given(y), sample_source=list(SOURCE))
 
-    np.testing.assert_array_equal(model.predict(X, SOURCE), expected)
-    assert model.score(X, given(y), SOURCE) == model.score(X, y, SOURCE)
+    np.testing.assert_array_equal(model.predict(X, sample_source=SOURCE), expected)
+    assert model.score(X, given(y), sample_source=SOURCE) == model.score(
+        X, y, sample_source=SOURCE
+    )
 
 
 @EVERY_KIND
 def test_a_target_of_one_column_is_a_target(kind):
     make, y = EACH[kind]
-    expected = make().fit(X, y, SOURCE).predict(X, SOURCE)
+    expected = make().fit(X, y, sample_source=SOURCE).predict(X, sample_source=SOURCE)
     model = make()
     if kind == "classifier":
         with pytest.warns(UserWarning, match="column-vector y was passed"):
-            model.fit(X, y[:, None], SOURCE)
+            model.fit(X, y[:, None], sample_source=SOURCE)
     else:
-        model.fit(X, y[:, None], SOURCE)
+        model.fit(X, y[:, None], sample_source=SOURCE)
 
-    assert model.predict(X, SOURCE).tolist() == expected.tolist()
+    assert model.predict(X, sample_source=SOURCE).tolist() == expected.tolist()
 
 
 # Doors and unknown sources ----------------------------------------------------
@@ -233,20 +223,22 @@ def test_column_and_keyword_are_the_same_door(kind, setting):
     expected = keyword.predict(X, sample_source=SOURCE).tolist()
 
     assert column.predict(FRAME).tolist() == expected
-    np.testing.assert_array_equal(column.transform(FRAME), keyword.transform(X, SOURCE))
-    assert column.score(FRAME, y) == keyword.score(X, y, SOURCE)
+    np.testing.assert_array_equal(
+        column.transform(FRAME), keyword.transform(X, sample_source=SOURCE)
+    )
+    assert column.score(FRAME, y) == keyword.score(X, y, sample_source=SOURCE)
     assert column.n_features_in_ == 4
 
 
 def test_the_column_may_be_told_by_its_place():
     codes = (SOURCE == "b") * 1
     with_column = np.column_stack([codes, X])
-    keyword = classifier().fit(X, Y, codes)
+    keyword = classifier().fit(X, Y, sample_source=codes)
 
     column = classifier(source=0).fit(with_column, Y)
 
     np.testing.assert_array_equal(
-        column.predict_proba(with_column), keyword.predict_proba(X, codes)
+        column.predict_proba(with_column), keyword.predict_proba(X, sample_source=codes)
     )
 
 
@@ -254,35 +246,40 @@ def test_an_unknown_source_may_ask_the_primary_head():
     model = fitted(unknown_source="primary", primary_source="b")
     foreign = np.where(IN_A, "a", "ward 9")
 
-    expected = model.predict_proba(X, SOURCE)
+    expected = model.predict_proba(X, sample_source=SOURCE)
 
-    np.testing.assert_array_equal(model.predict_proba(X, foreign), expected)
+    np.testing.assert_array_equal(
+        model.predict_proba(X, sample_source=foreign), expected
+    )
     assert set(model.predict(X)) <= {"low", "mid", "top"}
 
 
 def test_an_unknown_source_may_take_the_mean_over_heads_of_one_label_space():
     model = fitted(SPACES["equal"], unknown_source="pooled")
 
-    heads = [model.predict_proba(X, [name] * 90) for name in "ab"]
+    heads = [model.predict_proba(X, sample_source=[name] * 90) for name in "ab"]
     pooled = model.predict_proba(X)
 
     np.testing.assert_allclose(pooled, np.mean(heads, axis=0))
     expected = model.classes_[pooled.argmax(axis=1)]
-    np.testing.assert_array_equal(model.predict(X, ["c"] * 90), expected)
+    np.testing.assert_array_equal(model.predict(X, sample_source=["c"] * 90), expected)
     some = np.where(IN_A, "a", "c")
     np.testing.assert_allclose(
-        model.predict_proba(X, some), np.where(IN_A[:, None], heads[0], pooled)
+        model.predict_proba(X, sample_source=some),
+        np.where(IN_A[:, None], heads[0], pooled),
     )
 
 
 def test_numbers_of_an_unknown_source_are_the_mean_over_heads():
-    model = regressor(unknown_source="pooled").fit(X, NUMBERS, SOURCE)
+    model = regressor(unknown_source="pooled").fit(X, NUMBERS, sample_source=SOURCE)
 
-    heads = [model.predict(X, [name] * 90) for name in "ab"]
+    heads = [model.predict(X, sample_source=[name] * 90) for name in "ab"]
 
     np.testing.assert_allclose(model.predict(X), np.mean(heads, axis=0))
     pooled = model.predict(X)
-    assert model.score(X, NUMBERS, ["c"] * 90) == r2_score(NUMBERS, pooled)
+    assert model.score(X, NUMBERS, sample_source=["c"] * 90) == r2_score(
+        NUMBERS, pooled
+    )
 
 
 def test_leaving_a_source_out_scores_the_pooled_heads():
@@ -310,8 +307,8 @@ def test_one_source_needs_no_label():
 @EVERY_KIND
 def test_the_embedding_has_the_width_of_the_trunk(kind):
     make, y = EACH[kind]
-    net = quick(make()._default_task, module__n_outputs=7)
-    model = make(net).fit(X, y, SOURCE)
+    net = quick(TASK_OF.get(kind, "regression"), module__n_outputs=7)
+    model = make(net).fit(X, y, sample_source=SOURCE)
 
     embedding = model.transform(X)
 
@@ -339,7 +336,7 @@ def test_heads_on_the_embedding_give_the_probabilities():
     with torch.no_grad():
         of_b = model.module_.heads[1](embedding).softmax(dim=1).numpy()
 
-    proba = model.predict_proba(X, ["b"] * 90)
+    proba = model.predict_proba(X, sample_source=["b"] * 90)
     np.testing.assert_allclose(proba[:, [1, 2, 3]], of_b, atol=1e-5)
 
 
@@ -411,7 +408,7 @@ def test_a_score_may_have_a_value_for_each_head_and_none_over_all():
     model = fitted(y)
 
     with pytest.warns(SourceWarning, match="a value for each source and none over"):
-        scores = score_by_source(model, X, y, SOURCE, scoring="roc_auc")
+        scores = score_by_source(model, X, y, sample_source=SOURCE, scoring="roc_auc")
 
     assert np.isnan(scores.overall)
     assert 0 < scores.worst <= scores.macro < 1
@@ -423,12 +420,12 @@ def test_score_by_source_takes_labels_of_any_kind(space, scoring):
     y = SPACES[space]
     model = fitted(y)
 
-    scores = score_by_source(model, X, y, SOURCE, scoring=scoring)
+    scores = score_by_source(model, X, y, sample_source=SOURCE, scoring=scoring)
 
     assert list(scores.by_source) == ["a", "b"]
     assert np.isfinite(list(scores.by_source.values())).all()
     if scoring in ("accuracy", None):
-        right = model.predict(X, SOURCE) == y
+        right = model.predict(X, sample_source=SOURCE) == y
         expected = {name: right[name == SOURCE].mean() for name in "ab"}
         assert scores.by_source == pytest.approx(expected)
         assert scores.overall == pytest.approx(right.mean())
@@ -491,13 +488,13 @@ def test_predictions_of_folds_are_those_by_hand(routing):
 @pytest.mark.parametrize("factor", [2.0**20, 1e6])
 @pytest.mark.parametrize("schedule", ["joint", "batches"])
 def test_the_units_of_one_source_change_nothing_for_anyone(schedule, factor):
-    plain = regressor(schedule=schedule).fit(X, NUMBERS, SOURCE)
+    plain = regressor(schedule=schedule).fit(X, NUMBERS, sample_source=SOURCE)
     larger = np.where(IN_A, factor, 1) * NUMBERS
-    scaled = regressor(schedule=schedule).fit(X, larger, SOURCE)
+    scaled = regressor(schedule=schedule).fit(X, larger, sample_source=SOURCE)
 
-    expected = np.where(IN_A, factor, 1) * plain.predict(X, SOURCE)
+    expected = np.where(IN_A, factor, 1) * plain.predict(X, sample_source=SOURCE)
 
-    found = scaled.predict(X, SOURCE)
+    found = scaled.predict(X, sample_source=SOURCE)
     if factor == 2.0**20:  # which rounds nothing
         np.testing.assert_array_equal(found, expected)
     else:
@@ -510,7 +507,7 @@ def test_the_units_of_one_source_change_nothing_for_anyone(schedule, factor):
 
 
 def test_targets_are_measured_on_training_rows_only():
-    model = regressor().fit(X, NUMBERS, SOURCE)
+    model = regressor().fit(X, NUMBERS, sample_source=SOURCE)
     sources = resolve_sources(X, SOURCE)[1]
     held = held_out(0.2, sources, NUMBERS, model.seed_, classes=False)
 
@@ -532,9 +529,9 @@ def padded():
 def test_sources_may_have_another_number_of_targets(schedule):
     y = padded()
     net = quick("regression", max_epochs=40)
-    model = regressor(net, schedule=schedule).fit(X, y, SOURCE)
+    model = regressor(net, schedule=schedule).fit(X, y, sample_source=SOURCE)
 
-    predicted = model.predict(X, SOURCE)
+    predicted = model.predict(X, sample_source=SOURCE)
 
     assert predicted.shape == y.shape
     np.testing.assert_array_equal(np.isnan(predicted), np.isnan(y))
@@ -542,7 +539,7 @@ def test_sources_may_have_another_number_of_targets(schedule):
         r2_score(y[:50, :2], predicted[:50, :2]),
         r2_score(y[50:, 1:], predicted[50:, 1:]),
     ]
-    assert model.score(X, y, SOURCE) == pytest.approx(np.mean(own))
+    assert model.score(X, y, sample_source=SOURCE) == pytest.approx(np.mean(own))
     assert min(own) > 0.5
     heads = model.predict_heads(X)
     assert {name: head.shape for name, head in heads.items()} == {
@@ -552,8 +549,8 @@ def test_sources_may_have_another_number_of_targets(schedule):
 
 
 def test_the_score_is_the_mean_over_sources():
-    model = regressor().fit(X, NUMBERS, SOURCE)
-    predicted = model.predict(X, SOURCE)
+    model = regressor().fit(X, NUMBERS, sample_source=SOURCE)
+    predicted = model.predict(X, sample_source=SOURCE)
     weight = RNG.random(90)
 
     own = [r2_score(NUMBERS[IN_A], predicted[IN_A])]
@@ -563,19 +560,23 @@ def test_the_score_is_the_mean_over_sources():
         for rows in (IN_A, ~IN_A)
     ]
 
-    assert model.score(X, NUMBERS, SOURCE) == pytest.approx(np.mean(own))
-    found = model.score(X, NUMBERS, SOURCE, sample_weight=weight)
+    assert model.score(X, NUMBERS, sample_source=SOURCE) == pytest.approx(np.mean(own))
+    found = model.score(X, NUMBERS, sample_source=SOURCE, sample_weight=weight)
     assert found == pytest.approx(np.mean(by_weight))
-    assert score_by_source(model, X, NUMBERS, SOURCE).by_source == pytest.approx(
-        dict(zip("ab", own))
-    )
+    assert score_by_source(
+        model, X, NUMBERS, sample_source=SOURCE
+    ).by_source == pytest.approx(dict(zip("ab", own)))
 
 
 def test_a_constant_target_is_learned_as_it_is():
     y = np.where(IN_A, 7.0, NUMBERS)
-    model = regressor(quick("regression", max_epochs=60)).fit(X, y, SOURCE)
+    model = regressor(quick("regression", max_epochs=60)).fit(
+        X, y, sample_source=SOURCE
+    )
 
-    np.testing.assert_allclose(model.predict(X[IN_A], SOURCE[IN_A]), 7, atol=0.5)
+    np.testing.assert_allclose(
+        model.predict(X[IN_A], sample_source=SOURCE[IN_A]), 7, atol=0.5
+    )
 
 
 # Classes and numbers ----------------------------------------------------------
@@ -583,16 +584,18 @@ def test_a_constant_target_is_learned_as_it_is():
 
 def test_heads_of_classes_and_of_numbers_share_a_trunk():
     net = quick("regression", max_epochs=40)
-    model = of_both(net).fit(X, MIXED, SOURCE)
+    model = of_both(net).fit(X, MIXED, sample_source=SOURCE)
 
-    predicted = model.predict(X, SOURCE)
+    predicted = model.predict(X, sample_source=SOURCE)
 
     assert predicted.dtype == object
     assert {type(value) for value in predicted[IN_A]} == {str}
     assert {type(value) for value in predicted[~IN_A]} == {float}
     accuracy = (predicted[IN_A] == MIXED[IN_A]).mean()
     r2 = r2_score(MIXED[~IN_A].astype(float), predicted[~IN_A].astype(float))
-    assert model.score(X, MIXED, SOURCE) == pytest.approx((accuracy + r2) / 2)
+    assert model.score(X, MIXED, sample_source=SOURCE) == pytest.approx(
+        (accuracy + r2) / 2
+    )
     assert min(accuracy, r2) > 0.6
     assert {n: c.tolist() for n, c in model.classes_by_source_.items()} == {
         "a": ["ill", "well"]
@@ -602,7 +605,9 @@ def test_heads_of_classes_and_of_numbers_share_a_trunk():
 @pytest.mark.parametrize("dtype", [float, object])
 def test_labels_that_are_numbers_stay_numbers(dtype):
     y = np.where(IN_A, UP * 1, NUMBERS).astype(dtype)
-    predicted = of_both().fit(X, y, SOURCE).predict(X, SOURCE)
+    predicted = (
+        of_both().fit(X, y, sample_source=SOURCE).predict(X, sample_source=SOURCE)
+    )
 
     assert predicted.dtype == float
     assert set(predicted[IN_A]) <= {0.0, 1.0}
@@ -610,7 +615,9 @@ def test_labels_that_are_numbers_stay_numbers(dtype):
 
 def test_labels_of_yes_and_no_stay_what_they_are():
     y = np.where(IN_A, UP.astype(object), NUMBERS)
-    predicted = of_both().fit(X, y, SOURCE).predict(X, SOURCE)
+    predicted = (
+        of_both().fit(X, y, sample_source=SOURCE).predict(X, sample_source=SOURCE)
+    )
 
     assert {type(value) for value in predicted[IN_A]} == {bool}
 
@@ -622,13 +629,13 @@ def test_all_tasks_may_be_of_one_kind(kind):
     plain = {"module__hidden_sizes": (5,), "max_epochs": 3}
     net = default_net("regression", **plain)
     y = Y if kind == "classification" else NUMBERS
-    model = MultiHeadEstimator(tasks, net, validation_fraction=None, random_state=0)
-    other = MultiHeadClassifier if kind == "classification" else MultiHeadRegressor
-    twin = other(default_net(kind, **plain), validation_fraction=None, random_state=0)
+    options = {"heads": "source", "validation_fraction": None, "random_state": 0}
+    model = SharedNet(net, task=tasks, **options)
+    twin = SharedNet(default_net(kind, **plain), **options)
 
-    found = model.fit(X, y, SOURCE).predict(X, SOURCE)
+    found = model.fit(X, y, sample_source=SOURCE).predict(X, sample_source=SOURCE)
 
-    expected = twin.fit(X, y, SOURCE).predict(X, SOURCE)
+    expected = twin.fit(X, y, sample_source=SOURCE).predict(X, sample_source=SOURCE)
     assert found.tolist() == expected.tolist()
 
 
@@ -645,35 +652,45 @@ def test_the_contract_of_scikit_learn(kind, routing):
         assert not hasattr(twin, "net_")
         before = {k: v for k, v in vars(model).items() if k != "net"}
 
-        assert model.fit(X, y, SOURCE) is model
+        assert model.fit(X, y, sample_source=SOURCE) is model
         assert {k: vars(model)[k] for k in before} == before
         twin.fit(X, y, sample_source=SOURCE)
 
-        predicted = model.predict(X, SOURCE).tolist()
-        assert twin.predict(X, SOURCE).tolist() == predicted
-        assert model.fit(X, y, SOURCE).predict(X, SOURCE).tolist() == predicted
+        predicted = model.predict(X, sample_source=SOURCE).tolist()
+        assert twin.predict(X, sample_source=SOURCE).tolist() == predicted
+        assert (
+            model.fit(X, y, sample_source=SOURCE)
+            .predict(X, sample_source=SOURCE)
+            .tolist()
+            == predicted
+        )
         again = pickle.loads(pickle.dumps(model))
-        assert again.predict(X, SOURCE).tolist() == predicted
-        assert again.score(X, y, SOURCE) == model.score(X, y, SOURCE)
+        assert again.predict(X, sample_source=SOURCE).tolist() == predicted
+        assert again.score(X, y, sample_source=SOURCE) == model.score(
+            X, y, sample_source=SOURCE
+        )
 
-        framed = make().fit(FRAME[list("uvw")], y, SOURCE)
-        assert framed.predict(FRAME[list("uvw")], SOURCE).tolist() == predicted
+        framed = make().fit(FRAME[list("uvw")], y, sample_source=SOURCE)
+        assert (
+            framed.predict(FRAME[list("uvw")], sample_source=SOURCE).tolist()
+            == predicted
+        )
         assert framed.feature_names_in_.tolist() == list("uvw")
         assert model.n_features_in_ == 3
         for one in (make(), model):
             assert len(repr(one)) < 1500
             assert type(one).__name__ in one._repr_html_()
         order = RNG.permutation(90)
-        shuffled = model.predict(X[order], SOURCE[order]).tolist()
+        shuffled = model.predict(X[order], sample_source=SOURCE[order]).tolist()
         assert shuffled == np.array(predicted, object)[order].tolist()
-        one_row = [model.predict(X[[i]], SOURCE[[i]])[0] for i in (0, 60)]
+        one_row = [model.predict(X[[i]], sample_source=SOURCE[[i]])[0] for i in (0, 60)]
         assert one_row == [predicted[0], predicted[60]]
 
 
 def test_a_mixed_estimator_is_searched_by_column():
     search = GridSearchCV(
         of_both(source="ward"),
-        {"net__lr": [1e-9, 0.05], "tasks": [TASKS]},
+        {"net__lr": [1e-9, 0.05], "task": [TASKS]},
         cv=SourceKFold(2, source="ward"),
         error_score="raise",
     )
@@ -696,9 +713,11 @@ def test_a_head_of_weight_0_is_left_as_it_was(schedule):
 
 
 def test_equal_weights_are_no_weights():
-    plain = fitted().predict_proba(X, SOURCE)
+    plain = fitted().predict_proba(X, sample_source=SOURCE)
 
-    weighed = fitted(loss_weights={"a": 1, "b": 1}).predict_proba(X, SOURCE)
+    weighed = fitted(loss_weights={"a": 1, "b": 1}).predict_proba(
+        X, sample_source=SOURCE
+    )
 
     np.testing.assert_allclose(weighed, plain, atol=1e-6)
 
@@ -712,16 +731,17 @@ def test_by_size_is_the_dict_of_sizes():
 
     assert by_size.n_samples_by_source_ == n_rows
     np.testing.assert_array_equal(
-        by_size.predict_proba(X, SOURCE), by_hand.predict_proba(X, SOURCE)
+        by_size.predict_proba(X, sample_source=SOURCE),
+        by_hand.predict_proba(X, sample_source=SOURCE),
     )
 
 
 def test_a_later_call_may_lack_a_source_that_has_a_weight():
     model = classifier(loss_weights={"a": 1, "b": 0.5})
-    model.partial_fit(X, Y, SOURCE)
+    model.partial_fit(X, Y, sample_source=SOURCE)
 
     with pytest.warns(SourceWarning, match=r"got no rows of \['b'\], so only \['a'\]"):
-        model.partial_fit(X[IN_A], Y[IN_A], SOURCE[IN_A])
+        model.partial_fit(X[IN_A], Y[IN_A], sample_source=SOURCE[IN_A])
 
     assert model.history_[-1]["source"] == "a"
 
@@ -735,7 +755,9 @@ def test_balance_is_by_head(balance):
     model = fitted(y, net=net, balance=balance, batch_size=-1, validation_fraction=None)
     place = {label: column for column, label in enumerate(model.classes_.tolist())}
     columns = [place[label] for label in y.tolist()]
-    losses = -np.log(model.predict_proba(X, SOURCE)[np.arange(90), columns])
+    losses = -np.log(
+        model.predict_proba(X, sample_source=SOURCE)[np.arange(90), columns]
+    )
 
     for name in ("a", "b"):
         own = name == SOURCE
@@ -759,7 +781,7 @@ SCHEDULES.append("curriculum")
 def test_any_schedule_goes_with_any_heads(kind, schedule, weights):
     make, y = EACH[kind]
     model = make(schedule=schedule, loss_weights=weights, average="ema")
-    model.fit(X, y, SOURCE)
+    model.fit(X, y, sample_source=SOURCE)
 
     row = model.history_[-1]
     for name in ("a", "b"):
@@ -767,17 +789,17 @@ def test_any_schedule_goes_with_any_heads(kind, schedule, weights):
     assert row["valid_loss_macro"] == pytest.approx(
         (row["valid_loss[a]"] + row["valid_loss[b]"]) / 2
     )
-    assert np.isfinite(model.score(X, y, SOURCE))
+    assert np.isfinite(model.score(X, y, sample_source=SOURCE))
 
 
 def test_the_best_epoch_is_kept():
     validation = X[::3], Y[::3], SOURCE[::3]
     model = classifier(quick(max_epochs=30, lr=0.3))
-    model.fit(X, Y, SOURCE, validation_data=validation)
+    model.fit(X, Y, sample_source=SOURCE, validation_data=validation)
     losses = model.history_[:, "valid_loss_macro"]
     assert np.argmin(losses) < 29
 
-    proba = model.predict_proba(*validation[::2])
+    proba = model.predict_proba(validation[0], sample_source=validation[2])
     place = {label: column for column, label in enumerate(model.classes_.tolist())}
     own = -np.log(proba[np.arange(30), [place[label] for label in validation[1]]])
     found = np.mean([own[validation[2] == name].mean() for name in "ab"])
@@ -788,7 +810,7 @@ def test_the_best_epoch_is_kept():
 def test_the_losses_of_the_history_are_those_of_the_heads():
     net = quick(max_epochs=1, lr=1e-12)
     model = fitted(net=net, batch_size=-1, validation_fraction=None)
-    proba = model.predict_proba(X, SOURCE)
+    proba = model.predict_proba(X, sample_source=SOURCE)
     row = model.history_[0]
 
     for name in ("a", "b"):
@@ -804,7 +826,7 @@ def test_the_losses_of_the_history_are_those_of_the_heads():
 @EVERY_KIND
 def test_the_curves_of_the_heads_are_drawn(kind):
     make, y = EACH[kind]
-    display = HistoryDisplay.from_estimator(make().fit(X, y, SOURCE))
+    display = HistoryDisplay.from_estimator(make().fit(X, y, sample_source=SOURCE))
 
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     plt.close(display.figure_)
@@ -817,14 +839,16 @@ def test_the_curves_of_the_heads_are_drawn(kind):
 def test_three_calls_are_one_fit_pickles_between_them_or_not(kind, weights):
     make, y = EACH[kind]
     dropped = {"module__dropout": 0.3, "optimizer__fused": False}
-    task = make()._default_task
+    task = TASK_OF.get(kind, "regression")
     settings = {"loss_weights": weights, "keep": "last", "average": "ema"}
     model = make(quick(task, max_epochs=2, **dropped), **settings)
     whole = make(quick(task, max_epochs=6, **dropped), **settings)
 
     for _ in range(3):
-        model = pickle.loads(pickle.dumps(model.partial_fit(X, y, SOURCE)))
-    whole.fit(X, y, SOURCE)
+        model = pickle.loads(
+            pickle.dumps(model.partial_fit(X, y, sample_source=SOURCE))
+        )
+    whole.fit(X, y, sample_source=SOURCE)
 
     ours, theirs = model.module_.state_dict(), whole.module_.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
@@ -832,7 +856,10 @@ def test_three_calls_are_one_fit_pickles_between_them_or_not(kind, weights):
         variances = [one.net_.criterion_.log_variance for one in (model, whole)]
         assert torch.equal(*variances)
         assert variances[0].abs().min() > 0
-    assert model.predict(X, SOURCE).tolist() == whole.predict(X, SOURCE).tolist()
+    assert (
+        model.predict(X, sample_source=SOURCE).tolist()
+        == whole.predict(X, sample_source=SOURCE).tolist()
+    )
 
 
 @pytest.mark.parametrize("weights", [None, "uncertainty", "dwa"])
@@ -843,7 +870,7 @@ def test_a_training_that_was_cut_goes_on(weights, tmp_path):
     fitted(net=quick(max_epochs=2, callbacks=[keeping]), **task)
 
     going_on = classifier(quick(max_epochs=6), **task)
-    going_on.fit(X, Y, SOURCE, resume_from=tmp_path)
+    going_on.fit(X, Y, sample_source=SOURCE, resume_from=tmp_path)
 
     assert len(going_on.history_) == 6
     ours, theirs = going_on.module_.state_dict(), whole.module_.state_dict()
@@ -852,13 +879,13 @@ def test_a_training_that_was_cut_goes_on(weights, tmp_path):
 
 def test_the_first_call_names_the_classes_to_come_by_source():
     classes = {"b": ["low", "mid", "new", "top"]}
-    model = classifier().partial_fit(X, Y, SOURCE, classes=classes)
+    model = classifier().partial_fit(X, Y, sample_source=SOURCE, classes=classes)
     new = np.where(THIRD == 1, "new", Y)[~IN_A]
 
     for _ in range(2):
-        model.partial_fit(X, Y, SOURCE, classes=classes)
+        model.partial_fit(X, Y, sample_source=SOURCE, classes=classes)
     with pytest.warns(SourceWarning, match="got no rows of"):
-        model.partial_fit(X[~IN_A], new, SOURCE[~IN_A])
+        model.partial_fit(X[~IN_A], new, sample_source=SOURCE[~IN_A])
 
     assert model.classes_by_source_["a"].tolist() == ["ill", "well"]
     assert model.classes_by_source_["b"].tolist() == classes["b"]
@@ -866,7 +893,9 @@ def test_the_first_call_names_the_classes_to_come_by_source():
 
 
 def test_classes_for_all_sources_may_be_a_list():
-    model = classifier().partial_fit(X, A, SOURCE, classes=["ill", "so", "well"])
+    model = classifier().partial_fit(
+        X, A, sample_source=SOURCE, classes=["ill", "so", "well"]
+    )
 
     own = model.classes_by_source_
     assert own["a"].tolist() == own["b"].tolist() == ["ill", "so", "well"]
@@ -878,20 +907,20 @@ def test_a_source_may_be_to_come_if_its_classes_are_known():
         model.partial_fit(
             X[IN_A],
             Y[IN_A],
-            SOURCE[IN_A],
+            sample_source=SOURCE[IN_A],
             sources=["a", "b"],
             classes={"b": ["low", "mid", "top"]},
         )
-    model.partial_fit(X, Y, SOURCE)
+    model.partial_fit(X, Y, sample_source=SOURCE)
 
-    assert set(model.predict(X, ["b"] * 90)) <= {"low", "mid", "top"}
+    assert set(model.predict(X, sample_source=["b"] * 90)) <= {"low", "mid", "top"}
 
 
 def test_classes_to_come_are_named_for_heads_of_classes():
     model = of_both().partial_fit(
-        X, MIXED, SOURCE, classes={"a": ["ill", "so", "well"]}
+        X, MIXED, sample_source=SOURCE, classes={"a": ["ill", "so", "well"]}
     )
-    model.partial_fit(X, np.where(IN_A & UP, "so", MIXED), SOURCE)
+    model.partial_fit(X, np.where(IN_A & UP, "so", MIXED), sample_source=SOURCE)
 
     assert model.classes_by_source_["a"].tolist() == ["ill", "so", "well"]
 
@@ -909,7 +938,7 @@ def test_parameters_of_trunk_and_heads_may_learn_at_rates_of_their_own():
 
 def test_a_pickle_holds_no_data():
     wide, y, labels = (np.concatenate([part] * 100) for part in (X, Y, SOURCE))
-    model = classifier(quick(max_epochs=1)).fit(wide, y, labels)
+    model = classifier(quick(max_epochs=1)).fit(wide, y, sample_source=labels)
     model.history_.clear()
 
     assert len(pickle.dumps(model)) < wide.nbytes / 4
@@ -919,7 +948,7 @@ def test_nothing_global_is_touched():
     before = torch.get_rng_state().clone()
 
     model = fitted(net=quick(module__dropout=0.5), loss_weights="uncertainty")
-    model.predict(X, SOURCE)
+    model.predict(X, sample_source=SOURCE)
     model.transform(X)
 
     assert torch.equal(torch.get_rng_state(), before)

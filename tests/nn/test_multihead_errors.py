@@ -1,7 +1,10 @@
 """Every refusal of the nets with heads, and what is lawful but surprising."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+import small_nets
 from sklearn.exceptions import NotFittedError
 from skorch import (
     NeuralNet,
@@ -10,15 +13,10 @@ from skorch import (
     NeuralNetRegressor,
 )
 from skorch.callbacks import EpochScoring
+from small_nets import quick
 from torch import nn
 
-from sktandem import (
-    MultiHeadClassifier,
-    MultiHeadEstimator,
-    MultiHeadRegressor,
-    SourceError,
-    SourceWarning,
-)
+from sktandem import SharedNet, SourceError, SourceWarning
 from sktandem.nn import MLP, default_net
 
 RNG = np.random.default_rng(0)
@@ -35,23 +33,13 @@ TASKS = {"clinic": "classification", "lab": "regression"}
 MIXED = np.where(CLINIC, Y.astype(object), NUMBERS)
 
 
-def quick(task="classification", **params):
-    return default_net(
-        task, **{"max_epochs": 2, "module__hidden_sizes": (4,), **params}
-    )
-
-
-def classifier(net=None, **params):
-    return MultiHeadClassifier(net or quick(), **{"random_state": 0, **params})
-
-
-def regressor(**params):
-    return MultiHeadRegressor(quick("regression"), **{"random_state": 0, **params})
+classifier = partial(small_nets.classifier, heads="source")
+regressor = partial(small_nets.regressor, heads="source")
 
 
 def of_both(tasks=None, net=None, **params):
     net = net or quick("regression")
-    return MultiHeadEstimator(tasks or TASKS, net, **{"random_state": 0, **params})
+    return SharedNet(net, task=tasks or TASKS, **{"random_state": 0, **params})
 
 
 EACH = {
@@ -130,53 +118,52 @@ def test_settings_that_make_no_sense(kind, params, message):
 
 
 @pytest.mark.parametrize(
-    "net",
+    ("net", "task", "y"),
     [
-        NeuralNetBinaryClassifier(MLP),
-        NeuralNet(MLP, nn.BCEWithLogitsLoss),
+        (NeuralNetBinaryClassifier(MLP), None, Y),
+        (NeuralNet(MLP, nn.BCEWithLogitsLoss), "classification", Y),
+        (NeuralNet(MLP, nn.BCEWithLogitsLoss), TASKS, MIXED),
     ],
-    ids=["binary", "plain"],
+    ids=["binary", "plain", "of both"],
 )
-@pytest.mark.parametrize("kind", ["classifier", "of both"])
-def test_one_number_is_no_head(kind, net):
-    make, y = EACH[kind]
+def test_one_number_is_no_head(net, task, y):
     message = f"{type(net).__name__} answers with one number, and a head has an output"
     with pytest.raises(SourceError, match=message + ".* Use NeuralNetClassifier"):
-        make(net=net).fit(X, y, SOURCE)
+        classifier(net, task=task).fit(X, y, sample_source=SOURCE)
 
 
 @pytest.mark.parametrize(
     ("model", "y", "message"),
     [
         (
-            MultiHeadClassifier(default_net("regression")),
+            SharedNet(default_net("regression"), task="classification", heads="source"),
             Y,
-            "MultiHeadClassifier needs a net for classes, got NeuralNetRegressor. Mu",
+            "task='classification', and NeuralNetRegressor is a net for numbers",
         ),
         (
-            MultiHeadRegressor(default_net()),
+            SharedNet(default_net(), task="regression", heads="source"),
             NUMBERS,
-            "MultiHeadRegressor needs a net for numbers, got NeuralNetClassifier. Mu",
+            "task='regression', and NeuralNetClassifier is a net for classes",
         ),
         (
-            MultiHeadEstimator(TASKS, default_net()),
+            SharedNet(default_net(), task=TASKS),
             MIXED,
-            "MultiHeadEstimator needs a plain net, got NeuralNetClassifier, which know",
+            "a dict by source needs a plain net, got NeuralNetClassifier, which knows",
         ),
     ],
     ids=["classifier", "regressor", "of both"],
 )
 def test_a_net_of_the_other_kind(model, y, message):
     with pytest.raises(SourceError, match=message):
-        model.fit(X, y, SOURCE)
+        model.fit(X, y, sample_source=SOURCE)
 
 
 def test_a_default_has_no_settings_to_change():
-    message = r"because net is None\. .* net=sktandem\.nn\.default_net\(\)\."
+    message = r"because net is None\. .* net=default_net\(\)\."
     with pytest.raises(SourceError, match=message):
-        MultiHeadClassifier().set_params(net__lr=0.1)
-    with pytest.raises(SourceError, match=r"default_net\('regression'\)"):
-        MultiHeadEstimator(TASKS).set_params(net__lr=0.1)
+        SharedNet(task="classification", heads="source").set_params(net__lr=0.1)
+    with pytest.raises(SourceError, match=message):
+        SharedNet(task=TASKS).set_params(net__lr=0.1)
 
 
 @pytest.mark.parametrize(
@@ -184,13 +171,13 @@ def test_a_default_has_no_settings_to_change():
     [
         (
             ["classification"],
-            "tasks must be a dict that gives each source 'classification' or 'regressi",
+            r"task must be one of \[None, 'classification', 'regression'\] or a dict o",
         ),
-        ({}, "tasks must be a dict"),
-        ("regression", "tasks must be a dict .* got 'regression'"),
+        ({}, "names no source. It must give each source 'classification' or 'regress"),
+        ("regresion", "task must be one of .* Did you mean 'regression'"),
         (
             {"clinic": "classify", "lab": "regression"},
-            r"tasks gives 'clinic' the task 'classify'\. It must be one of \['classifi",
+            r"task gives 'clinic' the task 'classify'\. It must be one of \['classifi",
         ),
         (
             {"clinic": "classification", "lab": "regresion"},
@@ -198,22 +185,23 @@ def test_a_default_has_no_settings_to_change():
         ),
         (
             {"clinic": "classification", "labb": "regression"},
-            r"tasks says nothing of \['lab'\]\. The sources are \['clinic', 'lab'\], "
-            r"and tasks names \['clinic', 'labb'\]",
+            r"task says nothing of \['lab'\]\. The sources are \['clinic', 'lab'\], "
+            r"and task names \['clinic', 'labb'\]",
         ),
     ],
     ids=["list", "empty", "text", "kind", "misspelt", "source"],
 )
 def test_tasks_tell_every_source_what_to_learn(tasks, message):
-    model = MultiHeadEstimator(tasks, quick("regression"))
+    net = quick("regression") if isinstance(tasks, dict) else None
+    model = SharedNet(net, task=tasks)
     with pytest.raises(SourceError, match=message):
-        model.fit(X, MIXED, SOURCE)
+        model.fit(X, MIXED, sample_source=SOURCE)
 
 
 def test_tasks_may_name_sources_that_a_fold_lacks():
-    model = MultiHeadEstimator({**TASKS, "ward": "regression"}, quick("regression"))
+    model = SharedNet(quick("regression"), task={**TASKS, "ward": "regression"})
 
-    assert model.fit(X, MIXED, SOURCE).sources_ == ("clinic", "lab")
+    assert model.fit(X, MIXED, sample_source=SOURCE).sources_ == ("clinic", "lab")
 
 
 # Targets ----------------------------------------------------------------------
@@ -224,32 +212,32 @@ def test_numbers_are_no_classes():
     y = np.where(CLINIC, 1.0, NUMBERS)
     message = (
         "Unknown label type: the head of 'lab' tells classes apart, but its rows hold "
-        r"numbers such as -?\d\.\d+\. MultiHeadRegressor learns them, and MultiHeadEst"
+        r"numbers such as -?\d\.\d+\. task='regression' learns them, and a dict by so"
     )
     with pytest.raises(SourceError, match=message):
-        classifier().fit(X, y, SOURCE)
+        classifier().fit(X, y, sample_source=SOURCE)
     with pytest.raises(SourceError, match=message):
-        of_both(dict.fromkeys(TASKS, "classification")).fit(X, y, SOURCE)
+        of_both(dict.fromkeys(TASKS, "classification")).fit(X, y, sample_source=SOURCE)
 
 
 def test_numbers_beside_texts_are_no_classes_either():
     with pytest.raises(SourceError, match="the head of 'lab' tells classes apart"):
-        classifier().fit(X, MIXED, SOURCE)
+        classifier().fit(X, MIXED, sample_source=SOURCE)
 
 
 def test_texts_are_no_numbers():
     message = r"The head of 'lab' learns numbers, but its rows hold '\w{3}'. Give it"
     with pytest.raises(SourceError, match=message):
-        of_both().fit(X, Y, SOURCE)
-    message = r"A regressor learns numbers, and y holds texts such as '\w+'.*MultiHead"
+        of_both().fit(X, Y, sample_source=SOURCE)
+    message = r"A regressor learns numbers, and y holds strings such as '\w+'.*dict by"
     with pytest.raises(SourceError, match=message):
-        regressor().fit(X, Y, SOURCE)
+        regressor().fit(X, Y, sample_source=SOURCE)
 
 
 def test_a_mixed_estimator_takes_one_target_for_each_row():
-    message = r"takes one target for each row, got shape \(60, 2\)\. MultiHeadRegressor"
+    message = r"takes one target for each row, got shape \(60, 2\)\. task='regression'"
     with pytest.raises(SourceError, match=message):
-        of_both().fit(X, X[:, :2], SOURCE)
+        of_both().fit(X, X[:, :2], sample_source=SOURCE)
 
 
 @pytest.mark.parametrize("kind", ["classifier", "regressor", "of both"])
@@ -257,7 +245,7 @@ def test_a_target_that_is_missing_is_refused(kind):
     make, _ = EACH[kind]
     y = np.where(np.arange(60) == 7, np.nan, 1.0 * (X[:, 0] > 0))
     with pytest.raises(ValueError, match="contains NaN"):
-        make().fit(X, y, SOURCE)
+        make().fit(X, y, sample_source=SOURCE)
 
 
 def test_a_target_that_a_source_has_is_there_in_all_its_rows():
@@ -266,11 +254,11 @@ def test_a_target_that_a_source_has_is_there_in_all_its_rows():
     y[43, 1] = np.nan
     message = "The targets of 'lab' have values that are missing or infinite, first in"
     with pytest.raises(SourceError, match=message + " its row 3. Drop such rows"):
-        regressor().fit(X, y, SOURCE)
+        regressor().fit(X, y, sample_source=SOURCE)
     y[40:] = np.nan
     message = "The targets of 'lab' are missing in all its rows"
     with pytest.raises(SourceError, match=message):
-        regressor().fit(X, y, SOURCE)
+        regressor().fit(X, y, sample_source=SOURCE)
 
 
 @pytest.mark.parametrize("kind", ["classifier", "of both"])
@@ -280,18 +268,18 @@ def test_a_source_with_one_class_is_told_at_the_users_line(method, kind):
     y = np.where(CLINIC, "ill", y)
     message = "The source 'clinic' has a single class, 'ill': its head has nothing to"
     with pytest.warns(SourceWarning, match=message) as record:
-        model = getattr(make(), method)(X, y, SOURCE)
+        model = getattr(make(), method)(X, y, sample_source=SOURCE)
 
     assert [warning.filename for warning in record] == [__file__]
-    assert set(model.predict(X[CLINIC], SOURCE[CLINIC])) == {"ill"}
+    assert set(model.predict(X[CLINIC], sample_source=SOURCE[CLINIC])) == {"ill"}
 
 
 def test_one_class_has_a_probability_of_1():
     y = np.where(CLINIC, "ill", Y)
     with pytest.warns(SourceWarning, match="single class"):
-        model = classifier().fit(X, y, SOURCE)
+        model = classifier().fit(X, y, sample_source=SOURCE)
 
-    proba = model.predict_proba(X[CLINIC], SOURCE[CLINIC])
+    proba = model.predict_proba(X[CLINIC], sample_source=SOURCE[CLINIC])
     column = model.classes_.tolist().index("ill")
     np.testing.assert_allclose(proba[:, column], 1)
 
@@ -304,12 +292,12 @@ def test_validation_rows_hold_no_class_that_fit_did_not_see(kind):
     make, y = EACH[kind]
     unseen = np.where(y == "ill", "sick", y)
     message = (
-        r"The rows of 'clinic' hold the classes \['sick'\], which it did not have in "
-        r"fit: \['ill', 'well'\]"
+        r"y of 'clinic' holds \['sick'\], which fit did not see\. The classes are "
+        r"\['ill', 'well'\]"
     )
     model = make()
     with pytest.raises(SourceError, match=message):
-        model.fit(X, y, SOURCE, validation_data=(X, unseen, SOURCE))
+        model.fit(X, y, sample_source=SOURCE, validation_data=(X, unseen, SOURCE))
     assert not hasattr(model, "net_")
 
 
@@ -318,52 +306,52 @@ def test_validation_rows_are_of_sources_that_have_a_head(kind):
     make, y = EACH[kind]
     foreign = np.where(CLINIC, "clinic", "ward")
     with pytest.raises(SourceError, match=r"'ward'.* sources are \['clinic'"):
-        make().fit(X, y, SOURCE, validation_data=(X, y, foreign))
+        make().fit(X, y, sample_source=SOURCE, validation_data=(X, y, foreign))
     with pytest.raises(SourceError, match=r"validation_data .*source"):
-        make().fit(X, y, SOURCE, validation_data=(X, y))
+        make().fit(X, y, sample_source=SOURCE, validation_data=(X, y))
 
 
 @pytest.mark.parametrize("kind", ["classifier", "of both"])
 def test_a_later_call_takes_no_class_that_is_new_to_its_source(kind):
     make, y = EACH[kind]
-    model = make().partial_fit(X, y, SOURCE)
-    before = model.predict(X, SOURCE).tolist()
+    model = make().partial_fit(X, y, sample_source=SOURCE)
+    before = model.predict(X, sample_source=SOURCE).tolist()
 
-    with pytest.raises(SourceError, match=r"the classes \['illl'\].* mean 'ill'\?"):
-        model.partial_fit(X, np.where(y == "ill", "illl", y), SOURCE)
+    with pytest.raises(SourceError, match=r"holds \['illl'\].* mean 'ill'\?"):
+        model.partial_fit(X, np.where(y == "ill", "illl", y), sample_source=SOURCE)
 
-    assert model.predict(X, SOURCE).tolist() == before
+    assert model.predict(X, sample_source=SOURCE).tolist() == before
 
 
 def test_a_class_of_the_other_source_is_unseen_all_the_same():
-    model = classifier().partial_fit(X, Y, SOURCE)
-    with pytest.raises(SourceError, match=r"'lab' hold the classes \['ill', 'well'\]"):
-        model.partial_fit(X, np.where(X[:, 0] > 0, "ill", "well"), SOURCE)
+    model = classifier().partial_fit(X, Y, sample_source=SOURCE)
+    with pytest.raises(SourceError, match=r"y of 'lab' holds \['ill', 'well'\]"):
+        model.partial_fit(X, np.where(X[:, 0] > 0, "ill", "well"), sample_source=SOURCE)
 
 
 def test_classes_name_sources():
     message = r"classes names 'labb', which is not a source\..* Did you mean 'lab'\?"
     with pytest.raises(SourceError, match=message):
-        classifier().partial_fit(X, Y, SOURCE, classes={"labb": ["low"]})
+        classifier().partial_fit(X, Y, sample_source=SOURCE, classes={"labb": ["low"]})
 
 
 def test_later_calls_name_the_same_classes():
     classes = {"lab": ["low", "mid", "new", "top"]}
-    model = classifier().partial_fit(X, Y, SOURCE, classes=classes)
+    model = classifier().partial_fit(X, Y, sample_source=SOURCE, classes=classes)
 
     message = r"classes=\{'lab': \['low'\]\} are not those of the first partial_fit"
     with pytest.raises(SourceError, match=message):
-        model.partial_fit(X, Y, SOURCE, classes={"lab": ["low"]})
+        model.partial_fit(X, Y, sample_source=SOURCE, classes={"lab": ["low"]})
     with pytest.raises(SourceError, match="classes names 'labb'"):
-        model.partial_fit(X, Y, SOURCE, classes={"labb": ["low"]})
+        model.partial_fit(X, Y, sample_source=SOURCE, classes={"labb": ["low"]})
 
 
 def test_classes_are_of_heads_that_have_classes():
-    message = "classes gives labels to 'lab', and tasks has it learn numbers"
+    message = "classes gives labels to 'lab', and task has it learn numbers"
     with pytest.raises(SourceError, match=message):
-        of_both().partial_fit(X, MIXED, SOURCE, classes={"lab": [0, 1]})
+        of_both().partial_fit(X, MIXED, sample_source=SOURCE, classes={"lab": [0, 1]})
     with pytest.raises(SourceError, match="classes must be a dict of labels by source"):
-        of_both().partial_fit(X, MIXED, SOURCE, classes=["ill", "well"])
+        of_both().partial_fit(X, MIXED, sample_source=SOURCE, classes=["ill", "well"])
 
 
 @EVERY_KIND
@@ -371,13 +359,13 @@ def test_classes_are_of_heads_that_have_classes():
 def test_a_head_cannot_be_sized_by_no_row(kind):
     make, y = EACH[kind]
     message = {
-        "classifier": r"no rows of 'lab' to tell its classes\. .* classes=\{'lab': \[",
+        "classifier": r"no rows of 'lab' to show its classes\. .* classes=\{'lab': \[",
         "regressor": "no rows of 'lab' to learn the scale of its targets from. The fir",
         "of both": "no rows of 'lab' to learn the scale of its targets",
     }[kind]
-    rows = (X[CLINIC], y[CLINIC], SOURCE[CLINIC])
+    given = {"sample_source": SOURCE[CLINIC], "sources": ["clinic", "lab"]}
     with pytest.raises(SourceError, match=message):
-        make().partial_fit(*rows, sources=["clinic", "lab"])
+        make().partial_fit(X[CLINIC], y[CLINIC], **given)
 
 
 # Sources at predict -----------------------------------------------------------
@@ -390,12 +378,12 @@ def test_a_head_cannot_be_sized_by_no_row(kind):
 )
 def test_a_head_is_not_asked_for_an_unknown_source(kind, method):
     make, y = EACH[kind]
-    model = make().fit(X, y, SOURCE)
+    model = make().fit(X, y, sample_source=SOURCE)
     given = (X, y) if method == "score" else (X,)
     foreign = np.where(CLINIC, "clinic", "labs")
     message = (
-        "Each source has a head of its own, but not all rows have a source that was "
-        r"there in fit: 20 of 60 have none, the first 'labs' at row 40\. The sources "
+        "Each source has a head of its own, but 20 rows of 60 have no source that was "
+        r"there in fit, the first 'labs' at row 40\. The sources "
         r"are \['clinic', 'lab'\]\. Did you mean 'lab'\?"
     )
 
@@ -407,27 +395,29 @@ def test_a_head_is_not_asked_for_an_unknown_source(kind, method):
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
 def test_heads_of_other_classes_have_no_mean(method):
-    model = classifier(unknown_source="pooled").fit(X, Y, SOURCE)
+    model = classifier(unknown_source="pooled").fit(X, Y, sample_source=SOURCE)
     message = (
         "unknown_source='pooled' takes the mean over the heads, and they do not answer "
         r"the same question: 'clinic' has 2 classes \('ill', 'well'\), 'lab' has 3 clas"
     )
     with pytest.raises(SourceError, match=message):
         getattr(model, method)(X)
-    assert getattr(model, method)(X, SOURCE).shape[0] == 60  # none is unknown
+    assert (
+        getattr(model, method)(X, sample_source=SOURCE).shape[0] == 60
+    )  # none is unknown
 
 
 def test_numbers_and_classes_have_no_mean():
-    model = of_both(unknown_source="pooled").fit(X, MIXED, SOURCE)
+    model = of_both(unknown_source="pooled").fit(X, MIXED, sample_source=SOURCE)
     with pytest.raises(SourceError, match=r"'clinic' has 2 classes .* 'lab' has 1"):
         model.predict(X)
-    alike = MultiHeadEstimator(
-        dict.fromkeys(TASKS, "classification"),
+    alike = SharedNet(
         quick("regression"),
+        task=dict.fromkeys(TASKS, "classification"),
         unknown_source="pooled",
     )
-    alike.fit(X, np.where(X[:, 0] > 0, "ill", "well"), SOURCE)
-    with pytest.raises(SourceError, match=r"no mean of classes\. MultiHeadClas"):
+    alike.fit(X, np.where(X[:, 0] > 0, "ill", "well"), sample_source=SOURCE)
+    with pytest.raises(SourceError, match=r"no mean of classes\. task='classif"):
         alike.predict(X)
 
 
@@ -443,7 +433,7 @@ def test_what_was_not_fitted_does_not_answer(kind):
 @EVERY_KIND
 def test_other_columns_are_refused(kind):
     make, y = EACH[kind]
-    model = make().fit(X, y, SOURCE)
+    model = make().fit(X, y, sample_source=SOURCE)
     for method in ("predict", "predict_heads", "transform"):
         with pytest.raises(ValueError, match=r"has 2 features, .* expecting 3"):
             getattr(model, method)(X[:, :2], sample_source=SOURCE)
@@ -452,26 +442,30 @@ def test_other_columns_are_refused(kind):
 @EVERY_KIND
 def test_a_failed_refit_leaves_the_earlier_fit_intact(kind):
     make, y = EACH[kind]
-    model = make().fit(X, y, SOURCE)
-    before = model.predict(X, SOURCE).tolist()
+    model = make().fit(X, y, sample_source=SOURCE)
+    before = model.predict(X, sample_source=SOURCE).tolist()
 
     model.set_params(loss_weights={"clinic": 1})
     with pytest.raises(SourceError, match="gives no weight"):
-        model.fit(X[:, :2], y, SOURCE)
+        model.fit(X[:, :2], y, sample_source=SOURCE)
 
-    assert model.predict(X, SOURCE).tolist() == before
+    assert model.predict(X, sample_source=SOURCE).tolist() == before
 
 
 def test_a_loss_that_is_no_number_names_the_head():
     net = NeuralNetRegressor(MLP, lr=1e30, verbose=0)
     with pytest.raises(SourceError, match=r"loss became \w+ in epoch 1, on a batch"):
-        MultiHeadRegressor(net, schedule="batches").fit(X, NUMBERS, SOURCE)
+        SharedNet(net, heads="source", schedule="batches").fit(
+            X, NUMBERS, sample_source=SOURCE
+        )
 
 
 def test_the_cure_for_a_binary_net_works():
     net = NeuralNetClassifier(MLP, criterion=nn.CrossEntropyLoss, verbose=0)
 
-    assert classifier(net).fit(X, Y, SOURCE).predict(X, SOURCE).shape == (60,)
+    assert classifier(net).fit(X, Y, sample_source=SOURCE).predict(
+        X, sample_source=SOURCE
+    ).shape == (60,)
 
 
 def test_one_score_over_heads_of_other_widths_is_refused():
@@ -479,7 +473,7 @@ def test_one_score_over_heads_of_other_widths_is_refused():
     net = quick(callbacks=[("acc", scoring)])
 
     with pytest.raises(SourceError, match=r"'acc' scores all rows at once.*'lab': 3"):
-        classifier(net).fit(X, Y, SOURCE)
+        classifier(net).fit(X, Y, sample_source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -493,7 +487,7 @@ def test_one_score_over_heads_of_other_widths_is_refused():
     ],
 )
 def test_an_embedding_tells_why_it_needs_the_source(params, reason):
-    model = classifier(**params).fit(X, Y, SOURCE)
+    model = classifier(**params).fit(X, Y, sample_source=SOURCE)
 
     with pytest.raises(SourceError, match=reason):
         model.transform(X)

@@ -7,8 +7,8 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
 from torch import nn
 
-from sktandem import MultiHeadClassifier, MultiHeadRegressor
-from sktandem.nn import MLP, MultiHead, _loop
+from sktandem import SharedNet
+from sktandem.nn import MLP, MultiHead
 from sktandem.schedules import (
     Bandit,
     BatchAlternation,
@@ -66,8 +66,9 @@ def trained(schedule, max_epochs=3, **settings):
     )
     options = {"scaler": None, "keep": "last", "batch_size": 32, "random_state": 0}
     options |= {"validation_fraction": None} | settings
-    model = MultiHeadClassifier(net, schedule=schedule, **options)
-    model.fit(*two_label_spaces())
+    model = SharedNet(net, heads="source", schedule=schedule, **options)
+    X, y, sample_source = two_label_spaces()
+    model.fit(X, y, sample_source=sample_source)
     return model, dict(model.net_.callbacks_)["tape"]
 
 
@@ -160,24 +161,6 @@ def test_mixed_batches_weigh_every_row_the_same():
     assert_same_weights(model, by_hand)
 
 
-SCHEDULES = ["joint", "batches", "epochs", "shuffled", "sampled", "plateau", "bandit"]
-
-
-@pytest.mark.parametrize("weights", [None, "size", "uncertainty", "dwa"])
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_the_short_loop_is_skorchs_own(schedule, weights, monkeypatch):
-    held = {"validation_fraction": 0.2, "loss_weights": weights}
-    short, _ = trained(schedule, **held)
-    monkeypatch.setattr(_loop, "is_plain", lambda net: False)
-    slow, _ = trained(schedule, **held)
-
-    ours, theirs = short.module_.state_dict(), slow.module_.state_dict()
-    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
-    rows = zip(short.history_, slow.history_, strict=True)
-    for row, other in rows:
-        assert {**row, "dur": 0} == {**other, "dur": 0}
-
-
 def gradients(module, X, source, y, weights=(1.0, 1.0)):
     """Return the gradients of a weighted joint step, by parameter."""
     module.zero_grad()
@@ -261,8 +244,10 @@ def test_dwa_is_the_formula_over_the_last_two_epochs():
     sample_source = np.repeat(["a", "b"], 60)
     y = np.where(sample_source == "a", X[:, 0], X[:, 1] ** 2)
     settings = {"loss_weights": "dwa", "validation_fraction": None, "keep": "last"}
-    model = MultiHeadRegressor(random_state=0, **settings)
-    model.set_params(net=model._net().set_params(max_epochs=4)).fit(X, y, sample_source)
+    model = SharedNet(task="regression", heads="source", random_state=0, **settings)
+    model.set_params(net=model._net().set_params(max_epochs=4)).fit(
+        X, y, sample_source=sample_source
+    )
 
     for epoch in range(4):
         row = model.history_[epoch]

@@ -11,7 +11,7 @@ from skorch import NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback
 from torch import nn
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.schedules import (
     BatchAlternation,
     EpochAlternation,
@@ -85,11 +85,11 @@ def trained(schedule, *, classes, max_epochs, dtype, module=Linear, **settings):
         **(optimizer | loss | settings.pop("net", {})),
     )
     X, y, sample_source = two_sources()
-    estimator = AlternatingClassifier if classes else AlternatingRegressor
     options = {"scaler": None, "keep": "last", "batch_size": 32, "random_state": 0}
     options |= {"validation_fraction": None} | settings
-    model = estimator(net, schedule=schedule, **options)
-    model.fit(X, y > 0 if classes else y, sample_source)
+    options |= {} if classes else {"scale_target_by": None}
+    model = SharedNet(net, schedule=schedule, **options)
+    model.fit(X, y > 0 if classes else y, sample_source=sample_source)
     return model, dict(model.net_.callbacks_)["tape"]
 
 
@@ -191,9 +191,9 @@ def test_the_plateau_rule_of_tutorials_comes_out_step_by_step(module, classes, d
         callbacks=[("tape", Tape())],
         **({"criterion": nn.CrossEntropyLoss} if classes else {}),
     )
-    estimator = AlternatingClassifier if classes else AlternatingRegressor
-    model = estimator(
+    model = SharedNet(
         net,
+        scale_target_by="auto" if classes else None,
         schedule=schedule,
         scaler=None,
         keep="last",
@@ -201,7 +201,7 @@ def test_the_plateau_rule_of_tutorials_comes_out_step_by_step(module, classes, d
         random_state=0,
     )
     validation_data = X[held], target[held], sample_source[held]
-    model.fit(X, target, sample_source, validation_data=validation_data)
+    model.fit(X, target, sample_source=sample_source, validation_data=validation_data)
     tape = dict(model.net_.callbacks_)["tape"]
 
     by_hand, optimizer, criterion = plain(tape.start_, module, dtype, classes)
@@ -228,7 +228,7 @@ def test_the_plateau_rule_of_tutorials_comes_out_step_by_step(module, classes, d
 
 
 def epoch_seed(model, epoch=0):
-    from sktandem.nn._batches import derive_seed
+    from sktandem.nn._seeding import derive_seed
 
     return derive_seed(model.history_[0]["seed"], "epoch", epoch)
 

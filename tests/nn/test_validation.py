@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from sktandem import AlternatingClassifier, AlternatingRegressor
+from sktandem import SharedNet
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn import default_net
@@ -41,7 +41,7 @@ def two_sources(n_a=40, n_b=24, seed=0):
 
 def classifier(max_epochs=4, lr=0.01, **params):
     net = default_net(max_epochs=max_epochs, lr=lr, module__hidden_sizes=(8,))
-    return AlternatingClassifier(net, random_state=0, **params)
+    return SharedNet(net, random_state=0, **params)
 
 
 # Which rows -------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_validation_data_is_what_the_losses_are_of():
     X_new, y_new, source_new = two_sources(seed=1)
     model = classifier(max_epochs=3, keep="last")
 
-    model.fit(X, y, source, validation_data=(X_new, y_new, source_new))
+    model.fit(X, y, sample_source=source, validation_data=(X_new, y_new, source_new))
 
     proba, row = model.predict_proba(X_new), model.history_[-1]
     assert model.n_samples_by_source_ == {"a": 40, "b": 24}
@@ -245,7 +245,7 @@ def test_validation_data_may_hold_its_source_as_a_column():
 
     by_column = classifier(source="ward").fit(frame, y, validation_data=(new, y_new))
     by_keyword = classifier().fit(
-        X, y, source, validation_data=(X_new, y_new, source_new)
+        X, y, sample_source=source, validation_data=(X_new, y_new, source_new)
     )
 
     of_losses = slice(None), "valid_loss_macro"
@@ -255,7 +255,9 @@ def test_validation_data_may_hold_its_source_as_a_column():
 def test_validation_data_of_one_source_alone_validates_that_one():
     X, y, source = two_sources()
     X_new, y_new = X[source == "b"], y[source == "b"]
-    model = classifier().fit(X, y, source, validation_data=(X_new, y_new, ["b"] * 24))
+    model = classifier().fit(
+        X, y, sample_source=source, validation_data=(X_new, y_new, ["b"] * 24)
+    )
 
     row = model.history_[-1]
     assert "valid_loss[a]" not in row
@@ -294,7 +296,9 @@ def test_without_sources_validation_data_needs_none():
 def test_validation_data_that_does_not_fit(change, message):
     X, y, source = two_sources()
     with pytest.raises(ValueError, match=message):
-        classifier().fit(X, y, source, validation_data=change(X, y, source))
+        classifier().fit(
+            X, y, sample_source=source, validation_data=change(X, y, source)
+        )
 
 
 def test_rows_of_a_source_that_does_not_train_can_be_validated_on():
@@ -305,7 +309,12 @@ def test_rows_of_a_source_that_does_not_train_can_be_validated_on():
     with pytest.warns(
         SourceWarning, match=r"rows of \['bb'\].*Did you mean 'b'\?"
     ) as caught:
-        model.fit(X, y, source, validation_data=(X_new, y_new, ["bb"] * len(y_new)))
+        model.fit(
+            X,
+            y,
+            sample_source=source,
+            validation_data=(X_new, y_new, ["bb"] * len(y_new)),
+        )
 
     assert caught[0].filename == __file__
     loss = log_loss(y_new, model.predict_proba(X_new))
@@ -318,18 +327,16 @@ def test_what_is_learned_by_source_cannot_validate_on_another():
     model = classifier(scale_by="source")
 
     with pytest.raises(SourceError, match=r"has rows of \['c'\], which have no traini"):
-        model.fit(X, y, source, validation_data=(X, y, ["c"] * len(y)))
+        model.fit(X, y, sample_source=source, validation_data=(X, y, ["c"] * len(y)))
 
 
 def test_validation_data_meets_no_step_in_front():
     X, y, source = two_sources()
     pipe = make_pipeline(PolynomialFeatures(), classifier())
     params = {"sample_source": source, "validation_data": (X, y, source)}
-    message = "It meets no preprocessing that stands in front of AlternatingClassifier"
+    message = "It meets no preprocessing that stands in front of SharedNet"
     with pytest.raises(SourceError, match=message):
-        pipe.fit(
-            X, y, **{f"alternatingclassifier__{key}": v for key, v in params.items()}
-        )
+        pipe.fit(X, y, **{f"sharednet__{key}": v for key, v in params.items()})
 
 
 # Warnings ---------------------------------------------------------------------
@@ -346,7 +353,7 @@ def test_a_forgotten_source_is_told_of_once():
     with pytest.warns(SourceWarning) as record:
         classifier().fit(X, y)
 
-    assert the_warning(record).startswith("Only one source, 'all': nobody to take")
+    assert the_warning(record).startswith("Only one source, 'all': there are no t")
 
 
 def test_a_source_with_a_single_class_is_told_of_once():
@@ -372,6 +379,6 @@ def test_of_numbers_one_row_is_too_few_to_validate():
     X, _, source = two_sources(n_a=40, n_b=1)
     net = default_net("regression", max_epochs=2)
     with pytest.warns(SourceWarning) as record:
-        AlternatingRegressor(net).fit(X, X[:, 0], sample_source=source)
+        SharedNet(net, scale_target_by=None).fit(X, X[:, 0], sample_source=source)
 
     assert the_warning(record).startswith("The source 'b' has 1 row, too few to hold")

@@ -217,7 +217,9 @@ def test_an_unknown_source_follows_the_rule(rule, primary, expected):
 
     np.testing.assert_allclose(pooled_mean_or_six, [[expected]])
     np.testing.assert_allclose(model.transform([[6.0]]), [[expected]])
-    np.testing.assert_allclose(model.transform([[0.0], [6.0]], ["a", "c"])[0], [-1.0])
+    np.testing.assert_allclose(
+        model.transform([[0.0], [6.0]], sample_source=["a", "c"])[0], [-1.0]
+    )
 
 
 @pytest.mark.parametrize("scaler", ["standard", StandardScaler()])
@@ -229,7 +231,7 @@ def test_unknown_rows_are_refused_by_default(scaler):
         SourceError, match="scaled by source, so each row's source is n"
     ):
         model.transform(X)
-    message = "1 of 3 have none, the first 'aa' at row 2"
+    message = "1 row of 3 have no source that was there in fit, the first 'aa' at row 2"
     with pytest.raises(SourceError, match=message):
         model.transform(X[:3], sample_source=["a", "b", "aa"])
 

@@ -107,7 +107,7 @@ def test_what_is_remembered_does_not_grow_without_end():
         ({"reward": "gains"}, "reward must be one of .* Did you mean 'gain'"),
         ({"floor": 0}, "floor must be a number above 0 and at most 1, got 0"),
         ({"step_size": -0.1}, "step_size must be a number above 0, got -0.1"),
-        ({"block": 1.5}, "block must be a whole number of at least 1, got 1.5"),
+        ({"block": 1.5}, "block must be an integer of at least 1, got 1.5"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, message):

@@ -106,7 +106,7 @@ def test_the_measure_is_handed_on_as_it_came():
     [
         ({"start": 0}, "start must be a number above 0 and at most 1, got 0"),
         ({"start": 1.5}, "start must be a number above 0 and at most 1, got 1.5"),
-        ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
+        ({"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
         ({"by": "row"}, "by must be one of .* got 'row'. Did you mean 'rows'"),
         ({"difficulty": "los"}, "difficulty must be 'loss', .* Did you mean 'loss'"),
         ({"difficulty": 3}, "difficulty must be 'loss', a function of X and y, or one"),

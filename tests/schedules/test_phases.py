@@ -100,10 +100,10 @@ def test_a_source_that_no_phase_trains_is_told():
             "phases must be a list of schedules with their epochs, got 'epochs'",
         ),
         (["epochs"], r"phases\[0\] must be a schedule with its epochs, got 'epochs'"),
-        ([("epochs", 0)], r"the epochs of phases\[0\] must be a whole number of at"),
+        ([("epochs", 0)], r"the epochs of phases\[0\] must be an integer of at"),
         ([("epoch", 1)], "schedule must be one of .* Did you mean 'epochs'"),
         ([(EpochAlternation(["rde"]), 1)], "order names 'rde', .* Did you mean 'red'"),
-        ([(PlateauAlternation(1), 1)], "window must be a whole number of at least 2"),
+        ([(PlateauAlternation(1), 1)], "window must be an integer of at least 2"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(phases, message):

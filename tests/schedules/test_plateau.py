@@ -183,16 +183,16 @@ def test_the_past_is_never_rewritten(check_every):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"window": 1}, "window must be a whole number of at least 2, got 1"),
+        ({"window": 1}, "window must be an integer of at least 2, got 1"),
         ({"threshold": -1}, "threshold must be a number of at least 0, got -1"),
         ({"rule": "sign"}, "rule must be one of .* got 'sign'. Did you mean 'signed'"),
         ({"check_every": "batches"}, "check_every must be .* Did you mean 'batch'"),
         ({"check_in": "evil"}, "check_in must be .* got 'evil'. Did you mean 'eval'"),
-        ({"min_history": 4}, "min_history must be a whole number of at least 5, got 4"),
-        ({"min_turn": 0}, "min_turn must be a whole number of at least 1, got 0"),
+        ({"min_history": 4}, "min_history must be an integer of at least 5, got 4"),
+        ({"min_turn": 0}, "min_turn must be an integer of at least 1, got 0"),
         (
             {"min_turn": 5, "max_turn": 4},
-            "max_turn must be a whole number of at least 5, got 4",
+            "max_turn must be an integer of at least 5, got 4",
         ),
         (
             {"monitor": "redd"},

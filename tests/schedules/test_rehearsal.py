@@ -7,7 +7,7 @@ import pytest
 from schedule_driver import train
 from skorch.callbacks import Callback
 
-from sktandem import AlternatingClassifier
+from sktandem import SharedNet
 from sktandem.datasets import make_two_sources
 from sktandem.nn import default_net
 from sktandem.schedules import (
@@ -90,8 +90,8 @@ def counted(schedule, **settings):
         120, task="classification", size_ratio=3, random_state=0, return_X_y=True
     )
     net = default_net(max_epochs=6, callbacks=[("counts", Counts())])
-    model = AlternatingClassifier(net, schedule=schedule, batch_size=8, random_state=0)
-    model.set_params(**settings).fit(X, y, sample_source)
+    model = SharedNet(net, schedule=schedule, batch_size=8, random_state=0)
+    model.set_params(**settings).fit(X, y, sample_source=sample_source)
     return model, dict(model.net_.callbacks_)["counts"]
 
 

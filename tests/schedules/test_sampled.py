@@ -140,20 +140,19 @@ def test_the_seed_of_the_epoch_decides_the_draws():
         ),
         (
             {"probabilities": {"red": 1}},
-            r"probabilities gives nothing to \['white'\]\. Name every source",
+            r"probabilities gives no probability to \['white'\]\. Name every source",
         ),
         (
             {"probabilities": {"red": 1, "white": -1}},
-            "probabilities gives 'white' the value -1. A value is a finite number",
+            "probabilities gives 'white' the probability -1. A probability is",
         ),
         (
             {"probabilities": {"red": 0, "white": 0}},
-            "probabilities is 0 for every source: none would train",
+            "probabilities gives every source the probability 0",
         ),
         (
             {"probabilities": [0.5, 0.5]},
-            r"probabilities must be None or a dict with a number for each source, got "
-            r"\[0.5, 0.5\]",
+            r"must be None or a dict with a probability for each source, got \[0.5",
         ),
     ],
 )

@@ -325,21 +325,21 @@ def test_what_is_no_schedule_is_refused(given_, message):
         ),
         (
             EpochAlternation(epochs_per_turn=0),
-            "epochs_per_turn must be a whole number of at least 1, got 0",
+            "epochs_per_turn must be an integer of at least 1, got 0",
         ),
         (
             BatchAlternation(0),
-            "batches_per_turn must be a whole number of at least 1, got 0",
+            "batches_per_turn must be an integer of at least 1, got 0",
         ),
         (
             BatchAlternation(True),
-            "batches_per_turn must be a whole number of at least 1, got True",
+            "batches_per_turn must be an integer of at least 1, got True",
         ),
         (
             Joint({"red": 1}),
-            r"weights gives nothing to \['white'\]\. Name every source",
+            r"weights gives no weight to \['white'\]\. Name every source",
         ),
-        (Joint({"red": 0, "white": 0}), "weights is 0 for every source"),
+        (Joint({"red": 0, "white": 0}), "weights gives every source the weight 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(schedule, message):

@@ -37,12 +37,12 @@ def table_with_gaps(rng, n):
 def test_the_wines_repeat_1177_rows_within_the_kinds_and_share_two():
     X, _, kind = load_wine_quality(drop_duplicates=False, return_X_y=True)
 
-    shared = find_shared_rows(X, kind)
+    shared = find_shared_rows(X, sample_source=kind)
 
     assert shared.within == {"red": 240, "white": 937}
     assert shared.across == {("red", "white"): 2}
     cleaned = load_wine_quality()
-    again = find_shared_rows(cleaned.data, cleaned.sample_source)
+    again = find_shared_rows(cleaned.data, sample_source=cleaned.sample_source)
     assert again.within == {"red": 0, "white": 0}
 
 
@@ -55,7 +55,9 @@ def test_the_pupils_of_both_subjects_are_found_by_the_columns_of_their_origin():
     in_math = {person for person, taken in zip(persons, math) if taken}
     in_portuguese = {person for person, taken in zip(persons, math) if not taken}
 
-    shared = find_shared_rows(students.data, students.sample_source, subset=key)
+    shared = find_shared_rows(
+        students.data, sample_source=students.sample_source, subset=key
+    )
 
     assert shared.across["math", "portuguese"] == len(in_math & in_portuguese) == 366
     assert shared.n_groups == len(in_math | in_portuguese)
@@ -133,7 +135,7 @@ def test_the_counts_are_those_of_the_numbers(seed):
     X = rng.integers(0, 3, size=(30, 2))
     place = np.array(["a", "b", "c"])[rng.permutation(np.arange(30) % 3)]
 
-    shared = find_shared_rows(X, place)
+    shared = find_shared_rows(X, sample_source=place)
 
     things = {name: set(shared.groups[place == name]) for name in "abc"}
     for name in "abc":
@@ -189,7 +191,7 @@ def test_pairs_compared_a_few_at_a_time_give_the_same_numbers(monkeypatch):
 
 def test_a_split_by_the_numbers_keeps_copies_together():
     X, y, kind = load_wine_quality(drop_duplicates=False, return_X_y=True)
-    groups = find_shared_rows(X, kind).groups
+    groups = find_shared_rows(X, sample_source=kind).groups
     rows = list(map(bytes, np.ascontiguousarray(X)))
 
     for train, test in GroupKFold(5).split(X, y, groups):
@@ -272,7 +274,7 @@ def test_sparse_rows_are_compared_as_dense_ones():
 def test_texts_are_compared_whole():
     texts = ["good day", "hello", "good day"]
 
-    shared = find_shared_rows(texts, ["en", "en", "de"])
+    shared = find_shared_rows(texts, sample_source=["en", "en", "de"])
 
     assert shared.groups.tolist() == [0, 1, 0]
     assert shared.across == {("de", "en"): 1}
@@ -334,7 +336,9 @@ def test_whatever_stands_for_a_missing_key_is_no_person(missing):
 
 
 def test_the_report_reads_as_sentences():
-    shared = find_shared_rows([[1], [1], [1], [2]], ["lab", "lab", "ward", "ward"])
+    shared = find_shared_rows(
+        [[1], [1], [1], [2]], sample_source=["lab", "lab", "ward", "ward"]
+    )
 
     assert repr(shared) == (
         "SharedRows: 4 rows, 2 different\n"
@@ -345,16 +349,18 @@ def test_the_report_reads_as_sentences():
 
 
 def test_the_report_says_when_nothing_is_shared_and_is_short_when_much_is():
-    assert "nothing is in two sources" in repr(find_shared_rows([[1], [2]], ["a", "b"]))
+    assert "nothing is in two sources" in repr(
+        find_shared_rows([[1], [2]], sample_source=["a", "b"])
+    )
     assert "sources" not in repr(find_shared_rows([[1], [2]]))
-    many = find_shared_rows(np.ones((6, 1)), list("abcdef"))
+    many = find_shared_rows(np.ones((6, 1)), sample_source=list("abcdef"))
     assert "and 5 more pairs" in repr(many)
 
 
 def test_the_source_itself_is_not_compared():
     X = pd.DataFrame({"u": [1, 1, 2], "site": ["a", "b", "b"]})
     with pytest.raises(SourceError, match="X holds the source itself as a column"):
-        find_shared_rows(X, X["site"])
+        find_shared_rows(X, sample_source=X["site"])
 
     assert find_shared_rows(X, source="site").n_rows_across == 2
 
@@ -425,4 +431,4 @@ def test_a_table_without_rows_or_columns_has_nothing_to_compare():
 
 def test_labels_must_be_one_for_each_row():
     with pytest.raises(SourceError, match="X has 2, sample_source has 1"):
-        find_shared_rows([[1], [2]], ["a"])
+        find_shared_rows([[1], [2]], sample_source=["a"])

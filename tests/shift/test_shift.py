@@ -13,8 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktandem import (
-    MergedClassifier,
-    MergedRegressor,
+    Merged,
     SourceScaler,
     stack_sources,
     table_preprocessor,
@@ -47,7 +46,9 @@ def test_identical_sources_raise_no_alarm():
     rng = np.random.default_rng(1)
     X, y = noise(2000), rng.integers(0, 2, 2000)
 
-    report = shift_report(X, y, rng.permutation(np.repeat(["red", "white"], 1000)))
+    report = shift_report(
+        X, y, sample_source=rng.permutation(np.repeat(["red", "white"], 1000))
+    )
 
     assert report.flagged == ()
     assert [f.check for f in report.summary] == [
@@ -66,7 +67,7 @@ def test_a_feature_that_moved_is_the_one_that_is_named():
     X = noise()
     X[TWO == "white", 1] += 1.5
 
-    report = shift_report(X, None, TWO)
+    report = shift_report(X, None, sample_source=TWO)
 
     assert [f.subject for f in about(report, "features")] == [1]
     assert report.features[0].name == 1
@@ -83,7 +84,7 @@ def test_a_sure_but_tiny_difference_is_no_alarm():
     source = np.repeat(["red", "white"], 20_000)
     X[source == "white", 0] += 0.1
 
-    report = shift_report(X, None, source)
+    report = shift_report(X, None, sample_source=source)
 
     assert report[0].p_value < 1e-6
     assert answer(report, "features").severity == "small"
@@ -95,7 +96,7 @@ def test_a_lost_relation_is_seen_by_the_classifier_alone():
     source = np.repeat(["red", "white"], 1000)
     X[source == "red", 1] = X[source == "red", 0]
 
-    report = shift_report(X, None, source)
+    report = shift_report(X, None, sample_source=source)
 
     assert {f.check for f in report.flagged} == {"joint"}
     assert "relations" in answer(report, "joint").remedy
@@ -107,7 +108,7 @@ def test_a_forgotten_unit_is_told_with_the_cure():
     celsius.loc[TWO == "white", "temperature"] *= 1.8
     celsius.loc[TWO == "white", "temperature"] += 32
 
-    report = shift_report(celsius, None, TWO)
+    report = shift_report(celsius, None, sample_source=TWO)
 
     (found,) = about(report, "schema")
     assert found.subject == "temperature"
@@ -125,7 +126,7 @@ def test_an_absent_column_and_a_clash_are_lines_of_the_report():
     )
     X["kind"] = [*red["kind"], *white["kind"]]
 
-    report = shift_report(X, None, source)
+    report = shift_report(X, None, sample_source=source)
 
     told = {f.subject: f.sentence for f in about(report, "schema")}
     assert told["only"] == "'only' has no value in white."
@@ -137,7 +138,7 @@ def test_missing_values_are_a_question_of_their_own():
     X = noise()
     X[np.flatnonzero(TWO == "white")[:60], 2] = np.nan
 
-    report = shift_report(X, None, TWO)
+    report = shift_report(X, None, sample_source=TWO)
 
     assert [f.subject for f in about(report, "missing")] == [2]
     assert "0% of red, 40% of white" in answer(report, "missing").sentence
@@ -148,19 +149,19 @@ def test_missing_values_are_a_question_of_their_own():
     ("y", "words", "remedy"),
     [
         (np.arange(300) % 4 == 0, None, None),
-        (np.where(TWO == "red", "ill", "well"), "other labels", "MultiHead"),
+        (np.where(TWO == "red", "ill", "well"), "other labels", "SharedNet"),
         (np.r_[np.zeros(120), np.ones(180)].astype(int), "80% of red", "balance="),
         (noise()[:, 0] + (TWO == "red"), "difference of means -", "scale_target_by"),
         (
             np.array([*np.arange(150) % 3, *["a", "b"] * 75], dtype=object),
             "other labels",
-            "MultiHead",
+            "SharedNet",
         ),
     ],
     ids=["same", "disjoint", "level", "numbers", "mixed"],
 )
 def test_labels_are_told_by_share_or_by_mean(y, words, remedy):
-    report = shift_report(noise(), y, TWO)
+    report = shift_report(noise(), y, sample_source=TWO)
 
     labels = answer(report, "labels")
     assert labels.flagged == (words is not None)
@@ -174,8 +175,8 @@ def test_another_concept_is_found_where_rows_suffice():
     source = np.tile(["red", "white"], 1500)
     y = (X[:, 0] * np.where(source == "red", 1, -1) > 0).astype(int)
 
-    report = shift_report(X, y, source)
-    few = shift_report(X[:900], y[:900], source[:900])
+    report = shift_report(X, y, sample_source=source)
+    few = shift_report(X[:900], y[:900], sample_source=source[:900])
 
     assert {f.check for f in report.flagged} == {"concept"}
     assert 'representation="augmented"' in answer(report, "concept").remedy
@@ -187,7 +188,7 @@ def test_a_moved_level_of_labels_fires_the_concept_and_points_at_the_labels():
     source = np.tile(["red", "white"], 1500)
     y = (rng.random(3000) < np.where(source == "red", 0.2, 0.7)).astype(int)
 
-    report = shift_report(noise(3000), y, source)
+    report = shift_report(noise(3000), y, sample_source=source)
 
     assert "see labels" in answer(report, "concept").sentence
 
@@ -197,7 +198,7 @@ def test_where_the_columns_give_the_source_away_the_concept_cannot_be_told():
     source = np.repeat(["red", "white"], 1000)
     X[source == "red", 0] += 8
 
-    report = shift_report(X, X[:, 1], source)
+    report = shift_report(X, X[:, 1], sample_source=source)
 
     assert answer(report, "concept").severity == "cannot tell"
     assert "give the source away" in answer(report, "concept").sentence
@@ -206,7 +207,7 @@ def test_where_the_columns_give_the_source_away_the_concept_cannot_be_told():
 def test_importance_is_high_where_y_comes_from():
     X = noise(600)
 
-    report = shift_report(X, X[:, 2], np.tile(["red", "white"], 300))
+    report = shift_report(X, X[:, 2], sample_source=np.tile(["red", "white"], 300))
 
     assert report[2].importance > 0.5
     assert abs(report[0].importance) < 0.1
@@ -216,7 +217,7 @@ def test_shared_rows_are_counted_with_the_cure():
     X = noise()
     X[150:160] = X[:10]
 
-    found = answer(shift_report(X, None, TWO), "shared rows")
+    found = answer(shift_report(X, None, sample_source=TWO), "shared rows")
 
     assert found.sentence == "20 rows have their like in another source."
     assert "find_shared_rows" in found.remedy
@@ -228,7 +229,7 @@ def test_shared_rows_are_counted_with_the_cure():
 def test_real_hospitals_are_told_apart_by_name():
     heart = load_heart_disease(as_frame=True)
 
-    report = shift_report(heart.data, heart.target, heart.sample_source)
+    report = shift_report(heart.data, heart.target, sample_source=heart.sample_source)
 
     assert about(report, "schema")[0].sentence == "'chol' has no value in switzerland."
     assert "cleveland" in answer(report, "joint").sentence
@@ -241,7 +242,7 @@ def test_the_column_door_is_the_keyword_door():
     features, source = red.drop(columns="wine"), red["wine"]
 
     by_column = shift_report(red, None, source="wine")
-    by_keyword = shift_report(features, None, source)
+    by_keyword = shift_report(features, None, sample_source=source)
 
     assert repr(by_column) == repr(by_keyword)
     assert "wine" not in [f.name for f in by_column.features]
@@ -251,10 +252,10 @@ def test_every_kind_of_table_gets_the_same_report():
     X = noise()
     X[TWO == "white", 1] += 1
 
-    whole = [f.size for f in shift_report(X, None, TWO).features]
+    whole = [f.size for f in shift_report(X, None, sample_source=TWO).features]
 
     for table in (X.tolist(), pd.DataFrame(X), pl.DataFrame(X), sparse.csr_array(X)):
-        sizes = [f.size for f in shift_report(table, None, TWO).features]
+        sizes = [f.size for f in shift_report(table, None, sample_source=TWO).features]
         np.testing.assert_allclose(sizes, whole)
 
 
@@ -263,7 +264,8 @@ def test_a_report_is_repeatable_and_leaves_the_data_alone():
     before = heart.data.copy()
 
     one, other = (
-        shift_report(heart.data, heart.target, heart.sample_source) for _ in range(2)
+        shift_report(heart.data, heart.target, sample_source=heart.sample_source)
+        for _ in range(2)
     )
 
     assert one.to_markdown() == other.to_markdown()
@@ -286,7 +288,7 @@ def test_a_small_source_keeps_its_rows_when_rows_are_drawn():
     "after",
     [
         SourceScaler(),
-        MergedRegressor(Ridge(), scale_by="source"),
+        Merged(Ridge(), scale_by="source"),
         make_pipeline(SourceScaler(), Ridge()),
         make_pipeline(SourceScaler(), StandardScaler()),
     ],
@@ -298,7 +300,9 @@ def test_scaling_by_source_takes_a_moved_level_away(after):
     table = pd.DataFrame(X, columns=["a", "b", "c"])
 
     for given in (after, fitted(after, table, rng.normal(size=300))):
-        report = shift_report(table, rng.normal(size=300), TWO, after=given)
+        report = shift_report(
+            table, rng.normal(size=300), sample_source=TWO, after=given
+        )
 
         assert report.before["b"].size > 0.9
         assert report["b"].size < 0.2
@@ -332,14 +336,14 @@ def test_after_takes_the_column_door():
 
 def test_after_may_change_the_columns():
     heart = load_heart_disease(as_frame=True)
-    given = heart.data, heart.target, heart.sample_source
+    given = heart.data, heart.target
+    source = heart.sample_source
 
-    report = shift_report(*given, after=table_preprocessor())
+    report = shift_report(*given, sample_source=source, after=table_preprocessor())
     merged = shift_report(
         *given,
-        after=MergedClassifier(
-            LogisticRegression(max_iter=5000), scaler=table_preprocessor()
-        ),
+        sample_source=source,
+        after=Merged(LogisticRegression(max_iter=5000), scaler=table_preprocessor()),
     )
 
     names = {f.name for f in report.features}
@@ -360,11 +364,11 @@ def test_one_source_cannot_be_compared():
 def test_a_tiny_source_is_refused_and_a_small_one_warned_of():
     source = np.array(["red"] * 296 + ["lab"] * 4)
     with pytest.raises(SourceError, match="'lab' has 4 rows, too few to compare"):
-        shift_report(noise(), None, source)
+        shift_report(noise(), None, sample_source=source)
     source[281:] = "lab"
 
     with pytest.warns(SourceWarning, match="'lab' has only 19 rows") as told:
-        shift_report(noise(), None, source)
+        shift_report(noise(), None, sample_source=source)
 
     assert len(told) == 1
 
@@ -379,16 +383,16 @@ def test_a_tiny_source_is_refused_and_a_small_one_warned_of():
         (noise(), np.zeros((300, 2)), None, "y must be one column, got shape (300, 2)"),
         (noise(), np.full(300, np.nan), None, "y leaves 300 samples without a finite"),
         (noise(), None, Ridge(), "after=Ridge() has no transform"),
-        (noise(), None, MergedRegressor(), "is not fitted, and fitting it needs y"),
+        (noise(), None, Merged(Ridge()), "is not fitted, and fitting it needs y"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_a_cure(X, y, after, words):
     with pytest.raises(SourceError, match=re.escape(words)):
-        shift_report(X, y, TWO, after=after)
+        shift_report(X, y, sample_source=TWO, after=after)
 
 
 def test_a_plot_of_another_kind_is_refused():
-    report = shift_report(noise(), None, TWO)
+    report = shift_report(noise(), None, sample_source=TWO)
 
     with pytest.raises(SourceError, match="kind must be 'features' or 'importance'"):
         report.plot(kind="gauge")
@@ -397,7 +401,7 @@ def test_a_plot_of_another_kind_is_refused():
 def test_every_column_may_be_beyond_comparing():
     X = pd.DataFrame({"a": np.where(TWO == "red", 1.5, np.nan)})
 
-    report = shift_report(X, np.arange(300) % 2, TWO)
+    report = shift_report(X, np.arange(300) % 2, sample_source=TWO)
 
     assert answer(report, "joint").severity == "cannot tell"
     assert answer(report, "features").sentence == "No column can be compared."
@@ -413,7 +417,7 @@ def test_every_column_may_be_beyond_comparing():
 
 def test_the_frame_has_a_line_for_each_feature():
     heart = load_heart_disease(as_frame=True)
-    report = shift_report(heart.data, heart.target, heart.sample_source)
+    report = shift_report(heart.data, heart.target, sample_source=heart.sample_source)
 
     frame = report.frame()
 
@@ -429,7 +433,9 @@ def test_text_is_escaped_in_html_and_markdown():
     X = pd.DataFrame(noise(), columns=["<b>", "a|b", "c"])
     X.loc[TWO == "white", ["<b>", "a|b"]] += 3
 
-    report = shift_report(X, None, np.where(TWO == "red", "<red>", "white"))
+    report = shift_report(
+        X, None, sample_source=np.where(TWO == "red", "<red>", "white")
+    )
 
     assert "<b></b>" not in report.to_html()
     assert "&lt;red&gt;" in report.to_html()
@@ -440,7 +446,7 @@ def test_a_page_of_many_features_stays_small():
     X = noise(300, 120)
     X[TWO == "white"] += 1
 
-    html = shift_report(X, X[:, 0], TWO).to_html()
+    html = shift_report(X, X[:, 0], sample_source=TWO).to_html()
 
     assert len(html) < 150_000
     assert html.count("data:image/png") == 2
@@ -450,7 +456,7 @@ def test_a_page_of_many_features_stays_small():
 def test_a_column_that_is_the_source_is_told_and_stops_nothing():
     X = np.column_stack([np.where(TWO == "red", 2019.0, 2020.0), noise()[:, 0]])
 
-    report = shift_report(X, None, TWO)
+    report = shift_report(X, None, sample_source=TWO)
 
     assert report[0].size == 1
     assert not about(report, "shared rows")
@@ -463,7 +469,7 @@ def test_a_population_that_is_merely_larger_is_no_unit(ratio):
     source = np.repeat(["red", "white"], 1000)
     weight[source == "white"] *= ratio
 
-    report = shift_report(weight[:, None], None, source)
+    report = shift_report(weight[:, None], None, sample_source=source)
 
     assert not [f for f in report.flagged if f.check == "schema"]
 
@@ -472,7 +478,7 @@ def test_many_rare_categories_are_not_one():
     ids = [f"{letter}{n:03}" for letter in "ab" for n in range(150)]
     X = pd.DataFrame({"id": ids, "x": noise()[:, 0]})
 
-    told = [f.sentence for f in shift_report(X, None, TWO).findings]
+    told = [f.sentence for f in shift_report(X, None, sample_source=TWO).findings]
 
     assert not [sentence for sentence in told if "is the same in all rows" in sentence]
 
@@ -482,7 +488,11 @@ def test_dates_are_told_as_dates_and_not_to_be_scaled(library):
     days = np.datetime64("2019-01-01", "us") + np.arange(300) * np.timedelta64(1, "D")
     X = library.DataFrame({"seen": days.astype("datetime64[us]"), "x": noise()[:, 0]})
 
-    (found,) = [f for f in shift_report(X, None, TWO).flagged if f.subject == "seen"]
+    (found,) = [
+        f
+        for f in shift_report(X, None, sample_source=TWO).flagged
+        if f.subject == "seen"
+    ]
 
     assert "2019-03-" in found.sentence
     assert "Scalers let dates pass" in found.remedy

@@ -26,7 +26,7 @@ def moved(width=4):
 
 @pytest.fixture(scope="module")
 def report():
-    return shift_report(moved(), moved()[:, 1], SOURCE)
+    return shift_report(moved(), moved()[:, 1], sample_source=SOURCE)
 
 
 def axes():
@@ -63,7 +63,7 @@ def test_no_more_features_are_drawn_than_asked_for(report):
 
 
 def test_a_dot_marks_the_distance_before_scaling():
-    report = shift_report(moved(), None, SOURCE, after=SourceScaler())
+    report = shift_report(moved(), None, sample_source=SOURCE, after=SourceScaler())
 
     display = report.plot(axes())
 
@@ -85,7 +85,7 @@ def test_points_stand_at_distance_and_importance(report):
 
 def test_names_do_not_cover_each_other():
     heart = load_heart_disease(as_frame=True)
-    report = shift_report(heart.data, heart.target, heart.sample_source)
+    report = shift_report(heart.data, heart.target, sample_source=heart.sample_source)
 
     display = report.plot(axes(), kind="importance")
 
@@ -103,14 +103,16 @@ def test_without_axes_a_figure_is_made(report):
 
 
 def test_importance_needs_y():
-    report = shift_report(moved(), None, SOURCE)
+    report = shift_report(moved(), None, sample_source=SOURCE)
 
     with pytest.raises(SourceError, match="measured no importance, which needs y"):
         report.plot(axes(), kind="importance")
 
 
 def test_a_table_without_a_comparable_column_has_no_picture():
-    report = shift_report(np.where(SOURCE == "red", 1.0, np.nan)[:, None], None, SOURCE)
+    report = shift_report(
+        np.where(SOURCE == "red", 1.0, np.nan)[:, None], None, sample_source=SOURCE
+    )
 
     with pytest.raises(SourceError, match="No column can be compared"):
         report.plot(axes())

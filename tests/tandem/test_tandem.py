@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from sktandem import MergedClassifier, SourceWarning, TandemClassifier, TandemRegressor
+from sktandem import Merged, SourceWarning, TandemClassifier, TandemRegressor
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.members import (
@@ -216,19 +216,21 @@ def test_the_model_is_what_the_chosen_strategy_builds(y):
 
     by_hand = model.strategy_.build(Ridge()).fit(X, y, sample_source=SOURCE)
 
-    np.testing.assert_allclose(model.predict(X, SOURCE), by_hand.predict(X, SOURCE))
-    by_source = score_by_source(by_hand, X, y, SOURCE, "r2")
-    assert model.score(X, y, SOURCE) == pytest.approx(by_source.macro)
+    np.testing.assert_allclose(
+        model.predict(X, sample_source=SOURCE), by_hand.predict(X, sample_source=SOURCE)
+    )
+    by_source = score_by_source(by_hand, X, y, sample_source=SOURCE, scoring="r2")
+    assert model.score(X, y, sample_source=SOURCE) == pytest.approx(by_source.macro)
 
 
 def test_probabilities_and_decisions_are_the_models():
     model = fit(classifier(), DISAGREE)
 
-    proba = model.predict_proba(X, SOURCE)
+    proba = model.predict_proba(X, sample_source=SOURCE)
     likeliest = model.classes_[proba.argmax(axis=1)]
 
-    np.testing.assert_array_equal(model.predict(X, SOURCE), likeliest)
-    decided = model.decision_function(X, SOURCE) > 0
+    np.testing.assert_array_equal(model.predict(X, sample_source=SOURCE), likeliest)
+    decided = model.decision_function(X, sample_source=SOURCE) > 0
     np.testing.assert_array_equal(decided, likeliest == "well")
     assert not hasattr(fit(classifier(estimator=LinearSVC()), AGREE), "predict_proba")
     assert not hasattr(classifier(estimator=LinearSVC()), "predict_proba")
@@ -238,8 +240,8 @@ def test_probabilities_and_decisions_are_the_models():
 def test_labels_may_come_in_any_container(labels):
     model = classifier().fit(X, DISAGREE, sample_source=labels)
 
-    same = fit(classifier(), DISAGREE).predict(X, SOURCE)
-    np.testing.assert_array_equal(model.predict(X, labels), same)
+    same = fit(classifier(), DISAGREE).predict(X, sample_source=SOURCE)
+    np.testing.assert_array_equal(model.predict(X, sample_source=labels), same)
     assert model.sources_ == ("a", "b")
     assert model.classes_by_source_["a"].tolist() == ["ill", "well"]
 
@@ -250,7 +252,7 @@ def test_the_column_is_the_keyword():
 
     np.testing.assert_array_equal(
         by_column.predict_proba(FRAME),
-        by_keyword.predict_proba(FRAME[LETTERS], SOURCE),
+        by_keyword.predict_proba(FRAME[LETTERS], sample_source=SOURCE),
     )
     assert by_column.feature_names_in_.tolist() == [*LETTERS, "ward"]
     assert by_column.n_features_in_ == 21
@@ -261,7 +263,9 @@ def test_several_workers_and_seeds_give_the_same_model():
     state = np.random.get_state()[1].copy()  # noqa: NPY002
 
     one, two, other = (
-        fit(classifier(estimator=forest, **changed), AGREE).predict_proba(X, SOURCE)
+        fit(classifier(estimator=forest, **changed), AGREE).predict_proba(
+            X, sample_source=SOURCE
+        )
         for changed in ({}, {"n_jobs": 2}, {"random_state": 1})
     )
 
@@ -278,7 +282,9 @@ def test_a_fitted_choice_can_be_cloned_kept_and_printed(per_source):
     twin = fit(clone(model), DISAGREE)
 
     for other in again, twin:
-        ours, theirs = (m.predict_proba(X, SOURCE) for m in (model, other))
+        ours, theirs = (
+            m.predict_proba(X, sample_source=SOURCE) for m in (model, other)
+        )
         np.testing.assert_array_equal(ours, theirs)
     assert "TandemClassifier(" in repr(model)
     assert not hasattr(clone(model), "model_")
@@ -325,16 +331,17 @@ def test_unknown_sources_follow_the_rule_that_was_set():
     kind = fit(regressor(unknown_source="primary", primary_source="a"), OPPOSITE)
 
     with pytest.raises(SourceError, match="the first 'z' at row 0"):
-        strict.predict(X[:2], ["z", "a"])
+        strict.predict(X[:2], sample_source=["z", "a"])
     np.testing.assert_allclose(
-        kind.predict(X[:2], ["z", "z"]), kind.predict(X[:2], ["a", "a"])
+        kind.predict(X[:2], sample_source=["z", "z"]),
+        kind.predict(X[:2], sample_source=["a", "a"]),
     )
 
 
 def test_several_targets_are_predicted_together():
     both = np.column_stack([SAME, OPPOSITE])
 
-    assert fit(regressor(), both).predict(X, SOURCE).shape == (300, 2)
+    assert fit(regressor(), both).predict(X, sample_source=SOURCE).shape == (300, 2)
 
 
 # Among scikit-learn's tools
@@ -381,7 +388,7 @@ def test_it_can_be_the_last_step_of_a_pipeline(routing):
         model = make_pipeline(PCA(19), classifier())
         key = "sample_source" if routing else "tandemclassifier__sample_source"
         model.fit(X, DISAGREE, **{key: SOURCE})
-        scores = score_by_source(model, X, DISAGREE, SOURCE)
+        scores = score_by_source(model, X, DISAGREE, sample_source=SOURCE)
 
     assert scores.by_source["a"] > 0.7
 
@@ -389,7 +396,7 @@ def test_it_can_be_the_last_step_of_a_pipeline(routing):
 def test_scores_by_source_and_out_of_fold_predictions():
     model = classifier(source="ward").fit(FRAME, DISAGREE)
 
-    scores = score_by_source(model, FRAME, DISAGREE, SOURCE)
+    scores = score_by_source(model, FRAME, DISAGREE, sample_source=SOURCE)
     predicted = cross_val_predict(
         classifier(source="ward", unknown_source="pooled", cv=2),
         FRAME,
@@ -411,7 +418,9 @@ def test_scores_by_source_and_out_of_fold_predictions():
     ],
 )
 def test_a_chosen_pipeline_scores_with_its_sources(routing):
-    piped = make_pipeline(PCA(19), MergedClassifier(scale_by="source"))
+    piped = make_pipeline(
+        PCA(19), Merged(LogisticRegression(max_iter=1000), scale_by="source")
+    )
     with config_context(enable_metadata_routing=routing):
         model = fit(
             classifier(
@@ -424,13 +433,15 @@ def test_a_chosen_pipeline_scores_with_its_sources(routing):
         )
         assert model.strategy_ is not None
         assert type(model.model_).__name__ == "Pipeline"
-        predicted = model.predict(X, SOURCE)
+        predicted = model.predict(X, sample_source=SOURCE)
 
-        assert model.score(X, AGREE, SOURCE) == np.mean(predicted == AGREE)
+        assert model.score(X, AGREE, sample_source=SOURCE) == np.mean(
+            predicted == AGREE
+        )
 
 
 def test_an_estimator_that_reads_a_column_can_be_chosen_for_a_source():
-    mine = MergedClassifier(source="ward")
+    mine = Merged(LogisticRegression(max_iter=1000), source="ward")
     model = classifier(
         strategies={"mine": mine}, source="ward", per_source=True, tolerance=0
     )
@@ -596,8 +607,8 @@ def test_the_score_means_the_same_whichever_strategy_is_chosen():
     )
 
     for model in own, merged:
-        by_source = score_by_source(model, X, y, SOURCE, "r2")
-        assert model.score(X, y, SOURCE) == pytest.approx(by_source.macro)
+        by_source = score_by_source(model, X, y, sample_source=SOURCE, scoring="r2")
+        assert model.score(X, y, sample_source=SOURCE) == pytest.approx(by_source.macro)
 
 
 def test_a_class_that_few_rows_have_stops_no_choice():
@@ -610,4 +621,4 @@ def test_a_class_that_few_rows_have_stops_no_choice():
         warnings.simplefilter("ignore", SourceWarning)
         model.fit(X, y, sample_source=SOURCE)
 
-    assert model.predict(X, SOURCE).shape == y.shape
+    assert model.predict(X, sample_source=SOURCE).shape == y.shape

@@ -44,7 +44,7 @@ def refused(kind, message, checkpoint=CHECKPOINT, **params):
     """Fit, which must fail with this message and leave nothing behind."""
     model = of(kind, checkpoint, **params)
     with pytest.raises(SourceError, match=message):
-        model.fit(TEXTS, Y, SOURCE)
+        model.fit(TEXTS, Y, sample_source=SOURCE)
     assert not hasattr(model, "net_")
 
 
@@ -122,13 +122,13 @@ def test_patience_with_a_primary_source_that_is_not_validated(kind):
     part = {"validation_fraction": {"en": 0.2}, "primary_source": "de"}
     model = of(kind, patience=1, keep="last", **part)
     with pytest.raises(SourceError, match="'de'"):
-        model.fit(TEXTS, Y, SOURCE)
+        model.fit(TEXTS, Y, sample_source=SOURCE)
 
 
 @EVERY_KIND
 def test_a_loss_that_is_no_number_names_parameters_that_are_there(kind):
     with pytest.raises(SourceError) as caught:
-        of(kind, lr=float("inf")).fit(TEXTS, Y, SOURCE)
+        of(kind, lr=float("inf")).fit(TEXTS, Y, sample_source=SOURCE)
     assert "net__lr" not in str(caught.value)
 
 
@@ -172,17 +172,25 @@ def test_weights_of_losses_that_make_no_sense():
     ids=lambda params: ", ".join(params),
 )
 def test_settings_at_the_edge_of_what_makes_sense(kind, params):
-    proba = of(kind, **params).fit(TEXTS, Y, SOURCE).predict_proba(TEXTS, SOURCE)
+    proba = (
+        of(kind, **params)
+        .fit(TEXTS, Y, sample_source=SOURCE)
+        .predict_proba(TEXTS, sample_source=SOURCE)
+    )
     assert np.isfinite(proba).all()
 
 
 @EVERY_KIND
 def test_a_prefix_is_a_part_of_every_text(kind):
-    model = of(kind, prefix="query: ").fit(TEXTS, Y, SOURCE)
-    by_hand = of(kind).fit([f"query: {text}" for text in TEXTS], Y, SOURCE)
+    model = of(kind, prefix="query: ").fit(TEXTS, Y, sample_source=SOURCE)
+    by_hand = of(kind).fit(
+        [f"query: {text}" for text in TEXTS], Y, sample_source=SOURCE
+    )
     np.testing.assert_array_equal(
-        model.predict_proba(TEXTS, SOURCE),
-        by_hand.predict_proba([f"query: {text}" for text in TEXTS], SOURCE),
+        model.predict_proba(TEXTS, sample_source=SOURCE),
+        by_hand.predict_proba(
+            [f"query: {text}" for text in TEXTS], sample_source=SOURCE
+        ),
     )
 
 
@@ -228,7 +236,9 @@ def test_encoders_of_any_family_are_trained(kind, family):
     encoder = FAMILIES[family]()
     for freeze in ("embeddings", "encoder", None):
         model = of(kind, (encoder, TOKENIZER), max_length=32, freeze=freeze)
-        proba = model.fit(TEXTS, Y, SOURCE).predict_proba(TEXTS, SOURCE)
+        proba = model.fit(TEXTS, Y, sample_source=SOURCE).predict_proba(
+            TEXTS, sample_source=SOURCE
+        )
         np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
 
 
@@ -256,7 +266,7 @@ def test_positions_before_the_first_token_do_not_count(kind):
     long = " ".join(TEXTS)
     model = of(kind, (roberta, TOKENIZER), max_length=33)
     with pytest.warns(SourceWarning, match="16 texts of 16 have max_length=33"):
-        model.fit([f"{text} {long}" for text in TEXTS], Y, SOURCE)
+        model.fit([f"{text} {long}" for text in TEXTS], Y, sample_source=SOURCE)
     told = "max_length=34 is more than the 33 positions"
     refused(kind, told, (roberta, TOKENIZER), max_length=34)
 
@@ -270,7 +280,9 @@ def test_an_encoder_with_a_decoder_is_refused(kind):
 @EVERY_KIND
 def test_the_encoder_of_a_pair_is_taken_as_the_refusal_says(kind):
     model = of(kind, (t5().get_encoder(), TOKENIZER))
-    proba = model.fit(TEXTS, Y, SOURCE).predict_proba(TEXTS, SOURCE)
+    proba = model.fit(TEXTS, Y, sample_source=SOURCE).predict_proba(
+        TEXTS, sample_source=SOURCE
+    )
     assert np.isfinite(proba).all()
 
 
@@ -296,12 +308,14 @@ def test_a_tokenizer_knows_no_more_tokens_than_the_encoder(kind):
 
     model = copy.deepcopy(MODEL)
     model.resize_token_embeddings(len(tokenizer))
-    of(kind, (model, tokenizer)).fit(TEXTS, Y, SOURCE)  # as the message says
+    of(kind, (model, tokenizer)).fit(
+        TEXTS, Y, sample_source=SOURCE
+    )  # as the message says
 
 
 @EVERY_KIND
 def test_a_folder_without_a_tokenizer_is_refused(kind, tmp_path):
-    of(kind).fit(TEXTS, Y, SOURCE).save_pretrained(tmp_path)
+    of(kind).fit(TEXTS, Y, sample_source=SOURCE).save_pretrained(tmp_path)
     for file in (tmp_path / "encoder").glob("tokenizer*"):
         file.unlink()
     refused(kind, "okenizer", tmp_path / "encoder")
@@ -356,10 +370,10 @@ def test_a_folder_holds_a_model_of_the_library(kind, tmp_path):
     refused(kind, told, tmp_path)
     refused(kind, told, str(tmp_path))
     refused(kind, "is not there: no such folder", tmp_path / "deeper")
-    of(kind).fit(TEXTS, Y, SOURCE).save_pretrained(tmp_path)
+    of(kind).fit(TEXTS, Y, sample_source=SOURCE).save_pretrained(tmp_path)
     refused(kind, "is opened by from_pretrained of the estimator", tmp_path)
 
-    of(kind, tmp_path / "encoder").fit(TEXTS, Y, SOURCE)
+    of(kind, tmp_path / "encoder").fit(TEXTS, Y, sample_source=SOURCE)
     (tmp_path / "encoder" / "model.safetensors").unlink()
     refused(kind, "The encoder of .* cannot be loaded: ", tmp_path / "encoder")
     (tmp_path / "encoder" / "config.json").write_text("{")
@@ -369,7 +383,7 @@ def test_a_folder_holds_a_model_of_the_library(kind, tmp_path):
 @EVERY_KIND
 def test_a_model_without_its_tokenizer_is_told_in_few_words(kind):
     with pytest.raises(SourceError, match="BertModel") as caught:
-        of(kind, MODEL).fit(TEXTS, Y, SOURCE)
+        of(kind, MODEL).fit(TEXTS, Y, sample_source=SOURCE)
     assert len(str(caught.value)) < 300
 
 
@@ -493,7 +507,7 @@ def test_frozen_embeddings_are_those_of_the_library(minilm, max_length):
         if max_length == 8
         else nullcontext()
     ):
-        found = model.fit_transform(SENTENCES, [0, 0, 1, 1, 0, 1], source)
+        found = model.fit_transform(SENTENCES, [0, 0, 1, 1, 0, 1], sample_source=source)
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(minilm)
     encoder = transformers.AutoModel.from_pretrained(minilm).eval()

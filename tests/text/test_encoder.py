@@ -114,11 +114,11 @@ def test_predictions_do_not_depend_on_what_is_predicted_together(kind, freeze):
     texts, _, sample_source = corpora()
 
     vectors = model.transform(texts)
-    together = model.predict_proba(texts, sample_source)
+    together = model.predict_proba(texts, sample_source=sample_source)
     for row in range(0, len(texts), 5):
         own = [texts[row]]
         np.testing.assert_allclose(model.transform(own)[0], vectors[row], atol=1e-5)
-        alone = model.predict_proba(own, sample_source[[row]])[0]
+        alone = model.predict_proba(own, sample_source=sample_source[[row]])[0]
         np.testing.assert_allclose(alone, together[row], atol=1e-5)
 
 

@@ -43,7 +43,7 @@ def of(kind, **params):
 
 
 def written(model, folder, X=TEXTS, y=Y, source=SOURCE):
-    model.fit(X, y, source).save_pretrained(folder)
+    model.fit(X, y, sample_source=source).save_pretrained(folder)
     return model
 
 
@@ -101,7 +101,8 @@ def test_a_model_comes_back_as_it_was_written(kind, params, tmp_path):
         assert kept[name] == given[name], name
     if "unknown_source" in params:
         np.testing.assert_array_equal(
-            again.predict(TEXTS, ["fr"] * 16), model.predict(TEXTS, ["fr"] * 16)
+            again.predict(TEXTS, sample_source=["fr"] * 16),
+            model.predict(TEXTS, sample_source=["fr"] * 16),
         )
     if kind == "heads":
         heads = again.predict_heads(TEXTS)
@@ -153,7 +154,7 @@ def test_names_of_sources_come_back_as_what_they_were(kind, source, tmp_path):
     again = EACH[kind].from_pretrained(tmp_path)
     assert_same(again, model, source=source)
     assert again.batch_size == {first: 4, second: 2}
-    assert again.fit(TEXTS, Y, source).sources_ == (first, second)
+    assert again.fit(TEXTS, Y, sample_source=source).sources_ == (first, second)
 
 
 @EVERY_KIND
@@ -292,17 +293,17 @@ def test_the_first_checkpoint_is_not_needed_any_more(kind, tmp_path):
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
 def test_training_goes_on_after_a_folder_was_read(kind, freeze, tmp_path):
     settings = {"freeze": freeze, "max_epochs": 4, "average": None}
-    model = of(kind, **settings).partial_fit(TEXTS, Y, SOURCE, epochs=2)
+    model = of(kind, **settings).partial_fit(TEXTS, Y, sample_source=SOURCE, epochs=2)
     model.save_pretrained(tmp_path)
 
     again = EACH[kind].from_pretrained(tmp_path)
-    before = again.predict_proba(TEXTS, SOURCE)
-    again.partial_fit(TEXTS, Y, SOURCE)
+    before = again.predict_proba(TEXTS, sample_source=SOURCE)
+    again.partial_fit(TEXTS, Y, sample_source=SOURCE)
 
     assert len(again.history_) == 4
-    assert not np.array_equal(again.predict_proba(TEXTS, SOURCE), before)
+    assert not np.array_equal(again.predict_proba(TEXTS, sample_source=SOURCE), before)
     with pytest.raises(SourceError, match="max_epochs=4: 4 are done, and 1 more"):
-        again.partial_fit(TEXTS, Y, SOURCE)
+        again.partial_fit(TEXTS, Y, sample_source=SOURCE)
     again.save_pretrained(tmp_path)  # over the files that it was read from
     assert_same(EACH[kind].from_pretrained(tmp_path), again)
 
@@ -348,7 +349,7 @@ def test_a_folder_of_another_format_is_refused(kind, tmp_path):
 @EVERY_KIND
 def test_names_that_no_file_can_hold_write_nothing(kind, tmp_path):
     source = [(name, 1) for name in SOURCE.tolist()]
-    model = of(kind).fit(TEXTS, Y, source)
+    model = of(kind).fit(TEXTS, Y, sample_source=source)
     told = r"The source \('de', 1\) is of type tuple, and a folder holds texts and numb"
     with pytest.raises(SourceError, match=told):
         model.save_pretrained(tmp_path / "new")

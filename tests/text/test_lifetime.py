@@ -38,7 +38,7 @@ def estimator(kind=TextMultiHeadClassifier, **settings):
 
 
 def fitted(**settings):
-    return estimator(**settings).fit(TEXTS, LABELS, SOURCE)
+    return estimator(**settings).fit(TEXTS, LABELS, sample_source=SOURCE)
 
 
 class Seen(Callback):
@@ -72,7 +72,7 @@ def test_one_long_text_costs_no_more_than_itself():
     model = fitted(max_length=16)
     tracemalloc.start()
 
-    model.predict(texts, ["en"] * len(texts))
+    model.predict(texts, sample_source=["en"] * len(texts))
 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -113,26 +113,30 @@ def forever(**settings):
 
 
 def test_patience_goes_by_the_history_and_so_survives_an_interruption(tmp_path):
-    whole = forever().fit(TEXTS, LABELS, SOURCE)
+    whole = forever().fit(TEXTS, LABELS, sample_source=SOURCE)
     assert len(whole.history_) == 4
 
     save = Checkpoint(monitor=None, dirname=tmp_path)
     killed = forever(callbacks=[("save", save)])
-    killed.partial_fit(TEXTS, LABELS, SOURCE, epochs=2)
-    resumed = forever(keep="last").fit(TEXTS, LABELS, SOURCE, resume_from=tmp_path)
+    killed.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=2)
+    resumed = forever(keep="last").fit(
+        TEXTS, LABELS, sample_source=SOURCE, resume_from=tmp_path
+    )
 
     assert len(resumed.history_) == 4
 
 
 def test_every_callback_sees_the_last_epoch(capsys):
-    model = forever(callbacks=[Seen()], verbose=1).fit(TEXTS, LABELS, SOURCE)
+    model = forever(callbacks=[Seen()], verbose=1).fit(
+        TEXTS, LABELS, sample_source=SOURCE
+    )
 
     assert dict(model.net_.callbacks_)["Seen"].epochs_ == len(model.history_) == 4
     assert "valid_loss_macro has not fallen for 3 epochs" in capsys.readouterr().out
 
 
 def test_patience_may_go_by_one_source():
-    model = forever(primary_source="de").fit(TEXTS, LABELS, SOURCE)
+    model = forever(primary_source="de").fit(TEXTS, LABELS, sample_source=SOURCE)
 
     assert len(model.history_) == 4
 
@@ -140,13 +144,15 @@ def test_patience_may_go_by_one_source():
 @pytest.mark.filterwarnings("ignore:Training was interrupted")
 def test_an_interrupted_epoch_leaves_no_gradients():
     settings = {"gradient_accumulation_steps": 3, "keep": "last", "dropout": 0.0}
-    whole = estimator(**settings).partial_fit(TEXTS, LABELS, SOURCE, epochs=1)
+    whole = estimator(**settings).partial_fit(
+        TEXTS, LABELS, sample_source=SOURCE, epochs=1
+    )
     broken = estimator(callbacks=[Interrupted()], **settings)
-    broken.partial_fit(TEXTS, LABELS, SOURCE, epochs=1)
+    broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
     assert len(broken.history_) == 0
     assert broken.net_.optimizer_.waits
 
-    broken.partial_fit(TEXTS, LABELS, SOURCE, epochs=1)
+    broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
 
     for other, weight in zip(whole.module_.parameters(), broken.module_.parameters()):
         assert torch.equal(weight, other)
@@ -186,7 +192,7 @@ def test_none_trains_all_whatever_the_model_was_before():
     model = type(model)(model.config).requires_grad_(False)
 
     trained = TextMultiHeadClassifier((model, tokenizer), freeze=None, max_epochs=1)
-    trained.fit(TEXTS, LABELS, SOURCE)
+    trained.fit(TEXTS, LABELS, sample_source=SOURCE)
 
     idle = [n for n, w in trained.module_.named_parameters() if not w.requires_grad]
     assert all("pooler" in name for name in idle)
@@ -208,7 +214,7 @@ def test_a_text_without_a_token_is_refused():
     own = TextMultiHeadClassifier((model, tokenizer), max_epochs=1)
 
     with pytest.raises(SourceError, match=r"no token of the text at row 40, '\\u200b'"):
-        own.fit([*TEXTS, "\u200b"], [*LABELS, 1], [*SOURCE, "en"])
+        own.fit([*TEXTS, "\u200b"], [*LABELS, 1], sample_source=[*SOURCE, "en"])
 
 
 def test_a_prefix_leaves_room_for_the_text():
@@ -284,10 +290,10 @@ def test_one_head_for_labels_that_have_nothing_in_common_warns():
     own = [f"{label} of {name}" for label, name in zip(LABELS, SOURCE)]
     told = "No two sources have a class in common: .*'0 of de'.*TextMultiHeadClass"
     with pytest.warns(SourceWarning, match=told):
-        estimator(TextAlternatingClassifier).fit(TEXTS, own, SOURCE)
+        estimator(TextAlternatingClassifier).fit(TEXTS, own, sample_source=SOURCE)
     X = np.arange(80.0).reshape(40, 2)
     with pytest.warns(SourceWarning, match=told):
-        AlternatingClassifier(random_state=0).fit(X, own, SOURCE)
+        AlternatingClassifier(random_state=0).fit(X, own, sample_source=SOURCE)
 
 
 # Beside other strategies ---------------------------------------------------------

@@ -244,7 +244,7 @@ def test_torchs_random_state_stays_as_it_was(freeze, stored, without_pooler):
     torch.manual_seed(3)
     before = torch.get_rng_state()
 
-    model.fit(*corpora()).predict(corpora()[0], corpora()[2])
+    model.fit(*corpora()).predict(corpora()[0], sample_source=corpora()[2])
 
     assert torch.equal(torch.get_rng_state(), before)
 

@@ -103,7 +103,7 @@ def test_it_learns_what_its_texts_say():
         random_state=0,
     )
     source = ["a", "b"] * 12
-    model.fit(texts[::2] + texts[1::2], np.r_[y[::2], y[1::2]], source)
+    model.fit(texts[::2] + texts[1::2], np.r_[y[::2], y[1::2]], sample_source=source)
     assert model.score(texts, y) == 1
 
 

@@ -36,7 +36,7 @@ def fitted(kind, device, checkpoint=None, **settings):
     checkpoint = checkpoint or small_encoder(texts, random_state=0)
     settings = {"lr": 3e-3, "max_epochs": 20, "random_state": 0} | settings
     model = kind(checkpoint, device=device, **settings)
-    return model.fit(texts, y, sample_source)
+    return model.fit(texts, y, sample_source=sample_source)
 
 
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])

@@ -430,7 +430,7 @@ def test_an_epoch_reads_every_text_of_the_longest_source_once():
         random_state=0,
     )
     texts, y, sample_source = two_corpora()
-    fitted.fit(texts, y, sample_source)
+    fitted.fit(texts, y, sample_source=sample_source)
 
     read = [
         tuple(row[row >= 0].tolist())

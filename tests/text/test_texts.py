@@ -70,7 +70,7 @@ ROUTING = pytest.mark.parametrize("routing", [False, True], ids=["off", "on"])
 def fitted():
     """A model of each kind, fitted on bare texts; for tests that only read it."""
     return {
-        kind: make(unknown_source="error").fit(TEXTS, y, SOURCE)
+        kind: make(unknown_source="error").fit(TEXTS, y, sample_source=SOURCE)
         for kind, (make, y) in EACH.items()
     }
 
@@ -118,7 +118,7 @@ def test_a_clone_is_unfitted_and_has_the_same_parameters(kind, form, folder):
     make, y = EACH[kind]
     model = make(forms[form], head=(4,), freeze=1)
     if form != "hub":
-        model.fit(TEXTS, y, SOURCE)
+        model.fit(TEXTS, y, sample_source=SOURCE)
 
     twin = clone(model)
 
@@ -129,16 +129,22 @@ def test_a_clone_is_unfitted_and_has_the_same_parameters(kind, form, folder):
     if form != "pair":
         assert twin.checkpoint == forms[form]
     if form != "hub":
-        expected = model.predict_proba(TEXTS, SOURCE)
-        found = twin.fit(TEXTS, y, SOURCE).predict_proba(TEXTS, SOURCE)
+        expected = model.predict_proba(TEXTS, sample_source=SOURCE)
+        found = twin.fit(TEXTS, y, sample_source=SOURCE).predict_proba(
+            TEXTS, sample_source=SOURCE
+        )
         np.testing.assert_array_equal(found, expected)
 
 
 @EVERY_KIND
 def test_a_folder_and_what_is_in_it_are_the_same_checkpoint(kind, folder, fitted):
     make, y = EACH[kind]
-    found = make(folder).fit(TEXTS, y, SOURCE).predict_proba(TEXTS, SOURCE)
-    expected = fitted[kind].predict_proba(TEXTS, SOURCE)
+    found = (
+        make(folder)
+        .fit(TEXTS, y, sample_source=SOURCE)
+        .predict_proba(TEXTS, sample_source=SOURCE)
+    )
+    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -198,7 +204,7 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(kind, framed):
     make, y = EACH[kind]
     fresh, before = make(), set(vars(make()))
     with pytest.raises(SourceError, match="1 empty text"):
-        fresh.fit([*TEXTS[:-1], " "], y, SOURCE)
+        fresh.fit([*TEXTS[:-1], " "], y, sample_source=SOURCE)
     assert set(vars(fresh)) == before
 
     fitted = pickle.loads(pickle.dumps(framed[kind]))
@@ -213,22 +219,29 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(kind, framed):
 @EVERY_KIND
 def test_a_pickle_predicts_the_same(kind, fitted):
     make, y = EACH[kind]
-    expected = fitted[kind].predict_proba(TEXTS, SOURCE)
+    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
 
     again = pickle.loads(pickle.dumps(fitted[kind]))
     unfitted = pickle.loads(pickle.dumps(make()))
 
-    np.testing.assert_array_equal(again.predict_proba(TEXTS, SOURCE), expected)
-    found = unfitted.fit(TEXTS, y, SOURCE).predict_proba(TEXTS, SOURCE)
+    np.testing.assert_array_equal(
+        again.predict_proba(TEXTS, sample_source=SOURCE), expected
+    )
+    found = unfitted.fit(TEXTS, y, sample_source=SOURCE).predict_proba(
+        TEXTS, sample_source=SOURCE
+    )
     np.testing.assert_array_equal(found, expected)
 
 
 @EVERY_KIND
 def test_a_seed_and_a_generator_seeded_with_it_are_the_same(kind, fitted):
     make, y = EACH[kind]
-    model = make(random_state=np.random.RandomState(0)).fit(TEXTS, y, SOURCE)
+    model = make(random_state=np.random.RandomState(0)).fit(
+        TEXTS, y, sample_source=SOURCE
+    )
     np.testing.assert_array_equal(
-        model.predict_proba(TEXTS, SOURCE), fitted[kind].predict_proba(TEXTS, SOURCE)
+        model.predict_proba(TEXTS, sample_source=SOURCE),
+        fitted[kind].predict_proba(TEXTS, sample_source=SOURCE),
     )
 
 
@@ -237,21 +250,27 @@ def test_labels_keep_their_kind(kind):
     make, _ = EACH[kind]
     yes = SHARED == "yes"
     for y in (yes, yes.astype(int), SHARED, SHARED.astype(object)):
-        predicted = make().fit(TEXTS, y, SOURCE).predict(TEXTS, SOURCE)
+        predicted = (
+            make()
+            .fit(TEXTS, y, sample_source=SOURCE)
+            .predict(TEXTS, sample_source=SOURCE)
+        )
         assert predicted.dtype == y.dtype
         assert set(predicted) <= set(y)
 
 
 def test_labels_of_two_kinds_stay_what_they_are():
-    model = of_heads(max_epochs=12).fit(TEXTS, MIXED, SOURCE)
+    model = of_heads(max_epochs=12).fit(TEXTS, MIXED, sample_source=SOURCE)
 
-    predicted = model.predict(TEXTS, SOURCE)
+    predicted = model.predict(TEXTS, sample_source=SOURCE)
 
     assert predicted.dtype == object
     assert {type(label) for label in predicted[SOURCE == "de"]} == {int}
     assert {type(label) for label in predicted[SOURCE == "en"]} == {str}
-    assert model.score(TEXTS, MIXED, SOURCE) == np.mean(predicted == MIXED)
-    assert score_by_source(model, TEXTS, MIXED, SOURCE).by_source == {
+    assert model.score(TEXTS, MIXED, sample_source=SOURCE) == np.mean(
+        predicted == MIXED
+    )
+    assert score_by_source(model, TEXTS, MIXED, sample_source=SOURCE).by_source == {
         name: np.mean((predicted == MIXED)[name == SOURCE]) for name in ("de", "en")
     }
 
@@ -261,7 +280,7 @@ def test_stacked_texts_with_labels_as_text_are_learned():
         {"en": (BANK, ["card"] * 8 + ["money"] * 8), "de": (FOOD, [1] * 6 + [0] * 6)},
         labels="str",
     )
-    model = of_heads().fit(texts, y, source)
+    model = of_heads().fit(texts, y, sample_source=source)
     assert model.classes_by_source_["de"].tolist() == ["0", "1"]
     assert model.classes_by_source_["en"].tolist() == ["card", "money"]
 
@@ -304,7 +323,7 @@ def test_a_warning_comes_once_and_points_at_the_call_of_fit(kind, case):
         told = "The source 'de' has a single class, 'yes'"
 
     with pytest.warns(SourceWarning, match=told) as caught:
-        model.fit(TEXTS, y, labels)
+        model.fit(TEXTS, y, sample_source=labels)
 
     assert len(caught) == 1
     assert caught[0].filename == __file__
@@ -319,10 +338,10 @@ def test_a_hundredth_of_long_texts_is_not_worth_a_word(kind):
     model = make(max_length=32, max_epochs=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model.fit(texts, np.tile(y, 4), np.tile(SOURCE, 4))
+        model.fit(texts, np.tile(y, 4), sample_source=np.tile(SOURCE, 4))
     texts[40] = long
     with pytest.warns(SourceWarning, match="2 texts of 112 have max_length=32 tokens"):
-        model.fit(texts, np.tile(y, 4), np.tile(SOURCE, 4))
+        model.fit(texts, np.tile(y, 4), sample_source=np.tile(SOURCE, 4))
 
 
 # Doors ------------------------------------------------------------------------
@@ -349,11 +368,15 @@ def test_texts_may_come_in_any_container(kind, container, fitted):
     make, y = EACH[kind]
     X = BARE[container](TEXTS)
 
-    model = make().fit(X, y, SOURCE)
+    model = make().fit(X, y, sample_source=SOURCE)
 
-    expected = fitted[kind].predict_proba(TEXTS, SOURCE)
-    np.testing.assert_array_equal(model.predict_proba(X, SOURCE), expected)
-    np.testing.assert_array_equal(model.predict_proba(TEXTS, SOURCE), expected)
+    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
+    np.testing.assert_array_equal(
+        model.predict_proba(X, sample_source=SOURCE), expected
+    )
+    np.testing.assert_array_equal(
+        model.predict_proba(TEXTS, sample_source=SOURCE), expected
+    )
 
 
 @EVERY_KIND
@@ -361,9 +384,13 @@ def test_a_series_of_polars_is_as_good_as_a_list(kind, fitted):
     polars = pytest.importorskip("polars")
     make, y = EACH[kind]
     X = polars.Series(TEXTS)
-    expected = fitted[kind].predict_proba(TEXTS, SOURCE)
-    found = make().fit(X, polars.Series(y.tolist()), polars.Series(SOURCE.tolist()))
-    np.testing.assert_array_equal(found.predict_proba(X, SOURCE), expected)
+    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
+    found = make().fit(
+        X, polars.Series(y.tolist()), sample_source=polars.Series(SOURCE.tolist())
+    )
+    np.testing.assert_array_equal(
+        found.predict_proba(X, sample_source=SOURCE), expected
+    )
 
 
 WIDE = FRAME.assign(row=[f"row {i}" for i in range(28)])[["row", "text", "language"]]
@@ -390,7 +417,7 @@ def test_texts_may_be_a_column_of_a_table(kind, table, fitted):
 
     model = make(**columns).fit(X, y)
 
-    expected = fitted[kind].predict_proba(TEXTS, SOURCE)
+    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
     np.testing.assert_array_equal(model.predict_proba(X), expected)
     assert model.n_features_in_ == np.shape(X)[1]
 
@@ -414,14 +441,18 @@ def test_the_keyword_wins_over_the_column(kind, framed):
     wrong = FRAME.assign(language="en")
     model = make(source="language").fit(wrong, y, sample_source=SOURCE)
     expected = framed[kind].predict_proba(FRAME)
-    np.testing.assert_array_equal(model.predict_proba(wrong, SOURCE), expected)
+    np.testing.assert_array_equal(
+        model.predict_proba(wrong, sample_source=SOURCE), expected
+    )
 
 
 @EVERY_KIND
 def test_texts_by_themselves_are_welcome_after_a_fit_on_a_frame(kind, framed):
     model = framed[kind]
     expected = model.predict_proba(FRAME)
-    np.testing.assert_array_equal(model.predict_proba(TEXTS, SOURCE), expected)
+    np.testing.assert_array_equal(
+        model.predict_proba(TEXTS, sample_source=SOURCE), expected
+    )
     np.testing.assert_array_equal(
         model.predict(pd.Series(TEXTS), sample_source=SOURCE), model.predict(FRAME)
     )
@@ -430,12 +461,14 @@ def test_texts_by_themselves_are_welcome_after_a_fit_on_a_frame(kind, framed):
 @EVERY_KIND
 def test_the_order_of_texts_and_their_company_do_not_matter(kind, fitted):
     model = fitted[kind]
-    expected = model.predict_proba(TEXTS, SOURCE)
+    expected = model.predict_proba(TEXTS, sample_source=SOURCE)
     order = np.random.default_rng(0).permutation(28)
     for rows in (order, order[:9], order[:1]):
-        found = model.predict_proba([TEXTS[i] for i in rows], SOURCE[rows])
+        found = model.predict_proba(
+            [TEXTS[i] for i in rows], sample_source=SOURCE[rows]
+        )
         np.testing.assert_allclose(found, expected[rows], atol=1e-5)
-    many = model.predict_proba(TEXTS * 40, np.tile(SOURCE, 40))
+    many = model.predict_proba(TEXTS * 40, sample_source=np.tile(SOURCE, 40))
     np.testing.assert_allclose(many, np.tile(expected, (40, 1)), atol=1e-5)
 
 
@@ -445,35 +478,37 @@ def test_the_order_of_texts_and_their_company_do_not_matter(kind, fitted):
 @EVERY_KIND
 def test_the_score_is_the_accuracy(kind, fitted, framed):
     y = EACH[kind][1]
-    predicted = fitted[kind].predict(TEXTS, SOURCE)
+    predicted = fitted[kind].predict(TEXTS, sample_source=SOURCE)
     expected = accuracy_score(y, predicted)
-    assert fitted[kind].score(TEXTS, y, SOURCE) == pytest.approx(expected)
+    assert fitted[kind].score(TEXTS, y, sample_source=SOURCE) == pytest.approx(expected)
     assert framed[kind].score(FRAME, y) == pytest.approx(expected)
     weights = np.arange(28.0)
-    assert fitted[kind].score(TEXTS, y, SOURCE, weights) == pytest.approx(
-        accuracy_score(y, predicted, sample_weight=weights)
-    )
+    assert fitted[kind].score(
+        TEXTS, y, sample_source=SOURCE, sample_weight=weights
+    ) == pytest.approx(accuracy_score(y, predicted, sample_weight=weights))
 
 
 @EVERY_KIND
 def test_the_likeliest_class_is_predicted(kind, fitted):
     model = fitted[kind]
-    proba = model.predict_proba(TEXTS, SOURCE)
+    proba = model.predict_proba(TEXTS, sample_source=SOURCE)
     np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
     likeliest = model.classes_[proba.argmax(axis=1)]
-    np.testing.assert_array_equal(likeliest, model.predict(TEXTS, SOURCE))
+    np.testing.assert_array_equal(likeliest, model.predict(TEXTS, sample_source=SOURCE))
 
 
 def test_a_heads_answer_for_its_own_texts_is_the_prediction(fitted, framed):
     model = fitted["heads"]
     answers = model.predict_heads(TEXTS)
     assert set(answers) == {"de", "en"}
-    predicted = model.predict(TEXTS, SOURCE)
+    predicted = model.predict(TEXTS, sample_source=SOURCE)
     for name, answer in answers.items():
         assert len(answer) == 28
         own = name == SOURCE
         np.testing.assert_array_equal(answer[own], predicted[own])
-        np.testing.assert_array_equal(answer, model.predict(TEXTS, [name] * 28))
+        np.testing.assert_array_equal(
+            answer, model.predict(TEXTS, sample_source=[name] * 28)
+        )
         np.testing.assert_array_equal(
             answer, framed["heads"].predict_heads(FRAME)[name]
         )
@@ -482,7 +517,7 @@ def test_a_heads_answer_for_its_own_texts_is_the_prediction(fitted, framed):
 @EVERY_KIND
 def test_the_embedding_is_what_the_heads_stand_on(kind, fitted, framed):
     model = fitted[kind]
-    embedding = model.transform(TEXTS, SOURCE)
+    embedding = model.transform(TEXTS, sample_source=SOURCE)
     np.testing.assert_array_equal(model.transform(TEXTS), embedding)
     np.testing.assert_array_equal(framed[kind].transform(FRAME), embedding)
     assert embedding.shape == (28, model.width_) == (28, 16)
@@ -493,7 +528,7 @@ def test_the_embedding_is_what_the_heads_stand_on(kind, fitted, framed):
         with torch.no_grad():
             scores = module(torch.from_numpy(embedding[rows])).softmax(dim=1).numpy()
         own = np.isin(model.classes_, model.classes_by_source_[name])
-        proba = model.predict_proba(TEXTS, SOURCE)[rows][:, own]
+        proba = model.predict_proba(TEXTS, sample_source=SOURCE)[rows][:, own]
         np.testing.assert_allclose(scores, proba, atol=1e-5)
 
 
@@ -512,7 +547,7 @@ def test_the_embedding_has_names_and_may_be_a_frame(kind, framed):
 @EVERY_KIND
 def test_with_a_frozen_encoder_the_embedding_is_the_encoders(kind):
     make, y = EACH[kind]
-    model = make(freeze="encoder").fit(TEXTS, y, SOURCE)
+    model = make(freeze="encoder").fit(TEXTS, y, sample_source=SOURCE)
     encoder, tokenizer = CHECKPOINT
     inputs = tokenizer(TEXTS, padding=True, return_tensors="pt")
     with torch.no_grad():
@@ -526,27 +561,31 @@ def test_with_a_frozen_encoder_the_embedding_is_the_encoders(kind):
 
 def test_an_unknown_source_may_ask_the_primary_head():
     model = of_heads(unknown_source="primary", primary_source="de")
-    model.fit(TEXTS, OWN, SOURCE)
+    model.fit(TEXTS, OWN, sample_source=SOURCE)
     answers = model.predict_heads(TEXTS)["de"]
-    np.testing.assert_array_equal(model.predict(TEXTS, ["fr"] * 28), answers)
+    np.testing.assert_array_equal(
+        model.predict(TEXTS, sample_source=["fr"] * 28), answers
+    )
     np.testing.assert_array_equal(model.predict(TEXTS), answers)
 
 
 def test_an_unknown_source_may_take_the_mean_over_heads_of_one_label_space():
-    model = of_heads(unknown_source="pooled").fit(TEXTS, SHARED, SOURCE)
-    each = [model.predict_proba(TEXTS, [name] * 28) for name in ("de", "en")]
-    found = model.predict_proba(TEXTS, ["fr"] * 28)
+    model = of_heads(unknown_source="pooled").fit(TEXTS, SHARED, sample_source=SOURCE)
+    each = [
+        model.predict_proba(TEXTS, sample_source=[name] * 28) for name in ("de", "en")
+    ]
+    found = model.predict_proba(TEXTS, sample_source=["fr"] * 28)
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-6)
 
-    other = of_heads(unknown_source="pooled").fit(TEXTS, OWN, SOURCE)
+    other = of_heads(unknown_source="pooled").fit(TEXTS, OWN, sample_source=SOURCE)
     with pytest.raises(SourceError, match="they do not answer the same question"):
-        other.predict(TEXTS, ["fr"] * 28)
+        other.predict(TEXTS, sample_source=["fr"] * 28)
 
 
 def test_one_head_answers_for_texts_of_anywhere(fitted, framed):
     expected = fitted["one head"].predict_proba(TEXTS)
     for given in (SOURCE, ["fr"] * 28, [None] * 28):
-        found = fitted["one head"].predict_proba(TEXTS, given)
+        found = fitted["one head"].predict_proba(TEXTS, sample_source=given)
         np.testing.assert_array_equal(found, expected)
     found = framed["one head"].predict_proba(FRAME.assign(language="fr"))
     np.testing.assert_array_equal(found, expected)
@@ -661,7 +700,9 @@ def shout_in_frame(frame):
 @EVERY_KIND
 def test_texts_may_be_mended_in_a_pipeline(kind, routing, fitted):
     make, y = EACH[kind]
-    expected = fitted[kind].predict_proba(TEXTS, SOURCE)  # which takes no capitals
+    expected = fitted[kind].predict_proba(
+        TEXTS, sample_source=SOURCE
+    )  # which takes no capitals
     with config_context(enable_metadata_routing=routing):
         column = make_pipeline(
             FunctionTransformer(shout_in_frame), make(source="language")
@@ -689,13 +730,15 @@ def test_the_embedding_serves_another_model_in_a_pipeline():
 @EVERY_KIND
 def test_each_source_has_an_f1_of_its_own(kind, routing, fitted, framed):
     y = EACH[kind][1]
-    predicted = fitted[kind].predict(TEXTS, SOURCE)
+    predicted = fitted[kind].predict(TEXTS, sample_source=SOURCE)
     expected = {
         name: f1_score(y[name == SOURCE], predicted[name == SOURCE], average="macro")
         for name in ("de", "en")
     }
     with config_context(enable_metadata_routing=routing):
-        by_keyword = score_by_source(fitted[kind], TEXTS, y, SOURCE, scoring="f1_macro")
+        by_keyword = score_by_source(
+            fitted[kind], TEXTS, y, sample_source=SOURCE, scoring="f1_macro"
+        )
         by_column = score_by_source(framed[kind], FRAME, y, scoring="f1_macro")
         one = source_scorer("f1_macro", "de", source="language")
         of_de = one(framed[kind], FRAME, y)
@@ -712,12 +755,14 @@ def test_each_source_has_an_f1_of_its_own(kind, routing, fitted, framed):
 def test_two_calls_are_one_fit(kind):
     make, y = EACH[kind]
     settings = {"keep": "last", "validation_fraction": None}
-    whole = make(**settings).fit(TEXTS, y, SOURCE)
-    parts = make(**settings).partial_fit(TEXTS, y, SOURCE, epochs=1)
-    parts = pickle.loads(pickle.dumps(parts)).partial_fit(TEXTS, y, SOURCE)
+    whole = make(**settings).fit(TEXTS, y, sample_source=SOURCE)
+    parts = make(**settings).partial_fit(TEXTS, y, sample_source=SOURCE, epochs=1)
+    parts = pickle.loads(pickle.dumps(parts)).partial_fit(
+        TEXTS, y, sample_source=SOURCE
+    )
     np.testing.assert_allclose(
-        parts.predict_proba(TEXTS, SOURCE),
-        whole.predict_proba(TEXTS, SOURCE),
+        parts.predict_proba(TEXTS, sample_source=SOURCE),
+        whole.predict_proba(TEXTS, sample_source=SOURCE),
         atol=1e-6,
     )
     assert len(parts.history_) == 2
@@ -727,34 +772,42 @@ def test_two_calls_are_one_fit(kind):
 def test_training_ends_where_the_rate_has_fallen_to_zero(kind, fitted):
     make, y = EACH[kind]
     told = r"max_epochs=2: 2 are done, and 1 more go beyond. Set max_epochs=3 befor"
-    model = make().fit(TEXTS, y, SOURCE)
-    expected = model.predict_proba(TEXTS, SOURCE)
+    model = make().fit(TEXTS, y, sample_source=SOURCE)
+    expected = model.predict_proba(TEXTS, sample_source=SOURCE)
     for epochs in (None, 1):
         with pytest.raises(SourceError, match=told):
-            model.partial_fit(TEXTS, y, SOURCE, epochs=epochs)
+            model.partial_fit(TEXTS, y, sample_source=SOURCE, epochs=epochs)
     with pytest.raises(SourceError, match="Set max_epochs=3 before"):
-        make().partial_fit(TEXTS, y, SOURCE, epochs=3)
+        make().partial_fit(TEXTS, y, sample_source=SOURCE, epochs=3)
     for epochs in (-1, 0.5):
         with pytest.raises(SourceError, match="epochs must be a whole number of at"):
-            make().partial_fit(TEXTS, y, SOURCE, epochs=epochs)
-    np.testing.assert_array_equal(model.predict_proba(TEXTS, SOURCE), expected)
+            make().partial_fit(TEXTS, y, sample_source=SOURCE, epochs=epochs)
+    np.testing.assert_array_equal(
+        model.predict_proba(TEXTS, sample_source=SOURCE), expected
+    )
 
 
 def test_later_calls_bring_no_other_classes():
-    one = of_heads().partial_fit(TEXTS, OWN, SOURCE, epochs=1)
+    one = of_heads().partial_fit(TEXTS, OWN, sample_source=SOURCE, epochs=1)
     with pytest.raises(SourceError, match=r"classes=\{'en': \['a'\]\} are not those"):
-        one.partial_fit(TEXTS, OWN, SOURCE, classes={"en": ["a"]})
+        one.partial_fit(TEXTS, OWN, sample_source=SOURCE, classes={"en": ["a"]})
     with pytest.raises(SourceError, match=r"rows of 'de' hold the classes \['money'\]"):
-        one.partial_fit(TEXTS, np.repeat(["card", "money"], 14), SOURCE)
+        one.partial_fit(TEXTS, np.repeat(["card", "money"], 14), sample_source=SOURCE)
     with pytest.raises(SourceError, match="holds 'fr', which is not among the sources"):
-        one.partial_fit(TEXTS, OWN, np.where(SOURCE == "de", "fr", SOURCE))
+        one.partial_fit(
+            TEXTS, OWN, sample_source=np.where(SOURCE == "de", "fr", SOURCE)
+        )
     assert len(one.history_) == 1
 
-    other = of_one().partial_fit(TEXTS, SHARED, SOURCE, epochs=1)
+    other = of_one().partial_fit(TEXTS, SHARED, sample_source=SOURCE, epochs=1)
     with pytest.raises(SourceError, match=r"y holds \['noo'\].* Did you mean 'no'"):
-        other.partial_fit(TEXTS, np.where(SHARED == "no", "noo", "yes"), SOURCE)
+        other.partial_fit(
+            TEXTS, np.where(SHARED == "no", "noo", "yes"), sample_source=SOURCE
+        )
     with pytest.raises(SourceError, match="are not those of the first partial_fit"):
-        other.partial_fit(TEXTS, SHARED, SOURCE, classes=["yes", "no", "maybe"])
+        other.partial_fit(
+            TEXTS, SHARED, sample_source=SOURCE, classes=["yes", "no", "maybe"]
+        )
 
 
 # What cannot be read ----------------------------------------------------------
@@ -799,7 +852,7 @@ def test_what_is_no_text_is_refused_in_fit_and_in_predict(kind, case, fitted):
     X, message = REFUSED[case]
     model = make()
     with pytest.raises(SourceError, match=message):
-        model.fit(X, y, SOURCE)
+        model.fit(X, y, sample_source=SOURCE)
     assert not hasattr(model, "net_")
     for method in ("predict", "transform"):
         with pytest.raises(SourceError, match=message):
@@ -812,7 +865,7 @@ def test_what_is_no_text_is_refused_in_fit_and_in_predict(kind, case, fitted):
 )
 def test_one_text_has_no_probabilities(kind, fitted):
     with pytest.raises(SourceError, match=r"X is one text.* Pass \[text\]"):
-        fitted[kind].predict_proba(TEXTS[0], SOURCE)
+        fitted[kind].predict_proba(TEXTS[0], sample_source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -855,15 +908,15 @@ def test_a_frame_for_predict_needs_only_its_texts_and_sources(kind, framed):
 def test_a_source_for_each_text_and_a_label_for_each(kind, fitted):
     make, y = EACH[kind]
     with pytest.raises(SourceError, match="X has 28, sample_source has 27"):
-        make().fit(TEXTS, y, SOURCE[:27])
+        make().fit(TEXTS, y, sample_source=SOURCE[:27])
     with pytest.raises(SourceError, match="source='language' names a column, but X ha"):
         make(source="language").fit(TEXTS, y)
     with pytest.raises(SourceError, match="sample_source leaves 12 samples unlabelled"):
-        make().fit(TEXTS, y, np.where(SOURCE == "de", None, SOURCE))
+        make().fit(TEXTS, y, sample_source=np.where(SOURCE == "de", None, SOURCE))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        make().fit(TEXTS, y[:20], SOURCE)
+        make().fit(TEXTS, y[:20], sample_source=SOURCE)
     with pytest.raises(SourceError, match="y leaves 28 samples without a label"):
-        make().fit(TEXTS, [None] * 28, SOURCE)
+        make().fit(TEXTS, [None] * 28, sample_source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -872,7 +925,7 @@ def test_a_source_for_each_text_and_a_label_for_each(kind, fitted):
 )
 def test_a_short_list_of_sources_is_refused_in_predict(kind, fitted):
     with pytest.raises(SourceError, match="X has 28, sample_source has 3"):
-        fitted[kind].predict(TEXTS, SOURCE[:3])
+        fitted[kind].predict(TEXTS, sample_source=SOURCE[:3])
 
 
 def test_a_head_must_be_known(fitted, framed):
@@ -880,9 +933,9 @@ def test_a_head_must_be_known(fitted, framed):
     with pytest.raises(
         SourceError, match="28 of 28 have none, the first 'fr' at row 0"
     ):
-        model.predict(TEXTS, ["fr"] * 28)
+        model.predict(TEXTS, sample_source=["fr"] * 28)
     with pytest.raises(SourceError, match=r"the first 'enn'.* Did you mean 'en'"):
-        model.predict(TEXTS, np.where(SOURCE == "en", "enn", SOURCE))
+        model.predict(TEXTS, sample_source=np.where(SOURCE == "en", "enn", SOURCE))
     with pytest.raises(SourceError, match="so each row's source is needed: pass samp"):
         model.predict(TEXTS)
     with pytest.raises(SourceError, match=r"the first 'fr' at row 0.* \['de', 'en'\]"):
@@ -895,7 +948,7 @@ def test_an_unknown_source_of_bare_texts_is_told_after_a_fit_on_a_frame(framed):
     with pytest.raises(
         SourceError, match="28 of 28 have none, the first 'fr' at row 0"
     ):
-        framed["heads"].predict(TEXTS, ["fr"] * 28)
+        framed["heads"].predict(TEXTS, sample_source=["fr"] * 28)
 
 
 @pytest.mark.filterwarnings("ignore:Only one source")
@@ -913,6 +966,6 @@ def test_an_unfitted_model_says_so(kind):
         with pytest.raises(NotFittedError, match="instance is not fitted yet"):
             getattr(make(), method)(TEXTS, SOURCE)
     with pytest.raises(NotFittedError, match="instance is not fitted yet"):
-        make().score(TEXTS, y, SOURCE)
+        make().score(TEXTS, y, sample_source=SOURCE)
     with pytest.raises(NotFittedError, match="instance is not fitted yet"):
         make().get_feature_names_out()

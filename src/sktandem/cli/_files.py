@@ -10,9 +10,9 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
 
@@ -61,7 +61,7 @@ class Reading:
     groups: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     task: str = "auto"
-    join: str = "exact"
+    join: Literal["exact", "inner", "outer"] = "exact"
     separator: str | None = None
     decimal: str | None = None
     encoding: str | None = None

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from textwrap import fill
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -26,11 +26,11 @@ from sklearn.metrics import get_scorer
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
+from sktandem._telling import counted, did_you_mean
 from sktandem.cli._files import Reading
 from sktandem.cli._options import COMMANDS, FILES, MAX_EPOCHS, check_options, parsers
 from sktandem.cli._report import can_draw, draw_comparison, report_page, versions
 from sktandem.cli._sources import Tables, read_sources
-from sktandem.data._sources import counted, did_you_mean
 from sktandem.data._tables import is_frame, numeric_columns, pandas_for
 from sktandem.datasets import load_wine_quality
 from sktandem.exceptions import SourceError, SourceWarning
@@ -116,7 +116,10 @@ def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
     with _noted(list(tables.notes)) as notes, threadpool_limits(1):
         # First, because it is quick and finds out what is wrong with the columns.
         shift = shift_report(
-            tables.X, tables.y, tables.sample_source, random_state=options.seed
+            tables.X,
+            tables.y,
+            sample_source=tables.sample_source,
+            random_state=options.seed,
         )
         notes += [
             f.sentence for f in shift.flagged if f.check == "schema" and f.subject
@@ -178,7 +181,7 @@ def _read(options: argparse.Namespace) -> Tables:
     return read_sources(options.files, reading)
 
 
-def _wines(task: str) -> Tables:
+def _wines(task: Literal["regression", "classification"]) -> Tables:
     wine = load_wine_quality(task, as_frame=_has_pandas())
     dropped = f"{wine.n_duplicates_dropped:,} duplicates are left out."
     files = dict.fromkeys(("red", "white"), "bundled wines, Cortez et al. 2009")

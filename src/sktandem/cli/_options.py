@@ -8,8 +8,8 @@ from typing import Any
 
 from sklearn.metrics import get_scorer_names
 
+from sktandem._telling import did_you_mean
 from sktandem.data._join import JOINS
-from sktandem.data._sources import did_you_mean
 from sktandem.exceptions import SourceError
 
 __all__ = ["COMMANDS", "FILES", "MAX_EPOCHS", "check_options", "parsers"]

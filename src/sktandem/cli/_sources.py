@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from sktandem._telling import counted, did_you_mean
 from sktandem.cli._files import Reading, counts_rows, read_file, text_columns
 from sktandem.cli._targets import read_targets
-from sktandem.data._sources import counted, did_you_mean
 from sktandem.data._stack import stack_sources
 from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError

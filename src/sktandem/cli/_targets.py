@@ -33,7 +33,7 @@ def read_targets(
         raise SourceError(
             f"The targets differ: {how.target!r} holds numbers in {files[other]} and "
             f"texts in {files[worded]}, such as {odd!r}. {cure} A comparison needs one "
-            "kind; for two tasks see sktandem.MultiHeadEstimator."
+            "kind; for two tasks see task= of sktandem.SharedNet."
         )
     if texts[next(iter(texts))]:
         if how.task == "regression":
@@ -117,7 +117,7 @@ def _check_classes(
         raise SourceError(
             f"The files share no class of {target!r}: {told}. If they are spelt "
             "differently, spell them alike; if they differ, sktandem."
-            "MultiHeadClassifier learns both with a head for each."
+            "SharedNet with heads='source' learns both with a head for each."
         )
     for name, classes in owned.items():
         if classes != every:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 
-from sktandem.data._sources import Codes, Sources, counted, distinct
+from sktandem._telling import counted
+from sktandem.data._sources import Codes, Sources, distinct
 from sktandem.data._tables import is_missing, is_tensor
 from sktandem.exceptions import SourceError
 
@@ -84,7 +85,7 @@ def cross_cells(sources: Sources, strata: Codes) -> NDArray[np.intp]:
     Cells are ordered by source, then by stratum.
     """
     n_strata = int(strata.max(initial=0)) + 1
-    crossed = sources.codes.astype(np.intp) * n_strata + strata
+    crossed: NDArray[np.intp] = sources.codes.astype(np.intp) * n_strata + strata
     return np.unique(crossed, return_inverse=True)[1].astype(np.intp)
 
 

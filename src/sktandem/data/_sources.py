@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import warnings
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._telling import outside
+from sktandem._telling import counted, did_you_mean, warn
 from sktandem.data._tables import (
     as_table,
     column_names,
@@ -25,17 +23,17 @@ from sktandem.data._tables import (
     numeric_columns,
     take_column,
 )
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.exceptions import SourceError
 
 __all__ = [
     "ONLY_SOURCE",
     "UNKNOWN",
     "Codes",
+    "Labels",
     "Sources",
-    "counted",
-    "did_you_mean",
     "distinct",
     "find_column",
+    "matched",
     "plain_label",
     "resolve_sources",
     "split_source",
@@ -72,6 +70,13 @@ class Sources:
         order = np.argsort(self.codes, kind="stable")
         return tuple(np.split(order, np.cumsum(self.sizes)[:-1]))
 
+    @cached_property
+    def labels(self) -> NDArray[Any]:
+        """The name of each row's source, as an array of objects."""
+        names = np.empty(len(self.names), dtype=object)
+        names[:] = self.names
+        return np.asarray(names[self.codes])
+
     def __getstate__(self) -> dict[str, Any]:
         return {"names": self.names, "codes": self.codes}  # the rest is derived
 
@@ -81,6 +86,14 @@ class Sources:
         kept = np.unique(codes)
         names = tuple(self.names[code] for code in kept)
         return Sources(names, np.searchsorted(kept, codes).astype(codes.dtype))
+
+    def among(self, names: Sequence[Hashable]) -> Sources:
+        """Return the same rows by other names; ``UNKNOWN`` where they have none."""
+        position = {name: code for code, name in enumerate(names)}
+        places = [position.get(name, UNKNOWN) for name in (*self.names, None)]
+        places[-1] = UNKNOWN  # where a code of -1 points
+        known = np.array(places, dtype=_smallest(len(names)))
+        return Sources(tuple(names), known[self.codes])
 
 
 def resolve_sources(
@@ -93,6 +106,9 @@ def resolve_sources(
 ) -> tuple[Any, Sources]:
     """Find every row's source through either door.
 
+    Labels must be complete, unless `names` are known from fit; with no label at
+    all there is one source.
+
     Parameters
     ----------
     X : table of shape (n_samples, n_features)
@@ -103,10 +119,6 @@ def resolve_sources(
 
     source : str or int, default=None
         Name or position of the column of X that holds the labels.
-
-    names : sequence of hashable, default=None
-        The sources known from fit. Without them labels must be complete, and
-        with no label at all there is one source.
 
     fitting : bool, default=True
         Whether to refuse labels that look like measurements. A few rows to
@@ -122,7 +134,7 @@ def resolve_sources(
     """
     features, labels = split_source(X, sample_source, source)
     if names is not None:
-        return features, _match(labels, n_rows(features), names)
+        return features, matched(labels, n_rows(features), names)
     if labels is None:
         return features, Sources((ONLY_SOURCE,), np.zeros(n_rows(features), np.int8))
     sources = _record(labels)
@@ -209,24 +221,11 @@ def _hashed(labels: list[Any]) -> tuple[list[Any], Codes]:
     return list(position), codes
 
 
-def did_you_mean(name: object, names: Iterable[object]) -> str:
-    """Return a hint at the name that was probably meant, or nothing."""
-    spelt = {str(known): known for known in names}
-    close = difflib.get_close_matches(str(name), spelt, n=1)
-    return f" Did you mean {spelt[close[0]]!r}?" if close else ""
-
-
 def _in_order(labels: Iterable[Any]) -> list[Any]:
     try:
         return sorted(labels)
     except TypeError:
         return sorted(labels, key=lambda label: (type(label).__name__, str(label)))
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it needs one."""
-    plural = "es" if noun.endswith("s") else "s"
-    return f"{n:,} {noun}{'' if n == 1 else plural}"
 
 
 def plain_label(label: Any) -> Any:
@@ -257,15 +256,11 @@ def _record(labels: Labels) -> Sources:
     return Sources(names, codes)
 
 
-def _match(labels: Labels | None, n: int, names: Sequence[Hashable]) -> Sources:
+def matched(labels: Labels | None, n: int, names: Sequence[Hashable]) -> Sources:
     """Find the labels of predict among the names of fit."""
     if labels is None:
         return Sources(tuple(names), np.full(n, UNKNOWN, np.int8))
-    position = {name: code for code, name in enumerate(names)}
-    found, codes = distinct(labels)
-    places = [position.get(name, UNKNOWN) for name in found]
-    known = np.array(places, dtype=_smallest(len(names)))
-    return Sources(tuple(names), known[codes])
+    return Sources(*distinct(labels)).among(names)
 
 
 def _as_labels(values: Any) -> Labels:
@@ -351,11 +346,9 @@ def warn_of_source_among_features(X: Any, sample_source: Any) -> None:
             continue
         column = np.asarray(take_column(X, place), dtype=object)
         if np.array_equal(column, given):
-            warnings.warn(
+            warn(
                 f"The column {name!r} of X holds the source of every row, and is a "
-                f"feature as well. source={name!r} takes it out of the features.",
-                SourceWarning,
-                stacklevel=outside(),
+                f"feature as well. source={name!r} takes it out of the features."
             )
 
 

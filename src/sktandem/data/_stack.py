@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
+from sktandem._telling import counted
 from sktandem.data._cells import as_target
 from sktandem.data._join import JOINS, join_frames
-from sktandem.data._sources import counted, plain_label, resolve_sources
+from sktandem.data._sources import plain_label, resolve_sources
 from sktandem.data._tables import (
     as_table,
     insert_column,
@@ -35,11 +37,11 @@ class Stacked(NamedTuple):
 
 
 def stack_sources(
-    datasets: Mapping[Hashable, tuple[Any, Any]],
+    datasets: Mapping[Any, tuple[Any, Any]],
     *,
     column: str | None = None,
-    join: str = "exact",
-    labels: str | None = None,
+    join: Literal["exact", "inner", "outer"] = "exact",
+    labels: Literal["str"] | None = None,
 ) -> Stacked:
     """Stack several datasets and label each row with the one it came from.
 
@@ -88,8 +90,7 @@ def stack_sources(
 
     See Also
     --------
-    MergedClassifier : Fit one classifier on all sources.
-    MergedRegressor : Fit one regressor on all sources.
+    Merged : Fit one estimator on all sources.
 
     Notes
     -----
@@ -183,7 +184,7 @@ def _checked_pair(name: Hashable, pair: Any) -> tuple[Any, Any]:
     return X, y
 
 
-def _names(tables: Mapping[Hashable, Any]) -> np.ndarray:
+def _names(tables: Mapping[Hashable, Any]) -> NDArray[Any]:
     """Return the names as an array of integers, or of objects.
 
     Of texts too: an array of fixed-width texts holds each name again in every
@@ -253,7 +254,7 @@ def _refuse_other_shapes(tables: dict[Hashable, Any]) -> None:
         )
 
 
-def _with_column(X: Any, column: str, labels: np.ndarray, codes: np.ndarray) -> Any:
+def _with_column(X: Any, column: str, labels: NDArray[Any], codes: NDArray[Any]) -> Any:
     """Put the source into X: by its label in data frames, else by its code."""
     if is_frame(X):
         if column in X.columns:
@@ -327,7 +328,7 @@ def _refuse_other_outputs(targets: dict[Hashable, Any]) -> None:
         )
 
 
-def _as_texts(name: Hashable, y: Any) -> np.ndarray:
+def _as_texts(name: Hashable, y: Any) -> NDArray[Any]:
     values = [plain_label(value) for value in as_target(y).ravel().tolist()]
     missing = [row for row, value in enumerate(values) if is_missing(value)]
     if missing:

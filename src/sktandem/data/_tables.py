@@ -87,7 +87,8 @@ def pandas_for(what: str) -> ModuleType:
         raise ImportError(
             f'{what} needs pandas. Install it with: pip install "sktandem[notebook]"'
         ) from None
-    return pandas
+    module: ModuleType = pandas
+    return module
 
 
 def as_table(X: Any) -> Any:

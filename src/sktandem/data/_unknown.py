@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sktandem.data._sources import UNKNOWN, Sources, did_you_mean, plain_label
+from sktandem._telling import did_you_mean
+from sktandem.data._sources import UNKNOWN, Codes, Labels, Sources, plain_label
 from sktandem.exceptions import SourceError
 
 __all__ = ["check_unknown_rule", "settle_unknown"]
@@ -17,7 +16,7 @@ RULES = ("error", "primary", "pooled")
 
 
 def check_unknown_rule(
-    unknown_source: str, primary_source: Any, names: Sequence[Hashable]
+    unknown_source: str, primary_source: Hashable, names: Sequence[Hashable]
 ) -> None:
     """Refuse a rule that cannot be kept with these sources."""
     if unknown_source not in RULES:
@@ -38,12 +37,12 @@ def check_unknown_rule(
 
 def settle_unknown(
     sources: Sources,
-    labels: Callable[[], Sequence[Any] | None],
+    labels: Callable[[], Labels | None],
     unknown_source: str,
-    primary_source: Any,
+    primary_source: Hashable,
     *,
     because: str,
-) -> NDArray[np.intp]:
+) -> Codes:
     """Return a code for every row; ``UNKNOWN`` where the pooled rule applies.
 
     `because` says why the output depends on the source, and `labels` gives the

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sktandem.data._tables import pandas_for
 from sktandem.datasets._loading import as_bunch, first_of_each, read_columns
@@ -147,14 +148,14 @@ def load_heart_disease(
     )
 
 
-def _numbers(name: str, texts: np.ndarray) -> np.ndarray:
+def _numbers(name: str, texts: NDArray[Any]) -> NDArray[Any]:
     values = np.where(texts == "", "nan", texts).astype(float)
     if name in NEVER_ZERO:
         values[values == 0] = np.nan
     return values
 
 
-def _with_categories(X: np.ndarray, names: list[str]) -> Any:
+def _with_categories(X: NDArray[Any], names: list[str]) -> Any:
     pd = pandas_for("as_frame=True")
     frame = pd.DataFrame(X, columns=names)
     spelt = {name: with_names(frame[name], codes, pd) for name, codes in CODES.items()}

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from sktandem.data._stack import stack_sources
@@ -18,7 +19,7 @@ from sktandem.exceptions import SourceError
 __all__ = ["as_bunch", "check_task", "first_of_each", "read_columns"]
 
 
-def read_columns(file_name: str) -> dict[str, np.ndarray]:
+def read_columns(file_name: str) -> dict[str, NDArray[Any]]:
     """Return the columns of a bundled file by name, as texts."""
     path = files("sktandem.datasets") / "data" / file_name
     with path.open("rb") as raw, gzip.open(raw, "rt", encoding="utf-8") as text:
@@ -26,7 +27,7 @@ def read_columns(file_name: str) -> dict[str, np.ndarray]:
     return dict(zip(header, np.array(rows).T))
 
 
-def first_of_each(columns: dict[str, np.ndarray]) -> np.ndarray:
+def first_of_each(columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """Return the row numbers of the first of all rows that are equal throughout."""
     rows = zip(*columns.values())
     first: dict[tuple[str, ...], int] = {}
@@ -36,9 +37,9 @@ def first_of_each(columns: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def as_bunch(
-    X: np.ndarray,
-    y: np.ndarray,
-    sample_source: np.ndarray,
+    X: Any,
+    y: Any,
+    sample_source: NDArray[Any],
     *,
     feature_names: Sequence[str],
     column: str | None,

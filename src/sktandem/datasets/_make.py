@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from sktandem._typing import RandomState
 from sktandem.datasets._loading import as_bunch, check_task
 from sktandem.datasets._population import Population
 from sktandem.exceptions import SourceError
@@ -21,7 +22,7 @@ RAREST = 0.001  # a rarer class would be drawn for too long
 def make_two_sources(
     n_samples: int = 1000,
     *,
-    task: str = "regression",
+    task: Literal["regression", "classification"] = "regression",
     n_features: int = 5,
     names: Sequence[str] = ("first", "second"),
     size_ratio: float = 1.0,
@@ -35,7 +36,7 @@ def make_two_sources(
     column: str | None = None,
     as_frame: bool = False,
     return_X_y: bool = False,
-    random_state: Any = None,
+    random_state: RandomState = None,
 ) -> Any:
     r"""Make a pair of sources that differ in just the ways asked for.
 

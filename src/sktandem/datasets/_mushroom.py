@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.data._tables import pandas_for
 from sktandem.datasets._loading import as_bunch, read_columns
 from sktandem.datasets._mixed import with_names
@@ -156,12 +157,12 @@ def load_mushroom(
     )
 
 
-def _words(letters: np.ndarray, pairs: str, pd: Any) -> Any:
+def _words(letters: NDArray[Any], pairs: str, pd: Any) -> Any:
     names = dict(pair.split(" ", 1) for pair in pairs.split(","))
     return with_names(letters, names, pd).remove_unused_categories()
 
 
-def _check_source(columns: dict[str, np.ndarray], source: str) -> None:
+def _check_source(columns: dict[str, NDArray[Any]], source: str) -> None:
     if source not in LETTERS:
         raise SourceError(
             f"source={source!r} is not a column of the mushrooms. The columns are "

@@ -105,8 +105,9 @@ class Population:
         unseen = float(np.linalg.norm(self.coef[~self.seen]))
         if unseen and self.noise:
             levels = logit((np.arange(N_QUANTILES) + 0.5) / N_QUANTILES)
-            return ndtr((margin[:, None] + self.noise * levels) / unseen).mean(axis=1)
+            chances = ndtr((margin[:, None] + self.noise * levels) / unseen)
+            return np.asarray(chances.mean(axis=1))
         if unseen:
-            return ndtr(margin / unseen)
+            return np.asarray(ndtr(margin / unseen))
         # So little noise that it is none, and a margin can be divided by it.
-        return expit(margin / max(self.noise, 1e-12))
+        return np.asarray(expit(margin / max(self.noise, 1e-12)))

@@ -129,7 +129,7 @@ def load_student_performance(
     # The bunch is stacked source by source; the persons must be in that order.
     order = np.argsort(sample_source, kind="stable")
     frame, y, sample_source = frame.iloc[order], y.iloc[order], sample_source[order]
-    persons = find_shared_rows(frame, sample_source, subset=PERSON)
+    persons = find_shared_rows(frame, sample_source=sample_source, subset=PERSON)
     return as_bunch(
         frame,
         y,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,7 +29,7 @@ Quality, doi:10.24432/C56S3T.
 
 
 def load_wine_quality(
-    task: str = "regression",
+    task: Literal["regression", "classification"] = "regression",
     *,
     column: str | None = None,
     drop_duplicates: bool = True,

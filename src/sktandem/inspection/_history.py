@@ -122,7 +122,7 @@ class HistoryDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            Fitted alternating estimator, or a fitted
+            Fitted :class:`~sktandem.SharedNet` or the like, or a fitted
             :class:`~sklearn.pipeline.Pipeline` or search around one.
 
         ax : matplotlib axes, default=None
@@ -153,8 +153,8 @@ class HistoryDisplay:
         for attribute in ("history_", "sources_"):
             if not hasattr(fitted, attribute):
                 raise SourceError(
-                    "HistoryDisplay draws the training of an alternating estimator, "
-                    f"such as AlternatingClassifier, got {fitted!r}, which has no "
+                    "HistoryDisplay draws the training of a net on several sources, "
+                    f"such as SharedNet, got {fitted!r}, which has no "
                     f"{attribute}. A history kept elsewhere goes into "
                     "HistoryDisplay(history, sources)."
                 )

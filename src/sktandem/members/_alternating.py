@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.exceptions import SourceError
 from sktandem.members._strategy import Strategy
 from sktandem.members._units import alternating, is_net
@@ -41,7 +42,9 @@ class Alternating(Strategy):
     ('epochs', 5)
     """
 
-    def __init__(self, schedule: str | Schedule = "batches", *, net: Any = None):
+    def __init__(
+        self, schedule: str | Schedule = "batches", *, net: Any = None
+    ) -> None:
         self.schedule = schedule
         self.net = net
 
@@ -57,8 +60,8 @@ class Alternating(Strategy):
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return the net in turns; see :class:`Strategy`."""
         return alternating(

@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn.base import is_regressor
 
+from sktandem._typing import RandomState, ScaleBy, UnknownSource
 from sktandem.exceptions import SourceError
 from sktandem.members._strategy import Strategy
 from sktandem.members._units import make_unit
@@ -17,15 +18,14 @@ __all__ = ["Merged"]
 class Merged(Strategy):
     """Train one model on all sources together.
 
-    It builds a :class:`~sktandem.MergedClassifier` or
-    :class:`~sktandem.MergedRegressor`; of a net, one that shuffles all rows.
+    It builds a :class:`~sktandem.Merged`; of a net, one that shuffles all rows.
 
     Read more in the :ref:`User Guide <comparing>`.
 
     Parameters
     ----------
     balance : {"sources", "classes", "both"} or dict, default=None
-        The influence of each source, as in :class:`~sktandem.MergedClassifier`.
+        The influence of each source, as in :class:`~sktandem.Merged`.
 
     scale_by : {"pooled", "source"}, default="pooled"
         Whether one scaler serves all rows, or each source has its own.
@@ -41,7 +41,7 @@ class Merged(Strategy):
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sktandem.members import Merged
     >>> Merged(balance="sources").build(LogisticRegression())
-    MergedClassifier(balance='sources', estimator=LogisticRegression())
+    Merged(balance='sources', estimator=LogisticRegression())
     >>> Merged(scale_by="source", representation="indicator").name
     'merged, scaled by source, with indicator'
     """
@@ -49,8 +49,8 @@ class Merged(Strategy):
     def __init__(
         self,
         *,
-        balance: str | Mapping[Hashable, float] | None = None,
-        scale_by: str = "pooled",
+        balance: str | Mapping[Any, float] | None = None,
+        scale_by: ScaleBy = "pooled",
         representation: str = "shared",
         scale_target_by: str | None = None,
     ) -> None:
@@ -84,8 +84,8 @@ class Merged(Strategy):
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return the merged estimator; see :class:`Strategy`."""
         settings = self.get_params(deep=False)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -13,9 +17,11 @@ from sklearn.utils.validation import (
 
 from sktandem._nested import refuse_nested
 from sktandem._routing import RequestsSource
+from sktandem._telling import did_you_mean
 from sktandem._transaction import all_or_nothing
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.data._cells import as_target
-from sktandem.data._sources import UNKNOWN, did_you_mean, resolve_sources, split_source
+from sktandem.data._sources import UNKNOWN, resolve_sources, split_source
 from sktandem.data._tables import n_rows, read_table, refuse_datasets, take_rows
 from sktandem.data._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError
@@ -45,17 +51,19 @@ class Maker:
         Where seeds come from.
     """
 
-    def __init__(self, estimator, scaler, seeded, rng):
+    def __init__(
+        self, estimator: Any, scaler: Any, seeded: bool, rng: np.random.RandomState
+    ) -> None:
         self.estimator = estimator
         self.scaler = scaler
         self.seeded = seeded
         self.rng = rng
 
-    def seed(self):
+    def seed(self) -> int | None:
         """Return a new seed, None if nothing is to be seeded."""
         return int(self.rng.randint(np.iinfo(np.int32).max)) if self.seeded else None
 
-    def __call__(self, **settings):
+    def __call__(self, **settings: Any) -> Any:
         """Return a unit; `settings` are those of a merge."""
         settings = {"scaler": self.scaler, "random_state": self.seed(), **settings}
         if hasattr(settings["scaler"], "fit"):
@@ -63,10 +71,10 @@ class Maker:
         return make_unit(self.estimator, **settings)
 
 
-def models_have(method):
+def models_have(method: str) -> Callable[[Any], bool]:
     """Let a method appear where the models have it."""
 
-    def check(self):
+    def check(self: Any) -> bool:
         fitted = getattr(self, "models_", None)
         for model in fitted.values() if fitted else [make_unit(self.estimator)]:
             getattr(model, method)
@@ -80,16 +88,16 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator,
-        strategy,
+        estimator: Any,
+        strategy: Any,
         *,
-        for_sources=None,
-        source=None,
-        scaler="standard",
-        primary_source=None,
-        unknown_source="error",
-        random_state=None,
-    ):
+        for_sources: Sequence[Hashable] | None = None,
+        source: str | int | None = None,
+        scaler: Any = "standard",
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.strategy = strategy
         self.for_sources = for_sources
@@ -99,7 +107,7 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         self.unknown_source = unknown_source
         self.random_state = random_state
 
-    def fit(self, X, y, sample_source=None):
+    def fit(self, X: Any, y: Any, *, sample_source: Any = None) -> Self:
         """Fit a model for each source.
 
         Parameters
@@ -140,10 +148,10 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             models = self.strategy.fit_models(names, data, make, rng)
             learned = self._learned(data)
         self.models_, self.sources_ = models, data.sources.names
-        vars(self).update(learned)
+        self.__dict__.update(learned)
         return self
 
-    def _read(self, X, y, sample_source):
+    def _read(self, X: Any, y: Any, sample_source: Any) -> Training:
         self._check_kind()
         refuse_datasets(X)
         validate_data(self, X, y, skip_check_array=True)
@@ -155,7 +163,7 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
         return Training(features, y, sources)
 
-    def _names(self, names):
+    def _names(self, names: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
         """Return the sources that get a model."""
         if self.for_sources is None:
             return names
@@ -169,24 +177,27 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             raise SourceError("for_sources is empty. None means all sources.")
         return tuple(self.for_sources)
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set the parameters of this estimator; see scikit-learn."""
         for key in params:
             owner, nested, _ = key.partition("__")
             if nested and owner == "scaler":
                 value = params.get(owner, self.scaler)
                 refuse_nested(key, owner, value, "StandardScaler()")
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
     @property
-    def _blind(self):
+    def _blind(self) -> Any:
         """The one model of all sources, None if there are several."""
         first, *others = self.models_.values()
         if self.for_sources is not None and len(self.models_) < len(self.sources_):
             return None  # nobody answers for the rest
         return first if all(other is first for other in others) else None
 
-    def _parts(self, X, sample_source):
+    def _parts(
+        self, X: Any, sample_source: Any
+    ) -> Iterator[tuple[NDArray[np.intp], Any, Any]]:
         """Yield row numbers, their part of X and the model; None for unknown rows."""
         check_is_fitted(self)
         read_table(self, X)
@@ -210,12 +221,18 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             if name is not None and name not in self.models_:
                 raise SourceError(
                     f"{len(rows)} rows are of {name!r}, which has no model: "
-                    f"for_sources is {list(self.for_sources)}."
+                    f"for_sources is {list(self.for_sources or ())}."
                 )
             part = features if len(rows) == len(codes) else take_rows(features, rows)
             yield rows, part, self.models_.get(name)
 
-    def _assembled(self, X, sample_source, of_model, of_all):
+    def _assembled(
+        self,
+        X: Any,
+        sample_source: Any,
+        of_model: Callable[[Any, Any], Any],
+        of_all: Callable[[Any], Any],
+    ) -> NDArray[Any]:
         """Return what the models give for their rows, in the order of X."""
         rows, parts = [], []
         for own, part, model in self._parts(X, sample_source):
@@ -224,10 +241,10 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         together = np.concatenate(parts)
         return together[np.argsort(np.concatenate(rows), kind="stable")]
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "models_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         unit = get_tags(make_unit(self.estimator, scaler=self.scaler))
         tags.input_tags = unit.input_tags

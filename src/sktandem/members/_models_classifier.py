@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, is_classifier
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
@@ -10,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sktandem.data._cells import as_target, class_codes, classes_by_source, mixes_kinds
 from sktandem.exceptions import SourceError
 from sktandem.members._models import BaseSourceModels, models_have
+from sktandem.members._strategy import Training
 from sktandem.stats._losses import aligned
 
 __all__ = ["SourceModelsClassifier"]
@@ -39,7 +43,7 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in
-        :class:`~sktandem.MergedClassifier`.
+        :class:`~sktandem.Merged`.
 
     primary_source : hashable, default=None
         The source you care about most.
@@ -84,21 +88,21 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
     array([1, 0])
     """
 
-    def _check_kind(self):
+    def _check_kind(self) -> None:
         if not is_classifier(self.estimator):
             raise SourceError(
                 f"SourceModelsClassifier needs a classifier, got {self.estimator!r}. "
                 "SourceModelsRegressor takes regressors."
             )
 
-    def _learned(self, data):
+    def _learned(self, data: Training) -> dict[str, Any]:
         classes, _ = class_codes(data.y)
         return {
             "classes_": classes,
             "classes_by_source_": classes_by_source(data.sources, data.y),
         }
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the class of each sample.
 
         Parameters
@@ -115,17 +119,18 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
             Predicted classes.
         """
 
-        def by_all(part):
-            return self.classes_[np.argmax(self._mean_probabilities(part), axis=1)]
+        def by_all(part: Any) -> NDArray[Any]:
+            best = np.argmax(self._mean_probabilities(part), axis=1)
+            return np.asarray(self.classes_[best])
 
-        def by(model, part):
+        def by(model: Any, part: Any) -> NDArray[Any]:
             # Of one dtype, or texts beside numbers would all become texts.
             return np.asarray(model.predict(part)).astype(self.classes_.dtype)
 
         return self._assembled(X, sample_source, by, by_all)
 
     @available_if(models_have("predict_proba"))
-    def predict_proba(self, X, sample_source=None):
+    def predict_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the probability of each class.
 
         Parameters
@@ -147,7 +152,7 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
         )
 
     @available_if(models_have("decision_function"))
-    def decision_function(self, X, sample_source=None):
+    def decision_function(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Return the decision function of the model of each row's source.
 
         Parameters
@@ -164,33 +169,36 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
             What the models return.
         """
 
-        def by(model, part):
+        def by(model: Any, part: Any) -> NDArray[Any]:
             if not np.array_equal(model.classes_, self.classes_):
                 raise SourceError(
                     "The models know different classes, so their decision functions "
                     "cannot stand in one array: "
                     f"{ {n: m.classes_.tolist() for n, m in self.models_.items()} }."
                 )
-            return model.decision_function(part)
+            return np.asarray(model.decision_function(part))
 
-        def by_all(part):
-            return np.mean([by(m, part) for m in self.models_.values()], axis=0)
+        def by_all(part: Any) -> NDArray[Any]:
+            every = [by(m, part) for m in self.models_.values()]
+            return np.asarray(np.mean(every, axis=0))
 
         return self._assembled(X, sample_source, by, by_all)
 
-    def _probabilities(self, model, part):
+    def _probabilities(self, model: Any, part: Any) -> NDArray[np.float64]:
         return aligned(model.predict_proba(part), model.classes_, self.classes_)[0]
 
-    def _mean_probabilities(self, part):
+    def _mean_probabilities(self, part: Any) -> NDArray[np.float64]:
         if not hasattr(self, "predict_proba"):
             raise SourceError(
                 "unknown_source='pooled' takes the mean of probabilities, and "
                 f"{self.estimator!r} gives none. Use unknown_source='primary'."
             )
         every = [self._probabilities(m, part) for m in self.models_.values()]
-        return np.mean(every, axis=0)
+        return np.asarray(np.mean(every, axis=0))
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return the accuracy over all samples.
 
         Parameters
@@ -212,7 +220,10 @@ class SourceModelsClassifier(ClassifierMixin, BaseSourceModels):
         score : float
             Accuracy.
         """
-        y, predicted = as_target(y).ravel(), self.predict(X, sample_source)
+        y, predicted = (
+            as_target(y).ravel(),
+            self.predict(X, sample_source=sample_source),
+        )
         if mixes_kinds(y) or mixes_kinds(predicted):
             return float(np.average(y == predicted, weights=sample_weight))
-        return accuracy_score(y, predicted, sample_weight=sample_weight)
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))

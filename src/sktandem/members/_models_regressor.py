@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, is_regressor
 from sklearn.metrics import r2_score
 
@@ -10,7 +13,8 @@ from sktandem.data._cells import as_target
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
 from sktandem.members._models import BaseSourceModels
-from sktandem.stats._macro import macro_r2
+from sktandem.members._strategy import Training
+from sktandem.stats._scores import macro_r2
 
 __all__ = ["SourceModelsRegressor"]
 
@@ -39,7 +43,7 @@ class SourceModelsRegressor(RegressorMixin, BaseSourceModels):
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in
-        :class:`~sktandem.MergedRegressor`.
+        :class:`~sktandem.Merged`.
 
     primary_source : hashable, default=None
         The source you care about most.
@@ -77,17 +81,17 @@ class SourceModelsRegressor(RegressorMixin, BaseSourceModels):
     array([2., 3.])
     """
 
-    def _check_kind(self):
+    def _check_kind(self) -> None:
         if not is_regressor(self.estimator):
             raise SourceError(
                 f"SourceModelsRegressor needs a regressor, got {self.estimator!r}. "
                 "SourceModelsClassifier takes classifiers."
             )
 
-    def _learned(self, data):
+    def _learned(self, data: Training) -> dict[str, Any]:
         return {}
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the target of each sample.
 
         Parameters
@@ -104,16 +108,18 @@ class SourceModelsRegressor(RegressorMixin, BaseSourceModels):
             Predicted targets.
         """
 
-        def by_all(part):
+        def by_all(part: Any) -> NDArray[Any]:
             every = [model.predict(part) for model in self.models_.values()]
-            return np.mean(every, axis=0)
+            return np.asarray(np.mean(every, axis=0))
 
-        def by(model, part):
-            return model.predict(part)
+        def by(model: Any, part: Any) -> NDArray[Any]:
+            return np.asarray(model.predict(part))
 
         return self._assembled(X, sample_source, by, by_all)
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return R2, of several models its mean over the sources.
 
         Over all samples, R2 is near 1 for models that know nothing but each
@@ -138,9 +144,9 @@ class SourceModelsRegressor(RegressorMixin, BaseSourceModels):
         score : float
             R2, or the macro mean of R2.
         """
-        y, predicted = as_target(y), self.predict(X, sample_source)
+        y, predicted = as_target(y), self.predict(X, sample_source=sample_source)
         if self._blind is not None:
-            return r2_score(y, predicted, sample_weight=sample_weight)
+            return float(r2_score(y, predicted, sample_weight=sample_weight))
         _, sources = resolve_sources(
             X, sample_source, source=self.source, names=self.sources_
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.members._alternating import named, net_of
 from sktandem.members._strategy import Strategy
 from sktandem.members._units import multi_head
@@ -41,7 +42,7 @@ class MultiHead(Strategy):
     ('MultiHeadRegressor', 5)
     """
 
-    def __init__(self, schedule: str | Schedule = "joint", *, net: Any = None):
+    def __init__(self, schedule: str | Schedule = "joint", *, net: Any = None) -> None:
         self.schedule = schedule
         self.net = net
 
@@ -58,8 +59,8 @@ class MultiHead(Strategy):
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return the net of several heads; see :class:`Strategy`."""
         return multi_head(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sktandem._routing import accepts_source, fit_with_source
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.data._tables import n_rows
 from sktandem.exceptions import SourceError
 from sktandem.members._models import Maker

@@ -20,7 +20,7 @@ from sktandem.members._models import Maker
 from sktandem.members._source_strategy import SourceStrategy
 from sktandem.members._strategy import Training
 from sktandem.members._units import check_folds, takes_weights
-from sktandem.merge import MergedClassifier
+from sktandem.merge import Merged
 from sktandem.scaling._scalers import table_preprocessor
 
 __all__ = ["SimilarityWeighted"]
@@ -150,7 +150,7 @@ class SimilarityWeighted(SourceStrategy):
         weights = ratios[others] * len(others) / len(own)
         return np.clip(weights, 0.0, self.clip)
 
-    def _teller(self, X: Any, make: Maker) -> MergedClassifier:
+    def _teller(self, X: Any, make: Maker) -> Merged:
         """Return an unfitted classifier of membership, for such columns."""
         unit = make()
         teller = LogisticRegression(max_iter=1000)
@@ -166,6 +166,4 @@ class SimilarityWeighted(SourceStrategy):
                 f"{np.shape(X)} alone. Pass classifier=, such as a pipeline that "
                 "begins with a vectorizer."
             )
-        return MergedClassifier(
-            teller, scaler=unit.scaler, random_state=unit.random_state
-        )
+        return Merged(teller, scaler=unit.scaler, random_state=unit.random_state)

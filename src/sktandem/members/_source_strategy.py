@@ -7,7 +7,8 @@ from typing import Any
 
 from sklearn.base import is_regressor
 
-from sktandem.data._sources import counted
+from sktandem._telling import counted
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.exceptions import SourceError
 from sktandem.members._models import Maker
 from sktandem.members._models_classifier import SourceModelsClassifier
@@ -74,8 +75,8 @@ class SourceStrategy(Strategy):
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return an estimator with a model for each source; see the base class."""
         make_unit(estimator)  # which refuses what is neither

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.data._sources import Sources
 from sktandem.data._tables import take_rows
 
@@ -62,7 +63,7 @@ class Training:
         return np.asarray(names[self.sources.codes])
 
 
-class Strategy(BaseEstimator):  # type: ignore[misc]
+class Strategy(BaseEstimator):
     """One way of using several datasets: the base of all strategies.
 
     A strategy is a parameter object and learns nothing itself. `build` turns an
@@ -76,17 +77,18 @@ class Strategy(BaseEstimator):  # type: ignore[misc]
     A strategy of one's own: a merge that tells the model the source.
 
     >>> from sklearn.linear_model import Ridge
-    >>> from sktandem import MergedRegressor, stack_sources
+    >>> from sktandem import Merged, stack_sources
     >>> from sktandem.members import Strategy
     >>> class Told(Strategy):
     ...     name = "told the source"
     ...     def build(self, estimator, **options):
-    ...         return MergedRegressor(estimator, representation="indicator", **options)
+    ...         return Merged(estimator, representation="indicator", **options)
     >>> X, y, source = stack_sources({
     ...     "red": ([[0.0], [1.0]], [0.0, 0.0]), "white": ([[0.0], [1.0]], [4.0, 4.0])
     ... })
     >>> model = Told().build(Ridge(alpha=1e-6), scaler=None)
-    >>> model.fit(X, y, sample_source=source).predict([[0.0]], ["white"]).round(2)
+    >>> model = model.fit(X, y, sample_source=source)
+    >>> model.predict([[0.0]], sample_source=["white"]).round(2)
     array([4.])
     """
 
@@ -102,8 +104,8 @@ class Strategy(BaseEstimator):  # type: ignore[misc]
         scaler: Any = "standard",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        unknown_source: str = "error",
-        random_state: Any = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> Any:
         """Return an unfitted estimator that uses the sources in this way.
 
@@ -114,7 +116,7 @@ class Strategy(BaseEstimator):  # type: ignore[misc]
 
         scaler : str, transformer or None, default="standard"
             How features reach the estimator, as in
-            :class:`~sktandem.MergedClassifier`.
+            :class:`~sktandem.Merged`.
 
         source : str or int, default=None
             Name or position of the column of X that holds each row's source.

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from sktandem._routing import weight_key
 from sktandem.exceptions import SourceError
-from sktandem.merge import MergedClassifier, MergedRegressor
+from sktandem.merge import Merged
 from sktandem.merge._inner import seeded_clone
 
 __all__ = [
@@ -81,10 +81,8 @@ def make_unit(estimator: Any, **settings: Any) -> Any:
     """Return the estimator as a merge; a net as one that shuffles its sources."""
     if is_net(estimator):
         return alternating(estimator, "shuffled", **settings)
-    if is_classifier(estimator):
-        return MergedClassifier(clone(estimator), **settings)
-    if is_regressor(estimator):
-        return MergedRegressor(clone(estimator), **settings)
+    if is_classifier(estimator) or is_regressor(estimator):
+        return Merged(clone(estimator), **settings)
     raise SourceError(
         "A strategy is built on a classifier, a regressor or a skorch net, got "
         f"{_named(estimator)}."

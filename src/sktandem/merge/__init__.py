@@ -1,7 +1,6 @@
-"""Merging: any scikit-learn estimator on all sources."""
+"""Any estimator on the rows of several datasets together."""
 
-from sktandem.merge._classifier import MergedClassifier
+from sktandem.merge._merged import Merged
 from sktandem.merge._plan import MergePlan
-from sktandem.merge._regressor import MergedRegressor
 
-__all__ = ["MergePlan", "MergedClassifier", "MergedRegressor"]
+__all__ = ["MergePlan", "Merged"]

@@ -1,197 +1,332 @@
-"""The walk of the data that the merged classifier and regressor share."""
+"""Any estimator, fitted on several datasets at once."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Hashable, Mapping
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    MetaEstimatorMixin,
-)
-from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.validation import (
-    _check_feature_names_in,
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-    validate_data,
-)
+from numpy.typing import NDArray
+from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
+from sklearn.metrics import r2_score
+from sklearn.utils import Tags, check_array, check_random_state, get_tags
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from sktandem._nested import refuse_nested
-from sktandem._routing import RequestsSource
-from sktandem._transaction import all_or_nothing
-from sktandem.data._cells import as_target
-from sktandem.data._sources import (
-    ONLY_SOURCE,
-    Sources,
-    resolve_sources,
-    split_source,
-)
-from sktandem.data._tables import n_rows, read_table, refuse_datasets, take_rows
-from sktandem.data._unknown import check_unknown_rule, settle_unknown
-from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.merge._inner import remedy, seeded_clone
-from sktandem.merge._plan import plan_merge
+from sktandem._docs import documented
+from sktandem._settings import check_choice
+from sktandem._telling import warn
+from sktandem.data._cells import class_codes, classes_by_source, mixes_kinds
+from sktandem.data._estimator import SourceEstimator, if_inner_has, tags_like
+from sktandem.data._rows import Rows, check_unknown_rule
+from sktandem.data._sources import ONLY_SOURCE
+from sktandem.data._tables import take_rows
+from sktandem.exceptions import SourceError
+from sktandem.merge._inner import fit_inner, remedy, seeded_clone
+from sktandem.merge._plan import MergePlan, plan_merge
 from sktandem.merge._representation import (
     check_representation,
     represent,
     represented_names,
 )
-from sktandem.scaling._scalers import (
-    check_scaler,
-    fit_named,
-    fit_transformers,
-)
+from sktandem.scaling._affine import fit_affine
+from sktandem.scaling._scalers import check_scaler, fit_named, fit_transformers
+from sktandem.stats._scores import label_accuracy, macro_r2
 
-__all__ = ["BaseMerged", "inner_has"]
+__all__ = ["Merged"]
 
+# What sees nothing of the sources, of the settings that can.
 SOURCE_BLIND = ("pooled", "shared", None)
 
 
-def inner_has(method):
-    """Let a method appear where the inner estimator has it."""
+@documented
+class Merged(MetaEstimatorMixin, SourceEstimator):
+    """Fit one estimator on several datasets, each with a chosen influence.
 
-    def check(self):
-        fitted = getattr(self, "estimator_", None)
-        getattr(self._inner() if fitted is None else fitted, method)
-        return True
+    Stacking a large dataset on a small one lets the large one decide the
+    model, and two instruments rarely share their zero. This meta-estimator
+    scales the features (pooled, or each source by its own measure), weights the
+    samples so that every source or class has the share you ask for, then fits
+    a single clone of `estimator` on all of them.
 
-    return check
+    Read more in the :ref:`User Guide <merging>`.
 
+    Parameters
+    ----------
+    estimator : estimator instance, default=None
+        The classifier or regressor to fit; Merged is of its kind. None is a
+        hole that a comparison fills with the estimator that it compares.
 
-class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
-    """What the merged classifier and regressor share: the walk of the data."""
+    {source}
 
-    def fit(self, X, y, sample_source=None, sample_weight=None):
-        """Fit a clone of `estimator` on all samples; see the subclasses."""
-        with all_or_nothing(self):
-            features, y, plan, rng = self._read(X, y, sample_source, sample_weight)
-            inner = seeded_clone(self._inner(), rng)
-            try:
-                scaler, features = self._fit_scaler(features, y, plan, inner)
-                learned = self._fit_inner(inner, features, y, plan)
-            except ValueError as error:
-                with_cure = remedy(error, features, inner)
-                if with_cure is None:
-                    raise
-                raise with_cure from error
-        # Last, so that a failed fit leaves nothing half-fitted.
-        self.estimator_, self.scaler_, self.plan_ = inner, scaler, plan
-        self.sources_ = plan.sources.names
-        self.n_samples_by_source_ = plan.n_samples
-        vars(self).update(learned)
-        return self
+    {scaler}
 
-    def _read(self, X, y, sample_source, sample_weight):
-        """Check settings and input; return the rows that take part, and the plan."""
-        self._check_settings()
-        check_scaler(self.scaler, self.scale_by)
-        check_representation(self.representation)
-        refuse_datasets(X)
-        validate_data(self, X, y, skip_check_array=True)
-        features, sources = resolve_sources(X, sample_source, source=self.source)
-        y = as_target(y)
-        check_consistent_length(features, y)
-        if len(y) == 0:
-            raise SourceError("X has no rows to fit.")
-        self._warn_of_forgotten_source(sources)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, features)
-        seeded = self.random_state is not None
-        rng = check_random_state(self.random_state) if seeded else None
-        plan = plan_merge(
-            sources,
-            self._classes_to_balance(y),
-            balance=self.balance,
-            balance_by=self.balance_by,
-            sample_weight=sample_weight,
-            random_state=rng,
-        )
-        check_unknown_rule(self.unknown_source, self.primary_source, plan.sources.names)
-        return take_rows(features, plan.rows), take_rows(y, plan.rows), plan, rng
+    {scale_by}
 
-    def _warn_of_forgotten_source(self, sources):
-        """Say so if a setting tells sources apart and no row has a source."""
-        settings = self._settings_by_source().items()
-        idle = {key: value for key, value in settings if value not in SOURCE_BLIND}
-        if idle and sources.names == (ONLY_SOURCE,):
-            told = ", ".join(f"{key}={value!r}" for key, value in idle.items())
-            warnings.warn(
-                f"Only one source, {ONLY_SOURCE!r}: {told} has nothing to tell apart. "
-                "Pass sample_source, or name its column by source.",
-                SourceWarning,
-                stacklevel=5,
-            )
+    scale_target_by : {"source"}, default=None
+        Whether the target of each source is standardised by itself; of
+        regressors only. Predictions are in the units of their source.
 
-    def _settings_by_source(self):
-        """Return the settings that tell sources apart, by name."""
-        return {"scale_by": self.scale_by, "representation": self.representation}
+    representation : {"shared", "indicator", "augmented"}, default="shared"
+        How the source shows in the features that `estimator` gets.
 
-    def set_params(self, **params):
-        """Set the parameters of this estimator.
+        - "shared": not at all.
+        - "indicator": as one 0/1 column per source.
+        - "augmented": as a copy of all features and of the constant for each
+          source, zero in the rows of the others, beside the shared ones [1]_. A
+          linear model then has a rule for all and what is particular to each
+          source. Sparse where that is smaller and `estimator` takes it.
+
+    balance : {"sources", "classes", "both"} or dict, default=None
+        The influence of each source.
+
+        - None: every sample counts the same, as in plain stacking.
+        - "sources": every source counts the same, whatever its size.
+        - "classes": the classes count the same within each source, which keeps
+          its total.
+        - "both": every class of every source counts the same.
+        - dict: a share per source. Only ratios matter, so
+          ``{"clinic": 3, "lab": 1}`` gives the clinic three quarters; a share
+          of 0 leaves a source out.
+
+    balance_by : {"weight", "oversample", "undersample"}, default="weight"
+        How the influence is given: by sample weights; by drawing rows of what
+        has too few again; or by leaving rows out of what has too many. The
+        latter two are for estimators without `sample_weight`: cells of rows are
+        balanced by their count, and rows keep the weights they came with.
+
+    {primary_source}
+
+    {unknown_source}
+
+    {random_state}
+
+    Attributes
+    ----------
+    estimator_ : estimator instance
+        The fitted clone of `estimator`.
+
+    {classes_}
+
+    {classes_by_source_}
+
+    plan_ : MergePlan
+        The rows, shares and weights used.
+
+    scaler_ : object or None
+        The fitted scaling of X.
+
+    target_scaler_ : object or None
+        The fitted scaling of y by source.
+
+    {sources_}
+
+    n_samples_by_source_ : dict of {source: int}
+        The number of rows of each source that were fitted, after resampling.
+
+    {n_features_in_}
+
+    {feature_names_in_}
+
+    See Also
+    --------
+    SharedNet : A net that trains on the sources in turns.
+    stack_sources : Build X, y and sample_source from several datasets.
+    sktandem.model_selection.score_by_source : Score each source.
+
+    Notes
+    -----
+    A sample of base weight :math:`b` in source :math:`s` has the weight
+    :math:`p_s b B / B_s` for share :math:`p_s`, where :math:`B_s` and
+    :math:`B` sum the base weights of the source and of all. The base weight is
+    the user's `sample_weight`, or 1. The total is kept, so penalties such as
+    ``C`` and ``alpha`` keep their meaning. Without `balance`, weights pass
+    untouched. Rows of weight 0 are dropped before anything is fitted.
+    Resampling keeps every row of the cells that set its size: oversampling
+    takes the smallest number of rows in which no cell loses one, undersampling
+    the largest in which no cell gains one.
+
+    References
+    ----------
+    .. [1] H. Daumé III (2007), "Frustratingly Easy Domain Adaptation", ACL.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sktandem import Merged, stack_sources
+    >>> X, y, sample_source = stack_sources({
+    ...     "clinic": ([[0.0], [0.0], [0.0]], [1.0, 1.0, 1.0]),
+    ...     "lab": ([[0.0]], [3.0]),
+    ... })
+    >>> model = Merged(LinearRegression(), balance="sources")
+    >>> model.fit(X, y, sample_source=sample_source).predict([[0.0]])
+    array([2.])
+
+    Halfway between the two, although the clinic has three times the samples.
+    """
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        source: str | int | None = None,
+        scaler: Any = "standard",
+        scale_by: str = "pooled",
+        scale_target_by: str | None = None,
+        representation: str = "shared",
+        balance: str | Mapping[Hashable, float] | None = None,
+        balance_by: str = "weight",
+        primary_source: Hashable = None,
+        unknown_source: str = "error",
+        random_state: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.source = source
+        self.scaler = scaler
+        self.scale_by = scale_by
+        self.scale_target_by = scale_target_by
+        self.representation = representation
+        self.balance = balance
+        self.balance_by = balance_by
+        self.primary_source = primary_source
+        self.unknown_source = unknown_source
+        self.random_state = random_state
+
+    def fit(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> Self:
+        """Fit a clone of `estimator` on all samples, weighted by source.
 
         Parameters
         ----------
-        **params : dict
-            Parameters by name, those of the inner estimator as
-            ``estimator__name``.
+        {X}
+
+        {y}
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts, before balancing.
+
+        {sample_source}
 
         Returns
         -------
-        self : estimator instance
-            This estimator.
-        """
-        for key in params:
-            owner, nested, _ = key.partition("__")
-            if nested and owner in ("estimator", "scaler"):
-                of_estimator = owner == "estimator"
-                instead = repr(self._inner()) if of_estimator else "StandardScaler()"
-                value = params.get(owner, getattr(self, owner))
-                refuse_nested(key, owner, value, instead)
-        return super().set_params(**params)
+        self : Merged
+            The fitted instance.
 
-    def _fit_scaler(self, X, y, plan, inner):
+        Raises
+        ------
+        SourceError
+            If labels, shares or settings do not fit the data, or `estimator`
+            takes no weights where some are needed.
+        """
+        self._check_settings()
+        given = {"sample_weight": sample_weight, "sample_source": sample_source}
+        return self._fit(X, y, **given)
+
+    def _check_settings(self) -> None:
+        """Refuse settings that make no sense whatever the data."""
+        classifies = self.estimator is not None and is_classifier(self.estimator)
+        if self.estimator is None or not (classifies or is_regressor(self.estimator)):
+            raise SourceError(
+                "Merged needs a classifier or a regressor as its estimator, got "
+                f"{self.estimator!r}. Pass one, such as Merged(LogisticRegression())."
+            )
+        if classifies and self.scale_target_by is not None:
+            raise SourceError(
+                f"scale_target_by={self.scale_target_by!r} is for regressors, and "
+                f"{type(self.estimator).__name__} classifies. Leave it at None."
+            )
+        check_choice("scale_target_by", self.scale_target_by, (None, "source"))
+        check_scaler(self.scaler, self.scale_by)
+        check_representation(self.representation)
+
+    def _fit_rows(self, rows: Rows) -> None:
+        self._check_settings()
+        self._warn_of_forgotten_source(rows)
+        seeded = self.random_state is not None
+        rng = check_random_state(self.random_state) if seeded else None
+        plan = plan_merge(
+            rows.sources,
+            rows.y if is_classifier(self.estimator) else None,
+            balance=self.balance,
+            balance_by=self.balance_by,
+            sample_weight=rows.weights,
+            random_state=rng,
+        )
+        # Once more: a share of 0 leaves a source out, and with it the primary one.
+        names = plan.sources.names
+        check_unknown_rule(self.unknown_source, self.primary_source, names)
+        X, y = take_rows(rows.X, plan.rows), take_rows(rows.y, plan.rows)
+        inner = seeded_clone(self.estimator, rng)
+        try:
+            scaler, features = self._fit_scaler(X, y, plan, inner)
+            y, of_targets = self._targets(y, plan)
+            weighted = self.balance is not None and self.balance_by == "weight"
+            fit_inner(inner, features, y, plan.weights, balanced=weighted)
+        except ValueError as error:
+            explained = remedy(error, X, inner)
+            if explained is None:
+                raise
+            raise explained from error
+        if is_classifier(inner) and "classes_" not in of_targets:
+            of_targets["classes_"] = inner.classes_
+        # Last, so that a failed fit leaves nothing half-fitted.
+        self.estimator_, self.scaler_, self.plan_ = inner, scaler, plan
+        self.sources_ = names
+        self.n_samples_by_source_ = plan.n_samples
+        vars(self).update(of_targets)
+
+    def _warn_of_forgotten_source(self, rows: Rows) -> None:
+        """Say so if a setting separates the sources and no row has a source."""
+        idle = [
+            f"{key}={value!r}"
+            for key in ("scale_by", "representation", "scale_target_by")
+            if (value := getattr(self, key)) not in SOURCE_BLIND
+        ]
+        if idle and rows.names == (ONLY_SOURCE,):
+            warn(
+                f"Only one source, {ONLY_SOURCE!r}: {', '.join(idle)} has nothing to "
+                "tell apart. Pass sample_source, or name its column by source."
+            )
+
+    def _targets(
+        self, y: NDArray[Any], plan: MergePlan
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Return y as the estimator gets it, and what was learned of it by name."""
+        learned: dict[str, Any] = {"target_scaler_": None}
+        if is_classifier(self.estimator):
+            single = y.ndim == 1 or y.shape[1] == 1
+            own = classes_by_source(plan.sources, y) if single else {}
+            learned["classes_by_source_"] = own
+            # scikit-learn cannot hold numbers and strings in one y: such classes
+            # go in as codes, and come back by their own names.
+            if y.dtype == object and mixes_kinds(y.ravel()):
+                learned["classes_"], y = class_codes(y)
+        elif self.scale_target_by == "source":
+            columns = np.reshape(y, (len(y), -1))
+            columns = check_array(columns, dtype=float, input_name="y")
+            maps = fit_affine("standard", columns, plan.sources, plan.weights)
+            y = maps.forward(columns, plan.sources.codes).reshape(y.shape)
+            learned["target_scaler_"] = maps
+        return y, learned
+
+    def _fit_scaler(
+        self, X: Any, y: Any, plan: MergePlan, inner: Any
+    ) -> tuple[Any, Any]:
         """Return the fitted scaling and the features as the estimator wants them."""
-        options = {"scale_by": self.scale_by, "weights": plan.weights}
         if self.scaler is None:
             return None, self._represent(X, plan.sources, None, inner)
+        scale_by = self.scale_by
         if isinstance(self.scaler, str):
-            scaler = fit_named(self.scaler, X, plan.sources, **options)
+            scaler = fit_named(
+                self.scaler, X, plan.sources, scale_by=scale_by, weights=plan.weights
+            )
             return scaler, self._represent(X, plan.sources, scaler, inner)
-        scaler, scaled = fit_transformers(self.scaler, X, y, plan.sources, **options)
+        scaler, scaled = fit_transformers(
+            self.scaler, X, y, plan.sources, scale_by=scale_by, weights=plan.weights
+        )
         return scaler, self._represent(scaled, plan.sources, None, inner)
 
-    def _inner(self):
-        """Return the estimator to clone."""
-        raise NotImplementedError
-
-    def _check_settings(self):
-        """Refuse an estimator of the wrong kind, and settings that make no sense."""
-        raise NotImplementedError
-
-    def _classes_to_balance(self, y):
-        """Return the classes of y, or None where there are none."""
-        raise NotImplementedError
-
-    def _fit_inner(self, inner, X, y, plan):
-        """Fit `inner` in place; return what else was learned, by name."""
-        raise NotImplementedError
-
-    def _by_weight(self):
-        return self.balance is not None and self.balance_by == "weight"
-
-    def _needs_source(self):
-        """Say why predictions depend on the source, or return None."""
-        if self.sources_ == (ONLY_SOURCE,):
-            return None
-        if self.scaler_ is not None and self.scaler_.by_source:
-            return "X was scaled by source"
-        if self.representation != "shared":
-            return f"representation is {self.representation!r}"
-        return None
-
-    def _represent(self, X, sources, scaler, estimator):
+    def _represent(self, X: Any, sources: Any, scaler: Any, estimator: Any) -> Any:
         return represent(
             X,
             sources.codes,
@@ -201,37 +336,139 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             scaler=scaler,
         )
 
-    def _prepare(self, X, sample_source):
-        """Return X as the inner estimator wants it, and each row's code if needed."""
-        check_is_fitted(self)
-        read_table(self, X)
-        because = self._needs_source()
-        if because is None:
-            features, _ = split_source(X, sample_source, self.source)
-            codes = np.zeros(n_rows(features), dtype=np.int8)
-        else:
-            features, codes = self._codes(X, sample_source, because)
-        sources = Sources(self.sources_, codes)
-        return self._represent(features, sources, self.scaler_, self.estimator_), codes
+    def _depends_on_source(self) -> str | None:
+        if self.sources_ == (ONLY_SOURCE,):
+            return None
+        if self.target_scaler_ is not None:
+            return "y was scaled by source"
+        if self.scaler_ is not None and self.scaler_.by_source:
+            return "X was scaled by source"
+        if self.representation != "shared":
+            return f"representation is {self.representation!r}"
+        return None
 
-    def _codes(self, X, sample_source, because):
-        features, sources = resolve_sources(
-            X, sample_source, source=self.source, names=self.sources_
-        )
-        codes = settle_unknown(
-            sources,
-            lambda: split_source(X, sample_source, self.source)[1],
-            self.unknown_source,
-            self.primary_source,
-            because=because,
-        )
-        return features, codes
+    def _features(self, rows: Rows) -> Any:
+        """Return the features as the fitted estimator wants them."""
+        return self._represent(rows.X, rows.sources, self.scaler_, self.estimator_)
 
-    def _predict_with(self, method, X, sample_source):
-        features, _ = self._prepare(X, sample_source)
-        return getattr(self.estimator_, method)(features)
+    def _answer(self, method: str, rows: Rows) -> Any:
+        answer = getattr(self.estimator_, method)(self._features(rows))
+        if method != "predict":
+            return answer
+        if self._coded:
+            return self.classes_[answer]
+        if self.target_scaler_ is None:
+            return answer
+        columns = np.reshape(answer, (len(answer), -1))
+        columns = self.target_scaler_.inverse(columns, rows.sources.codes)
+        return columns.reshape(answer.shape)
 
-    def get_feature_names_out(self, input_features=None):
+    @property
+    def _coded(self) -> bool:
+        """Whether the inner estimator knows the classes by codes only."""
+        classes = getattr(self, "classes_", None)
+        if not isinstance(classes, np.ndarray):  # of numbers, or several outputs
+            return False
+        return classes.dtype == object and self.estimator_.classes_.dtype != object
+
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
+        """Predict the target of each sample, in the units of its source.
+
+        Parameters
+        ----------
+        {X}
+
+        {sample_source}
+
+        Returns
+        -------
+        {y_pred}
+        """
+        return self._answer("predict", self._read(X, sample_source=sample_source))
+
+    @if_inner_has("predict_proba")
+    def predict_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        {X}
+
+        {sample_source}
+
+        Returns
+        -------
+        {probabilities}
+        """
+        return self._answer("predict_proba", self._read(X, sample_source=sample_source))
+
+    @if_inner_has("predict_log_proba")
+    def predict_log_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
+        """Predict the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        {X}
+
+        {sample_source}
+
+        Returns
+        -------
+        {log_probabilities}
+        """
+        rows = self._read(X, sample_source=sample_source)
+        return self._answer("predict_log_proba", rows)
+
+    @if_inner_has("decision_function")
+    def decision_function(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
+        """Return the decision function of `estimator_`.
+
+        Parameters
+        ----------
+        {X}
+
+        {sample_source}
+
+        Returns
+        -------
+        {decision}
+        """
+        rows = self._read(X, sample_source=sample_source)
+        return self._answer("decision_function", rows)
+
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
+        """Return the accuracy, or R2, over all samples.
+
+        Where `scale_target_by` is "source" it is the mean of the sources' R2:
+        over all samples, R2 is near 1 for a model that knows nothing but each
+        source's mean. Rows of unknown sources count as one source.
+
+        Parameters
+        ----------
+        {X}
+
+        {y}
+
+        {sample_weight}
+
+        {sample_source}
+
+        Returns
+        -------
+        score : float
+            Accuracy, R2, or the macro mean of R2.
+        """
+        rows = self._read(X, y, sample_source=sample_source, weight=sample_weight)
+        predicted = self._answer("predict", rows)
+        if is_classifier(self):
+            return label_accuracy(rows.y, predicted, rows.weights)
+        if self.target_scaler_ is None or len(self.sources_) == 1:
+            return float(r2_score(rows.y, predicted, sample_weight=rows.weights))
+        return macro_r2(rows.y, predicted, rows.sources.codes, rows.weights)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the features that `estimator_` was fitted on.
 
         They are the columns of its ``coef_`` or ``feature_importances_``: the
@@ -259,20 +496,11 @@ class BaseMerged(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         names = represented_names(names, self.sources_, self.representation)
         return np.asarray(names, dtype=object)
 
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "estimator_")
+    def _inner(self) -> list[Any]:
+        return [getattr(self, "estimator_", self.estimator)]
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        # Names of scalers have no tags: they take sparse X and missing values.
-        parts = [self._inner(), self.scaler]
-        parts = [get_tags(p) for p in parts if hasattr(p, "__sklearn_tags__")]
-        tags.input_tags.sparse = all(part.input_tags.sparse for part in parts)
-        tags.input_tags.allow_nan = all(part.input_tags.allow_nan for part in parts)
-        alone = self.scaler is None and self.source is None
-        tags.input_tags.pairwise = alone and all(p.input_tags.pairwise for p in parts)
-        if parts:
-            tags.target_tags = parts[0].target_tags
-            tags.classifier_tags = parts[0].classifier_tags or tags.classifier_tags
-            tags.regressor_tags = parts[0].regressor_tags or tags.regressor_tags
+    def __sklearn_tags__(self) -> Tags:
+        tags = tags_like(super().__sklearn_tags__(), self.estimator, self.scaler)
+        if self.scaler is None and self.source is None and self.estimator is not None:
+            tags.input_tags.pairwise = get_tags(self.estimator).input_tags.pairwise
         return tags

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from sktandem._settings import check_choice, check_shares
+from sktandem._telling import warn
 from sktandem.data._cells import class_codes, cross_cells
-from sktandem.data._sources import Sources, did_you_mean
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.data._sources import Sources
+from sktandem.exceptions import SourceError
 from sktandem.merge._resample import RESAMPLERS, resample_rows
 
 __all__ = ["MergePlan", "plan_merge"]
@@ -76,13 +76,9 @@ def plan_merge(
     Resampled, a cell has its share of the rows instead, and rows keep the
     weights that they came with.
     """
-    _check_balance_by(balance_by)
+    check_choice("balance_by", balance_by, ("weight", *RESAMPLERS))
     if len(sources.names) == 1 and _between_sources(balance):
-        warnings.warn(
-            f"Only one source, {sources.names[0]!r}: nothing to balance.",
-            SourceWarning,
-            stacklevel=5,
-        )
+        warn(f"Only one source, {sources.names[0]!r}: nothing to balance.")
     part = _taking_part(sources, balance, sample_weight)
     rows = None if part.all() else np.flatnonzero(part)
     if rows is not None:
@@ -120,15 +116,6 @@ def _resampled(
     )
 
 
-def _check_balance_by(balance_by: str) -> None:
-    known = ("weight", *RESAMPLERS)
-    if balance_by not in known:
-        raise SourceError(
-            f"balance_by must be one of {list(known)}, got {balance_by!r}."
-            f"{did_you_mean(balance_by, known)}"
-        )
-
-
 def _between_sources(balance: Any) -> bool:
     return isinstance(balance, Mapping) or balance == "sources"
 
@@ -136,13 +123,13 @@ def _between_sources(balance: Any) -> bool:
 def _taking_part(
     sources: Sources, balance: Any, sample_weight: Any
 ) -> NDArray[np.bool_]:
-    part = np.ones(len(sources.codes), dtype=bool)
+    names, part = sources.names, np.ones(len(sources.codes), dtype=bool)
     if sample_weight is not None:
         if not np.isfinite(sample_weight).all() or (sample_weight < 0).any():
             raise SourceError("sample_weight must hold finite numbers of at least 0.")
         part &= sample_weight > 0
     if isinstance(balance, Mapping):
-        part &= _given_shares(sources, balance)[sources.codes] > 0
+        part &= np.array(check_shares("balance", balance, names))[sources.codes] > 0
     if not part.any():
         raise SourceError(
             "Every row has a weight of 0: nothing is left to fit. Give at least one "
@@ -156,16 +143,12 @@ def _shares(
 ) -> tuple[NDArray[np.intp], Floats]:
     """Return each row's cell, and each cell's share of the whole."""
     if isinstance(balance, Mapping):
-        given = _given_shares(sources, {n: balance[n] for n in sources.names})
+        given = np.array([balance[name] for name in sources.names], dtype=float)
         return sources.codes, given / given.sum()
     if balance == "sources":
         n_sources = len(sources.names)
         return sources.codes, np.full(n_sources, 1 / n_sources)
-    if balance not in BALANCES:
-        raise SourceError(
-            f"balance must be None, one of {list(BALANCES)} or a dict of shares, got "
-            f"{balance!r}.{did_you_mean(balance, BALANCES)}"
-        )
+    check_choice("balance", balance, (None, *BALANCES), " or a dict of shares")
     if y is None:
         raise SourceError(
             f"balance={balance!r} needs classes, and a regressor has none. Use "
@@ -185,28 +168,6 @@ def _shares(
     totals = _totals(sources.codes, base)
     n_classes = np.bincount(source_of_cell)
     return cells, (totals / n_classes / totals.sum())[source_of_cell]
-
-
-def _given_shares(sources: Sources, balance: Mapping[Hashable, Any]) -> Floats:
-    """Return the shares of a dict in the order of the sources."""
-    for name, share in balance.items():
-        if name not in sources.names:
-            raise SourceError(
-                f"balance names {name!r}, which is not a source. The sources are "
-                f"{list(sources.names)}.{did_you_mean(name, sources.names)}"
-            )
-        if not isinstance(share, Real) or not np.isfinite(float(share)) or share < 0:
-            raise SourceError(
-                f"balance gives {name!r} the share {share!r}. A share is a number of "
-                "at least 0; only ratios matter."
-            )
-    without = [name for name in sources.names if name not in balance]
-    if without:
-        raise SourceError(
-            f"balance gives no share to {without}. Name every source; a share of 0 "
-            "leaves one out."
-        )
-    return np.array([balance[name] for name in sources.names], dtype=float)
 
 
 def _totals(cells: NDArray[np.intp], weights: Floats) -> Floats:

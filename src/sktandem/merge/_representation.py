@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sktandem.data._sources import UNKNOWN, did_you_mean
+from sktandem._settings import check_choice
+from sktandem.data._sources import UNKNOWN
 from sktandem.data._tables import append_columns, frame_like, is_frame, to_floats
 from sktandem.exceptions import SourceError
 from sktandem.scaling._affine import row_chunks
@@ -21,12 +22,8 @@ REPRESENTATIONS = ("shared", "indicator", "augmented")
 
 
 def check_representation(representation: str) -> None:
-    """Refuse a representation that is none."""
-    if representation not in REPRESENTATIONS:
-        raise SourceError(
-            f"representation must be one of {list(REPRESENTATIONS)}, got "
-            f"{representation!r}.{did_you_mean(representation, REPRESENTATIONS)}"
-        )
+    """Refuse a representation that there is not."""
+    check_choice("representation", representation, REPRESENTATIONS)
 
 
 def represent(
@@ -75,7 +72,10 @@ def represented_names(
     if representation == "indicator":
         return columns + [f"source__{name}" for name in names]
     if representation == "augmented":
-        return columns + [f"{c}__{name}" for name in names for c in columns]
+        own = [
+            [*(f"{c}__{name}" for c in columns), f"source__{name}"] for name in names
+        ]
+        return [*columns, *(name for block in own for name in block)]
     return columns
 
 
@@ -133,13 +133,17 @@ def _with_copies(
     if allow_sparse and len(names) > 2:
         return _block_copies(X, codes, len(names), scaler)
     n, width = X.shape
-    features = np.zeros((n, 1 + len(names), width), dtype=X.dtype)
-    _fill(features[:, 0], X, codes, scaler)
+    # The shared columns, then a block for each source: a copy of them, and of the
+    # constant, or a linear model would have no intercept of its own for a source.
+    features = np.zeros((n, width + len(names) * (width + 1)), dtype=X.dtype)
+    _fill(features[:, :width], X, codes, scaler)
     for part in row_chunks(n, width):
-        rows = np.flatnonzero(codes[part] != UNKNOWN)
         own = features[part]
-        own[rows, 1 + codes[part][rows]] = own[rows, 0]
-    features = features.reshape(n, -1)
+        for code in range(len(names)):
+            rows = np.flatnonzero(codes[part] == code)
+            start = width + code * (width + 1)
+            own[rows, start : start + width] = own[rows, :width]
+            own[rows, start + width] = 1
     if frame is None:
         return features
     columns = [str(name) for name in frame.columns]
@@ -149,28 +153,36 @@ def _with_copies(
 def _block_copies(
     X: NDArray[Any], codes: NDArray[np.intp], n_sources: int, scaler: Any
 ) -> Any:
-    """Build the sparse matrix of a dense X: its rows are two full blocks."""
+    """Build the sparse matrix of a dense X: its rows are two full blocks, and a 1."""
     n, width = X.shape
-    size = 2 * n * width
+    filled = 2 * width + 1
+    size = n * filled
     integer = np.int32 if size < np.iinfo(np.int32).max else np.int64
-    values = np.empty((n, 2, width), dtype=X.dtype)
-    columns = np.empty((n, 2, width), dtype=integer)
-    _fill(values[:, 0], X, codes, scaler)
+    values = np.empty((n, filled), dtype=X.dtype)
+    columns = np.empty((n, filled), dtype=integer)
+    _fill(values[:, :width], X, codes, scaler)
     # In parts: as a whole NumPy would make a copy, for fear of an overlap.
     for part in row_chunks(n, width):
-        values[part, 1] = values[part, 0]
-    values[codes == UNKNOWN, 1] = 0
-    columns[:] = np.arange(width, dtype=integer)
-    columns[:, 1] += (width * (1 + np.maximum(codes, 0)))[:, None].astype(integer)
-    starts = np.arange(0, size + 1, 2 * width, dtype=integer)
-    shape = (n, width * (1 + n_sources))
+        values[part, width:-1] = values[part, :width]
+    values[:, -1] = 1
+    values[codes == UNKNOWN, width:] = 0
+    columns[:, :width] = np.arange(width, dtype=integer)
+    columns[:, width:] = np.arange(width, filled, dtype=integer)
+    columns[:, width:] += ((width + 1) * np.maximum(codes, 0))[:, None].astype(integer)
+    starts = np.arange(0, size + 1, filled, dtype=integer)
+    shape = (n, width + (width + 1) * n_sources)
     return sparse.csr_matrix((values.ravel(), columns.ravel(), starts), shape=shape)
 
 
 def _sparse_copies(X: Any, codes: NDArray[np.intp], n_sources: int) -> Any:
-    n, width = X.shape
-    row = np.repeat(np.arange(n), np.diff(X.indptr))
-    columns = X.indices + width * np.maximum(codes, 0)[row]
-    values = np.where(codes[row] == UNKNOWN, 0, X.data).astype(X.dtype)
-    own = sparse.csr_matrix((values, columns, X.indptr), shape=(n, width * n_sources))
+    known = np.flatnonzero(codes != UNKNOWN)
+    ones = np.ones(len(known), dtype=X.dtype)
+    constant = sparse.csr_matrix((ones, (known, 0 * known)), shape=(X.shape[0], 1))
+    block = sparse.hstack([X, constant], format="csr")
+    width = block.shape[1]
+    row = np.repeat(np.arange(len(codes)), np.diff(block.indptr))
+    columns = block.indices + width * np.maximum(codes, 0)[row]
+    values = np.where(codes[row] == UNKNOWN, 0, block.data).astype(X.dtype)
+    shape = (len(codes), width * n_sources)
+    own = sparse.csr_matrix((values, columns, block.indptr), shape=shape)
     return sparse.hstack([X, own], format="csr")

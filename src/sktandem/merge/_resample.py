@@ -24,7 +24,8 @@ def cell_counts(
     """
     totals = sizes / shares
     total = totals.max() if how == "oversample" else totals.min()
-    return np.floor(shares * total + 0.5).astype(np.intp)
+    counts: NDArray[np.float64] = np.floor(shares * total + 0.5)
+    return counts.astype(np.intp)
 
 
 def resample_rows(

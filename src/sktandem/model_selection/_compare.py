@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sktandem._telling import counted, did_you_mean
+from sktandem._typing import RandomState
 from sktandem.data._cells import as_target
-from sktandem.data._sources import counted, did_you_mean, resolve_sources
+from sktandem.data._sources import resolve_sources
 from sktandem.data._tables import refuse_datasets
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.members import Strategy, Training, resolve_strategies
@@ -41,7 +43,9 @@ def compare_strategies(
     sample_source: Any = None,
     source: str | int | None = None,
     primary_source: Hashable = None,
-    strategies: str | Sequence[Strategy] | Mapping[str, Any] = "default",
+    strategies: Literal["default", "all"]
+    | Sequence[Strategy]
+    | Mapping[str, Any] = "default",
     scoring: Scoring = None,
     margin: float = 0.01,
     scaler: Any = "standard",
@@ -49,7 +53,7 @@ def compare_strategies(
     n_repeats: int = 5,
     groups: Any = None,
     n_jobs: int | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
     progress: bool = True,
 ) -> StrategyComparison:
     r"""Tell for each source whether the others help it, and by what strategy.
@@ -103,7 +107,7 @@ def compare_strategies(
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in
-        :class:`~sktandem.MergedClassifier`.
+        :class:`~sktandem.Merged`.
 
     cv : int, default=10
         Folds. Fewer starve the source that is judged and not the others, which

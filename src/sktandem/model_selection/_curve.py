@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from sktandem.data._sources import counted
+from sktandem._telling import counted
+from sktandem._typing import Floats
 from sktandem.data._tables import pandas_for
 from sktandem.report._wording import (
     decimals_for,
@@ -24,8 +24,6 @@ from sktandem.report._wording import (
 from sktandem.stats._inference import Verdict, judge
 
 __all__ = ["SourceLearningCurve"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

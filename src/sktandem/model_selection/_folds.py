@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from sktandem._routing import fit_with_source
+from sktandem._typing import Floats
 from sktandem.data._tables import take_rows
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.members import Strategy, Training
@@ -21,7 +22,6 @@ from sktandem.model_selection._split import SourceKFold
 
 __all__ = ["Fold", "Measured", "Workshop", "deal", "run_folds", "try_folds"]
 
-Floats = NDArray[np.float64]
 Result = dict[Hashable, dict[str, Any]]
 
 
@@ -123,7 +123,7 @@ def deal(
             random_state=int(rng.randint(largest)),
         )
         place = np.zeros((len(data.y), 1))
-        split = splitter.split(place, data.y, groups, data.labels)
+        split = splitter.split(place, data.y, groups, sample_source=data.labels)
         folds += [
             Fold(repeat, number, train, test, int(rng.randint(largest)))
             for number, (train, test) in enumerate(split)

@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer
 
 from sktandem._routing import accepts_source
+from sktandem._typing import Floats
 from sktandem.data._cells import class_codes
 from sktandem.data._sources import Sources
 from sktandem.data._tables import take_rows
@@ -34,7 +35,6 @@ from sktandem.stats._losses import (
 
 __all__ = ["ZERO", "Answers", "Metric", "SourceJudge", "metric_of"]
 
-Floats = NDArray[np.float64]
 ZERO = "a probability of 0"
 BY_CLASS = {"balanced_accuracy", "roc_auc"}
 OF_LOSS = {

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
+from sktandem._telling import did_you_mean
+from sktandem._typing import RandomState
 from sktandem.data._cells import cross_cells, target_strata
-from sktandem.data._sources import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.members import Strategy, Training
 from sktandem.model_selection._compare import (
@@ -50,7 +51,9 @@ def learning_curve_by_source(
     primary_source: Hashable,
     sample_source: Any = None,
     source: str | int | None = None,
-    strategies: str | Sequence[Strategy] | Mapping[str, Any] = "default",
+    strategies: Literal["default", "all"]
+    | Sequence[Strategy]
+    | Mapping[str, Any] = "default",
     train_sizes: Sequence[float] = (0.1, 0.2, 0.4, 0.7, 1.0),
     scoring: Scoring = None,
     margin: float = 0.01,
@@ -59,7 +62,7 @@ def learning_curve_by_source(
     n_repeats: int = 5,
     groups: Any = None,
     n_jobs: int | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
     progress: bool = True,
 ) -> SourceLearningCurve:
     """Tell how the gain from other sources changes with the rows of one's own.

@@ -22,8 +22,8 @@ def classification_report_by_source(
     estimator: Any,
     X: Any,
     y: Any,
-    sample_source: Any = None,
     *,
+    sample_source: Any = None,
     digits: int = 2,
     output_dict: bool = False,
 ) -> Any:
@@ -72,13 +72,15 @@ def classification_report_by_source(
 
     Examples
     --------
-    >>> from sktandem import MergedClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sktandem import Merged
     >>> from sktandem.model_selection import classification_report_by_source
     >>> X, y = [[0.0], [1.0], [0.0], [1.0]], ["ill", "well", "ill", "ill"]
     >>> source = ["clinic", "clinic", "lab", "lab"]
-    >>> model = MergedClassifier(scaler=None).fit(X, y, sample_source=source)
+    >>> model = Merged(LogisticRegression(), scaler=None)
+    >>> model = model.fit(X, y, sample_source=source)
     >>> report = classification_report_by_source(
-    ...     model, X, y, source, output_dict=True
+    ...     model, X, y, sample_source=source, output_dict=True
     ... )
     >>> report["clinic"]["ill"]["precision"], report["lab"]["ill"]["precision"]
     (0.5, 1.0)

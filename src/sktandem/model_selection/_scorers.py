@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.metrics import check_scoring, get_scorer
 
 from sktandem._routing import score_request
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection._view import Rows, Scoring, best_of, metric_name
 
@@ -54,12 +54,13 @@ def source_scorer(
     Examples
     --------
     >>> from sklearn.model_selection import cross_val_score
-    >>> from sktandem import MergedClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sktandem import Merged
     >>> from sktandem.datasets import load_wine_quality
     >>> from sktandem.model_selection import SourceKFold, source_scorer
     >>> wine = load_wine_quality("classification", column="wine")
     >>> scores = cross_val_score(
-    ...     MergedClassifier(source=-1),
+    ...     Merged(LogisticRegression(max_iter=1000), source=-1),
     ...     wine.data,
     ...     wine.target,
     ...     cv=SourceKFold(3, source=-1),
@@ -146,6 +147,7 @@ class SourceScorer:
         estimator: Any,
         X: Any,
         y: Any,
+        *,
         sample_source: Any = None,
         sample_weight: Any = None,
     ) -> float:

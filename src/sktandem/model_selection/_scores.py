@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from sklearn.metrics import check_scoring
@@ -22,6 +22,9 @@ from sktandem.model_selection._view import (
 )
 
 __all__ = ["SourceScoreTable", "SourceScores", "score_by_source"]
+
+# Not any iterable of str, which a str is as well.
+Several = list[str] | tuple[str, ...] | set[str] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,12 +124,32 @@ class SourceScoreTable(dict[str, SourceScores]):
         return "".join(scores._repr_html_() for scores in self.values())
 
 
+@overload
 def score_by_source(
     estimator: Any,
     X: Any,
     y: Any,
     sample_source: Any = None,
-    scoring: Scoring | Iterable[str] = None,
+    scoring: Scoring = None,
+    *,
+    sample_weight: Any = None,
+) -> SourceScores: ...
+@overload
+def score_by_source(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_source: Any = None,
+    scoring: Several = ...,
+    *,
+    sample_weight: Any = None,
+) -> SourceScoreTable: ...
+def score_by_source(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_source: Any = None,
+    scoring: Scoring | Several = None,
     *,
     sample_weight: Any = None,
 ) -> SourceScores | SourceScoreTable:
@@ -179,16 +202,17 @@ def score_by_source(
 
     Examples
     --------
+    >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.model_selection import train_test_split
-    >>> from sktandem import MergedClassifier
+    >>> from sktandem import Merged
     >>> from sktandem.datasets import load_wine_quality
     >>> from sktandem.model_selection import score_by_source
     >>> wine = load_wine_quality("classification", return_X_y=True)
     >>> X, X_test, y, y_test, source, source_test = train_test_split(
     ...     *wine, random_state=0
     ... )
-    >>> model = MergedClassifier().fit(X, y, sample_source=source)
-    >>> score_by_source(model, X_test, y_test, source_test)
+    >>> model = Merged(LogisticRegression()).fit(X, y, sample_source=source)
+    >>> score_by_source(model, X_test, y_test, sample_source=source_test)
     source      rows   score
     red          338   0.618
     white        992   0.575

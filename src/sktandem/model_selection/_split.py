@@ -14,14 +14,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from sktandem._routing import SplitsBySource
+from sktandem._telling import counted, did_you_mean
+from sktandem._typing import RandomState
 from sktandem.data._cells import as_target, cross_cells, deal_folds, target_strata
-from sktandem.data._sources import (
-    Sources,
-    counted,
-    did_you_mean,
-    distinct,
-    resolve_sources,
-)
+from sktandem.data._sources import Sources, distinct, resolve_sources
 from sktandem.data._tables import as_table, is_missing
 from sktandem.exceptions import SourceError, SourceWarning
 
@@ -30,7 +26,7 @@ __all__ = ["LeaveOneSourceOut", "SourceKFold"]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-class _SourceSplitter(SplitsBySource, BaseCrossValidator):  # type: ignore[misc]
+class _SourceSplitter(SplitsBySource, BaseCrossValidator):
     """What both cross-validators share: reading sources and persons."""
 
     source: str | int | None
@@ -135,7 +131,7 @@ class SourceKFold(_SourceSplitter):
         source: str | int | None = None,
         test_source: Hashable = None,
         shuffle: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.n_splits = n_splits
         self.source = source

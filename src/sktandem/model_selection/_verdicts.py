@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem.data._sources import counted
+from sktandem._telling import counted
 from sktandem.members import (
     SimilarityWeighted,
     StackedPrediction,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sktandem.data._sources import did_you_mean
+from sktandem._settings import check_choice, is_number
 from sktandem.exceptions import SourceError
 
 __all__ = ["Averaged", "check_average"]
@@ -21,15 +20,10 @@ SWA_START = 0.75  # of all epochs, as in Izmailov et al. (2018)
 
 def check_average(average: Any) -> None:
     """Refuse what is no way to average."""
-    if average is None or (isinstance(average, str) and average in AVERAGES):
+    if average is None or (is_number(average) and 0 < average < 1):
         return
-    number = isinstance(average, Real) and not isinstance(average, bool)
-    if not (number and 0 < average < 1):
-        raise SourceError(
-            f"average must be one of {list(AVERAGES)}, the decay of an exponential "
-            f"average such as {EMA_DECAY}, or None, got {average!r}."
-            f"{did_you_mean(average, AVERAGES)}"
-        )
+    decay = f", the decay of an exponential average such as {EMA_DECAY}, or None"
+    check_choice("average", average, AVERAGES, decay)
 
 
 def trained_weights(net: NeuralNet) -> list[Tensor]:
@@ -76,7 +70,8 @@ class Averaged(nn.Module):
         net.criterion_.averaged_weights = cls(trained_weights(net), average)
 
     def _held(self) -> list[Tensor]:
-        return list(self._buffers.values())[:-2]  # the last two are no weights
+        held = [held for held in self._buffers.values() if held is not None]
+        return held[:-2]  # the last two are no weights
 
     def after_step(self, net: NeuralNet) -> None:
         """Take in the weights after an optimizer step."""
@@ -103,6 +98,8 @@ class Averaged(nn.Module):
         """Put the averaged weights into the module, or the raw ones back."""
         if bool(self.shown) == shown:
             return
+        # Exchanged in place: the optimizer holds these very tensors, and a module with
+        # others in their stead would train no more.
         with torch.no_grad():
             for held, weight in zip(self._held(), trained_weights(net)):
                 raw = weight.detach().clone()

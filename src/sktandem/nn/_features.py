@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
-from sktandem.data._sources import Sources
+from sktandem.data._rows import Rows
 from sktandem.data._tables import (
     is_frame,
     is_polars,
@@ -25,6 +25,7 @@ from sktandem.nn._ragged import Ragged
 from sktandem.scaling._affine import AffineMaps
 from sktandem.scaling._scalers import (
     INSIDE,
+    FittedScaler,
     ScaledByName,
     ScaledByTransformers,
     fit_named,
@@ -33,14 +34,12 @@ from sktandem.scaling._scalers import (
 
 __all__ = ["Features", "as_numbers", "as_tensor", "fit_features"]
 
-Scaling = ScaledByName | ScaledByTransformers | None
-
 
 @dataclass(frozen=True)
 class Features:
     """How X becomes a tensor: the scaling learned from training rows."""
 
-    scaling: Scaling
+    scaling: FittedScaler | None
     dtype: torch.dtype | None = torch.float32  # of batches; None leaves them
     missing: bool = False  # whether values may be missing
 
@@ -66,17 +65,16 @@ class Features:
 
 
 def fit_features(
-    scaler: Any,
-    X: Any,
-    y: Any,
-    sources: Sources,
-    *,
-    scale_by: str,
-    training: NDArray[np.intp] | None,
+    rows: Rows,
+    used: NDArray[np.intp] | None,
     weights: NDArray[np.float64] | None,
+    seed: int,
+    *,
+    scaler: Any,
+    scale_by: str,
     missing: bool = False,
 ) -> tuple[Features, NDArray[Any]]:
-    """Fit the scaling on the training rows.
+    """Fit the scaling on the rows used; `seed` is for what draws numbers.
 
     Returns
     -------
@@ -84,11 +82,11 @@ def fit_features(
         What was learned.
 
     numbers : ndarray
-        X as numbers: all rows, or only the training rows where a transformer
-        made them, which for some is not what `transform` makes of them.
+        X as numbers: all rows, or only the rows used where a transformer made
+        them, which for some is not what `transform` makes of them.
     """
     if scaler is None or isinstance(scaler, str):
-        numbers = as_numbers(X, missing=missing)
+        numbers = as_numbers(rows.X, missing=missing)
         if scaler is None:
             return Features(None, missing=missing), numbers
         if numbers.ndim > 2:
@@ -97,12 +95,16 @@ def fit_features(
                 "Set scaler=None, and scale before or in the module."
             )
         scaling = fit_named(
-            scaler, numbers, sources, scale_by=scale_by, weights=weights, rows=training
+            scaler, numbers, rows.sources, scale_by=scale_by, weights=weights, rows=used
         )
         return Features(scaling, missing=missing), numbers
-    if training is not None:
-        X, y, sources = take_rows(X, training), y[training], sources.take(training)
-        weights = None if weights is None else weights[training]
+    # A transformer sees the training rows only, and its numbers of them are those of
+    # fit_transform: an imputer by neighbours, or a target encoder, gives others when it
+    # transforms the same rows later.
+    X, y, sources = rows.X, rows.y, rows.sources
+    if used is not None:
+        X, y, sources = take_rows(X, used), y[used], sources.take(used)
+        weights = None if weights is None else weights[used]
     try:
         scaled, made = fit_transformers(
             scaler, X, y, sources, scale_by=scale_by, weights=weights
@@ -124,9 +126,10 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
             "sparse_output=False, or sparse_threshold=0 of a ColumnTransformer."
         )
     if is_frame(X):
+        # Integers stay integers: with scaler=None they may be tokens.
         columns = _columns_of_numbers(X)
         X = X.to_numpy() if _holds_integers(X) else to_floats(X, columns)
-    cure = "" if made else " scaler=table_preprocessor() fills missing values in."
+    remedy = "" if made else " scaler=table_preprocessor() fills missing values in."
     try:
         array = check_array(
             X,
@@ -136,23 +139,23 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
             ensure_all_finite="allow-nan" if missing else True,
         )
     except ValueError as error:
-        text = None if made else _first_text(X)
-        if text is not None:
+        string = None if made else _first_string(X)
+        if string is not None:
             raise SourceError(
-                f"A net takes numbers, and X holds texts such as {text!r}. "
+                f"A net takes numbers, and X holds strings such as {string!r}. "
                 "scaler=table_preprocessor() encodes them, and fills missing values in."
             ) from None
-        if "NaN" not in str(error) or not cure:
+        if "NaN" not in str(error) or not remedy:
             raise
         first = str(error).split(chr(10))[0]
-        raise SourceError(first + cure) from None
+        raise SourceError(first + remedy) from None
     if made and array.dtype.kind != "f":
         array = array.astype(np.float32)
     return np.asarray(array)
 
 
-def _first_text(X: Any) -> str | None:
-    """Return the first text in a table that is no data frame."""
+def _first_string(X: Any) -> str | None:
+    """Return the first string in a table that is not a data frame."""
     array = np.asarray(X)
     if array.ndim != 2 or array.dtype.kind not in "OU":
         return None
@@ -188,6 +191,7 @@ def as_tensor(array: Any, device: Any = "cpu") -> Any:
         array = array.astype(np.int64, copy=False)
     elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
         array = array.astype(np.float32)
+    # What torch cannot take as it stands is copied, and nothing else.
     if any(stride < 0 for stride in array.strides):
         array = array.copy()
     if not array.dtype.isnative:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sktandem._settings import is_integer
 from sktandem.exceptions import SourceError
 from sktandem.nn._modules import MLP
 
@@ -44,7 +44,7 @@ class MultiHead(nn.Module):
 
     See Also
     --------
-    MultiHeadClassifier : Builds and trains it.
+    sktandem.SharedNet : Builds and trains it, with ``heads="source"``.
 
     Examples
     --------
@@ -141,6 +141,8 @@ class MultiHead(nn.Module):
     ) -> Tensor:
         if self.stems is None:
             return self.trunk(X)
+        # Each source through its own layer, from its own columns; what it does not have
+        # is NaN there and is never read. Behind the stems all rows are alike again.
         stemmed = [
             self.stems[k](X[part].index_select(1, getattr(self, f"columns_{k}")))
             for k, part in zip(present, parts)
@@ -150,6 +152,8 @@ class MultiHead(nn.Module):
 
 def parts_of(source: Tensor) -> tuple[list[int], list[slice]]:
     """Return the sources of sorted rows, and where the rows of each lie."""
+    # Rows come sorted by source, so that the rows of a head are a slice, which is a
+    # view; an index of them would be a copy in every step.
     present, counts = torch.unique_consecutive(source, return_counts=True)
     ends = counts.cumsum(0).tolist()
     starts = [0, *ends[:-1]]
@@ -157,12 +161,12 @@ def parts_of(source: Tensor) -> tuple[list[int], list[slice]]:
 
 
 def check_head(head: Any) -> None:
-    """Refuse what no head can be made of."""
+    """Refuse what a head cannot be made of."""
     if head is None or callable(head):
         return
     sizes = [*head] if isinstance(head, Iterable) else [head]
-    whole = [isinstance(n, Integral) and not isinstance(n, bool) for n in sizes]
-    if not isinstance(head, Iterable) or not all(whole) or min(sizes, default=1) < 1:
+    lawful = all(is_integer(n) and n >= 1 for n in sizes)
+    if not isinstance(head, Iterable) or not lawful:
         raise SourceError(
             "head must be None for a linear layer, a sequence of hidden sizes such as "
             f"(16,), or a function (width, n_outputs) -> module, got {head!r}."
@@ -239,6 +243,8 @@ class HeadsOn:
         return f"HeadsOn({name}, {self.n_outputs})"
 
     def __call__(self, **params: Any) -> MultiHead:
+        # A module that is an instance is copied by skorch's clone before; with
+        # parameters set on it, it is made anew, as skorch does it.
         built = isinstance(self.trunk, nn.Module) and not params
         maker = type(self.trunk) if isinstance(self.trunk, nn.Module) else self.trunk
         trunk = self.trunk if built else maker(**params)
@@ -258,6 +264,7 @@ class HeadsOn:
 
 def width_of(trunk: nn.Module, example: Tensor) -> int:
     """Return the width of what a trunk gives for a few rows."""
+    # In evaluation mode: batch normalisation must not learn from rows of zeros.
     training = trunk.training
     trunk.eval()
     try:

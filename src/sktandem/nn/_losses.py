@@ -8,6 +8,10 @@ from skorch import NeuralNet
 from torch import Tensor
 
 from sktandem.exceptions import SourceError
+from sktandem.nn._batches import RowBatch
+from sktandem.nn._tasks import Task
+from sktandem.nn._turns import TurnBatches
+from sktandem.nn._weighing import Weighing
 
 __all__ = ["StepLoss", "row_losses"]
 
@@ -35,9 +39,9 @@ class StepLoss:
     def __init__(
         self,
         net: NeuralNet,
-        turns: Any,
-        tasks: Any = None,
-        weighing: Any = None,
+        turns: TurnBatches | None,
+        tasks: tuple[Task, ...] | None = None,
+        weighing: Weighing | None = None,
     ) -> None:
         self.net, self.turns, self.tasks, self.weighing = net, turns, tasks, weighing
 
@@ -53,13 +57,16 @@ class StepLoss:
         training: bool = False,
         **kwargs: Any,
     ) -> Tensor:
+        # skorch hands on X and y, but not the batch that they came in. The turns know
+        # which it is: they have yielded it a moment ago.
         batch = self.turns.current if training and self.turns is not None else None
         if batch is None or (batch.parts is None and batch.weights is None):
             return self._part(y_pred, y_true, X, training, None, **kwargs)
         self._refuse_other_rows(y_true, batch)
         if batch.parts is None:
             return self._part(y_pred, y_true, X, training, batch.weights, **kwargs)
-        batch.losses, total = [], 0.0
+        batch.losses = []
+        total: Any = 0.0
         for place, (_, rows, weight) in enumerate(batch.parts):
             weights = None if batch.weights is None else batch.weights[rows]
             own = self._part_of(y_pred, place, rows), y_true[rows], _rows_of(X, rows)
@@ -70,7 +77,7 @@ class StepLoss:
             total = total + (loss if weight == 1 else weight * loss)
         return total
 
-    def _refuse_other_rows(self, y_true: Any, batch: Any) -> None:
+    def _refuse_other_rows(self, y_true: Any, batch: RowBatch) -> None:
         """Refuse a step of the user's own that passes a part of the batch."""
         if len(y_true) != len(batch[1]):
             raise SourceError(
@@ -93,6 +100,8 @@ class StepLoss:
         weights: Any,
         **kwargs: Any,
     ) -> Any:
+        # All rows of a part share a head, and the first says which. The user's own
+        # get_loss is called for every part, so that a loss of a subclass counts.
         if self.tasks is not None:
             y_true = self.tasks[int(X["source"][0])].target(y_true)
         if weights is None:
@@ -123,6 +132,8 @@ def row_losses(
             "`reduction` that could be set to 'none'. Use a criterion that has one, "
             "with balance=None and no curriculum by loss otherwise."
         )
+    # Set for a moment and on the very criterion, since get_loss of a subclass may use
+    # it in ways of its own; a copy would not be the one that it uses.
     criterion.reduction = "none"
     try:
         own = type(net).get_loss

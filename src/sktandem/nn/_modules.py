@@ -11,7 +11,7 @@ from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import EpochScoring
 from torch import nn
 
-from sktandem.data._sources import did_you_mean
+from sktandem._settings import check_choice
 from sktandem.exceptions import SourceError
 
 __all__ = ["MLP", "default_net"]
@@ -112,11 +112,8 @@ def default_net(task: str = "classification", **params: Any) -> NeuralNet:
             f"task must be one of {list(TASKS)}, got {task!r}. A module of your own "
             "goes by module=."
         )
-    if task not in TASKS:
-        raise SourceError(
-            f"task must be one of {list(TASKS)}, got {task!r}."
-            f"{did_you_mean(task, TASKS)}"
-        )
+    check_choice("task", task, TASKS)
+    # Fused Adam wins more for a small net than anything in the loop around it.
     settings: dict[str, Any] = {
         "module": MLP,
         "optimizer": torch.optim.Adam,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from typing import Any
 
 import torch
@@ -13,9 +12,8 @@ from skorch.dataset import Dataset, ValidSplit
 from torch import nn
 from torch.utils.data import DataLoader
 
-from sktandem._telling import outside
-from sktandem.data._sources import counted
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem._telling import counted, warn
+from sktandem.exceptions import SourceError
 
 __all__ = ["check_net", "is_binary", "parameters_of", "probe", "sized_net"]
 
@@ -31,7 +29,7 @@ BINARY = (nn.BCELoss, nn.BCEWithLogitsLoss)
 
 
 def check_net(net: Any, owner: str) -> None:
-    """Refuse what is no skorch net, or decides what is not its to decide."""
+    """Refuse what is not a skorch net, or decides what is not its to decide."""
     if not isinstance(net, NeuralNet):
         hint = "an instance" if inspect.isclass(net) else "a skorch net around it"
         if inspect.isfunction(net):
@@ -40,6 +38,8 @@ def check_net(net: Any, owner: str) -> None:
             f"net must be a skorch net such as NeuralNetClassifier(module), got "
             f"{net!r}. Pass {hint}, or None for sktandem.nn.default_net()."
         )
+    # Two owners of one setting would contradict each other in silence: what decides
+    # over rows and batches is the estimator's, the rest stays the net's.
     for key, value in vars(net).items():
         prefix = key.split("__")[0]
         if prefix in OWNED and ("__" in key or not _is_default(key, value)):
@@ -76,6 +76,8 @@ def sized_net(
     net: NeuralNet, *, sizes: dict[str, Any], settings: dict[str, Any]
 ) -> NeuralNet:
     """Return a clone of the user's net, with the sizes that its module asks for."""
+    # Only what the module's __init__ names, and the user has not set: a module with
+    # other names for its sizes is left alone, and the probe says if they are wrong.
     net = clone(net)
     taken = parameters_of(net.module)
     asked = {
@@ -99,6 +101,8 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
 
     `wants` tells what needs `n_outputs` of them.
     """
+    # Before the first epoch, with two rows: torch's own error would come from somewhere
+    # inside the loop and name matrices, not columns and targets.
     module = net.module_
     net._set_training(False)
     try:
@@ -109,7 +113,7 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
         raise SourceError(
             f"{type(module).__name__} did not take a batch of shape {tuple(x.shape)} "
             f"and type {str(x.dtype).removeprefix('torch.')}{_expected(module)}: "
-            f"{error}\n{_cure(module, x)}"
+            f"{error}\n{_remedy(module, x)}"
         ) from error
     y = y[0] if isinstance(y, tuple) else y
     if not isinstance(y, torch.Tensor):
@@ -134,26 +138,26 @@ def _refuse_other_outputs(net: NeuralNet, y: torch.Tensor) -> None:
     takes_log = by_skorch and isinstance(criterion, nn.NLLLoss)
     if takes_log and bool((y < 0).any()):
         raise SourceError(
-            f"{name} gives {y.min().item():.3g}, which is no probability, and NLLLoss, "
-            f"the criterion of {type(net).__name__}, takes its logarithm. Use "
+            f"{name} gives {y.min().item():.3g}, which is not a probability, and the "
+            f"criterion of {type(net).__name__}, NLLLoss, takes its logarithm. Use "
             "criterion=torch.nn.CrossEntropyLoss, or end the module with a softmax."
         )
     if not isinstance(criterion, nn.CrossEntropyLoss) or y.ndim != 2 or len(y) < 2:
         return
     sums = y.sum(dim=1)
     if bool((y >= 0).all()) and torch.allclose(sums, torch.ones_like(sums)):
-        warnings.warn(
+        warn(
             f"{name} seems to give probabilities, and CrossEntropyLoss takes logits: "
-            "it learns slowly and is never sure. Leave the softmax out of the module.",
-            SourceWarning,
-            stacklevel=outside(),
+            "it learns slowly and is never sure. Leave the softmax out of the module."
         )
 
 
-def _cure(module: nn.Module, x: torch.Tensor) -> str:
+def _remedy(module: nn.Module, x: torch.Tensor) -> str:
     embeds = any(isinstance(layer, nn.Embedding) for layer in module.modules())
     if embeds and x.is_floating_point():
-        return "X of integers with scaler=None stays whole, as nn.Embedding needs it."
+        return (
+            "X of integers with scaler=None stays as it is, as nn.Embedding needs it."
+        )
     if embeds:
         return "An nn.Embedding must have more rows than the largest token."
     if x.ndim > 2:

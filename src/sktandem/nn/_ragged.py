@@ -80,6 +80,8 @@ class Ragged:
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
         """Return some rows as a matrix: a tensor's own method, for its callers."""
+        # Places behind the end of a row point at tokens of the next, or beyond the last
+        # of all: gathered without a branch, then overwritten.
         places, inside = self._places(rows)
         values = self.values[places.clamp_(max=max(len(self.values) - 1, 0))]
         return values.masked_fill_(~inside, PADDING).long()

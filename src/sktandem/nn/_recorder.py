@@ -31,13 +31,13 @@ class Recorder(Callback):
         monitor: str = "valid_loss_macro",
         keep: str = "last",
         data: dict[str, Any] | None = None,
-        cure: str = "",
+        remedy: str = "",
     ) -> None:
         self.history_detail = history_detail
         self.monitor = monitor
         self.keep = keep
         self.data = data
-        self.cure = cure
+        self.remedy = remedy
         self.turns_: TurnBatches | None = None
         self.average_: Averaged | None = None
         self.best_: tuple[float, list[dict[str, Tensor]]] | None = None
@@ -57,22 +57,27 @@ class Recorder(Callback):
             net.history.record("seed", self.turns_.seed)
             net.history.record("data", self.data)
 
-    def on_batch_begin(self, net, batch=None, training=False, **kwargs) -> None:
+    def on_batch_begin(
+        self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
         """Record the source of the batch."""
         if isinstance(batch, RowBatch):
             net.history.record_batch("source", batch.label)
 
-    def on_batch_end(self, net, batch=None, training=False, **kwargs) -> None:
-        """Refuse a loss that is no number; record the losses of a joint step."""
+    def on_batch_end(
+        self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
+        """Refuse a loss that is not finite; record the losses of a joint step."""
         if training and isinstance(batch, RowBatch):
             row = net.history[-1]["batches"][-1]
             self.after_step(net, batch, row)
 
     def after_step(self, net: NeuralNet, batch: RowBatch, row: dict[str, Any]) -> None:
         """Do what is to be done after each optimizer step."""
+        # At once, and not at the end of the epoch: from here on every weight is NaN.
         if not math.isfinite(row["train_loss"]):
             loss = row["train_loss"]
-            raise diverged(net, "training", loss, batch.label, self.cure)
+            raise diverged(net, "training", loss, batch.label, self.remedy)
         if batch.parts is not None:
             for (name, rows, _), loss in zip(batch.parts, batch.losses):
                 row[f"train_loss[{name}]"] = loss.item()
@@ -97,6 +102,8 @@ class Recorder(Callback):
         """Record the losses of each source, and keep the best weights."""
         if self.turns_ is None:
             return
+        # skorch has the means over all rows already. Those by source are means over rows,
+        # too, and do not depend on how the rows were cut into batches.
         row = net.history[-1]
         valid = self.turns_.valid
         names = dict.fromkeys(self.turns_.names + (valid.names if valid else ()))
@@ -105,12 +112,14 @@ class Recorder(Callback):
         for name in names:
             loss = losses.get(f"valid_loss[{name}]", 0.0)
             if not math.isfinite(loss):
-                raise diverged(net, "validation", loss, name, self.cure)
+                raise diverged(net, "validation", loss, name, self.remedy)
         row.update(self.turns_.seen())
         _refuse_unwritable(row.get("plan"), self.turns_.schedule)
         row["source"] = self.turns_.label()
         if "valid_loss_macro" not in row:
             return
+        # Only epochs that validated the same sources can be compared: in partial_fit
+        # another call may have had other ones.
         validated = _validated(row)
         past = [old for old in list(net.history)[:-1] if _validated(old) == validated]
         lowest = min((old["valid_loss_macro"] for old in past), default=math.inf)
@@ -171,7 +180,7 @@ def _refuse_unwritable(plan: Any, schedule: Any) -> None:
     except (TypeError, ValueError) as error:
         raise SourceError(
             f"{type(schedule).__name__} wrote {plan!r} to history[-1]['plan'], which a "
-            f"checkpoint cannot hold: {error}. Write lists, dicts, numbers and texts."
+            f"checkpoint cannot hold: {error}. Write lists, dicts, numbers and strings."
         ) from None
 
 
@@ -183,6 +192,7 @@ def losses_by_source(batches: Any, names: Any) -> dict[str, float]:
         prefix = "train" if "train_loss" in row else "valid"
         if f"{prefix}_loss" not in row:
             continue
+        # A joint batch has a loss for each source in it, any other belongs to one.
         together = False
         for name, loss, size in parts:
             if loss in row:
@@ -216,12 +226,12 @@ def _add(totals: dict[Any, list[float]], key: Any, loss: float, n_rows: int) -> 
 
 
 def diverged(
-    net: NeuralNet, what: str, loss: float, source: str, cure: str
+    net: NeuralNet, what: str, loss: float, source: str, remedy: str
 ) -> SourceError:
-    """Return the error for a loss that is no number any more."""
+    """Return the error for a loss that is not finite."""
     rates = {group["lr"] for group in net.optimizer_.param_groups if "lr" in group}
     rate = ", ".join(f"{float(rate):g}" for rate in sorted(rates))
     return SourceError(
         f"The {what} loss became {loss} in epoch {len(net.history)}, on a batch of "
-        f"{source!r}, at a learning rate of {rate}. {cure}"
+        f"{source!r}, at a learning rate of {rate}. {remedy}"
     )

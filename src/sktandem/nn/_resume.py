@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ from skorch import NeuralNet
 from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
-from sktandem._telling import outside
-from sktandem.data._sources import counted
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem._telling import counted, warn
+from sktandem.exceptions import SourceError
 
 __all__ = ["history_of", "load_checkpoint", "refuse_other_data"]
 
@@ -39,7 +37,7 @@ def history_of(folder: Any) -> History:
     ]
     if missing:
         raise SourceError(
-            f"resume_from={os.fspath(folder)!r} lacks {missing}. The skorch callback "
+            f"resume_from={os.fspath(folder)!r} has no {missing}. The skorch callback "
             "Checkpoint(monitor=None, dirname=...) writes them after every epoch."
         )
     history = History.from_file(paths["history.json"])
@@ -54,6 +52,8 @@ def history_of(folder: Any) -> History:
 
 def _recall_best(net: NeuralNet) -> None:
     """Tell skorch's callbacks the best losses so far, which they do not look up."""
+    # Without them the first epoch after the pause would count as the best so far, and a
+    # Checkpoint would overwrite the weights that are.
     for _, callback in net.callbacks_:
         if isinstance(callback, PassthroughScoring):
             seen = [row[callback.name] for row in net.history if callback.name in row]
@@ -64,6 +64,8 @@ def _recall_best(net: NeuralNet) -> None:
 
 def refuse_other_data(history: History, data: dict[str, Any], folder: Any) -> None:
     """Refuse to go on with other labels than before; warn of other rows."""
+    # Other labels make other outputs, and are refused. Other rows may be meant, for
+    # instance more of them, but the split is then another one.
     before = history[0].get("data") or {}
     where = f"The checkpoint in {os.fspath(folder)!r} was trained on"
     for what in ("sources", "classes", "n_features"):
@@ -73,11 +75,9 @@ def refuse_other_data(history: History, data: dict[str, Any], folder: Any) -> No
                 "the data of that fit, or begin anew without resume_from."
             )
     if before.get("n_rows") != data["n_rows"]:
-        warnings.warn(
+        warn(
             f"{where} {before.get('n_rows')} rows by source, and fit has "
-            f"{data['n_rows']}: other rows may be held out.",
-            SourceWarning,
-            stacklevel=outside(),
+            f"{data['n_rows']}: other rows may be held out."
         )
 
 
@@ -93,9 +93,9 @@ def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str, average: Any) -> 
         state["f_criterion"] = paths["criterion.pt"]
     elif average is not None:
         raise SourceError(
-            f"resume_from={os.fspath(folder)!r} lacks criterion.pt, where the averaged "
-            f"weights of average={average!r} are. Leave Checkpoint's f_criterion as it "
-            "is by default."
+            f"resume_from={os.fspath(folder)!r} has no criterion.pt, where the "
+            f"averaged weights of average={average!r} are. Leave Checkpoint's "
+            "f_criterion as it is by default."
         )
     try:
         net.load_params(**{key: os.fspath(path) for key, path in state.items()})
@@ -105,21 +105,18 @@ def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str, average: Any) -> 
             "Its module, optimizer and average must be those of the fit that wrote it."
         ) from error
     if len(net.history) >= net.max_epochs:
-        warnings.warn(
+        warn(
             f"The checkpoint has {counted(len(net.history), 'epoch')}, max_epochs is "
-            f"{net.max_epochs}: nothing is left to train.",
-            SourceWarning,
-            stacklevel=outside(),
+            f"{net.max_epochs}: nothing is left to train."
         )
     _recall_best(net)
+    # The checkpoint holds the weights of its last epoch, not those of the best.
     best = [row.get("valid_loss_macro_best", False) for row in net.history]
     if keep == "best" and any(best) and not best[-1]:
         last_best = len(best) - best[::-1].index(True)
-        warnings.warn(
+        warn(
             f"keep='best' can only restore epochs from {len(best)} on: the best one so "
             f"far, {last_best}, came {counted(len(best) - last_best, 'epoch')} before "
             "the checkpoint. A Checkpoint with "
-            "monitor='valid_loss_macro_best' keeps the best.",
-            SourceWarning,
-            stacklevel=outside(),
+            "monitor='valid_loss_macro_best' keeps the best."
         )

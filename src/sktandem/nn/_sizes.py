@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from sktandem.data._sources import did_you_mean
+from sktandem._settings import check_known, is_integer
 from sktandem.exceptions import SourceError
 from sktandem.nn._batches import SourceRows
 from sktandem.schedules import Sizes
@@ -23,6 +21,7 @@ def sizes_of(
     all_sources: Sequence[Hashable],
 ) -> Sizes:
     """Return the sizes of the sources that have rows to train on."""
+    # Only sources with training rows: a plan must never choose one that has none.
     names = training.sources
     n_rows = tuple(len(own) for own in training.rows)
     validated = set() if valid is None else set(valid.sources)
@@ -43,11 +42,7 @@ def _by_source(
     if not isinstance(given, Mapping):
         return dict.fromkeys(names, given)
     for name in given:
-        if name not in all_sources:
-            raise SourceError(
-                f"batch_size names {name!r}, which is not a source. The sources are "
-                f"{list(all_sources)}.{did_you_mean(name, all_sources)}"
-            )
+        check_known("batch_size", name, all_sources)
     missing = [name for name in names if name not in given]
     if missing:
         raise SourceError(
@@ -59,8 +54,7 @@ def _by_source(
 
 def _rows_in(size: Any, n_rows: int) -> int:
     """Return the rows of a batch; -1 stands for all of the source."""
-    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
-    if not whole or (size < 1 and size != -1):
+    if not is_integer(size) or (size < 1 and size != -1):
         raise SourceError(
             "batch_size must be a number of rows, -1 for all rows of a source, or a "
             f"dict by source, got {size!r}."

@@ -14,7 +14,12 @@ from sklearn.utils.validation import check_array, column_or_1d
 from sktandem.data._cells import as_target, mixes_kinds
 from sktandem.exceptions import SourceError
 
-__all__ = ["checked_classes", "checked_numbers", "numbers_of_objects"]
+__all__ = [
+    "checked_classes",
+    "checked_either",
+    "checked_numbers",
+    "numbers_of_objects",
+]
 
 
 def checked_classes(y: Any, *, by_head: bool = False) -> NDArray[Any]:
@@ -26,6 +31,8 @@ def checked_classes(y: Any, *, by_head: bool = False) -> NDArray[Any]:
     if y.ndim == 2:
         y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
+    # scikit-learn's check cannot sort strings beside numbers; floats beside the labels
+    # of other sources are for each head to judge.
     mixed = y.dtype == object and mixes_kinds(y.ravel())
     if not mixed and not (by_head and type_of_target(y) == "continuous"):
         check_classification_targets(y)
@@ -35,7 +42,7 @@ def checked_classes(y: Any, *, by_head: bool = False) -> NDArray[Any]:
 def checked_numbers(y: Any, *, missing: bool = False) -> NDArray[np.float64]:
     """Return targets as floats; `missing` ones only where there are columns."""
     y = as_target(y)
-    _refuse_texts(y)
+    _refuse_strings(y)
     allowed = "allow-nan" if missing and y.ndim == 2 else True
     return np.asarray(
         check_array(
@@ -48,18 +55,18 @@ def checked_numbers(y: Any, *, missing: bool = False) -> NDArray[np.float64]:
     )
 
 
-def _refuse_texts(y: NDArray[Any]) -> None:
+def _refuse_strings(y: NDArray[Any]) -> None:
     if y.dtype.kind not in "OUS":
         return
     try:
         y.astype(np.float64)
     except (TypeError, ValueError):
-        texts = [value for value in y.ravel().tolist() if isinstance(value, str)]
-        if texts:
+        strings = [value for value in y.ravel().tolist() if isinstance(value, str)]
+        if strings:
             raise SourceError(
-                f"A regressor learns numbers, and y holds texts such as {texts[0]!r}. "
-                "A classifier tells them apart; MultiHeadEstimator takes classes for "
-                "some sources and numbers for others."
+                f"A regressor learns numbers, and y holds strings such as "
+                f"{strings[0]!r}. task='classification' tells them apart; a dict by "
+                "source takes classes for some sources and numbers for others."
             ) from None
 
 
@@ -71,6 +78,19 @@ def numbers_of_objects(name: Hashable, y: NDArray[Any]) -> NDArray[np.float64]:
         odd = next(value for value in y.tolist() if isinstance(value, str))
         raise SourceError(
             f"The head of {name!r} learns numbers, but its rows hold {odd!r}. Give it "
-            f"tasks={{{name!r}: 'classification'}}, or take the rows out."
+            f"task={{{name!r}: 'classification'}}, or take the rows out."
         ) from None
     return checked_numbers(numbers) if len(numbers) else numbers
+
+
+def checked_either(y: Any) -> NDArray[Any]:
+    """Return the labels of some sources and the numbers of others, one a row."""
+    y = as_target(y)
+    y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.ndim != 1:
+        raise SourceError(
+            "A task that is a dict by source takes one target for each row, got shape "
+            f"{y.shape}. task='regression' with heads='source' takes several."
+        )
+    assert_all_finite(y, input_name="y")
+    return y

@@ -1,8 +1,10 @@
-"""What one head has to learn: the classes, or the numbers, of one source."""
+"""What one output has to learn: classes, or numbers, of all sources or of one."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Real
 from typing import Any
 
@@ -12,42 +14,54 @@ from sklearn.metrics import r2_score
 from sklearn.utils.multiclass import type_of_target
 from torch import Tensor, nn
 
+from sktandem._telling import counted, did_you_mean
 from sktandem.data._cells import class_codes, mixes_kinds
-from sktandem.data._sources import counted, did_you_mean
 from sktandem.exceptions import SourceError
+from sktandem.nn._targets import numbers_of_objects
+from sktandem.scaling._affine import AffineMaps
+from sktandem.stats._scores import label_accuracy
 
 __all__ = ["ClassTask", "NumberTask", "Task", "TaskCriterion"]
 
 
+@dataclass(frozen=True, eq=False)
 class ClassTask:
-    """A head that tells the classes of one source apart.
+    """An output that tells classes apart.
 
-    Parameters
+    Attributes
     ----------
-    source : hashable
-        The name of the source.
-
     classes : ndarray
-        Its classes, in order.
+        The classes, in order.
+
+    source : hashable, default=None
+        The source whose head it is. None is an output for all sources.
     """
 
-    is_classification = True
-    width = 1  # columns of the target
+    classes: NDArray[Any]
+    source: Hashable = None
 
-    def __init__(self, source: Hashable, classes: NDArray[Any]) -> None:
-        self.source, self.classes = source, classes
-        self.n_outputs = max(2, len(classes))
-        shown = ", ".join(repr(label) for label in classes[:5].tolist())
-        more = ", ..." if len(classes) > 5 else ""
-        self.wants = f"{source!r} has {counted(len(classes), 'class')} ({shown}{more})"
+    width = 1  # columns of a matrix of targets
+
+    @property
+    def n_outputs(self) -> int:
+        """One for each class, and never less than two."""
+        return max(2, len(self.classes))
+
+    @property
+    def wants(self) -> str:
+        """Why it needs so many outputs, for a message."""
+        shown = ", ".join(repr(label) for label in self.classes[:5].tolist())
+        more = ", ..." if len(self.classes) > 5 else ""
+        whose = "y" if self.source is None else repr(self.source)
+        return f"{whose} has {counted(len(self.classes), 'class')} ({shown}{more})"
 
     @classmethod
     def of(cls, source: Hashable, y: NDArray[Any], classes: Any = None) -> ClassTask:
-        """Return the task that these labels set, or all that will come."""
+        """Return the task that the labels of a source set, or all that will come."""
         numbers = y.astype(float) if y.dtype == object and _all_numbers(y) else y
         if y.dtype == object and mixes_kinds(y):
             raise SourceError(
-                f"The labels of {source!r} are numbers and texts: "
+                f"The labels of {source!r} are numbers and strings: "
                 f"{class_codes(y)[0].tolist()[:5]}. Labels of one source are of one "
                 "kind. Pass sample_source, or name its column by source, if the rows "
                 "are of several."
@@ -55,30 +69,40 @@ class ClassTask:
         if len(y) and type_of_target(numbers) == "continuous":
             raise SourceError(
                 f"Unknown label type: the head of {source!r} tells classes apart, but "
-                f"its rows hold numbers such as {y.tolist()[0]!r}. MultiHeadRegressor "
-                "learns them, and MultiHeadEstimator takes both."
+                f"its rows hold numbers such as {y.tolist()[0]!r}. task='regression' "
+                "learns them, and a dict by source takes both."
             )
         if len(y) == 0 and classes is None:
             raise SourceError(
-                f"There are no rows of {source!r} to tell its classes. Name them by "
+                f"There are no rows of {source!r} to show its classes. Name them by "
                 f"classes={{{source!r}: [...]}} in the first partial_fit."
             )
-        return cls(source, class_codes(y if classes is None else classes)[0])
+        return cls(class_codes(y if classes is None else classes)[0], source)
 
-    def encode(self, y: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, y: NDArray[Any]) -> NDArray[np.int64]:
         """Return the place of each label among the classes."""
+        # By a dict over the distinct labels, and not by searching sorted arrays: labels
+        # of other kinds, such as strings beside integers, do not sort.
         found, codes = class_codes(y)
         place = {label: code for code, label in enumerate(self.classes.tolist())}
         unseen = [label for label in found.tolist() if label not in place]
         if unseen:
+            whose = "y" if self.source is None else f"y of {self.source!r}"
             raise SourceError(
-                f"The rows of {self.source!r} hold the classes {unseen[:5]}, which it "
-                f"did not have in fit: {list(place)[:10]}."
-                f"{did_you_mean(unseen[0], place)} partial_fit takes all that will "
-                "come by classes= in its first call."
+                f"{whose} holds {unseen[:5]}, which fit did not see. The classes are "
+                f"{list(place)[:10]}.{did_you_mean(unseen[0], place)} partial_fit "
+                "takes all that will come by classes= in its first call."
             )
-        order = [place[label] for label in found.tolist()]
-        return np.asarray(order, dtype=np.float64)[codes].reshape(-1, 1)
+        order = np.array([place[label] for label in found.tolist()], dtype=np.int64)
+        return order[codes]
+
+    def columns_of(self, y: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the labels as a head's columns of a matrix of targets."""
+        return self.encode(y).astype(np.float64).reshape(-1, 1)
+
+    def learned(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the columns as the head learns them."""
+        return columns
 
     def target(self, y: Tensor) -> Tensor:
         """Return the columns of the target as the criterion takes them."""
@@ -86,39 +110,75 @@ class ClassTask:
 
     def decode(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Return the class of each row that scores best."""
-        return self.classes[scores[:, : len(self.classes)].argmax(axis=1)]
+        return np.asarray(self.classes[scores[:, : len(self.classes)].argmax(axis=1)])
 
     def score(
         self, y: NDArray[Any], predicted: NDArray[Any], weight: NDArray[Any] | None
     ) -> float:
         """Return the accuracy."""
-        right = np.asarray(y).ravel() == np.asarray(predicted).ravel()
-        return float(np.average(right, weights=weight))
+        return label_accuracy(np.asarray(y).ravel(), predicted.ravel(), weight)
 
 
+@dataclass(frozen=True, eq=False)
 class NumberTask:
-    """A head that answers with the numbers of one source.
+    """An output that answers with numbers.
 
-    Parameters
+    Attributes
     ----------
-    source : hashable
-        The name of the source.
-
     columns : sequence of int
-        The columns of y that the source has.
+        The columns of y that it learns.
+
+    source : hashable, default=None
+        The source whose head it is. None is an output for all sources.
+
+    maps : AffineMaps or None, default=None
+        How the columns are standardised.
+
+    by_source : bool, default=False
+        Whether each source has a map of its own, in an output for all sources.
     """
 
-    is_classification = False
+    columns: list[int]
+    source: Hashable = None
+    maps: AffineMaps | None = None
+    by_source: bool = False
 
-    def __init__(self, source: Hashable, columns: list[int]) -> None:
-        self.source, self.columns = source, columns
-        self.n_outputs = self.width = len(columns)
-        self.center, self.scale = np.zeros(self.width), np.ones(self.width)
-        self.wants = f"{source!r} has {counted(self.width, 'target')}"
+    @property
+    def n_outputs(self) -> int:
+        """One for each column."""
+        return len(self.columns)
+
+    @property
+    def width(self) -> int:
+        """Columns of a matrix of targets."""
+        return len(self.columns)
+
+    @property
+    def wants(self) -> str:
+        """Why it needs so many outputs, for a message."""
+        if self.source is None:
+            return f"y has {counted(self.n_outputs, 'column')}"
+        return f"{self.source!r} has {counted(self.n_outputs, 'target')}"
+
+    @cached_property
+    def center(self) -> NDArray[np.float64]:
+        """What is taken off each column, of all rows."""
+        zeros = np.zeros(self.n_outputs)
+        return zeros if self.maps is None else self.maps.center[-1]
+
+    @cached_property
+    def scale(self) -> NDArray[np.float64]:
+        """What each column is divided by, of all rows."""
+        ones = np.ones(self.n_outputs)
+        return ones if self.maps is None else self.maps.scale[-1]
 
     @classmethod
     def of(cls, source: Hashable, y: NDArray[Any]) -> NumberTask:
-        """Return the task that these targets set: NaN stands where there is none."""
+        """Return the task of a source's targets: NaN stands where it has none."""
+        # Among the labels of another source numbers are objects, or strings by mistake,
+        # which is then said of this source and not of y.
+        if y.dtype.kind in "OUS":
+            y = numbers_of_objects(source, y)
         if len(y) == 0:
             raise SourceError(
                 f"There are no rows of {source!r} to learn the scale of its targets "
@@ -128,14 +188,16 @@ class NumberTask:
         own = np.flatnonzero(~np.isnan(columns).all(axis=0)).tolist()
         if not own:
             raise SourceError(f"The targets of {source!r} are missing in all its rows.")
-        return cls(source, own)
+        return cls(own, source)
 
-    def learn_scale(self, own: NDArray[np.float64]) -> None:
-        """Take the mean and the standard deviation of the training rows."""
+    def scaled(self, own: NDArray[np.float64]) -> NumberTask:
+        """Return the task with the mean and standard deviation of training rows."""
+        # A constant target, such as that of a source with one row, is only shifted.
         scale = own.std(axis=0)
-        self.center, self.scale = own.mean(axis=0), np.where(scale == 0, 1.0, scale)
+        scale = np.where(scale == 0, 1.0, scale)
+        return replace(self, maps=AffineMaps(own.mean(axis=0)[None], scale[None]))
 
-    def encode(self, y: NDArray[Any]) -> NDArray[Any]:
+    def columns_of(self, y: NDArray[Any]) -> NDArray[np.float64]:
         """Return the source's own columns, checked."""
         own = np.asarray(y, dtype=np.float64).reshape(len(y), -1)[:, self.columns]
         if not np.isfinite(own).all():
@@ -147,28 +209,36 @@ class NumberTask:
             )
         return own
 
-    def standardised(self, own: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the targets as the head learns them."""
-        return (own - self.center) / self.scale
+    def learned(
+        self, columns: NDArray[np.float64], codes: NDArray[Any] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the columns as the output learns them."""
+        if self.maps is None:
+            return columns
+        codes = codes if self.by_source else None
+        return np.asarray(self.maps.forward(columns, codes))
 
     def target(self, y: Tensor) -> Tensor:
         """Return the columns of the target as the criterion takes them."""
-        return y[:, : self.width]
+        return y[:, : self.n_outputs]
 
-    def decode(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values in the source's own units."""
+    def decode(
+        self, values: NDArray[Any], codes: NDArray[Any] | None = None
+    ) -> NDArray[np.float64]:
+        """Return values in the units of y."""
         values = values.reshape(len(values), -1).astype(np.float64)
-        return values * self.scale + self.center
+        if self.maps is None:
+            return values
+        codes = codes if self.by_source else None
+        return np.asarray(self.maps.inverse(values, codes))
 
     def score(
         self, y: NDArray[Any], predicted: NDArray[Any], weight: NDArray[Any] | None
     ) -> float:
         """Return R2, its mean over the source's targets."""
         y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)[:, self.columns]
-        predicted = np.asarray(predicted, dtype=np.float64).reshape(len(y), -1)
-        own = (
-            predicted[:, self.columns] if predicted.shape[1] > self.width else predicted
-        )
+        own = np.asarray(predicted, dtype=np.float64).reshape(len(y), -1)
+        own = own[:, self.columns] if own.shape[1] > self.n_outputs else own
         return float(r2_score(y, own, sample_weight=weight))
 
 

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from sktandem.exceptions import SourceError
-from sktandem.nn._average import Averaged
-from sktandem.nn._batches import (
-    Feed,
-    Joiner,
-    Order,
-    RowBatch,
-    SourceRows,
-    derive_seed,
-)
-from sktandem.nn._losses import row_losses
-from sktandem.schedules import (
-    Check,
-    Schedule,
-    Sizes,
-    Step,
-    Stop,
-    finished,
-)
+from sktandem.nn._batches import Feed, Joiner, RowBatch, SourceRows
+from sktandem.nn._checks import ValidationLosses
+from sktandem.nn._order import Bookmarks, Order
+from sktandem.nn._seeding import derive_seed
+from sktandem.schedules import Check, Schedule, Sizes, Step, Stop, finished
 from sktandem.schedules._schedule import rehearsed
 
-__all__ = ["TrainingRows", "TurnBatches", "turns_of"]
+__all__ = ["TrainingRows", "TurnBatches", "split_of", "turns_of"]
 
 
 class TurnBatches:
@@ -61,10 +46,13 @@ class TurnBatches:
         The net, for its history.
 
     difficulty : callable
-        Returns the difficulty of each source's rows, where the user gave it.
+        Returns the difficulty of each source's rows, by the measure it is given.
 
     apart : bool
         Whether the loss of each source is needed by itself in every step.
+
+    after : callable
+        Called when the last step of an epoch has been taken.
     """
 
     def __init__(
@@ -76,21 +64,19 @@ class TurnBatches:
         *,
         seed: int,
         net: NeuralNet,
-        difficulty: Any = None,
+        difficulty: Callable[[Any], list[Any]],
         apart: bool = False,
+        after: Callable[[], None],
     ) -> None:
         self.rows, self.valid, self.schedule, self.sizes = rows, valid, schedule, sizes
-        self.seed, self.net, self.difficulty = seed, net, difficulty
-        self.apart = apart
+        self.seed, self.net, self.apart = seed, net, apart
         self.names = rows.names
-        self._join = Joiner(rows)
         self.stopped = False
         self.current: RowBatch | None = None
+        self._difficulty, self._after = difficulty, after
+        self._join = Joiner(rows)
+        self._checked = ValidationLosses(net, valid, sizes)
         self._used: Counter[str] = Counter()
-        self._cursors: dict[str, Any] = {}
-        self._begun: dict[str, Any] = {}
-        self._mixed_orders: dict[str, Order] = {}
-        self._mixed_taken: Counter[str] = Counter()
         self._feeds: list[Feed] = []
 
     def __iter__(self) -> Iterator[RowBatch]:
@@ -100,6 +86,8 @@ class TurnBatches:
         # Dropout in an epoch does not depend on how many were run before it.
         torch.manual_seed(derive_seed(self.seed, "epoch", len(past)))
         self._feeds = self._fed(len(past))
+        # Pulled one step at a time: when the plan is asked for the next one, the history
+        # holds the loss of the step before, which is all the feedback there is.
         rng = np.random.default_rng([self.seed, 2, len(past)])
         n_steps, accepted = 0, set()
         for step in self.schedule.plan(self.sizes, history, rng):
@@ -125,6 +113,9 @@ class TurnBatches:
                 f"{type(self.schedule).__name__} planned no step in epoch "
                 f"{len(history)}. Yield STOP to end the training early."
             )
+        # skorch asks for a batch once more when the last step is behind it, and
+        # validates next: so averaged weights are shown without a hook in its loop.
+        self._after()
 
     def n_steps(self) -> int:
         """Return the steps of the epoch to come, found by a rehearsal."""
@@ -139,30 +130,13 @@ class TurnBatches:
         self._used = Counter(
             {key: n for key, n in last.items() if key.startswith("rows_seen[")}
         )
-        self._cursors = dict(last.get("cursor", {}))
-        self._mixed_orders, self._mixed_taken = {}, Counter()
+        cursors = last.get("cursor", {})
+        self._bookmarks = Bookmarks(self.rows.table, self.seed, cursors)
+        self._mixed_orders: dict[str, Order] = {}
+        self._mixed_taken: Counter[str] = Counter()
         n_codes = max(self.rows.codes) + 1
         self._mixed_in = torch.zeros(n_codes, dtype=torch.int64)
         self.stopped = False
-
-    def _cursor(self, key: str, rows: Tensor) -> tuple[int, int]:
-        """Return the pass and the place where an order of these rows goes on.
-
-        Other rows than before, as the next chunk of many brings them, begin a
-        pass of their own.
-        """
-        if key not in self._cursors:
-            return 0, 0
-        old_pass, start, fingerprint = self._cursors[key]
-        if fingerprint == self._fingerprint(rows):
-            return old_pass, start
-        return old_pass + 1, 0
-
-    def _fingerprint(self, rows: Tensor) -> str:
-        """Return a few words that tell these rows from others."""
-        places = rows[[0, len(rows) // 2, len(rows) - 1]]
-        few = self.rows.table.X.index_select(0, places).cpu().contiguous().numpy()
-        return f"{len(rows)}-{zlib.crc32(few.tobytes()):x}"
 
     def _fed(self, epoch: int) -> list[Feed]:
         """Return each source's feed, of the rows that take part in this epoch."""
@@ -173,8 +147,9 @@ class TurnBatches:
         ]
 
     def _ordered(self, epoch: int) -> list[Order]:
-        difficulty = self._measured(epoch)
-        self._begun, orders = {}, []
+        wanted = self.schedule.difficulty_in(epoch)
+        difficulty = None if wanted is None else self._difficulty(wanted)
+        orders = []
         by_source = zip(self.names, self.rows.rows, self.sizes.batch_sizes)
         for source, (name, rows, size) in enumerate(by_source):
             chosen = None
@@ -183,48 +158,19 @@ class TurnBatches:
                 self.net.history.record(f"difficulty[{name}]", float(hard.mean()))
                 chosen = self.schedule.eligible_rows(source, hard, epoch)
             if chosen is None:
-                cursor = self._cursor(name, rows)
-                self._begun[name] = cursor, rows
-                orders.append(self._order(self.seed, rows, name, cursor, size))
+                orders.append(self._bookmarks.order(name, name, rows, size))
                 continue
             picked = rows[torch.as_tensor(chosen, device=rows.device)]
             # Another set of rows each epoch: its passes are its own.
             seed = derive_seed(self.seed, epoch)
-            orders.append(self._order(seed, picked, name, (0, 0), size))
+            orders.append(self._bookmarks.own_order(seed, name, picked, size))
         return orders
-
-    def _order(
-        self, seed: int, rows: Tensor, name: str, cursor: tuple[int, int], size: int
-    ) -> Order:
-        lengths = getattr(self.rows.table.X, "lengths", None)  # of ragged rows
-        return Order(seed, rows, name, cursor, lengths=lengths, size=size)
-
-    def _measured(self, epoch: int) -> list[Any] | None:
-        """Return the difficulty of the rows of each source, if any is wanted."""
-        wanted = self.schedule.difficulty_in(epoch)
-        if wanted is None:
-            return None
-        if isinstance(wanted, str):
-            return [self._row_losses(source) for source in range(len(self.names))]
-        return self.difficulty(wanted)
-
-    def _row_losses(self, source: int) -> Any:
-        net, table = self.net, self.rows.table
-        net._set_training(False)
-        losses, tasks = [], net.get_loss.tasks  # of the StepLoss in its place
-        with torch.no_grad():
-            for rows in table.scored(self.rows.rows[source], 1):
-                x, y = self.rows.batch(source, rows)
-                if tasks is not None:  # a head learns columns of its own
-                    y = tasks[self.rows.codes[source]].target(y)
-                y_pred = net.infer(x)
-                losses.append(row_losses(net, y_pred, y, x, training=False))
-        return torch.cat(losses).double().cpu().numpy()
 
     def _batch(self, step: Step) -> RowBatch:
         if step.mixed:
             return self._mixed_batch(step.sources)
         feeds = self._feeds
+        # The common case, a batch of one source with its plain loss, needs no parts.
         if len(step.sources) == 1 and step.weights is None and not self.apart:
             return feeds[step.sources[0]].next()
         weights = step.weights or (1.0,) * len(step.sources)
@@ -242,7 +188,7 @@ class TurnBatches:
             if source not in known:
                 raise SourceError(
                     f"{type(self.schedule).__name__}.plan named source {source!r}, but "
-                    f"there are {len(self.names)}, told by position: 0 is "
+                    f"there are {len(self.names)}, named by position: 0 is "
                     f"{self.names[0]!r}, and so on through {list(self.names)}."
                 )
 
@@ -251,11 +197,10 @@ class TurnBatches:
         size = max(self.sizes.batch_sizes[source] for source in sources)
         if label not in self._mixed_orders:
             rows = torch.cat([self.rows.rows[source] for source in sources])
-            cursor = self._cursor(f"mixed: {label}", rows)
-            self._begun[f"mixed: {label}"] = cursor, rows
-            self._mixed_orders[label] = self._order(
-                self.seed, rows, label, cursor, size
-            )
+            # A mixture has an order of its own, beside those of its sources: a plan may
+            # mix in one phase and take turns in the next.
+            order = self._bookmarks.order(f"mixed: {label}", label, rows, size)
+            self._mixed_orders[label] = order
         rows = self._mixed_orders[label].take(size)
         self._mixed_taken[label] += len(rows)
         codes = self.rows.table.codes.index_select(0, rows).long()
@@ -264,80 +209,24 @@ class TurnBatches:
 
     def _check(self, check: Check) -> None:
         """Record the validation losses of this moment."""
-        losses = self._valid_losses(check)
+        losses = self._checked(check, type(self.schedule).__name__)
         row = self.net.history[-1]
         at = {"n_batches": len(row["batches"])}
         row.setdefault("checks", []).append(at | losses)
 
-    def _valid_losses(self, check: Check) -> dict[str, float]:
-        if self.valid is None:
-            raise SourceError(
-                f"{type(self.schedule).__name__} asks for validation losses, and there "
-                "is no validation row. Set validation_fraction, or give fit "
-                "validation_data."
-            )
-        average = Averaged.of(self.net)
-        if average is not None:
-            average.show(self.net, True)
-        as_trained = check.as_trained
-        means, n_rows = {}, {}
-        every = self.valid.names
-        asked = every if check.sources is None else self._named(check.sources)
-        for source, rows in enumerate(self.valid.rows):
-            name = self.valid.names[source]
-            if name not in asked:
-                continue
-            size = self._valid_size(name)
-            scored = self.valid.table.scored(rows, size)
-            losses, lengths = [], []
-            for part in rows.split(size) if as_trained else scored:
-                batch = self.valid.batch(source, part)
-                losses.append(self._valid_loss(batch, as_trained))
-                lengths.append(1 if as_trained else len(part))
-            means[name] = float(np.average(losses, weights=lengths))
-            n_rows[name] = len(rows)
-        if average is not None:
-            average.show(self.net, False)
-        pooled = np.average(list(means.values()), weights=list(n_rows.values()))
-        return {
-            **{f"valid_loss[{name}]": loss for name, loss in means.items()},
-            "valid_loss_macro": float(np.mean(list(means.values()))),
-            "valid_loss": float(pooled),
-        }
-
-    def _named(self, sources: tuple[int, ...]) -> list[str]:
-        return [self.names[source] for source in sources]
-
-    def _valid_size(self, name: str) -> int:
-        """Return the batch size of a source, which may not train in this call."""
-        sizes = dict(zip(self.names, self.sizes.batch_sizes))
-        return sizes.get(name, max(sizes.values()))
-
-    def _valid_loss(self, batch: RowBatch, as_trained: bool) -> float:
-        if not as_trained:
-            return self.net.validation_step(batch)["loss"].item()
-        x, y = batch
-        with torch.no_grad():
-            y_pred = self.net.infer(x)
-            return self.net.get_loss(y_pred, y, X=x, training=False).item()
-
     def _trained(self) -> list[int]:
         """Return the rows of each source that this epoch has used."""
-        mixed = self._mixed_in[self.rows.codes].tolist()
+        mixed: list[int] = self._mixed_in[self.rows.codes].tolist()
         return [feed.taken + n for feed, n in zip(self._feeds, mixed)]
 
     def seen(self) -> dict[str, Any]:
         """Return what the history is to remember of the rows used."""
-        seen = dict(self._used)
+        seen: dict[str, Any] = dict(self._used)
         for name, n in zip(self.names, self._trained()):
             seen[f"rows_seen[{name}]"] = self._used[f"rows_seen[{name}]"] + n
         taken = {name: feed.taken for name, feed in zip(self.names, self._feeds)}
         taken |= {f"mixed: {name}": n for name, n in self._mixed_taken.items()}
-        for key, ((old_pass, start), rows) in self._begun.items():
-            passes, place = divmod(start + taken[key], len(rows))
-            where = [old_pass + passes, place, self._fingerprint(rows)]
-            self._cursors[key] = where
-        return {**seen, "cursor": self._cursors}
+        return {**seen, "cursor": self._bookmarks.moved(taken)}
 
     def label(self) -> str:
         """Return the sources that trained in this epoch."""
@@ -345,9 +234,17 @@ class TurnBatches:
 
 
 class TrainingRows(SourceRows):
-    """The training rows, and the turns in which they come."""
+    """The training rows as skorch gets them, with the turns in which they come.
 
-    turns: TurnBatches
+    Parameters
+    ----------
+    turns : TurnBatches
+        The batches.
+    """
+
+    def __init__(self, turns: TurnBatches) -> None:
+        self.__dict__.update(turns.rows.__dict__)
+        self.turns = turns
 
 
 def turns_of(dataset: Any, batch_size: int = 1, **kwargs: Any) -> Any:
@@ -355,3 +252,8 @@ def turns_of(dataset: Any, batch_size: int = 1, **kwargs: Any) -> Any:
     if isinstance(dataset, TrainingRows):
         return dataset.turns
     return DataLoader(dataset, batch_size=batch_size, **kwargs)
+
+
+def split_of(dataset: TrainingRows, y: Any = None, **kwargs: Any) -> tuple[Any, Any]:
+    """Split a dataset into training and validation: skorch's `train_split`."""
+    return dataset, dataset.turns.valid

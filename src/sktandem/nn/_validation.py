@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._telling import outside
+from sktandem._settings import check_known, is_number
+from sktandem._telling import counted, warn
 from sktandem.data._cells import cross_cells, target_strata
-from sktandem.data._sources import Sources, counted, did_you_mean
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.data._sources import Sources
+from sktandem.exceptions import SourceError
 
 __all__ = ["check_fraction", "held_out"]
 
 
 def check_fraction(fraction: Any) -> None:
-    """Refuse what is no part of the rows."""
+    """Refuse what is not a part of the rows."""
     parts = fraction.values() if isinstance(fraction, Mapping) else [fraction]
     for part in parts:
-        number = isinstance(part, Real) and not isinstance(part, bool)
-        if part is not None and not (number and 0 <= part < 1):
+        if part is not None and not (is_number(part) and 0 <= part < 1):
             raise SourceError(
                 "validation_fraction must be a part of the rows such as 0.2, a dict of "
                 f"parts by source, or None, got {fraction!r}."
@@ -49,6 +47,8 @@ def held_out(
     held = np.zeros(len(sources.codes), dtype=bool)
     if not parts.any():
         return held
+    # A lot for each row, drawn in the order of the rows: more rows behind these leave
+    # the lots of these as they were.
     lot = np.random.default_rng([seed, 1]).random(len(held), dtype=np.float32)
     cells = cross_cells(sources, target_strata(sources, y))
     order = np.argsort(lot)
@@ -85,12 +85,7 @@ def _parts(fraction: Any, sources: Sources) -> list[float]:
     if not isinstance(fraction, Mapping):
         return [fraction or 0.0] * len(sources.names)
     for name in fraction:
-        if name not in sources.names:
-            raise SourceError(
-                f"validation_fraction names {name!r}, which is not a source. The "
-                f"sources are {list(sources.names)}."
-                f"{did_you_mean(name, sources.names)}"
-            )
+        check_known("validation_fraction", name, sources.names)
     return [fraction.get(name) or 0.0 for name in sources.names]
 
 
@@ -104,11 +99,9 @@ def _hold_out_one(
     """Hold out a row of the largest group of a small source, if it can spare one."""
     own, sizes = np.unique(groups[rows], return_counts=True)
     if sizes.max() == 1:
-        warnings.warn(
+        warn(
             f"The source {name!r} has {counted(len(rows), 'row')}, too few to hold one "
-            "out: it is not validated. validation_fraction may be a dict by source.",
-            SourceWarning,
-            stacklevel=outside(),
+            "out: it is not validated. validation_fraction may be a dict by source."
         )
         return
     largest = rows[groups[rows] == own[sizes.argmax()]]

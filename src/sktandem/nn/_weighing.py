@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sktandem.data._sources import did_you_mean
+from sktandem._settings import check_choice, check_known, is_number
 from sktandem.exceptions import SourceError
 from sktandem.schedules import Sizes, finished
 
@@ -22,14 +21,10 @@ TEMPERATURE = 2.0  # of dwa, as in Liu et al. (2019)
 
 
 def check_loss_weights(weights: Any) -> None:
-    """Refuse what is no way to weigh losses."""
+    """Refuse what is not a way to weight losses."""
     if weights is None or isinstance(weights, Mapping):
         return
-    if not isinstance(weights, str) or weights not in WEIGHINGS:
-        raise SourceError(
-            f"loss_weights must be one of {list(WEIGHINGS)}, a dict by source or None, "
-            f"got {weights!r}.{did_you_mean(weights, WEIGHINGS)}"
-        )
+    check_choice("loss_weights", weights, WEIGHINGS, ", a dict by source or None")
 
 
 class Uncertain:
@@ -45,6 +40,8 @@ class Uncertain:
     def __call__(self, **params: Any) -> nn.Module:
         built = isinstance(self.criterion, nn.Module)
         criterion = self.criterion if built else self.criterion(**params)
+        # A parameter of the criterion is trained, checkpointed and moved by skorch as
+        # any weight of the module is.
         criterion.log_variance = nn.Parameter(torch.zeros(self.n_sources))
         return criterion
 
@@ -101,13 +98,8 @@ class Weighing:
 
     def _given(self, weights: Mapping[Any, float]) -> list[float]:
         for name, weight in weights.items():
-            if name not in self.names:
-                raise SourceError(
-                    f"loss_weights names {name!r}, which is not a source. The sources "
-                    f"are {list(self.names)}.{did_you_mean(name, self.names)}"
-                )
-            number = isinstance(weight, Real) and not isinstance(weight, bool)
-            if not number or not 0 <= weight < np.inf:
+            check_known("loss_weights", name, self.names)
+            if not is_number(weight) or not 0 <= weight < np.inf:
                 raise SourceError(
                     f"loss_weights gives {name!r} the weight {weight!r}. A weight is a "
                     "number of at least 0."
@@ -133,6 +125,7 @@ class Weighing:
 
     def _follow(self) -> None:
         """Once an epoch, weigh by how fast each loss fell."""
+        # The history grows by a row when an epoch begins, so its length is the epoch.
         if self._epoch == len(self.net.history):
             return
         self._epoch = len(self.net.history)
@@ -142,6 +135,8 @@ class Weighing:
             self._now = [1.0] * len(keys)
             return
         before, last = ([row[key] for key in keys] for row in past)
+        # A softmax over ratios of change; shifted by the largest, so that it cannot
+        # overflow, and floored, so that a loss of 0 divides nothing.
         ratio = np.asarray(last) / np.maximum(before, 1e-12) / TEMPERATURE
         share = np.exp(ratio - ratio.max())
         self._now = (len(keys) * share / share.sum()).tolist()

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.sparsefuncs import min_max_axis
 
-from sktandem.data._sources import Sources
+from sktandem.data._sources import Codes, Sources
 
 __all__ = ["NAMED_SCALERS", "AffineMaps", "fit_affine", "row_chunks"]
 
@@ -34,7 +34,7 @@ class AffineMaps:
     def forward(
         self,
         X: Any,
-        codes: NDArray[np.intp] | None = None,
+        codes: Codes | None = None,
         out: NDArray[Any] | None = None,
     ) -> Any:
         """Scale X by the map of each row's source; by the pooled one without codes."""
@@ -47,7 +47,7 @@ class AffineMaps:
             scaled[chunk] /= scale
         return scaled
 
-    def inverse(self, X: Any, codes: NDArray[np.intp] | None = None) -> Any:
+    def inverse(self, X: Any, codes: Codes | None = None) -> Any:
         """Undo `forward`."""
         if sparse.issparse(X):
             return _rescale_sparse(X, self.scale, codes)
@@ -59,13 +59,13 @@ class AffineMaps:
         return original
 
     def _of(
-        self, codes: NDArray[np.intp] | None, chunk: slice, dtype: np.dtype
+        self, codes: Codes | None, chunk: slice, dtype: np.dtype[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         which = -1 if codes is None else codes[chunk]
         return self.center[which].astype(dtype), self.scale[which].astype(dtype)
 
 
-def _float_of(X: Any) -> np.dtype:
+def _float_of(X: Any) -> np.dtype[Any]:
     return np.result_type(X.dtype, np.float32)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,9 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_parameter
 
-from sktandem.data._sources import Sources, did_you_mean
+from sktandem._settings import check_choice
+from sktandem._telling import warn
+from sktandem.data._sources import Sources
 from sktandem.data._tables import (
     column_names,
     holds_numbers,
@@ -33,7 +34,7 @@ from sktandem.data._tables import (
     take_rows,
     to_floats,
 )
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.exceptions import SourceError
 from sktandem.scaling._affine import NAMED_SCALERS, AffineMaps, fit_affine
 
 INSIDE = (
@@ -53,20 +54,15 @@ __all__ = [
 
 def check_scaler(scaler: Any, scale_by: str) -> None:
     """Refuse what is no scaler."""
-    if scale_by not in ("pooled", "source"):
-        raise SourceError(f"scale_by must be 'pooled' or 'source', got {scale_by!r}.")
+    check_choice("scale_by", scale_by, ("pooled", "source"))
     if scaler is None or (hasattr(scaler, "fit") and hasattr(scaler, "transform")):
         return
-    raise_unless_named(scaler)
+    check_scaler_name(scaler)
 
 
-def raise_unless_named(scaler: Any) -> None:
+def check_scaler_name(scaler: Any) -> None:
     """Refuse a name that no scaler has."""
-    if not isinstance(scaler, str) or scaler not in NAMED_SCALERS:
-        raise SourceError(
-            f"scaler must be one of {list(NAMED_SCALERS)}, a transformer or None, got "
-            f"{scaler!r}.{did_you_mean(scaler, NAMED_SCALERS)}"
-        )
+    check_choice("scaler", scaler, NAMED_SCALERS, ", a transformer or None")
 
 
 def fit_transformers(
@@ -226,11 +222,9 @@ def typed_numbers(X: Any) -> list[int]:
         objects = [i for i in rest if holds_numbers(take_column(X, i))]
         hidden = [column_names(X)[i] for i in objects]
         if hidden:
-            warnings.warn(
+            warn(
                 f"The columns {hidden} hold numbers but are of dtype object, so they "
-                "are not taken for numeric. X.infer_objects() gives them their type.",
-                SourceWarning,
-                stacklevel=2,
+                "are not taken for numeric. X.infer_objects() gives them their type."
             )
     return numeric
 
@@ -314,7 +308,7 @@ def table_preprocessor(
     # in what they measured, and a fold must not change the width.
     numeric = [SimpleImputer(strategy="median", keep_empty_features=True)]
     if scaler is not None:
-        raise_unless_named(scaler)
+        check_scaler_name(scaler)
         classes = (StandardScaler, MinMaxScaler, RobustScaler)
         numeric.append(dict(zip(NAMED_SCALERS, classes))[scaler]())
     encoder = OneHotEncoder(

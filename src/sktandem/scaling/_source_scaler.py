@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from collections.abc import Hashable
+from typing import Any, Self
 
-from sktandem._routing import RequestsSource
-from sktandem._transaction import all_or_nothing
-from sktandem.data._sources import (
-    ONLY_SOURCE,
-    find_column,
-    resolve_sources,
-    split_source,
-)
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import Tags, get_tags
+
+from sktandem._docs import documented
+from sktandem.data._estimator import SourceEstimator, all_or_nothing
+from sktandem.data._rows import Rows, read_rows
+from sktandem.data._sources import ONLY_SOURCE, find_column
 from sktandem.data._tables import (
     as_table,
     column_names,
     frame_like,
     insert_column,
     is_frame,
-    read_table,
     take_column,
 )
-from sktandem.data._unknown import check_unknown_rule, settle_unknown
 from sktandem.exceptions import SourceError
 from sktandem.scaling._scalers import check_scaler, fit_named, fit_transformers
 
 __all__ = ["SourceScaler"]
 
 
-class SourceScaler(
-    RequestsSource, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
-):
+@documented
+class SourceScaler(OneToOneFeatureMixin, TransformerMixin, SourceEstimator):
     """Scale each source by its own measure.
 
     Two instruments seldom share their zero and their unit. Scaled by the
@@ -55,8 +49,7 @@ class SourceScaler(
     source : str or int, default=None
         Name or position of the column of X that holds each row's source.
 
-    primary_source : hashable, default=None
-        The source you care about most.
+    {primary_source}
 
     unknown_source : {"error", "primary", "pooled"}, default="error"
         What to do with a row whose source was not there in `fit`, or is not
@@ -67,18 +60,15 @@ class SourceScaler(
     scaler_ : object
         The fitted scalers.
 
-    sources_ : tuple
-        The names of the sources, in order.
+    {sources_}
 
-    n_features_in_ : int
-        Number of features seen in `fit`, the source column included.
+    {n_features_in_}
 
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen in `fit`, where X has names that are all texts.
+    {feature_names_in_}
 
     See Also
     --------
-    MergedRegressor : Scales inside, with ``scale_by="source"``.
+    Merged : Scales inside, with ``scale_by="source"``.
 
     Notes
     -----
@@ -100,30 +90,28 @@ class SourceScaler(
 
     def __init__(
         self,
-        scaler="standard",
+        scaler: Any = "standard",
         *,
-        source=None,
-        primary_source=None,
-        unknown_source="error",
-    ):
+        source: str | int | None = None,
+        primary_source: Hashable = None,
+        unknown_source: str = "error",
+    ) -> None:
         self.scaler = scaler
         self.source = source
         self.primary_source = primary_source
         self.unknown_source = unknown_source
 
-    def fit(self, X, y=None, sample_source=None):
+    def fit(self, X: Any, y: Any = None, *, sample_source: Any = None) -> Self:
         """Learn the measure of each source.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Samples of all sources.
+        {X}
 
         y : array-like of shape (n_samples,), default=None
-            Handed to a transformer that wants it.
+            Given to a transformer that wants it.
 
-        sample_source : array-like of shape (n_samples,), default=None
-            The source of each sample.
+        {sample_source}
 
         Returns
         -------
@@ -133,19 +121,17 @@ class SourceScaler(
         self.fit_transform(X, y, sample_source=sample_source)
         return self
 
-    def fit_transform(self, X, y=None, sample_source=None):
+    def fit_transform(self, X: Any, y: Any = None, *, sample_source: Any = None) -> Any:
         """Learn the measure of each source and scale X by it.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Samples of all sources.
+        {X}
 
         y : array-like of shape (n_samples,), default=None
-            Handed to a transformer that wants it.
+            Given to a transformer that wants it.
 
-        sample_source : array-like of shape (n_samples,), default=None
-            The source of each sample.
+        {sample_source}
 
         Returns
         -------
@@ -157,84 +143,69 @@ class SourceScaler(
                 raise SourceError("SourceScaler needs a scaler, got None.")
             check_scaler(self.scaler, "source")
             X = as_table(X)
-            validate_data(self, X, skip_check_array=True)
-            features, sources = resolve_sources(X, sample_source, source=self.source)
-            check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
-            y = None if y is None else np.asarray(y)
-            if isinstance(self.scaler, str):
-                scaler = fit_named(self.scaler, features, sources, scale_by="source")
-                scaled = scaler.transform(features, sources.codes)
-            else:
-                scaler, scaled = fit_transformers(
-                    self.scaler, features, y, sources, scale_by="source"
-                )
-            if scaled.shape[1] != features.shape[1]:
-                raise SourceError(
-                    "SourceScaler needs a scaler that keeps the columns, but "
-                    f"{self.scaler!r} made {scaled.shape[1]} of {features.shape[1]}. "
-                    "MergedClassifier and MergedRegressor take it as scaler= with "
-                    "scale_by='source'."
-                )
-        self.scaler_, self.sources_ = scaler, sources.names
+            rows = read_rows(self, X, y, sample_source=sample_source)
+            scaled = self._fit_scaler(rows)
         return self._with_column(scaled, X)
 
-    def transform(self, X, sample_source=None):
+    def _fit_scaler(self, rows: Rows) -> Any:
+        """Fit the scaler; return the features scaled."""
+        if isinstance(self.scaler, str):
+            scaler = fit_named(self.scaler, rows.X, rows.sources, scale_by="source")
+            scaled = scaler.transform(rows.X, rows.sources.codes)
+        else:
+            scaler, scaled = fit_transformers(
+                self.scaler, rows.X, rows.y, rows.sources, scale_by="source"
+            )
+        if scaled.shape[1] != rows.X.shape[1]:
+            raise SourceError(
+                "SourceScaler needs a scaler that keeps the columns, but "
+                f"{self.scaler!r} made {scaled.shape[1]} of {rows.X.shape[1]}. Merged "
+                "takes it as scaler= with scale_by='source'."
+            )
+        self.scaler_, self.sources_ = scaler, rows.names
+        return scaled
+
+    def transform(self, X: Any, *, sample_source: Any = None) -> Any:
         """Scale each row by its source's measure.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Samples.
+        {X}
 
-        sample_source : array-like of shape (n_samples,), default=None
-            The source of each sample.
+        {sample_source}
 
         Returns
         -------
         X_scaled : {ndarray, sparse matrix, data frame}
             The scaled samples.
         """
-        X, features, codes = self._read(X, sample_source)
-        return self._with_column(self.scaler_.transform(features, codes), X)
+        X = as_table(X)
+        rows = self._read(X, sample_source=sample_source)
+        return self._with_column(self.scaler_.transform(rows.X, rows.sources.codes), X)
 
-    def inverse_transform(self, X, sample_source=None):
+    def inverse_transform(self, X: Any, *, sample_source: Any = None) -> Any:
         """Give scaled samples back in their own units.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Scaled samples.
+        {X}
 
-        sample_source : array-like of shape (n_samples,), default=None
-            The source of each sample.
+        {sample_source}
 
         Returns
         -------
         X_original : {ndarray, sparse matrix, data frame}
             The samples as they were.
         """
-        X, features, codes = self._read(X, sample_source)
-        return self._with_column(self.scaler_.inverse_transform(features, codes), X)
+        X = as_table(X)
+        rows = self._read(X, sample_source=sample_source)
+        original = self.scaler_.inverse_transform(rows.X, rows.sources.codes)
+        return self._with_column(original, X)
 
-    def _read(self, X, sample_source):
-        """Return X as a table, its features, and each row's code."""
-        check_is_fitted(self)
-        X = read_table(self, X)
-        features, sources = resolve_sources(
-            X, sample_source, source=self.source, names=self.sources_
-        )
-        if self.sources_ == (ONLY_SOURCE,):
-            return X, features, None
-        codes = settle_unknown(
-            sources,
-            lambda: split_source(X, sample_source, self.source)[1],
-            self.unknown_source,
-            self.primary_source,
-            because="X is scaled by source",
-        )
-        return X, features, codes
+    def _depends_on_source(self) -> str | None:
+        return None if self.sources_ == (ONLY_SOURCE,) else "X is scaled by source"
 
-    def _with_column(self, scaled, X):
+    def _with_column(self, scaled: Any, X: Any) -> Any:
         """Put the source column back where it was."""
         if self.source is None:
             return scaled
@@ -245,10 +216,10 @@ class SourceScaler(
             scaled = frame_like(X, scaled, names)
         return insert_column(scaled, position, take_column(X, position), name)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = tags.input_tags.allow_nan = True
         if hasattr(self.scaler, "__sklearn_tags__"):
             inner = get_tags(self.scaler)
             tags.input_tags.sparse = inner.input_tags.sparse

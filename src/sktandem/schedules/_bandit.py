@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sktandem._settings import check_choice, check_integer, check_number
+from sktandem._typing import Floats
 from sktandem.schedules._sampled import draw
-from sktandem.schedules._schedule import Schedule, Sizes, Step
-from sktandem.schedules._settings import check_choice, check_number, check_whole
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
 from sktandem.schedules._turns import last_plan, write_down
 
 __all__ = ["Bandit"]
 
-Floats = NDArray[np.float64]
 REMEMBERED = 200
 FURTHEST = 6.0
 
@@ -98,12 +97,12 @@ class Bandit(Schedule):
 
     def __init__(
         self,
-        reward: str = "loss",
+        reward: Literal["loss", "gain"] = "loss",
         *,
         floor: float = 0.1,
         step_size: float = 0.1,
         block: int = 16,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.reward = reward
         self.floor = floor
@@ -117,7 +116,7 @@ class Bandit(Schedule):
         check_choice("reward", self.reward, ("loss", "gain"))
         check_number("floor", self.floor, "above 0 and at most 1", lambda f: 0 < f <= 1)
         check_number("step_size", self.step_size, "above 0", lambda s: s > 0)
-        check_whole("block", self.block)
+        check_integer("block", self.block)
 
     def plan(
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sktandem.schedules._schedule import Schedule, Sizes, Step
-from sktandem.schedules._settings import check_whole
+from sktandem._settings import check_integer
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
 from sktandem.schedules._turns import last_plan, turns, write_down
 
 __all__ = ["BatchAlternation"]
@@ -73,7 +73,7 @@ class BatchAlternation(Schedule):
     """
 
     def __init__(
-        self, batches_per_turn: int = 1, *, epoch_length: str | int = "largest"
+        self, batches_per_turn: int = 1, *, epoch_length: EpochLength = "largest"
     ) -> None:
         self.batches_per_turn = batches_per_turn
         self.epoch_length = epoch_length
@@ -81,7 +81,7 @@ class BatchAlternation(Schedule):
     def check(self, sizes: Sizes) -> None:
         """Refuse settings that do not fit these sources."""
         super().check(sizes)
-        check_whole("batches_per_turn", self.batches_per_turn)
+        check_integer("batches_per_turn", self.batches_per_turn)
 
     def plan(
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator

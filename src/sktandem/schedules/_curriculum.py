@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem.data._sources import did_you_mean
+from sktandem._settings import check_choice, check_integer, check_number
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.schedules._batches import BatchAlternation
-from sktandem.schedules._schedule import Schedule, Sizes, Step, finished
-from sktandem.schedules._settings import check_choice, check_number, check_whole
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step, finished
 
 __all__ = ["Curriculum"]
 
@@ -97,8 +97,8 @@ class Curriculum(Schedule):
         *,
         start: float = 0.3,
         epochs: int = 10,
-        by: str = "rows",
-        epoch_length: str | int = "all",
+        by: Literal["rows", "sources", "both"] = "rows",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.difficulty = difficulty
         self.start = start
@@ -110,7 +110,7 @@ class Curriculum(Schedule):
         """Refuse settings that do not fit these sources."""
         super().check(sizes)
         check_number("start", self.start, "above 0 and at most 1", lambda s: 0 < s <= 1)
-        check_whole("epochs", self.epochs)
+        check_integer("epochs", self.epochs)
         check_choice("by", self.by, ("rows", "sources", "both"))
         if callable(self.difficulty):
             return

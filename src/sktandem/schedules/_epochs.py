@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from sktandem._settings import check_integer
 from sktandem.exceptions import SourceError
-from sktandem.schedules._schedule import Schedule, Sizes, Step, finished
-from sktandem.schedules._settings import check_whole
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step, finished
 from sktandem.schedules._turns import own_pass
 
 __all__ = ["EpochAlternation"]
@@ -80,7 +80,7 @@ class EpochAlternation(Schedule):
         *,
         epochs_per_turn: int = 1,
         last: Hashable = None,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.order = order
         self.epochs_per_turn = epochs_per_turn
@@ -90,7 +90,7 @@ class EpochAlternation(Schedule):
     def check(self, sizes: Sizes) -> None:
         """Refuse settings that do not fit these sources."""
         super().check(sizes)
-        check_whole("epochs_per_turn", self.epochs_per_turn)
+        check_integer("epochs_per_turn", self.epochs_per_turn)
         if isinstance(self.order, str) or (
             self.order is not None and not list(self.order)
         ):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sktandem.schedules._schedule import Schedule, Sizes, Step
-from sktandem.schedules._settings import by_source
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
 from sktandem.schedules._turns import own_pass
 
 __all__ = ["Joint"]
@@ -75,9 +74,9 @@ class Joint(Schedule):
 
     def __init__(
         self,
-        weights: Mapping[Hashable, float] | None = None,
+        weights: Mapping[Any, float] | None = None,
         *,
-        epoch_length: str | int = "largest",
+        epoch_length: EpochLength = "largest",
     ) -> None:
         self.weights = weights
         self.epoch_length = epoch_length
@@ -86,7 +85,7 @@ class Joint(Schedule):
         """Refuse settings that do not fit these sources."""
         super().check(sizes)
         if self.weights is not None:
-            by_source("weights", self.weights, sizes)
+            sizes.numbers("weights", self.weights, "weight")
 
     def plan(
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator
@@ -94,7 +93,7 @@ class Joint(Schedule):
         """Yield the steps of one epoch."""
         weights = None
         if self.weights is not None:
-            weights = by_source("weights", self.weights, sizes)
+            weights = sizes.numbers("weights", self.weights, "weight")
         taking_part = [
             source
             for source in range(len(sizes.names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sktandem.data._sources import did_you_mean
+from sktandem._settings import check_choice
 from sktandem.exceptions import SourceError
 from sktandem.schedules._bandit import Bandit
 from sktandem.schedules._batches import BatchAlternation
@@ -63,18 +63,9 @@ def resolve_schedule(schedule: str | Schedule) -> Schedule:
         raise SourceError(
             f"schedule must be an instance, got the class {name}. Pass {instance}."
         )
-    if not isinstance(schedule, str):
-        raise SourceError(
-            f"schedule must be one of {list(SCHEDULES)} or an instance of a schedule, "
-            f"got {schedule!r}."
-        )
-    if schedule == "phases":
+    if isinstance(schedule, str) and schedule == "phases":
         raise SourceError(
             f"schedule='phases' does not say which. Pass them, such as {PHASES}."
         )
-    if schedule not in SCHEDULES:
-        raise SourceError(
-            f"schedule must be one of {list(SCHEDULES)} or an instance of a schedule, "
-            f"got {schedule!r}.{did_you_mean(schedule, SCHEDULES)}"
-        )
+    check_choice("schedule", schedule, SCHEDULES, " or an instance of a schedule")
     return SCHEDULES[schedule]()

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sktandem._settings import check_integer
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.schedules._names import PHASES, resolve_schedule
 from sktandem.schedules._schedule import Check, Schedule, Sizes, Step, Stop, finished
-from sktandem.schedules._settings import check_whole
 
 __all__ = ["Phases"]
 
@@ -78,7 +78,7 @@ class Phases(Schedule):
         self.phases = phases
 
     @property
-    def needs_validation(self) -> bool:  # type: ignore[override]
+    def needs_validation(self) -> bool:
         """Whether the plan of some phase reads validation losses."""
         return any(phase.schedule.needs_validation for phase in self._all())
 
@@ -164,7 +164,7 @@ class Phases(Schedule):
                     f"{pair!r}. Pass pairs, such as {PHASES}."
                 )
             schedule, epochs = pair
-            check_whole(f"the epochs of phases[{position}]", epochs)
+            check_integer(f"the epochs of phases[{position}]", epochs)
             is_last = position == len(self.phases) - 1
             phases.append(Phase(resolve_schedule(schedule), epochs, start, is_last))
             start += epochs

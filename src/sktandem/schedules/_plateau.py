@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from sktandem.data._sources import did_you_mean
+from sktandem._settings import check_choice, check_integer, check_number
+from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 from sktandem.schedules._schedule import (
     STOP,
     Check,
+    EpochLength,
     Schedule,
     Sizes,
     Step,
     Stop,
     finished,
 )
-from sktandem.schedules._settings import check_choice, check_number, check_whole
 from sktandem.schedules._turns import last_plan, own_pass, write_down
 
 __all__ = ["PlateauAlternation"]
 
-POOLED = {"pooled": "valid_loss", "macro": "valid_loss_macro"}
+POOLED: dict[Hashable, str] = {"pooled": "valid_loss", "macro": "valid_loss_macro"}
 
 
 @dataclass
@@ -144,14 +145,14 @@ class PlateauAlternation(Schedule):
         *,
         threshold: float = 0.01,
         monitor: Hashable = "active",
-        rule: str = "signed",
-        check_every: str = "epoch",
-        check_in: str = "eval",
+        rule: Literal["signed", "absolute"] = "signed",
+        check_every: Literal["epoch", "batch"] = "epoch",
+        check_in: Literal["eval", "train"] = "eval",
         reset_on_switch: bool = True,
         min_history: int | None = None,
         min_turn: int | None = None,
         max_turn: int | None = None,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.window = window
         self.threshold = threshold
@@ -168,17 +169,17 @@ class PlateauAlternation(Schedule):
     def check(self, sizes: Sizes) -> None:
         """Refuse settings that do not fit these sources."""
         super().check(sizes)
-        check_whole("window", self.window, least=2)
+        check_integer("window", self.window, least=2)
         check_number("threshold", self.threshold, "of at least 0", lambda t: t >= 0)
         check_choice("rule", self.rule, ("signed", "absolute"))
         check_choice("check_every", self.check_every, ("epoch", "batch"))
         check_choice("check_in", self.check_in, ("eval", "train"))
         if self.min_history is not None:
-            check_whole("min_history", self.min_history, least=self.window)
+            check_integer("min_history", self.min_history, least=self.window)
         if self.min_turn is not None:
-            check_whole("min_turn", self.min_turn)
+            check_integer("min_turn", self.min_turn)
         if self.max_turn is not None:
-            check_whole("max_turn", self.max_turn, least=self.min_turn or 1)
+            check_integer("max_turn", self.max_turn, least=self.min_turn or 1)
         self._check_monitor(sizes)
 
     def _check_monitor(self, sizes: Sizes) -> None:
@@ -246,7 +247,7 @@ class PlateauAlternation(Schedule):
     def _ends(self, turn: Turn, row: dict[str, Any], sizes: Sizes) -> bool:
         """Take in the losses of a row; return whether the training is to stop."""
         own = f"valid_loss[{sizes.names[turn.source]}]"
-        named = POOLED.get(self.monitor, f"valid_loss[{self.monitor}]")  # type: ignore[call-overload]
+        named = POOLED.get(self.monitor, f"valid_loss[{self.monitor}]")
         loss = row[own if self.monitor == "active" else named]
         turn.length += 1
         turn.values = [*turn.values, loss][-self.window :]

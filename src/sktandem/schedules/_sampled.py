@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sktandem._settings import check_number
+from sktandem._typing import Floats
 from sktandem.exceptions import SourceError
-from sktandem.schedules._schedule import STOP, Schedule, Sizes, Step, Stop, finished
-from sktandem.schedules._settings import by_source, check_number
+from sktandem.schedules._schedule import (
+    STOP,
+    EpochLength,
+    Schedule,
+    Sizes,
+    Step,
+    Stop,
+    finished,
+)
 
 __all__ = ["SampledAlternation", "draw"]
-
-Floats = NDArray[np.float64]
 
 
 class SampledAlternation(Schedule):
@@ -93,12 +99,12 @@ class SampledAlternation(Schedule):
 
     def __init__(
         self,
-        probabilities: Mapping[Hashable, float] | None = None,
+        probabilities: Mapping[Any, float] | None = None,
         *,
         temperature: float = 1.0,
         anneal_to: float | None = None,
         max_repeats: float | None = None,
-        epoch_length: str | int = "all",
+        epoch_length: EpochLength = "all",
     ) -> None:
         self.probabilities = probabilities
         self.temperature = temperature
@@ -116,7 +122,7 @@ class SampledAlternation(Schedule):
             check_number("max_repeats", self.max_repeats, "above 0", lambda n: n > 0)
         if self.probabilities is None:
             return
-        by_source("probabilities", self.probabilities, sizes)
+        self._given(sizes)
         if self.temperature != 1 or self.anneal_to is not None:
             raise SourceError(
                 "probabilities already says how often each source is drawn, so "
@@ -156,12 +162,15 @@ class SampledAlternation(Schedule):
             rows = np.array(sizes.n_rows) / max(sizes.n_rows)
             shares = rows ** self._exponent(epoch, sizes.max_epochs)
         else:
-            shares = np.array(by_source("probabilities", self.probabilities, sizes))
+            shares = np.array(self._given(sizes))
         shares = np.asarray(shares / shares.sum())
         if self.max_repeats is None:
             return shares
         caps = self.max_repeats * np.array(sizes.n_batches)
         return _within(caps, shares, n_steps * sizes.max_epochs)
+
+    def _given(self, sizes: Sizes) -> tuple[float, ...]:
+        return sizes.numbers("probabilities", self.probabilities, "probability")
 
     def _exponent(self, epoch: int, max_epochs: int) -> float:
         start = 1 / self.temperature

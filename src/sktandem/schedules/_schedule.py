@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from sktandem.data._sources import did_you_mean
+from sktandem._settings import check_choice, check_known, check_shares, is_integer
 from sktandem.exceptions import SourceError
 
 __all__ = [
     "CHECK",
     "STOP",
     "Check",
+    "EpochLength",
     "Schedule",
     "Sizes",
     "Step",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 EPOCH_LENGTHS = ("largest", "smallest", "all")
+EpochLength = Literal["all", "largest", "smallest"] | int
+OR_BATCHES = " or a number of batches"
 MOST_PASSES = 100
 FAR = 1e9  # by which a loss falls that nobody is to call a plateau
 
@@ -143,23 +146,25 @@ class Sizes:
                 f"{owner} names {name!r}, of which this call has no rows. Give "
                 "partial_fit rows of every source that the schedule names."
             )
-        if name not in self.names:
-            raise SourceError(
-                f"{owner} names {name!r}, which is not a source. The sources are "
-                f"{list(self.names)}.{did_you_mean(name, self.names)}"
-            )
+        check_known(owner, name, self.names)
         return self.names.index(name)
 
-    def steps(self, epoch_length: str | int) -> int:
+    def numbers(self, setting: str, given: Any, what: str) -> tuple[float, ...]:
+        """Return the numbers of a dict by source, in the order of the sources."""
+        if not isinstance(given, Mapping):
+            raise SourceError(
+                f"{setting} must be None or a dict with a {what} for each source, got "
+                f"{given!r}. The sources are {list(self.names)}."
+            )
+        for name in given:
+            self.position(name, setting)  # of absent ones there is more to say
+        return check_shares(setting, given, self.names, what)
+
+    def steps(self, epoch_length: EpochLength) -> int:
         """Return the number of single-source batches in an epoch."""
         if not isinstance(epoch_length, str):
             return int(epoch_length)
-        if epoch_length not in EPOCH_LENGTHS:
-            raise SourceError(
-                f"epoch_length must be one of {list(EPOCH_LENGTHS)} or a number of "
-                f"batches, got {epoch_length!r}."
-                f"{did_you_mean(epoch_length, EPOCH_LENGTHS)}"
-            )
+        check_choice("epoch_length", epoch_length, EPOCH_LENGTHS, OR_BATCHES)
         if epoch_length == "all":
             return sum(self.n_batches)
         most = max(self.n_batches) if epoch_length == "largest" else min(self.n_batches)
@@ -207,7 +212,7 @@ def rehearsed(
     return n_steps
 
 
-class Schedule(BaseEstimator):  # type: ignore[misc]
+class Schedule(BaseEstimator):
     """Who trains when: the base of all schedules.
 
     A schedule is a parameter object and keeps no state. `plan` is called once
@@ -231,8 +236,10 @@ class Schedule(BaseEstimator):  # type: ignore[misc]
     [0, 0, 1, 0, 0, 1]
     """
 
-    #: Whether the plan reads validation losses.
-    needs_validation = False
+    @property
+    def needs_validation(self) -> bool:
+        """Whether the plan reads validation losses."""
+        return False
 
     def plan(
         self, sizes: Sizes, history: Sequence[dict[str, Any]], rng: np.random.Generator
@@ -278,12 +285,8 @@ class Schedule(BaseEstimator):  # type: ignore[misc]
             If a parameter names an unknown source or makes no sense.
         """
         length = getattr(self, "epoch_length", "all")
-        whole = isinstance(length, int | np.integer) and not isinstance(length, bool)
-        if (whole and int(length) < 1) or not (whole or length in EPOCH_LENGTHS):
-            raise SourceError(
-                f"epoch_length must be one of {list(EPOCH_LENGTHS)} or a number of "
-                f"batches, got {length!r}.{did_you_mean(length, EPOCH_LENGTHS)}"
-            )
+        if not is_integer(length) or length < 1:
+            check_choice("epoch_length", length, EPOCH_LENGTHS, OR_BATCHES)
         if self.needs_validation and not any(sizes.validated):
             raise SourceError(
                 f"{type(self).__name__} watches validation losses, and there is no "

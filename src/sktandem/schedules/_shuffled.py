@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sktandem.schedules._schedule import Schedule, Sizes, Step
+from sktandem.schedules._schedule import EpochLength, Schedule, Sizes, Step
 
 __all__ = ["Shuffled"]
 
@@ -49,7 +49,7 @@ class Shuffled(Schedule):
     Ninety rows make three batches; source by source they would make four.
     """
 
-    def __init__(self, *, epoch_length: str | int = "all") -> None:
+    def __init__(self, *, epoch_length: EpochLength = "all") -> None:
         self.epoch_length = epoch_length
 
     def plan(

@@ -8,7 +8,7 @@ from itertools import repeat
 from math import lcm
 from typing import Any
 
-from sktandem.schedules._schedule import Sizes, finished
+from sktandem.schedules._schedule import EpochLength, Sizes, finished
 
 __all__ = ["evenly", "last_plan", "own_pass", "turns", "write_down"]
 
@@ -65,7 +65,7 @@ def turns(n_batches: Sequence[int], batches_per_turn: int) -> Iterator[int]:
         yield from repeat(source, length)
 
 
-def own_pass(sizes: Sizes, source: int, epoch_length: str | int) -> int:
+def own_pass(sizes: Sizes, source: int, epoch_length: EpochLength) -> int:
     """Return the batches of an epoch that one source has for itself."""
     if not isinstance(epoch_length, str):
         return int(epoch_length)

@@ -18,7 +18,7 @@ from sktandem.data._tables import (
     is_frame,
 )
 from sktandem.exceptions import SourceError
-from sktandem.merge._merged import BaseMerged
+from sktandem.merge._merged import Merged
 
 __all__ = ["names_after", "through"]
 
@@ -35,7 +35,7 @@ def through(
     for step in steps:
         if step in (None, "passthrough"):
             continue
-        merged = isinstance(step, BaseMerged)
+        merged = isinstance(step, Merged)
         if not merged and not hasattr(step, "transform"):
             if step is steps[-1] and len(steps) > 1:
                 break  # the model at the end of a pipeline gets X as it now is
@@ -55,7 +55,7 @@ def _through_one(step: Any, X: Any, y: Any, labels: list[Hashable]) -> tuple[Any
     """Return X as it leaves one step, and the step, fitted first if need be."""
     by_column = getattr(step, "source", None) is not None
     given = {} if by_column else {"sample_source": labels}
-    merged = isinstance(step, BaseMerged)
+    merged = isinstance(step, Merged)
     try:
         check_is_fitted(step)
     except NotFittedError:
@@ -67,7 +67,7 @@ def _through_one(step: Any, X: Any, y: Any, labels: list[Hashable]) -> tuple[Any
         step = clone(step)
         step.fit(X, y, **(given if accepts_source(step, "fit") else {}))
     if merged:
-        return step._prepare(X, given.get("sample_source"))[0], step
+        return step._features(step._read(X, **given)), step
     takes = given if accepts_source(step, "transform") else {}
     return step.transform(X, **takes), step
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sktandem._typing import Floats
 from sktandem.data._sources import Sources, distinct
 from sktandem.data._tables import (
     column_names,
@@ -31,8 +32,6 @@ __all__ = [
     "read_columns",
     "word_column",
 ]
-
-Floats = NDArray[np.float64]
 
 
 Kind = Literal["number", "category", "clash"]

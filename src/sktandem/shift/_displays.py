@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from sktandem.data._sources import counted
+from sktandem._telling import counted
 from sktandem.exceptions import SourceError
 from sktandem.report._drawing import DARK, matplotlib_for, source_colors
 from sktandem.shift._features import SIZE, FeatureShift
@@ -29,7 +29,7 @@ class _OfReport:
         self.report = report
 
     @classmethod
-    def from_report(cls, report: Any, *, ax: Any = None, **how: Any) -> Any:
+    def from_report(cls, report: Any, *, ax: Any = None, **how: Any) -> Self:
         """Plot a report.
 
         Parameters
@@ -49,7 +49,8 @@ class _OfReport:
             The display, with what was drawn.
         """
         display: Any = cls(report)
-        return display.plot(ax, **how)
+        drawn: Self = display.plot(ax, **how)
+        return drawn
 
 
 class ShiftDisplay(_OfReport):
@@ -101,7 +102,7 @@ class ShiftDisplay(_OfReport):
     >>> from sktandem.inspection import ShiftDisplay
     >>> from sktandem.shift import shift_report
     >>> X, _, sample_source = load_wine_quality(return_X_y=True)
-    >>> report = shift_report(X, None, sample_source)
+    >>> report = shift_report(X, None, sample_source=sample_source)
     >>> ax = Figure().subplots()
     >>> display = ShiftDisplay.from_report(report, ax=ax, n_features=5)
     >>> [round(float(bar.get_width()), 2) for bar in display.bars_]
@@ -289,7 +290,7 @@ class ShiftImportanceDisplay(_OfReport):
     >>> from sktandem.inspection import ShiftImportanceDisplay
     >>> from sktandem.shift import shift_report
     >>> X, y, sample_source = load_wine_quality(return_X_y=True)
-    >>> report = shift_report(X, y, sample_source)
+    >>> report = shift_report(X, y, sample_source=sample_source)
     >>> ax = Figure().subplots()
     >>> display = ShiftImportanceDisplay.from_report(report, ax=ax)
     >>> len(display.points_.get_offsets())

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from sktandem.data._sources import counted
+from sktandem._telling import counted
 from sktandem.shift._checks import Checks, can_tell
 from sktandem.shift._features import (
     ALPHA,
@@ -289,7 +289,7 @@ def _labels(checks: Checks) -> Iterator[Finding]:
             "large",
             None,
             f"{who} sources have other labels: none of one is found in the other.",
-            "MultiHeadClassifier() has a head for each source.",
+            "SharedNet(heads='source') has a head for each source.",
             1.0,
         )
         return
@@ -362,9 +362,7 @@ def _concept_line(checks: Checks) -> Iterator[Finding]:
     severity = _severity(concept.p_adjusted, concept.size, GAIN, LARGE_GAIN)
     remedy, sentence = "", f"{told[0].upper()}{told[1:]}."
     if severity in ("moderate", "large"):
-        remedy = f"{OWN_WEIGHTS}, MultiHeadClassifier() a head; {WHETHER}."
-        if checks.target.kind == "numbers":
-            remedy = remedy.replace("Classifier", "Regressor")
+        remedy = f"{OWN_WEIGHTS}, SharedNet(heads='source') a head; {WHETHER}."
         if _flagged_labels(checks):
             sentence += " Labels of another level alone do that: see labels."
     elif severity == "none":

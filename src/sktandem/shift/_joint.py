@@ -16,8 +16,10 @@ from sklearn.ensemble import (
 )
 from sklearn.utils.multiclass import type_of_target
 
+from sktandem._telling import counted
+from sktandem._typing import Floats
 from sktandem.data._cells import cross_cells, deal_folds, mixes_kinds, target_strata
-from sktandem.data._sources import Sources, counted, distinct
+from sktandem.data._sources import Sources, distinct
 from sktandem.exceptions import SourceError
 from sktandem.shift._columns import Column
 from sktandem.stats._inference import Difference, paired_rows, placements
@@ -33,7 +35,6 @@ __all__ = [
     "read_target",
 ]
 
-Floats = NDArray[np.float64]
 
 MOST_ROWS = 100_000
 MOST_ENERGY_ROWS = 500

@@ -92,4 +92,4 @@ def _merged(
     n = len(labels)
     edges = np.ones(len(left), dtype=bool), (labels[left], labels[right])
     _, joined = connected_components(sparse.coo_matrix(edges, (n, n)), directed=False)
-    return joined[labels].astype(np.intp)
+    return np.asarray(joined, dtype=np.intp)[labels]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -136,6 +136,14 @@ class ShiftReport:
         frame = pd.DataFrame(list(rows.values()), index=list(rows))
         return frame.rename_axis("feature")
 
+    @overload
+    def plot(
+        self, ax: Any = None, *, kind: Literal["features"] = "features", **how: Any
+    ) -> ShiftDisplay: ...
+    @overload
+    def plot(
+        self, ax: Any = None, *, kind: Literal["importance"], **how: Any
+    ) -> ShiftImportanceDisplay: ...
     def plot(
         self,
         ax: Any = None,

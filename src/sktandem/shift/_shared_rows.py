@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sktandem.data._sources import Sources, did_you_mean, resolve_sources
+from sktandem._telling import did_you_mean
+from sktandem.data._sources import Sources, resolve_sources
 from sktandem.data._tables import column_names, is_missing, n_rows, take_column
 from sktandem.exceptions import SourceError
 from sktandem.shift._near_rows import cross_codes, join_near
@@ -79,8 +80,8 @@ class SharedRows:
 
 def find_shared_rows(
     X: Any,
-    sample_source: Any = None,
     *,
+    sample_source: Any = None,
     source: str | int | None = None,
     subset: Sequence[Hashable] | Hashable | None = None,
     tolerance: float = 0.0,
@@ -157,7 +158,7 @@ def find_shared_rows(
     >>> from sktandem.shift import find_shared_rows
     >>> from sktandem.datasets import load_wine_quality
     >>> X, y, sample_source = load_wine_quality(drop_duplicates=False, return_X_y=True)
-    >>> find_shared_rows(X, sample_source)
+    >>> find_shared_rows(X, sample_source=sample_source)
     SharedRows: 6,497 rows, 5,318 different
       red: 240 of 1,599 rows repeat another
       white: 937 of 4,898 rows repeat another
@@ -298,9 +299,9 @@ def _missing(column: Any) -> NDArray[np.bool_]:
     if hasattr(column, "isna"):
         return np.asarray(column.isna(), dtype=bool)
     if column.dtype.kind in "fc":
-        return np.isnan(column)
+        return np.asarray(np.isnan(column))
     if column.dtype.kind in "mM":
-        return np.isnat(column)
+        return np.asarray(np.isnat(column))
     if column.dtype.kind != "O":
         return np.zeros(len(column), dtype=bool)
     return np.array([is_missing(value) for value in column.tolist()], dtype=bool)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state
 
+from sktandem._typing import RandomState
 from sktandem.data._cells import as_target
 from sktandem.data._sources import Sources, resolve_sources
 from sktandem.data._tables import (
@@ -46,11 +47,11 @@ MOST_SPARSE = 1_000
 def shift_report(
     X: Any,
     y: Any = None,
-    sample_source: Any = None,
     *,
+    sample_source: Any = None,
     source: str | int | None = None,
     after: Any = None,
-    random_state: int | np.random.RandomState | None = 0,
+    random_state: RandomState = 0,
 ) -> ShiftReport:
     r"""Tell how different the datasets are, and what to do about it.
 
@@ -128,10 +129,10 @@ def shift_report(
     >>> from sktandem import SourceScaler
     >>> wine = load_wine_quality(as_frame=True)
     >>> X, source = wine.data, wine.sample_source
-    >>> report = shift_report(X, None, source)
+    >>> report = shift_report(X, None, sample_source=source)
     >>> round(report["chlorides"].size, 2)
     0.82
-    >>> scaled = shift_report(X, None, source, after=SourceScaler())
+    >>> scaled = shift_report(X, None, sample_source=source, after=SourceScaler())
     >>> round(scaled["chlorides"].size, 2)
     0.12
 
@@ -257,7 +258,9 @@ def _find_shared(X: Any, sources: Sources) -> Any:
     if X.shape[1] < 2:
         return None
     try:
-        return find_shared_rows(X, [sources.names[code] for code in sources.codes])
+        return find_shared_rows(
+            X, sample_source=[sources.names[code] for code in sources.codes]
+        )
     except SourceError:  # a column is the source, or holds what cannot be compared
         return None
 

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from sktandem._typing import Floats
+
 __all__ = [
     "Difference",
     "Verdict",
@@ -26,7 +28,6 @@ __all__ = [
     "simultaneous_alpha",
 ]
 
-Floats = NDArray[np.float64]
 Verdict = Literal["helps", "hurts", "no worse", "no gain", "too few rows"]
 N_DRAWS = 20_000
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sktandem._typing import Floats
+
 __all__ = [
     "aligned",
     "brier_scores",
@@ -15,7 +17,6 @@ __all__ = [
     "with_the_rest",
 ]
 
-Floats = NDArray[np.float64]
 # What scikit-learn's log_loss makes of a probability of 0.
 SMALLEST = float(np.finfo(np.float64).eps)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
+from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, is_classifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.metaestimators import available_if
 
 from sktandem.data._cells import classes_by_source
 from sktandem.exceptions import SourceError
+from sktandem.members._strategy import Training
 from sktandem.tandem._tandem import BaseTandem, chosen_has
 
 __all__ = ["TandemClassifier"]
@@ -64,7 +68,7 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in
-        :class:`~sktandem.MergedClassifier`.
+        :class:`~sktandem.Merged`.
 
     unknown_source : {"error", "primary", "pooled"}, default="error"
         What to do with a row whose source was not there in `fit`, where the
@@ -145,7 +149,9 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
     ...         primary_source="first", objective="primary", random_state=0
     ...     )
     ...     model = model.fit(X[::2], y[::2], sample_source=source[::2])
-    ...     scores = score_by_source(model, X[1::2], y[1::2], source[1::2])
+    ...     scores = score_by_source(
+    ...         model, X[1::2], y[1::2], sample_source=source[1::2]
+    ...     )
     ...     print(angle, model.strategy_.name, round(scores.by_source["first"], 2))
     180 stacked 0.72
     0 merged, sources balanced 0.74
@@ -154,7 +160,9 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
     against; of the same rule its rows are.
     """
 
-    def fit(self, X, y, sample_source=None, groups=None):
+    def fit(
+        self, X: Any, y: Any, *, sample_source: Any = None, groups: Any = None
+    ) -> Self:
         """Choose a strategy by cross-validation and fit it on all rows.
 
         Parameters
@@ -182,27 +190,27 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
         SourceError
             If labels or settings do not fit the data, or a strategy fails.
         """
-        return super().fit(X, y, sample_source, groups)
+        return super().fit(X, y, sample_source=sample_source, groups=groups)
 
-    def _inner(self):
+    def _inner(self) -> Any:
         if self.estimator is None:
             return LogisticRegression(max_iter=1000)
         return self.estimator
 
-    def _check_kind(self):
+    def _check_kind(self) -> None:
         if not is_classifier(self._inner()):
             raise SourceError(
                 f"TandemClassifier needs a classifier, got {self.estimator!r}. "
                 "TandemRegressor takes regressors."
             )
 
-    def _learned(self, model, data):
+    def _learned(self, model: Any, data: Training) -> dict[str, Any]:
         return {
             "classes_": model.classes_,
             "classes_by_source_": classes_by_source(data.sources, data.y),
         }
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the class of each sample.
 
         Parameters
@@ -219,10 +227,11 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
         y_pred : ndarray of shape (n_samples,)
             Predicted classes.
         """
-        return self._ask("predict", X, sample_source)
+        predicted: NDArray[Any] = self._ask("predict", X, sample_source)
+        return predicted
 
     @available_if(chosen_has("predict_proba"))
-    def predict_proba(self, X, sample_source=None):
+    def predict_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the probability of each class.
 
         Parameters
@@ -238,10 +247,11 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
         probabilities : ndarray of shape (n_samples, n_classes)
             One column per class, in the order of `classes_`.
         """
-        return self._ask("predict_proba", X, sample_source)
+        given: NDArray[Any] = self._ask("predict_proba", X, sample_source)
+        return given
 
     @available_if(chosen_has("decision_function"))
-    def decision_function(self, X, sample_source=None):
+    def decision_function(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Return the decision function of `model_`.
 
         Parameters
@@ -257,9 +267,12 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
             What `model_` returns.
         """
-        return self._ask("decision_function", X, sample_source)
+        given: NDArray[Any] = self._ask("decision_function", X, sample_source)
+        return given
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return the accuracy over all samples.
 
         Parameters
@@ -282,4 +295,4 @@ class TandemClassifier(ClassifierMixin, BaseTandem):
             Accuracy.
         """
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self._ask("score", X, sample_source, y, **weights)
+        return float(self._ask("score", X, sample_source, y, **weights))

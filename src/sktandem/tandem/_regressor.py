@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, is_regressor
 from sklearn.linear_model import Ridge
 
 from sktandem.data._cells import as_target
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError
-from sktandem.stats._macro import macro_r2
+from sktandem.members._strategy import Training
+from sktandem.stats._scores import macro_r2
 from sktandem.tandem._tandem import BaseTandem
 
 __all__ = ["TandemRegressor"]
@@ -66,7 +70,7 @@ class TandemRegressor(RegressorMixin, BaseTandem):
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in
-        :class:`~sktandem.MergedRegressor`.
+        :class:`~sktandem.Merged`.
 
     unknown_source : {"error", "primary", "pooled"}, default="error"
         What to do with a row whose source was not there in `fit`, where the
@@ -141,13 +145,17 @@ class TandemRegressor(RegressorMixin, BaseTandem):
     ...         primary_source="first", objective="primary", random_state=0
     ...     )
     ...     model = model.fit(X[::2], y[::2], sample_source=source[::2])
-    ...     scores = score_by_source(model, X[1::2], y[1::2], source[1::2])
+    ...     scores = score_by_source(
+    ...         model, X[1::2], y[1::2], sample_source=source[1::2]
+    ...     )
     ...     print(angle, model.strategy_.name, round(scores.by_source["first"], 2))
     180 own models 0.67
     0 merged 0.75
     """
 
-    def fit(self, X, y, sample_source=None, groups=None):
+    def fit(
+        self, X: Any, y: Any, *, sample_source: Any = None, groups: Any = None
+    ) -> Self:
         """Choose a strategy by cross-validation and fit it on all rows.
 
         Parameters
@@ -175,22 +183,22 @@ class TandemRegressor(RegressorMixin, BaseTandem):
         SourceError
             If labels or settings do not fit the data, or a strategy fails.
         """
-        return super().fit(X, y, sample_source, groups)
+        return super().fit(X, y, sample_source=sample_source, groups=groups)
 
-    def _inner(self):
+    def _inner(self) -> Any:
         return Ridge() if self.estimator is None else self.estimator
 
-    def _check_kind(self):
+    def _check_kind(self) -> None:
         if not is_regressor(self._inner()):
             raise SourceError(
                 f"TandemRegressor needs a regressor, got {self.estimator!r}. "
                 "TandemClassifier takes classifiers."
             )
 
-    def _learned(self, model, data):
+    def _learned(self, model: Any, data: Training) -> dict[str, Any]:
         return {}
 
-    def predict(self, X, sample_source=None):
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the target of each sample.
 
         Parameters
@@ -207,9 +215,12 @@ class TandemRegressor(RegressorMixin, BaseTandem):
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted targets.
         """
-        return self._ask("predict", X, sample_source)
+        predicted: NDArray[Any] = self._ask("predict", X, sample_source)
+        return predicted
 
-    def score(self, X, y, sample_source=None, sample_weight=None):
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
         """Return the mean over the sources of R2.
 
         Over all samples, R2 is near 1 for a model that knows nothing but each
@@ -234,7 +245,7 @@ class TandemRegressor(RegressorMixin, BaseTandem):
         score : float
             The macro mean of R2.
         """
-        y, predicted = as_target(y), self.predict(X, sample_source)
+        y, predicted = as_target(y), self.predict(X, sample_source=sample_source)
         _, sources = resolve_sources(
             X, sample_source, source=self.source, names=self.sources_
         )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -22,6 +25,7 @@ from sktandem._routing import (
     source_method,
 )
 from sktandem._transaction import all_or_nothing
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.data._cells import as_target
 from sktandem.data._sources import resolve_sources, split_source
 from sktandem.data._tables import read_table, refuse_datasets
@@ -40,11 +44,13 @@ from sktandem.model_selection._compare import (
     judges_for,
     with_flat_classes,
 )
-from sktandem.model_selection._folds import Measured, Workshop, deal, try_folds
+from sktandem.model_selection._comparison import StrategyComparison
+from sktandem.model_selection._folds import Fold, Measured, Workshop, deal, try_folds
 from sktandem.model_selection._judges import metric_of
 from sktandem.model_selection._split import number_groups
 from sktandem.model_selection._verdicts import compared
-from sktandem.tandem._choice import Choice, check_choice, on_source
+from sktandem.model_selection._view import Scoring
+from sktandem.tandem._choice import Choice, Ranking, check_choice, on_source
 
 __all__ = ["BaseTandem", "chosen_has"]
 
@@ -52,10 +58,10 @@ MARGIN = 0.01
 FIRST_FOLDS = 2  # after which a strategy that is far behind leaves
 
 
-def chosen_has(method):
+def chosen_has(method: str) -> Callable[[Any], bool]:
     """Let a method appear where the chosen model has it."""
 
-    def check(self):
+    def check(self: Any) -> bool:
         fitted = getattr(self, "model_", None)
         unit = make_unit(self._inner()) if fitted is None else fitted
         getattr(unit, method)
@@ -72,22 +78,22 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        strategies="default",
-        source=None,
-        primary_source=None,
-        objective="macro",
-        per_source=False,
-        scoring=None,
-        cv=5,
-        tolerance="one-se",
-        scaler="standard",
-        unknown_source="error",
-        n_jobs=None,
-        random_state=None,
-        verbose=None,
-    ):
+        strategies: str | Sequence[Any] | Mapping[str, Any] = "default",
+        source: str | int | None = None,
+        primary_source: Hashable = None,
+        objective: Literal["macro", "worst", "primary"] = "macro",
+        per_source: bool = False,
+        scoring: Scoring = None,
+        cv: int = 5,
+        tolerance: float | Literal["one-se"] = "one-se",
+        scaler: Any = "standard",
+        unknown_source: UnknownSource = "error",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.strategies = strategies
         self.source = source
@@ -103,7 +109,9 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, groups=None):
+    def fit(
+        self, X: Any, y: Any, *, sample_source: Any = None, groups: Any = None
+    ) -> Self:
         """Choose a strategy by cross-validation and fit it; see the subclasses."""
         with all_or_nothing(self):
             data, people = self._read(X, y, sample_source, groups)
@@ -125,10 +133,12 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         self.model_, self.strategy_ = model, strategy
         self.comparison_, self.ranking_ = comparison, ranking
         self.sources_ = data.sources.names
-        vars(self).update(learned)
+        self.__dict__.update(learned)
         return self
 
-    def _read(self, X, y, sample_source, groups):
+    def _read(
+        self, X: Any, y: Any, sample_source: Any, groups: Any
+    ) -> tuple[Training, NDArray[np.intp] | None]:
         """Check settings and input."""
         self._check_kind()
         refuse_datasets(X)
@@ -146,7 +156,12 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         data = with_flat_classes(Training(features, y, sources), self._inner())
         return data, people
 
-    def _choose(self, data, people, rng):
+    def _choose(
+        self,
+        data: Training,
+        people: NDArray[np.intp] | None,
+        rng: np.random.RandomState,
+    ) -> tuple[Any, StrategyComparison, Ranking | dict[Hashable, Ranking]]:
         """Return the strategy, what was compared, and why it was chosen."""
         only = self.objective == "primary" and not self.per_source
         tested = (self.primary_source,) if only else data.sources.names
@@ -185,23 +200,25 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             ranking = choice.rank(names)
             self._tell(f"chose {ranking.chosen!r}\n{ranking}")
             return workshop.strategies[ranking.chosen], comparison, ranking
-        ranking = {}
+        rankings: dict[Hashable, Ranking] = {}
         for source in data.sources.names:
-            ranking[source] = own = on_source(choice, source).rank(names)
+            rankings[source] = own = on_source(choice, source).rank(names)
             self._tell(f"chose {own.chosen!r} for {source!r}\n{own}")
         chosen = {
-            source: workshop.strategies[own.chosen] for source, own in ranking.items()
+            source: workshop.strategies[own.chosen] for source, own in rankings.items()
         }
-        return PerSource(chosen), comparison, ranking
+        return PerSource(chosen), comparison, rankings
 
-    def _choice(self, measured, people):
+    def _choice(self, measured: Measured, people: NDArray[np.intp] | None) -> Choice:
         by_metric = self.scoring is not None
         objective = "macro" if self.objective == "primary" else self.objective
         return Choice(
             measured, measured.judges, objective, self.tolerance, by_metric, people
         )
 
-    def _race(self, workshop, folds, people):
+    def _race(
+        self, workshop: Workshop, folds: Sequence[Fold], people: NDArray[np.intp] | None
+    ) -> tuple[Measured, dict[str, str]]:
         """Fit all on the first folds; who is far behind then leaves."""
         names = list(workshop.strategies)
         measured = Measured(workshop.judges, names, 1, self.cv)
@@ -217,9 +234,15 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             self._tell(f"{name!r} left: {why}")
         return measured, left
 
-    def _run(self, workshop, folds, names, measured):
+    def _run(
+        self,
+        workshop: Workshop,
+        folds: Sequence[Fold],
+        names: Sequence[str],
+        measured: Measured,
+    ) -> dict[str, str]:
         """Enter what every strategy costs; return who failed, and why."""
-        failed = {}
+        failed: dict[str, str] = {}
         for fold, name, result in try_folds(workshop, folds, names, self.n_jobs):
             if not isinstance(result, SourceError):
                 measured.add(fold, name, result)
@@ -232,7 +255,9 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
                 self._tell(f"fold {fold.number + 1} of {self.cv}, {tried}")
         return failed
 
-    def _hopeless(self, measured, names, people):
+    def _hopeless(
+        self, measured: Measured, names: Sequence[str], people: NDArray[np.intp] | None
+    ) -> list[str]:
         """Return who is far behind; of strategies by source, on every source."""
         choice = self._choice(measured, people)
         if not self.per_source:
@@ -242,7 +267,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         ]
         return [name for name in names if all(name in some for some in by_source)]
 
-    def _final(self, strategy, rng):
+    def _final(self, strategy: Any, rng: np.random.RandomState) -> Any:
         """Return the chosen strategy's model, unfitted, for labels by keyword."""
         seeded = self.random_state is not None
         if not isinstance(strategy, Strategy):
@@ -255,11 +280,11 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             random_state=int(rng.randint(np.iinfo(np.int32).max)) if seeded else None,
         )
 
-    def _tell(self, line):
+    def _tell(self, line: str) -> None:
         if self.verbose:
             print(f"[{type(self).__name__}] {line}")
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set the parameters of this estimator.
 
         Parameters
@@ -281,9 +306,12 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
                     instead = repr(self._inner())
                 value = params.get(owner, getattr(self, owner))
                 refuse_nested(key, owner, value, instead)
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
-    def _ask(self, method, X, sample_source, *args, **kwargs):
+    def _ask(
+        self, method: str, X: Any, sample_source: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         """Hand a question on to the chosen model, with the sources it takes."""
         check_is_fitted(self)
         read_table(self, X)
@@ -292,10 +320,10 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
             kwargs["sample_source"] = labels
         return source_method(self.model_, method)(features, *args, **kwargs)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         unit = get_tags(make_unit(self._inner(), scaler=self.scaler))
         tags.input_tags = unit.input_tags
@@ -306,7 +334,7 @@ class BaseTandem(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-def _notes(left):
+def _notes(left: Mapping[str, str]) -> Iterator[str]:
     """Say who left early, and why."""
     for name, why in left.items():
         yield f"Left out: {name}, {why}{'' if why.endswith('.') else '.'}"

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from typing import Any, Literal, Self
+
+from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
 
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.nn._classifier import AlternatingClassifier
 from sktandem.nn._predicting import embedded
+from sktandem.nn._rows import Piece
+from sktandem.schedules import Schedule
 from sktandem.text._encoder import OneHeadOn
 from sktandem.text._finetuning import FineTunesEncoder
 
@@ -229,7 +237,7 @@ class TextAlternatingClassifier(
     ...     small_encoder(texts, random_state=0), lr=3e-3, max_epochs=15,
     ...     validation_fraction=None, random_state=0,
     ... )
-    >>> model = model.fit(texts, labels, sample_source)
+    >>> model = model.fit(texts, labels, sample_source=sample_source)
     >>> model.predict(["bad", "gut"])
     array([0, 1])
     >>> model.score(texts, labels)
@@ -238,39 +246,39 @@ class TextAlternatingClassifier(
 
     def __init__(
         self,
-        checkpoint,
+        checkpoint: Any,
         *,
-        source=None,
-        text_column=None,
-        schedule="batches",
-        pooling="mean",
-        max_length=128,
-        prefix="",
-        batch_size=16,
-        freeze="embeddings",
-        lr=2e-5,
-        head_lr=None,
-        warmup_ratio=0.1,
-        weight_decay=0.01,
-        max_grad_norm=1.0,
-        gradient_accumulation_steps=1,
-        max_epochs=3,
-        patience=None,
-        head=None,
-        dropout=0.1,
-        mixed_precision="auto",
-        device="auto",
-        validation_fraction=0.1,
-        keep="best",
-        average=None,
-        balance=None,
-        primary_source=None,
-        unknown_source="error",
-        callbacks=None,
-        history_detail="batch",
-        random_state=None,
-        verbose=0,
-    ):
+        source: str | int | None = None,
+        text_column: str | int | None = None,
+        schedule: str | Schedule = "batches",
+        pooling: Literal["mean", "cls", "max", "pooler"] = "mean",
+        max_length: int = 128,
+        prefix: str = "",
+        batch_size: int | str | None = 16,
+        freeze: Literal["embeddings", "encoder"] | int | None = "embeddings",
+        lr: float = 2e-5,
+        head_lr: float | None = None,
+        warmup_ratio: float = 0.1,
+        weight_decay: float = 0.01,
+        max_grad_norm: float | None = 1.0,
+        gradient_accumulation_steps: int = 1,
+        max_epochs: int = 3,
+        patience: int | None = None,
+        head: Any = None,
+        dropout: float = 0.1,
+        mixed_precision: Literal["auto", "bf16"] | None = "auto",
+        device: str = "auto",
+        validation_fraction: float | None = 0.1,
+        keep: str = "best",
+        average: str | float | None = None,
+        balance: str | None = None,
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        callbacks: Sequence[Any] | None = None,
+        history_detail: str = "batch",
+        random_state: RandomState = None,
+        verbose: int | None = 0,
+    ) -> None:
         self.checkpoint = checkpoint
         self.source = source
         self.text_column = text_column
@@ -303,7 +311,15 @@ class TextAlternatingClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
         """Fine-tune the encoder and train the head on all sources.
 
         Parameters
@@ -340,14 +356,21 @@ class TextAlternatingClassifier(
         return super().fit(
             X,
             y,
-            sample_source,
+            sample_source=sample_source,
             validation_data=validation_data,
             resume_from=resume_from,
         )
 
     def partial_fit(
-        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
-    ):
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        classes: Any = None,
+        sources: Any = None,
+        epochs: int | None = None,
+    ) -> Self:
         """Go on training, from where the last call stopped.
 
         The learning rate goes on, too: it falls to 0 at the end of `max_epochs`,
@@ -381,10 +404,15 @@ class TextAlternatingClassifier(
         """
         epochs = self._left_to_train(epochs)
         return super().partial_fit(
-            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
+            X,
+            y,
+            sample_source=sample_source,
+            classes=classes,
+            sources=sources,
+            epochs=epochs,
         )
 
-    def transform(self, X, sample_source=None):
+    def transform(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Return what the encoder makes of each text.
 
         Parameters
@@ -403,7 +431,9 @@ class TextAlternatingClassifier(
         check_is_fitted(self)
         return self._outputs(embedded, X, sample_source)[0]
 
-    def fit_transform(self, X, y=None, sample_source=None, **fit_params):
+    def fit_transform(
+        self, X: Any, y: Any = None, *, sample_source: Any = None, **fit_params: Any
+    ) -> NDArray[Any]:
         """Fit, and return what the encoder makes of each text.
 
         Parameters
@@ -425,18 +455,20 @@ class TextAlternatingClassifier(
         embedding : ndarray of shape (n_samples, width)
             The pooled vectors of the encoder.
         """
-        return self.fit(X, y, sample_source, **fit_params).transform(X)
+        return self.fit(X, y, sample_source=sample_source, **fit_params).transform(X)
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return self.width_
 
-    def _net_for(self, X, learned):
+    def _net_for(self, X: Any, learned: dict[str, Any]) -> NeuralNet:
         trunk = self._trunk_of(learned["features_"])
         module = OneHeadOn(trunk, self.head, self._example(X))
         return self._net().set_params(module=module)
 
-    def _built(self, data, learned, seed):
+    def _built(
+        self, data: tuple[Piece, Piece | None], learned: dict[str, Any], seed: int
+    ) -> NeuralNet:
         net = super()._built(data, learned, seed)
         learned["width_"] = net.module_.width
         return net

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sktandem._telling import outside
-from sktandem.data._sources import did_you_mean
+from sktandem._telling import did_you_mean, outside
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._heads import make_head, width_of
 from sktandem.text._transformers import (

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
-from skorch import NeuralNetClassifier
-from torch import nn
+from skorch import NeuralNet, NeuralNetClassifier
+from torch import Tensor, nn
 
+from sktandem._telling import did_you_mean
+from sktandem._typing import ScaleBy
 from sktandem.data._sources import (
-    did_you_mean,
+    Codes,
+    Labels,
+    Sources,
     distinct,
     resolve_sources,
     split_source,
@@ -24,7 +33,7 @@ from sktandem.exceptions import SourceError
 from sktandem.nn._batches import derive_seed
 from sktandem.nn._heads import check_head
 from sktandem.nn._ragged import Ragged
-from sktandem.nn._rows import Rows
+from sktandem.nn._rows import Piece, Rows
 from sktandem.nn._seeding import seeded
 from sktandem.schedules._settings import check_number, check_whole
 from sktandem.text._encoder import EncoderOf, check_encoder_settings
@@ -41,18 +50,23 @@ __all__ = ["FineTunesEncoder"]
 PRECISIONS = ("auto", "bf16")
 HEAD_LR = 1e-2  # a head begins with nothing, the encoder knows something already
 
+if TYPE_CHECKING:  # what it is mixed into, whose methods it extends
+    from sktandem.nn._alternating import BaseAlternating as _Host
+else:
+    _Host = object
 
-class FineTunesEncoder:
+
+class FineTunesEncoder(_Host):
     """Mixin of a net's estimator whose X are texts and whose trunk reads them."""
 
-    net = None
-    scaler = None
-    scale_by = "pooled"
-    stems = "shared"
+    net: Any = None
+    scaler: Any = None
+    scale_by: ScaleBy = "pooled"
+    stems: str = "shared"
 
     # Settings -----------------------------------------------------------------
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         check_checkpoint(self.checkpoint)
         check_encoder_settings(self.pooling, self.freeze)
         check_whole("max_length", self.max_length, least=3)
@@ -95,7 +109,7 @@ class FineTunesEncoder:
             )
         super()._check_settings()
 
-    def _check_device(self):
+    def _check_device(self) -> None:
         try:
             device = torch.device(self._device())
         except (RuntimeError, TypeError):
@@ -113,12 +127,12 @@ class FineTunesEncoder:
                 f"{str(error).splitlines()[0]} device='auto' takes what there is."
             ) from None
 
-    def _device(self):
+    def _device(self) -> str:
         if self.device != "auto":
             return self.device
         return "cuda" if torch.cuda.is_available() else "cpu"
 
-    def _autocast(self):
+    def _autocast(self) -> torch.dtype | None:
         """Return the type in which the encoder computes, None for its own."""
         if self.mixed_precision == "auto":
             on_gpu = torch.device(self._device()).type == "cuda"
@@ -128,7 +142,7 @@ class FineTunesEncoder:
                 return None
         return None if self.mixed_precision is None else torch.bfloat16
 
-    def _net(self):
+    def _net(self) -> NeuralNet:
         size = self.batch_size
         return NeuralNetClassifier(
             nn.Identity,
@@ -146,7 +160,7 @@ class FineTunesEncoder:
             verbose=int(self.verbose or 0),
         )
 
-    def _callbacks(self):
+    def _callbacks(self) -> list[Any]:
         callbacks = [("rate", WarmupDecay(self.warmup_ratio))]
         if self.patience is not None:
             callbacks.append(("patience", Patience(self.patience, self.primary_source)))
@@ -154,16 +168,16 @@ class FineTunesEncoder:
             callbacks.append(("progress", BatchProgress()))
         return [*callbacks, *(self.callbacks or ())]
 
-    def _net_for(self, X, learned):
+    def _net_for(self, X: Any, learned: dict[str, Any]) -> NeuralNet:
         return self._net().set_params(module=self._trunk_of(learned["features_"]))
 
-    def _trunk_of(self, features):
+    def _trunk_of(self, features: Any) -> Any:
         """Return what makes the trunk of a net."""
         if features.encoder is not None:
             return partial(nn.Dropout, self.dropout)
         return self._encoder_of(features, self.dropout)
 
-    def _encoder_of(self, features, dropout=0.0):
+    def _encoder_of(self, features: Any, dropout: float = 0.0) -> EncoderOf:
         tokenizer = features.tokenizer
         return EncoderOf(
             self.checkpoint,
@@ -178,17 +192,19 @@ class FineTunesEncoder:
 
     # Reading ------------------------------------------------------------------
 
-    def _learn_columns(self, X, y, *, reset):
+    def _learn_columns(self, X: Any, y: Any, *, reset: bool) -> None:
         if reset and has_columns(X):
             validate_data(self, X, y, skip_check_array=True)
         elif reset:
-            vars(self).pop("n_features_in_", None)
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("n_features_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
 
-    def _check_columns(self, X):
+    def _check_columns(self, X: Any) -> None:
         """Leave it to the column of the texts: no other makes a difference."""
 
-    def _split(self, X, sample_source, *, names=None):
+    def _split(
+        self, X: Any, sample_source: Any, *, names: Sequence[Hashable] | None = None
+    ) -> tuple[Any, Sources]:
         fitting = names is None
         texts = self._texts(X, fitting)
         source = self._column_of(X, sample_source, fitting)
@@ -198,17 +214,19 @@ class FineTunesEncoder:
         found = resolve_sources(table, sample_source, source=source, names=names)
         return texts, found[1]
 
-    def _without_source(self, X, sample_source):
+    def _without_source(self, X: Any, sample_source: Any) -> Any:
         texts = self._texts(X)
         self._labels_in(X, sample_source)  # which checks the lengths
         return texts
 
-    def _labels_in(self, X, sample_source):
+    def _labels_in(self, X: Any, sample_source: Any) -> Labels | None:
         source = self._column_of(X, sample_source)
         table = self._texts(X) if source is None else X
         return split_source(table, sample_source, source)[1]
 
-    def _column_of(self, X, sample_source, fitting=False):
+    def _column_of(
+        self, X: Any, sample_source: Any, fitting: bool = False
+    ) -> str | int | None:
         """Return the column with the sources; None if X does not have it.
 
         Texts by themselves are welcome after a fit on a data frame, and what
@@ -217,7 +235,7 @@ class FineTunesEncoder:
         needed = fitting and sample_source is None
         return self.source if needed or self._has_sources(X) else None
 
-    def _has_sources(self, X):
+    def _has_sources(self, X: Any) -> bool:
         if self.source is None or not has_columns(X):
             return False
         names, width = column_names(X), as_table(X).shape[1]
@@ -225,13 +243,14 @@ class FineTunesEncoder:
             return width > 1 and -width <= self.source < width
         return names is not None and self.source in names
 
-    def _texts(self, X, fitting=False):
+    def _texts(self, X: Any, fitting: bool = False) -> NDArray[Any]:
         has = self._has_sources(X) or (fitting and has_columns(X))
         return texts_of(X, self.text_column, self.source if has else None)
 
-    def _refuse_texts_as_sources(self, X, source):
+    def _refuse_texts_as_sources(self, X: Any, source: str | int) -> None:
         """Refuse a column of sources that tells nearly every row from the others."""
         labels = split_source(X, None, source)[1]
+        assert labels is not None  # there is a column
         n_labels = len(distinct(labels)[0])
         if n_labels > max(10, len(labels) / 2):
             raise SourceError(
@@ -240,17 +259,22 @@ class FineTunesEncoder:
                 "Are source and text_column swapped?"
             )
 
-    def _read_held(self, rows, validation_data, seed, learned):
+    def _read_held(
+        self, rows: Rows, validation_data: Any, seed: int, learned: dict[str, Any]
+    ) -> Rows | NDArray[np.bool_]:
         held = super()._read_held(rows, validation_data, seed, learned)
         if self.patience is not None:
             self._refuse_waiting_for_nothing(held, rows.sources)
         return held
 
-    def _refuse_waiting_for_nothing(self, held, sources):
+    def _refuse_waiting_for_nothing(
+        self, held: Rows | NDArray[np.bool_], sources: Sources
+    ) -> None:
         """Refuse `patience` where no row tells whether the loss still falls."""
-        given = isinstance(held, Rows)
-        codes = held.sources.codes if given else sources.codes[held]
-        names = held.sources.names if given else sources.names
+        if isinstance(held, Rows):
+            names, codes = held.sources.names, held.sources.codes
+        else:
+            names, codes = sources.names, sources.codes[held]
         primary = self.primary_source
         if primary is not None:
             codes = codes[codes == names.index(primary)]
@@ -262,13 +286,19 @@ class FineTunesEncoder:
                 "validation_data."
             )
 
-    def _fit_features(self, rows, used, weights, seed):
+    def _fit_features(
+        self,
+        rows: Rows,
+        used: NDArray[np.intp] | None,
+        weights: NDArray[np.float64] | None,
+        seed: int,
+    ) -> tuple[Any, Any]:
         features = self._features_of(load_tokenizer(self.checkpoint), seed)
         tokens = features.tokens(rows.X, warn=True)
         frozen = features.encoder is not None
         return features, features.vectors(tokens) if frozen else tokens
 
-    def _features_of(self, tokenizer, seed):
+    def _features_of(self, tokenizer: Any, seed: int) -> TextFeatures:
         """Return how texts enter the net."""
         features = TextFeatures(
             tokenizer,
@@ -283,24 +313,24 @@ class FineTunesEncoder:
         with seeded(derive_seed(seed, "init"), self._device()):
             return replace(features, encoder=self._encoder_of(features)())
 
-    def _settle_features(self, piece, learned, net):
+    def _settle_features(self, piece: Piece, learned: dict[str, Any], net: Any) -> None:
         """Leave the type as it is; from now on the reading of texts is silent."""
         learned["features_"] = replace(learned["features_"], progress=False)
 
-    def _example(self, X, shape=None):
+    def _example(self, X: Any, shape: Any = None) -> Tensor:
         if isinstance(X, Ragged):
             return torch.zeros((2, 3), dtype=torch.long)
         return torch.zeros((2, X.shape[1]))
 
     # Training -----------------------------------------------------------------
 
-    def _cure_of_divergence(self):
+    def _cure_of_divergence(self) -> str:
         return (
             "Lower lr or head_lr, raise warmup_ratio, or clip gradients by "
             "max_grad_norm."
         )
 
-    def _left_to_train(self, epochs):
+    def _left_to_train(self, epochs: int | None) -> int:
         """Return the epochs of a call of `partial_fit`, or refuse too many."""
         self._check_settings()
         done = len(self.history_) if hasattr(self, "net_") else 0
@@ -319,7 +349,13 @@ class FineTunesEncoder:
 
     # Predicting ---------------------------------------------------------------
 
-    def _answers(self, method, numbers, codes, heads=None):
+    def _answers(
+        self,
+        method: str | Callable[..., Any],
+        numbers: Any,
+        codes: Codes,
+        heads: Tensor | None = None,
+    ) -> NDArray[Any]:
         if not isinstance(numbers, Ragged):
             return super()._answers(method, numbers, codes, heads)
         # Texts of like length share a batch, and each gets its own answer back.
@@ -331,7 +367,7 @@ class FineTunesEncoder:
 
     # Folders ------------------------------------------------------------------
 
-    def save_pretrained(self, folder):
+    def save_pretrained(self, folder: str | PathLike[str]) -> None:
         """Write the fitted model to a folder that can be shared.
 
         The encoder and its tokenizer stand in ``encoder/``, as a transformers
@@ -346,7 +382,7 @@ class FineTunesEncoder:
         write_folder(self, folder)
 
     @classmethod
-    def from_pretrained(cls, folder, **params):
+    def from_pretrained(cls, folder: str | PathLike[str], **params: Any) -> Self:
         """Read a model that :meth:`save_pretrained` wrote.
 
         It predicts as the one that was written. The optimizer's state is not
@@ -369,14 +405,14 @@ class FineTunesEncoder:
 
     # What scikit-learn asks ---------------------------------------------------
 
-    def __repr__(self, N_CHAR_MAX=700):
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         shown = object.__new__(type(self))
-        vars(shown).update(vars(self))
+        shown.__dict__.update(self.__dict__)
         if isinstance(self.checkpoint, tuple | list) and len(self.checkpoint) == 2:
             shown.checkpoint = _Shown(named(self.checkpoint))
         return BaseEstimator.__repr__(shown, N_CHAR_MAX)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.one_d_array = True
@@ -388,5 +424,5 @@ class FineTunesEncoder:
 class _Shown(str):
     """A text that is shown without quotation marks."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return str(self)

@@ -14,8 +14,8 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 
-from sktandem._telling import outside
-from sktandem.data._sources import Sources, did_you_mean, plain_label
+from sktandem._telling import did_you_mean, outside
+from sktandem.data._sources import Sources, plain_label
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._average import Averaged
 from sktandem.nn._rows import Piece, Rows
@@ -262,5 +262,5 @@ def _encoder_of(model: Any) -> Any:
     return (model.module_.trunk if encoder is None else encoder).model
 
 
-def _heads_of(module: torch.nn.Module) -> list[torch.nn.Module]:
+def _heads_of(module: Any) -> list[torch.nn.Module]:
     return list(module.heads) if hasattr(module, "heads") else [module.head]

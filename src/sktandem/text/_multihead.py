@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Literal, Self
+
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.nn._multihead_classifier import MultiHeadClassifier
+from sktandem.schedules import Schedule
 from sktandem.text._finetuning import FineTunesEncoder
 
 __all__ = ["TextMultiHeadClassifier"]
@@ -252,49 +257,49 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
     ... )
     >>> texts, labels = bank + food, ["card"] * 3 + ["money"] * 3 + [1] * 3 + [0] * 3
     >>> sample_source = ["en"] * 6 + ["de"] * 6
-    >>> model = model.fit(texts, labels, sample_source)
+    >>> model = model.fit(texts, labels, sample_source=sample_source)
     >>> model.predict(["the card", "gut"], sample_source=["en", "de"])
     array(['card', 1], dtype=object)
-    >>> model.score(texts, labels, sample_source)
+    >>> model.score(texts, labels, sample_source=sample_source)
     1.0
     """
 
     def __init__(
         self,
-        checkpoint,
+        checkpoint: Any,
         *,
-        source=None,
-        text_column=None,
-        schedule="joint",
-        loss_weights=None,
-        pooling="mean",
-        max_length=128,
-        prefix="",
-        batch_size=16,
-        freeze="embeddings",
-        lr=2e-5,
-        head_lr=None,
-        warmup_ratio=0.1,
-        weight_decay=0.01,
-        max_grad_norm=1.0,
-        gradient_accumulation_steps=1,
-        max_epochs=3,
-        patience=None,
-        head=None,
-        dropout=0.1,
-        mixed_precision="auto",
-        device="auto",
-        validation_fraction=0.1,
-        keep="best",
-        average=None,
-        balance=None,
-        primary_source=None,
-        unknown_source="error",
-        callbacks=None,
-        history_detail="batch",
-        random_state=None,
-        verbose=0,
-    ):
+        source: str | int | None = None,
+        text_column: str | int | None = None,
+        schedule: str | Schedule = "joint",
+        loss_weights: str | Mapping[Any, float] | None = None,
+        pooling: Literal["mean", "cls", "max", "pooler"] = "mean",
+        max_length: int = 128,
+        prefix: str = "",
+        batch_size: int | str | None = 16,
+        freeze: Literal["embeddings", "encoder"] | int | None = "embeddings",
+        lr: float = 2e-5,
+        head_lr: float | None = None,
+        warmup_ratio: float = 0.1,
+        weight_decay: float = 0.01,
+        max_grad_norm: float | None = 1.0,
+        gradient_accumulation_steps: int = 1,
+        max_epochs: int = 3,
+        patience: int | None = None,
+        head: Any = None,
+        dropout: float = 0.1,
+        mixed_precision: Literal["auto", "bf16"] | None = "auto",
+        device: str = "auto",
+        validation_fraction: float | None = 0.1,
+        keep: str = "best",
+        average: str | float | None = None,
+        balance: str | None = None,
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        callbacks: Sequence[Any] | None = None,
+        history_detail: str = "batch",
+        random_state: RandomState = None,
+        verbose: int | None = 0,
+    ) -> None:
         self.checkpoint = checkpoint
         self.source = source
         self.text_column = text_column
@@ -328,7 +333,15 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_source=None, *, validation_data=None, resume_from=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
         """Fine-tune the encoder and train the heads on all sources.
 
         Parameters
@@ -365,14 +378,21 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         return super().fit(
             X,
             y,
-            sample_source,
+            sample_source=sample_source,
             validation_data=validation_data,
             resume_from=resume_from,
         )
 
     def partial_fit(
-        self, X, y, sample_source=None, *, classes=None, sources=None, epochs=None
-    ):
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        classes: Any = None,
+        sources: Any = None,
+        epochs: int | None = None,
+    ) -> Self:
         """Go on training, from where the last call stopped.
 
         The learning rate goes on, too: it falls to 0 at the end of `max_epochs`,
@@ -407,5 +427,10 @@ class TextMultiHeadClassifier(FineTunesEncoder, MultiHeadClassifier):
         """
         epochs = self._left_to_train(epochs)
         return super().partial_fit(
-            X, y, sample_source, classes=classes, sources=sources, epochs=epochs
+            X,
+            y,
+            sample_source=sample_source,
+            classes=classes,
+            sources=sources,
+            epochs=epochs,
         )

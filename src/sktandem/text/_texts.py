@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sktandem.data._sources import counted, find_column
+from sktandem._telling import counted
+from sktandem.data._sources import find_column
 from sktandem.data._tables import as_table, column_names, is_missing, take_column
 from sktandem.exceptions import SourceError
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from sktandem._telling import outside
-from sktandem.data._sources import counted
+from sktandem._telling import counted, outside
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.nn._ragged import Ragged
 

@@ -1,0 +1,162 @@
+"""What every estimator of several sources repeats, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sktandem._routing import RequestsSource, accepts_source, fit_with_source
+from sktandem._settings import refuse_nested
+from sktandem.data._rows import Rows, read_rows
+
+__all__ = [
+    "SourceEstimator",
+    "all_or_nothing",
+    "answer_rows",
+    "fit_rows",
+    "if_inner_has",
+    "tags_like",
+]
+
+
+@contextmanager
+def all_or_nothing(estimator: object) -> Iterator[None]:
+    """Give `estimator` its old attributes back if the block raises.
+
+    scikit-learn's own checks set `n_features_in_` before the first number is
+    computed; without this a failed fit would look fitted, and a failed refit
+    would leave a model of one table with the column names of another.
+    """
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def if_inner_has(method: str) -> Callable[[Any], Any]:
+    """Let a method appear where the estimator inside has it."""
+
+    def check(self: Any) -> bool:
+        return all(hasattr(inner, method) for inner in self._inner())
+
+    return available_if(check)
+
+
+class SourceEstimator(RequestsSource, BaseEstimator):
+    """Base: the walk from the user's arguments to Rows, and the grammar around it.
+
+    A subclass fills `_fit_rows` and `_answer`, which get rows that were read and
+    checked, and `_depends_on_source`. Its public methods read the user's
+    arguments, once for each call, and hand rows on. Inside the package
+    `fit_rows` and `answer_rows` do so, and no label is resolved again.
+    """
+
+    source: str | int | None
+    primary_source: Hashable
+    unknown_source: str
+    sources_: tuple[Hashable, ...]
+
+    def _fit(self, X: Any, y: Any, **given: Any) -> Self:
+        """Read the rows and fit on them, or leave everything as it was."""
+        with all_or_nothing(self):
+            self._fit_rows(read_rows(self, X, y, **given))
+        return self
+
+    def _fit_rows(self, rows: Rows) -> None:
+        """Fit on rows that were read and checked; set what was learned last."""
+        raise NotImplementedError
+
+    def _answer(self, method: str, rows: Rows) -> Any:
+        """Return what `method` gives for rows with sources known from fit."""
+        raise NotImplementedError
+
+    def _read(
+        self, X: Any, y: Any = None, *, sample_source: Any = None, weight: Any = None
+    ) -> Rows:
+        """Return the rows to predict for, by the sources known from `fit`."""
+        check_is_fitted(self)
+        return read_rows(
+            self,
+            X,
+            y,
+            sample_source=sample_source,
+            sample_weight=weight,
+            names=self.sources_,
+            needed_because=self._depends_on_source(),
+        )
+
+    def _depends_on_source(self) -> str | None:
+        """Say why predictions depend on the source of a row; None if they do not."""
+        raise NotImplementedError
+
+    def _inner(self) -> list[Any]:
+        """Return the estimators inside that answer: fitted ones where there are."""
+        raise NotImplementedError
+
+    def set_params(self, **params: Any) -> Self:
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name, those of an estimator inside as
+            ``estimator__name``.
+
+        Returns
+        -------
+        self : estimator instance
+            This estimator.
+        """
+        refuse_nested(params, self.get_params(deep=False))
+        super().set_params(**params)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "sources_")
+
+
+def tags_like(tags: Tags, estimator: Any, *others: Any) -> Tags:
+    """Take over the kind and the targets of `estimator`, and what all can take.
+
+    None is a hole, which has no kind. Names of scalers have no tags: they take
+    sparse X and missing values.
+    """
+    parts = [part for part in (estimator, *others) if hasattr(part, "__sklearn_tags__")]
+    inputs = [get_tags(part).input_tags for part in parts]
+    tags.input_tags.sparse = all(part.sparse for part in inputs)
+    tags.input_tags.allow_nan = all(part.allow_nan for part in inputs)
+    if estimator is None:
+        return tags
+    inner = get_tags(estimator)
+    tags.estimator_type = inner.estimator_type
+    tags.target_tags = inner.target_tags
+    tags.classifier_tags = inner.classifier_tags
+    tags.regressor_tags = inner.regressor_tags
+    return tags
+
+
+def fit_rows(model: Any, rows: Rows) -> Any:
+    """Fit any estimator on rows; those of this package get them as they are."""
+    if isinstance(model, SourceEstimator):
+        with all_or_nothing(model):
+            validate_data(model, rows.X, rows.y, skip_check_array=True)
+            model._fit_rows(rows)
+        return model
+    return fit_with_source(model, rows.X, rows.y, rows.labels)
+
+
+def answer_rows(model: Any, method: str, rows: Rows) -> Any:
+    """Return what a method of any fitted estimator gives for rows."""
+    if isinstance(model, SourceEstimator):
+        return model._answer(method, rows.known_to(model, model._depends_on_source()))
+    handed = {"sample_source": rows.labels} if accepts_source(model, method) else {}
+    return getattr(model, method)(rows.X, **handed)

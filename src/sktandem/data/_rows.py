@@ -1,0 +1,319 @@
+"""Rows, read and checked once: what every fit, prediction and comparison walks on."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    validate_data,
+)
+
+from sktandem._settings import check_choice
+from sktandem._telling import counted, did_you_mean, warn
+from sktandem.data._cells import as_target
+from sktandem.data._sources import (
+    ONLY_SOURCE,
+    UNKNOWN,
+    Sources,
+    distinct,
+    matched,
+    plain_label,
+    resolve_sources,
+    split_source,
+)
+from sktandem.data._tables import (
+    as_table,
+    is_missing,
+    n_rows,
+    refuse_datasets,
+    take_rows,
+)
+from sktandem.exceptions import SourceError
+
+__all__ = [
+    "Rows",
+    "check_columns",
+    "check_unknown_rule",
+    "number_groups",
+    "read_rows",
+]
+
+RULES = ("error", "primary", "pooled")
+REMEDY = "unknown_source='pooled' or 'primary' says what to do with such rows."
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of several sources that were read and checked.
+
+    Attributes
+    ----------
+    X : table
+        The features, without a column of sources.
+
+    y : ndarray or None
+        The target; None where there is only something to predict.
+
+    sources : Sources
+        The source of each row.
+
+    weights : ndarray of float or None
+        What each row counts.
+
+    groups : ndarray of int or None
+        The number of each row's group: rows that must stay together.
+    """
+
+    X: Any
+    y: Any
+    sources: Sources
+    weights: NDArray[np.float64] | None = None
+    groups: NDArray[np.intp] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sources.codes)
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """The names of the sources."""
+        return self.sources.names
+
+    @cached_property
+    def labels(self) -> NDArray[Any]:
+        """The name of each row's source, for estimators that want it by keyword."""
+        return self.sources.labels
+
+    def of(self, name: Hashable) -> NDArray[np.intp]:
+        """Return the row numbers of one source."""
+        return self.sources.rows[self.names.index(name)]
+
+    def of_others(self, name: Hashable) -> NDArray[np.intp]:
+        """Return the row numbers of all sources but one."""
+        return np.flatnonzero(self.sources.codes != self.names.index(name))
+
+    def known_to(self, estimator: Any, because: str | None) -> Rows:
+        """Return the rows with the sources that a fitted estimator knows.
+
+        `because` says why its answers depend on the source, None if they do not.
+        """
+        if because is None:
+            zeros = np.zeros(len(self), dtype=np.int8)
+            return replace(self, sources=Sources(estimator.sources_, zeros))
+        sources = self.sources.among(estimator.sources_)
+        return replace(self, sources=_settled(sources, self.labels, estimator, because))
+
+    def take(self, rows: NDArray[np.intp] | None) -> Rows:
+        """Return some of the rows, without the names that go empty; None for all."""
+        if rows is None:
+            return self
+        y = self.y if self.y is None else self.y[rows]
+        if y is not None and y.dtype == object:
+            y = _unboxed(y)
+        return Rows(
+            take_rows(self.X, rows),
+            y,
+            self.sources.take(rows),
+            None if self.weights is None else self.weights[rows],
+            None if self.groups is None else self.groups[rows],
+        )
+
+
+def _unboxed(y: NDArray[Any]) -> NDArray[Any]:
+    """Return the numbers of one source, held as objects for the strings of another."""
+    boxed = any(isinstance(value, str) for value in y.ravel())
+    return y if boxed or len(y) == 0 else np.array(y.tolist())
+
+
+def read_rows(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    sample_source: Any = None,
+    sample_weight: Any = None,
+    groups: Any = None,
+    source: str | int | None = None,
+    names: Sequence[Hashable] | None = None,
+    among: Sequence[Hashable] | None = None,
+    needed_because: str | None = "",
+    settled: bool = True,
+    reset: bool = True,
+) -> Rows:
+    """Read the arguments of a public call: the one place where doors are opened.
+
+    Both doors to the source, the lengths of all arguments, the columns of X and
+    the rule for unknown sources are settled here, once for each call. Past this
+    point there are only Rows.
+
+    Parameters
+    ----------
+    estimator : estimator instance or None
+        Whose call it is: its columns are learned or checked, and its parameters
+        `source`, `primary_source` and `unknown_source` hold. None for a function
+        that fits nothing itself.
+
+    X, y, sample_source, sample_weight, groups : array-like
+        The arguments, as they came. y is None where there is none to read.
+
+    source : str or int, default=None
+        The column of X that holds the source, where `estimator` is None.
+
+    names : sequence of hashable, default=None
+        The sources known from `fit`. None means that these rows make them known.
+
+    among : sequence of hashable, default=None
+        All sources that may come, of which these rows may hold a part, as in
+        `partial_fit`. Another one is refused.
+
+    needed_because : str or None, default=""
+        Why the result depends on each row's source, for the message of the rule
+        for unknown sources. None means that it does not: then nobody asks whose
+        the rows are.
+
+    settled : bool, default=True
+        Whether the rule for unknown sources holds. Otherwise the code of a row
+        whose source is unseen or missing is ``UNKNOWN``.
+
+    reset : bool, default=True
+        Whether these are the first rows, whose columns are learned and whose
+        sources decide whether the rule for unknown ones can be kept.
+
+    Returns
+    -------
+    rows : Rows
+        The rows. Codes are ``UNKNOWN`` where the pooled rule applies.
+    """
+    refuse_datasets(X)
+    if estimator is not None:
+        source = estimator.source
+        if names is None and reset:
+            validate_data(estimator, X, y, skip_check_array=True)
+        else:
+            check_columns(estimator, X)
+    if names is None:
+        features, sources = resolve_sources(X, sample_source, source=source)
+        if among is not None:
+            labelled = sample_source is not None or source is not None
+            sources = _placed(sources, among, labelled)
+        if estimator is not None and (reset or among is not None):
+            check_unknown_rule(
+                estimator.unknown_source, estimator.primary_source, sources.names
+            )
+    elif needed_because is None:
+        features, _ = split_source(X, sample_source, source)
+        sources = Sources(tuple(names), np.zeros(n_rows(features), dtype=np.int8))
+    else:
+        features, labels = split_source(X, sample_source, source)
+        sources = matched(labels, n_rows(features), names)
+        if settled:
+            sources = _settled(sources, labels, estimator, needed_because)
+    y = None if y is None else as_target(y)
+    check_consistent_length(features, y, groups)
+    if names is None and len(sources.codes) == 0:
+        raise SourceError("X has no rows to fit.")
+    if names is None and reset and getattr(features, "shape", ())[1:] == (0,):
+        raise SourceError(
+            f"X has 0 feature(s) (shape={features.shape}) while a minimum of 1 is "
+            "required."
+        )
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, features)
+    numbers = None if groups is None else number_groups(groups)
+    return Rows(features, y, sources, sample_weight, numbers)
+
+
+def check_columns(estimator: Any, X: Any) -> None:
+    """Refuse columns other than those of `fit`."""
+    table = as_table(X)
+    if getattr(table, "ndim", 2) == 1 and hasattr(estimator, "n_features_in_"):
+        check_array(table)  # which says how to reshape
+    validate_data(estimator, X, reset=False, skip_check_array=True)
+
+
+def _placed(sources: Sources, names: Sequence[Hashable], labelled: bool) -> Sources:
+    """Return sources by their place among all that there may be."""
+    names = tuple(names)
+    if len(set(names)) < len(names):
+        raise SourceError(f"sources={list(names)} names one twice. Name each once.")
+    if not labelled and names != (ONLY_SOURCE,):
+        raise SourceError(
+            f"There are the sources {list(names)}, so each row's source is needed: "
+            "pass sample_source, or name its column by source."
+        )
+    for name in sources.names:
+        if name not in names:
+            raise SourceError(
+                f"sample_source holds {name!r}, which is not among the sources of the "
+                f"first partial_fit, {list(names)}.{did_you_mean(name, names)} Name "
+                "all that will come by sources= there."
+            )
+    absent = [name for name in names if name not in sources.names]
+    if absent:
+        warn(
+            f"partial_fit got no rows of {absent}, so only {list(sources.names)} train "
+            "in this call."
+        )
+    return sources.among(names)
+
+
+def _settled(sources: Sources, labels: Any, estimator: Any, because: str) -> Sources:
+    """Apply the rule for rows whose source is unseen in fit, or missing."""
+    unknown = sources.codes == UNKNOWN
+    if estimator.unknown_source == "pooled" or not unknown.any():
+        return sources
+    if estimator.unknown_source == "primary":
+        primary = sources.names.index(estimator.primary_source)
+        codes = np.where(unknown, primary, sources.codes)
+        return Sources(sources.names, codes.astype(sources.codes.dtype))
+    if labels is None:
+        raise SourceError(
+            f"{because}, so each row's source is needed: pass sample_source, or name "
+            "its column by source. Most tools of scikit-learn do not hand "
+            f"sample_source on to predict; with them take the column. {REMEDY}"
+        )
+    first = int(np.flatnonzero(unknown)[0])
+    label = plain_label(labels[first])
+    raise SourceError(
+        f"{because}, but {counted(int(unknown.sum()), 'row')} of {len(unknown):,} have "
+        f"no source that was there in fit, the first {label!r} at row {first}. The "
+        f"sources are {list(sources.names)}.{did_you_mean(label, sources.names)} "
+        f"{REMEDY}"
+    )
+
+
+def check_unknown_rule(
+    unknown_source: str, primary_source: Any, names: Sequence[Hashable]
+) -> None:
+    """Refuse a rule that cannot be kept with these sources."""
+    check_choice("unknown_source", unknown_source, RULES)
+    if primary_source is None:
+        if unknown_source == "primary":
+            raise SourceError(
+                f"unknown_source='primary' needs primary_source, one of {list(names)}."
+            )
+    elif primary_source not in names:
+        raise SourceError(
+            f"primary_source={primary_source!r} is not a source. The sources are "
+            f"{list(names)}.{did_you_mean(primary_source, names)}"
+        )
+
+
+def number_groups(groups: Any) -> NDArray[np.intp]:
+    """Number the groups; each row must have one."""
+    values = np.asarray(groups).ravel()
+    names, codes = distinct(values)
+    if any(map(is_missing, names)):
+        missing = [row for row, value in enumerate(values) if is_missing(value)]
+        raise SourceError(
+            f"groups leaves {counted(len(missing), 'row')} without a group, the first "
+            f"at row {missing[0]}. Give each a name of its own."
+        )
+    return codes.astype(np.intp)

@@ -1,0 +1,414 @@
+"""From a fitted state to predictions: of one output, or of a head for each source."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from numbers import Real
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import r2_score
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
+from torch import nn
+
+from sktandem.data._rows import Rows
+from sktandem.data._sources import ONLY_SOURCE, UNKNOWN
+from sktandem.exceptions import SourceError
+from sktandem.nn._batches import rows_in_order
+from sktandem.nn._fitted import Fitted
+from sktandem.nn._heads import has_own_heads
+from sktandem.nn._preparation import refuse_missing
+from sktandem.nn._shared_task import SharedTask
+from sktandem.nn._source_tasks import SourceTasks
+from sktandem.nn._table import Table
+from sktandem.nn._tasks import ClassTask, NumberTask, Task
+from sktandem.stats._scores import label_accuracy, macro_r2
+
+__all__ = ["HeadAnswers", "SharedAnswers", "answers_of", "embedded"]
+
+
+def answers_of(fitted: Fitted) -> SharedAnswers | HeadAnswers:
+    """Return what answers for a fitted state."""
+    if isinstance(fitted.tasks, SharedTask):
+        return SharedAnswers(fitted, fitted.tasks)
+    return HeadAnswers(fitted, fitted.tasks)
+
+
+class SharedAnswers:
+    """Predictions of one output for all sources.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The fitted state.
+
+    tasks : SharedTask
+        Its task.
+    """
+
+    def __init__(self, fitted: Fitted, tasks: SharedTask) -> None:
+        self.fitted, self.task = fitted, tasks.task
+
+    def depends_on_source(self) -> str | None:
+        """Say why predictions depend on the source, or return None."""
+        if self.fitted.sources == (ONLY_SOURCE,):
+            return None
+        if isinstance(self.task, NumberTask) and self.task.by_source:
+            return "y was scaled by source"
+        return "X was scaled by source" if self.fitted.features.by_source else None
+
+    def _outputs(self, method: str, rows: Rows) -> NDArray[Any]:
+        codes = rows.sources.codes
+        numbers = self.fitted.features.numbers(rows.X, codes)
+        return self.fitted.ask(method, numbers, codes)
+
+    def predict(self, rows: Rows) -> NDArray[Any]:
+        """Return a class, or the numbers, for each row."""
+        if isinstance(self.task, NumberTask):
+            values = self._outputs("predict", rows)
+            columns = self.task.decode(values, rows.sources.codes)
+            return columns[:, 0] if self.task.n_outputs == 1 else columns
+        net, classes = self.fitted.net, self.task.classes
+        # A net that classifies decides by itself, as its threshold is its own. A plain
+        # one hands on what its module gives, be it logits or logarithms, of which the
+        # largest is still that of the likeliest class.
+        if isinstance(net, NeuralNetClassifier | NeuralNetBinaryClassifier):
+            codes = self._outputs("predict", rows)
+        else:
+            codes = self._class_scores(rows).argmax(axis=1)
+        # A net for one class has a second output that means nothing.
+        codes = np.minimum(np.ravel(codes).astype(int), len(classes) - 1)
+        return np.asarray(classes[codes])
+
+    def predict_proba(self, rows: Rows) -> NDArray[np.float64]:
+        """Return the probability of each class."""
+        assert isinstance(self.task, ClassTask)
+        n_classes = len(self.task.classes)
+        return as_probabilities(self._class_scores(rows), n_classes, self.fitted.net)
+
+    def _class_scores(self, rows: Rows) -> NDArray[np.float64]:
+        """Return what the net gives for each class, be it probabilities or not."""
+        scores = self._outputs("predict_proba", rows)
+        scores = scores.reshape(len(scores), -1).astype(np.float64)
+        if scores.shape[1] == 1:  # of the second of two classes
+            scores = np.hstack([1 - scores, scores])
+        return scores
+
+    def embedding_depends_on_source(self) -> str | None:
+        """Say why the embedding depends on the source, or return None."""
+        if self.fitted.sources == (ONLY_SOURCE,):
+            return None
+        return "X was scaled by source" if self.fitted.features.by_source else None
+
+    def transform(self, rows: Rows) -> NDArray[Any]:
+        """Return the embedding of each row, where the module has one."""
+        codes = rows.sources.codes
+        return self.fitted.ask(
+            embedded, self.fitted.features.numbers(rows.X, codes), codes
+        )
+
+    def predict_heads(self, rows: Rows) -> NoReturn:
+        """Say that there is one output for all, as when `heads` was set after fit."""
+        raise SourceError(
+            "predict_heads needs heads, and fit has trained one output for all "
+            "sources. Fit again with heads='source'."
+        )
+
+    def score(self, rows: Rows) -> float:
+        """Return the accuracy, or R2, or its mean over sources scaled apart."""
+        predicted = self.predict(rows)
+        if isinstance(self.task, ClassTask):
+            return label_accuracy(rows.y, predicted, rows.weights)
+        if not self.task.by_source or len(self.fitted.sources) == 1:
+            return float(r2_score(rows.y, predicted, sample_weight=rows.weights))
+        return macro_r2(rows.y, predicted, rows.sources.codes, rows.weights)
+
+
+class HeadAnswers:
+    """Predictions of a head for each source.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The fitted state.
+
+    tasks : SourceTasks
+        The tasks of the heads.
+    """
+
+    def __init__(self, fitted: Fitted, tasks: SourceTasks) -> None:
+        self.fitted, self.tasks, self.heads = fitted, tasks, tasks.heads
+
+    def depends_on_source(self) -> str | None:
+        """Say why predictions depend on the source, or return None."""
+        if self.fitted.sources == (ONLY_SOURCE,):
+            return None
+        return "Each source has a head of its own"
+
+    def _parts(
+        self, rows: Rows
+    ) -> Iterator[tuple[Task, NDArray[np.intp], NDArray[np.bool_], NDArray[Any]]]:
+        """Yield each head, its rows, which of them are its own, and its outputs.
+
+        Rows of unknown sources are answered for by every head.
+        """
+        codes = rows.sources.codes
+        # Refused before anything is computed: which rows are unknown does not matter
+        # to the question whether the heads have a mean at all.
+        if (codes == UNKNOWN).any():
+            self._refuse_pooling()
+        numbers = self.fitted.features.numbers(rows.X, codes)
+        for head, task in enumerate(self.heads):
+            places = np.flatnonzero((codes == head) | (codes == UNKNOWN))
+            if len(places):
+                known = codes[places] == head
+                made = self._asked("predict_proba", head, numbers, codes, places)
+                yield task, places, known, made
+
+    def _asked(
+        self,
+        method: Any,
+        head: int,
+        numbers: Any,
+        codes: NDArray[Any],
+        places: NDArray[np.intp],
+    ) -> NDArray[Any]:
+        """Return what a method of the net gives for some rows and one head."""
+        # One head at a time: asked for rows of several sources a module answers with
+        # a list, which no method of skorch's net could put together.
+        own, columns = numbers[places], self.fitted.columns
+        if columns is not None:
+            refuse_missing(own, columns[head], self.fitted.sources[head])
+        return self.fitted.ask(method, own, codes[places], np.full(len(places), head))
+
+    def _refuse_pooling(self) -> None:
+        """Refuse a mean over heads that do not answer the same question."""
+        first, *others = self.heads
+        for task in others:
+            if not _same_question(first, task):
+                raise SourceError(
+                    "unknown_source='pooled' takes the mean over the heads, and they "
+                    f"do not answer the same question: {first.wants}, {task.wants}. "
+                    "Use unknown_source='primary', or give each row its source."
+                )
+
+    def predict(self, rows: Rows) -> NDArray[Any]:
+        """Return what each row's head says."""
+        if not self.tasks.classifies:
+            return self._values(rows)[0]
+        classes = self.tasks.attributes()["classes_"]
+        if (rows.sources.codes == UNKNOWN).any():
+            return np.asarray(classes[self.predict_proba(rows).argmax(axis=1)])
+        predicted = np.empty(len(rows), dtype=classes.dtype)
+        for task, places, _, scores in self._parts(rows):
+            predicted[places] = task.decode(scores)
+        return predicted
+
+    def predict_proba(self, rows: Rows) -> NDArray[np.float64]:
+        """Return probabilities of all classes, 0 where a row's source has none."""
+        classes = self.tasks.attributes()["classes_"].tolist()
+        place = {label: column for column, label in enumerate(classes)}
+        total = np.zeros((len(rows), len(place)))
+        for task, places, known, scores in self._parts(rows):
+            assert isinstance(task, ClassTask)
+            columns = np.array([place[label] for label in task.classes.tolist()])
+            # A known row comes once, with its own head; an unknown one comes with every
+            # head, and its probabilities are their mean.
+            share = np.where(known, 1.0, 1 / len(self.heads))[:, None]
+            proba = as_probabilities(scores, len(columns), self.fitted.net)
+            total[np.ix_(places, columns)] += share * proba
+        return total
+
+    def _values(
+        self, rows: Rows
+    ) -> tuple[NDArray[Any], list[tuple[Task, NDArray[np.intp]]]]:
+        """Return what each row's head says, and the rows by the head that said it."""
+        parts = [
+            (task, places, known, task.decode(scores))
+            for task, places, known, scores in self._parts(rows)
+        ]
+        by_task = [(task, places[known]) for task, places, known, _ in parts]
+        if parts:
+            first, places, known, _ = parts[0]
+            by_task.append((first, places[~known]))  # of unknown sources, as one more
+        pooled = not all(known.all() for _, _, known, _ in parts)
+        if pooled and self.tasks.of_classes:
+            raise SourceError(
+                "unknown_source='pooled' has no mean of classes. "
+                "task='classification' takes the mean of their probabilities."
+            )
+        n_targets = self.tasks.n_targets
+        # Floats if every answer is a number; strings of one source beside numbers of
+        # another can only be objects.
+        if any(_of_objects(task) for task in self.tasks.of_classes):
+            values = np.empty(len(rows), dtype=object)
+            for _, places, _, decoded in parts:
+                values[places] = decoded.ravel().tolist()
+            return values, by_task
+        values = np.full((len(rows), n_targets), np.nan)
+        for task, places, known, decoded in parts:
+            columns = np.array(task.columns if isinstance(task, NumberTask) else [0])
+            decoded = decoded.reshape(len(places), -1)
+            values[np.ix_(places[known], columns)] = decoded[known]
+            if not known.all():  # the mean over heads, which all answer the same
+                old = np.nan_to_num(values[np.ix_(places[~known], columns)])
+                share = decoded[~known] / len(self.heads)
+                values[np.ix_(places[~known], columns)] = old + share
+        return values[:, 0] if n_targets == 1 else values, by_task
+
+    def score(self, rows: Rows) -> float:
+        """Return the accuracy, or the mean over sources of their scores."""
+        y, weights = rows.y, rows.weights
+        if self.tasks.classifies:
+            return label_accuracy(y, self.predict(rows), weights)
+        predicted, by_task = self._values(rows)
+        scores = [
+            task.score(
+                y[places],
+                predicted[places],
+                None if weights is None else weights[places],
+            )
+            for task, places in by_task
+            if len(places)
+        ]
+        return float(np.mean(scores))
+
+    def predict_heads(self, rows: Rows) -> dict[Hashable, NDArray[Any]]:
+        """Return the answer of every head for every row."""
+        # The trunk is most of the work. Where all rows reach it by the same way it
+        # works once, and the heads only take what it made.
+        apart = self._enters_apart() or self.fitted.features.by_source
+        every = self._by_ways_of_their_own if apart else self._by_one_way
+        answers = {}
+        outputs = every(rows)
+        for name, task, output in zip(self.fitted.sources, self.heads, outputs):
+            decoded = task.decode(output)
+            flat = decoded.ndim == 2 and decoded.shape[1] == 1
+            answers[name] = decoded[:, 0] if flat else decoded
+        return answers
+
+    def _enters_apart(self) -> bool:
+        """Whether each source enters the net by a way of its own."""
+        module = self.fitted.net.module
+        return self.fitted.columns is not None or has_own_heads(module)
+
+    def _by_one_way(self, rows: Rows) -> Iterator[NDArray[Any]]:
+        """Yield the outputs of all heads, for which the trunk works once."""
+        codes = rows.sources.codes
+        numbers = self.fitted.features.numbers(rows.X, codes)
+        zeros = np.zeros_like(codes)
+        outputs = self.fitted.ask(_said_by_all, numbers, zeros, zeros)
+        ends = np.cumsum([task.n_outputs for task in self.heads])
+        yield from np.split(outputs, ends[:-1], axis=1)
+
+    def _by_ways_of_their_own(self, rows: Rows) -> Iterator[NDArray[Any]]:
+        """Yield the outputs of each head, to which rows come by a way of its own."""
+        places = np.arange(len(rows))
+        for head in range(len(self.heads)):
+            # Without its source a row is scaled as one of the head's own.
+            codes = rows.sources.codes
+            codes = np.where(codes == UNKNOWN, head, codes)
+            numbers = self.fitted.features.numbers(rows.X, codes)
+            yield self._asked("predict_proba", head, numbers, codes, places)
+
+    def embedding_depends_on_source(self) -> str | None:
+        """Say why the embedding depends on the source, or return None."""
+        if self.fitted.sources == (ONLY_SOURCE,):
+            return None
+        if self._enters_apart():
+            return "Each source enters the net by a way of its own"
+        return "X was scaled by source" if self.fitted.features.by_source else None
+
+    def transform(self, rows: Rows) -> NDArray[Any]:
+        """Return what the trunk makes of each row."""
+        codes, apart = rows.sources.codes, self._enters_apart()
+        if apart and (codes == UNKNOWN).any():
+            raise SourceError(
+                "unknown_source='pooled' has no embedding where each source enters the "
+                "net by a way of its own. Use unknown_source='primary', or give each "
+                "row its source."
+            )
+        numbers = self.fitted.features.numbers(rows.X, codes)
+        # Otherwise all rows go the same way, whatever their head.
+        heads = codes if apart else np.zeros_like(codes)
+        embedding = None
+        for head in np.unique(heads):
+            places = np.flatnonzero(heads == head)
+            own = self._asked(embedded, int(head), numbers, codes, places)
+            if embedding is None:
+                embedding = np.empty((len(rows), own.shape[1]), dtype=own.dtype)
+            embedding[places] = own
+        return np.asarray(embedding)
+
+
+def as_probabilities(
+    scores: NDArray[Any], n_classes: int, net: NeuralNet
+) -> NDArray[np.float64]:
+    """Return the probabilities of the classes there are, or refuse other numbers.
+
+    A net for one class has a second output that means nothing.
+    """
+    scores = scores.astype(np.float64)
+    odd = (scores < 0).any(axis=1) | ~np.isclose(scores.sum(axis=1), 1, atol=1e-3)
+    if odd.any():
+        row = int(np.flatnonzero(odd)[0])
+        raise SourceError(
+            f"{type(net).__name__} gives numbers that are not probabilities, such as "
+            f"{scores[row][:5].round(3).tolist()} for row {row}. Set its "
+            "predict_nonlinearity: torch.exp where the module gives logarithms, a "
+            "softmax where it gives logits."
+        )
+    own = scores[:, :n_classes]
+    return np.asarray(own / own.sum(axis=1, keepdims=True))
+
+
+def embedded(net: NeuralNet, table: Table) -> NDArray[Any]:
+    """Return the embedding of the rows of a table."""
+    if not hasattr(net.module_, "embed"):
+        refuse_without_embedding(net.module_)
+    net._set_training(False)
+    with torch.no_grad():
+        parts = [
+            net.module_.embed(**(x if isinstance(x, dict) else {"X": x})).cpu().numpy()
+            for x, _ in rows_in_order(table, net.batch_size)
+        ]
+    return np.concatenate(parts)
+
+
+def _said_by_all(net: NeuralNet, table: Table) -> NDArray[Any]:
+    """Return what every head says of the rows of a table, side by side."""
+    nonlinearity = net._get_predict_nonlinearity()
+    net._set_training(False)
+    with torch.no_grad():
+        parts = []
+        for x, _ in rows_in_order(table, net.batch_size):
+            hidden = net.module_.embed(**x)
+            said = [nonlinearity(head(hidden)) for head in net.module_.heads]
+            parts.append(torch.cat(said, dim=1).cpu().numpy())
+    return np.concatenate(parts)
+
+
+def refuse_without_embedding(module: nn.Module) -> NoReturn:
+    """Say that a module brought no embedding."""
+    raise SourceError(
+        f"{type(module).__name__} has no embed(X, source), which transform asks for. A "
+        "module with heads of its own may offer it."
+    )
+
+
+def _of_objects(task: ClassTask) -> bool:
+    """Tell whether the answers of a head are not numbers."""
+    return not all(
+        isinstance(label, Real) and not isinstance(label, bool)
+        for label in task.classes.tolist()
+    )
+
+
+def _same_question(first: Task, other: Task) -> bool:
+    if isinstance(first, ClassTask) and isinstance(other, ClassTask):
+        return np.array_equal(first.classes, other.classes)
+    if isinstance(first, NumberTask) and isinstance(other, NumberTask):
+        return first.columns == other.columns
+    return False

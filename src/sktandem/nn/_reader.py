@@ -1,0 +1,131 @@
+"""From the user's arguments to rows: those of a fit, and those to validate on."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sktandem._telling import counted, did_you_mean, warn
+from sktandem.data._rows import Rows, check_columns, read_rows
+from sktandem.data._sources import ONLY_SOURCE, Sources, warn_of_source_among_features
+from sktandem.exceptions import SourceError
+
+__all__ = ["Reader"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads rows for an estimator with a net.
+
+    Attributes
+    ----------
+    estimator : estimator instance
+        Whose columns and rule for unknown sources hold.
+    """
+
+    estimator: Any
+
+    # What a subclass fills whose X is not a table ---------------------------------
+
+    def read(self, X: Any, y: Any = None, **how: Any) -> Rows:
+        """Read one set of arguments, as `read_rows` does."""
+        return read_rows(self.estimator, X, y, **how)
+
+    def check_columns(self, X: Any) -> None:
+        """Refuse columns other than those of `fit`."""
+        check_columns(self.estimator, X)
+
+    # ------------------------------------------------------------------------------
+
+    def rows(
+        self,
+        X: Any,
+        y: Any,
+        sample_source: Any,
+        *,
+        among: Sequence[Hashable] | None = None,
+        reset: bool = True,
+    ) -> Rows:
+        """Return the rows to train on, `among` naming all sources that may come."""
+        rows = self.read(X, y, sample_source=sample_source, among=among, reset=reset)
+        warn_of_source_among_features(rows.X, sample_source)
+        return rows
+
+    def to_predict(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_source: Any = None,
+        weight: Any = None,
+        because: str | None,
+        settled: bool = True,
+    ) -> Rows:
+        """Return rows by the sources known from `fit`."""
+        check_is_fitted(self.estimator)
+        return self.read(
+            X,
+            y,
+            sample_source=sample_source,
+            sample_weight=weight,
+            names=self.estimator.sources_,
+            needed_because=because,
+            settled=settled,
+        )
+
+    def held(self, validation_data: Any, rows: Rows, *, by_source: bool) -> Rows:
+        """Return the rows that the user gave to validate on.
+
+        `by_source` tells whether anything is learned for each source by itself:
+        then no others can be validated on.
+        """
+        if len(validation_data) not in (2, 3):
+            raise SourceError(
+                "validation_data must be (X, y) or (X, y, sample_source), got "
+                f"{counted(len(validation_data), 'part')}."
+            )
+        X, y, labels = (*validation_data, None)[:3]
+        names, model = rows.names, self.estimator
+        labelled = labels is not None or model.source is not None
+        if not labelled and names != (ONLY_SOURCE,):
+            raise SourceError(
+                "validation_data needs each row's source, by which its losses are "
+                "recorded: (X, y, sample_source), or the column that source names."
+            )
+        # A pipeline transforms X, but not what is handed to its last step: the columns
+        # then differ, and the remedy is worth more than the counts.
+        try:
+            self.check_columns(X)
+        except ValueError as error:
+            raise SourceError(
+                f"The columns of validation_data are not those of X: {error}\n"
+                "It meets no preprocessing that stands in front of "
+                f"{type(model).__name__}: put that into scaler, or set "
+                "validation_fraction instead."
+            ) from None
+        held = self.read(X, y, sample_source=labels, reset=False)
+        if not labelled:
+            return replace(held, sources=Sources(names, held.sources.codes))
+        other = [name for name in held.names if name not in names]
+        if other and by_source:
+            raise SourceError(
+                f"validation_data has rows of {other}, which have no training rows. "
+                f"The sources are {list(names)}. Such rows can be validated on where "
+                "nothing is learned by source: one output, and pooled scaling."
+            )
+        if other:
+            warn(
+                f"validation_data has rows of {other}, which have no training rows: "
+                f"their losses are recorded beside those of {list(names)}."
+                f"{did_you_mean(other[0], names)}"
+            )
+        # Sources that do not train come behind those that do, whose codes must be those
+        # of the training rows.
+        every = (*names, *other)
+        place = {name: code for code, name in enumerate(every)}
+        codes = np.asarray([place[name] for name in held.names], dtype=np.intp)
+        return replace(held, sources=Sources(every, codes[held.sources.codes]))

@@ -1,0 +1,192 @@
+"""What depends on y where one output answers for all sources."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from torch import Tensor
+
+from sktandem._telling import counted, warn
+from sktandem.data._cells import as_target, class_codes, classes_by_source
+from sktandem.data._rows import Rows
+from sktandem.data._sources import Sources
+from sktandem.exceptions import SourceError
+from sktandem.nn._precision import dtype_of
+from sktandem.nn._tasks import ClassTask, NumberTask
+from sktandem.scaling._affine import fit_affine
+
+__all__ = ["SharedTask"]
+
+OwnClasses = dict[Hashable, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class SharedTask:
+    """The task of one output for all sources.
+
+    Attributes
+    ----------
+    task : ClassTask or NumberTask
+        What it learns.
+
+    own_classes : dict of {source: ndarray} or None
+        The classes that each source has, where it learns classes.
+
+    one_number : str
+        The name of the net, if it tells two classes apart by one number.
+    """
+
+    task: ClassTask | NumberTask
+    own_classes: OwnClasses | None = None
+    one_number: str = ""
+
+    heads = None  # of single sources
+
+    @classmethod
+    def of_classes(cls, rows: Rows, classes: Any, one_number: str) -> SharedTask:
+        """Return the task that these labels set, or all that will come."""
+        found, _ = class_codes(rows.y)
+        every = found if classes is None else class_codes(as_target(classes))[0]
+        if one_number and len(every) > 2:
+            raise SourceError(
+                f"{one_number} tells two classes apart, and y has {len(every)}: "
+                f"{every[:10].tolist()}. Use NeuralNetClassifier."
+            )
+        own = classes_by_source(rows.sources, rows.y)
+        _warn_of_single_classes(own, len(found))
+        _warn_of_other_labels(own)
+        return cls(ClassTask(every), own, one_number)
+
+    @classmethod
+    def of_numbers(cls, rows: Rows) -> SharedTask:
+        """Return the task that these numbers set."""
+        n_columns = 1 if rows.y.ndim == 1 else rows.y.shape[1]
+        return cls(NumberTask(list(range(n_columns))))
+
+    def with_more(self, rows: Rows) -> SharedTask:
+        """Return the task with the classes of more rows, as `partial_fit` gets them."""
+        if self.own_classes is None or not isinstance(self.task, ClassTask):
+            return self
+        # The classes of all are those of the first call, as the output has its width;
+        # which of them a source has may still be learned.
+        now, every = classes_by_source(rows.sources, rows.y), self.task.classes
+        own = {}
+        for name, known in self.own_classes.items():
+            labels = {*known.tolist(), *now[name].tolist()}
+            own[name] = every[[label in labels for label in every.tolist()]]
+        return replace(self, own_classes=own)
+
+    def refuse_other_classes(self, classes: Any) -> None:
+        """Refuse classes other than those of the first `partial_fit`."""
+        if isinstance(self.task, ClassTask):
+            refuse_others("classes", classes, self.task.classes)
+
+    def encode(self, y: NDArray[Any], sources: Sources) -> NDArray[Any]:
+        """Return y as codes of classes, or as columns of numbers."""
+        if isinstance(self.task, ClassTask):
+            return self.task.encode(y)
+        return y.reshape(len(y), -1)
+
+    def scaled(
+        self,
+        targets: NDArray[Any],
+        sources: Sources,
+        used: NDArray[np.intp] | None,
+        by: str | None,
+    ) -> SharedTask:
+        """Return the task with the scale of its numbers, of the rows used."""
+        if by is None or isinstance(self.task, ClassTask):
+            return self
+        own = sources if by == "source" else None
+        maps = fit_affine("standard", targets, own, rows=used)
+        return replace(
+            self, task=replace(self.task, maps=maps, by_source=own is not None)
+        )
+
+    def class_codes(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Return the class of each row, for weights by class."""
+        return targets
+
+    def tensor(
+        self,
+        targets: NDArray[Any],
+        sources: Sources,
+        net: NeuralNet,
+        n_dims: int,
+        dtype: torch.dtype | None,
+    ) -> Tensor:
+        """Return targets as the criterion takes them beside an answer of `n_dims`."""
+        if isinstance(self.task, NumberTask):
+            columns = self.task.learned(targets, sources.codes)
+            tensor = torch.as_tensor(columns, dtype=dtype_of(net))
+            return tensor.reshape(-1) if n_dims == 1 else tensor
+        # Losses of one number want targets of the type and the shape of the answer,
+        # and modules give (n,) or (n, 1).
+        tensor = torch.from_numpy(targets)
+        if not self.one_number:
+            return tensor
+        return tensor.to(dtype_of(net)).reshape((-1,) if n_dims == 1 else (-1, 1))
+
+    def questions(self) -> list[tuple[int, str]]:
+        """Return how many outputs the module must give, and why."""
+        if self.one_number:
+            return [(1, f"{self.one_number} tells two classes apart by one number")]
+        return [(self.task.n_outputs, self.task.wants)]
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what an estimator shows of it, by name."""
+        if isinstance(self.task, ClassTask):
+            own = self.own_classes
+            return {"classes_": self.task.classes, "classes_by_source_": own}
+        n_outputs = self.task.n_outputs
+        return {"n_outputs_": n_outputs, "target_scaler_": self.task.maps}
+
+    def identity(self) -> Any:
+        """Return what a checkpoint must have in common with it."""
+        if isinstance(self.task, NumberTask):
+            return None
+        return [str(label) for label in self.task.classes]
+
+
+def refuse_others(what: str, given: Any, known: Sequence[Any] | NDArray[Any]) -> None:
+    """Refuse classes, or sources, that are not those of the first call."""
+    if given is None or set(given) == set(known):
+        return
+    first = np.asarray(known, dtype=object).tolist()
+    raise SourceError(
+        f"{what}={list(given)} are not those of the first partial_fit, {first}. A net "
+        "cannot take on others later: name all that will come in the first call."
+    )
+
+
+def _warn_of_single_classes(own: OwnClasses, n_classes: int) -> None:
+    single = [name for name, some in own.items() if len(some) == 1]
+    if not single or n_classes == 1:
+        return
+    label, rest = own[single[0]].tolist()[0], len(single) - 1
+    more = f" {counted(rest, 'other source')} too." if rest else ""
+    warn(
+        f"The source {single[0]!r} has a single class, {label!r}: its batches teach "
+        f"the net to say nothing else.{more} schedule='shuffled' mixes sources within "
+        "a batch."
+    )
+
+
+def _warn_of_other_labels(own: OwnClasses) -> None:
+    present: Mapping[Hashable, list[Any]] = {
+        name: some.tolist() for name, some in own.items() if len(some)
+    }
+    every = [label for labels in present.values() for label in labels]
+    if len(present) > 1 and len(set(every)) == len(every):
+        shown = {name: labels[:3] for name, labels in present.items()}
+        warn(
+            f"No two sources have a class in common: {shown}. One output then tells "
+            "the sources apart rather than the classes; heads='source' gives each "
+            "source its own."
+        )

@@ -1,0 +1,125 @@
+"""Rows as tensors, each kept once and scaled a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sktandem.nn._ragged import Ragged
+from sktandem.scaling._affine import AffineMaps
+
+__all__ = ["Table"]
+
+SCORED_AT_ONCE = 4096  # rows; without gradients a large batch is a cheap one
+VALUES_AT_ONCE = 1 << 20
+BLOCK = 1 << 16  # values of features gathered at once: what a core's cache holds
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Dataset[Any]):
+    """Features and targets of all rows, each kept once.
+
+    As a dataset of its own it is what skorch gets for a prediction: its rows as
+    they stand, without targets.
+
+    X is scaled a batch at a time, in its own precision, so that neither a
+    scaled nor a cast copy of it is ever made.
+
+    Attributes
+    ----------
+    X : Tensor of shape (n_rows, ...) or Ragged
+        Features as they came.
+
+    y : Tensor or None
+        Targets.
+
+    codes : Tensor of shape (n_rows,)
+        Position of each row's source.
+
+    maps : AffineMaps or None
+        The scaling.
+
+    weights : Tensor or None
+        What the loss of each row counts.
+
+    heads : Tensor of shape (n_rows,) or None
+        The head of each row, if the module is to be told.
+    """
+
+    X: Tensor | Ragged
+    y: Tensor | None
+    codes: Tensor
+    maps: AffineMaps | None = None
+    weights: Tensor | None = None
+    dtype: torch.dtype | None = torch.float32  # of features; None leaves them
+    heads: Tensor | None = None
+    _maps: tuple[Tensor, Tensor] | None = field(init=False, default=None)
+    _rows: list[tuple[Tensor, Tensor]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.maps is None:
+            return
+        assert isinstance(self.X, Tensor)  # ragged rows are tokens, without a scaling
+        precise = self.X.dtype if self.X.is_floating_point() else torch.float64
+        device = self.X.device
+        center = torch.as_tensor(self.maps.center, dtype=precise, device=device)
+        scale = torch.as_tensor(self.maps.scale, dtype=precise, device=device)
+        object.__setattr__(self, "_maps", (center, scale))
+        self._rows.extend(zip(center.unbind(), scale.unbind()))
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, position: int) -> tuple[Any, Tensor]:
+        x, y = self.pair(torch.tensor([position], device=self.X.device), None)
+        return x[0], y[0]
+
+    def features(self, rows: Tensor, source: int | None) -> Tensor:
+        """Return some rows as the module wants them; `source` if they share one."""
+        x = self.X.index_select(0, rows)
+        if self._maps is not None:
+            center, scale = self._map_of(rows, source)
+            x = x if x.dtype is center.dtype else x.to(center.dtype)  # whole numbers
+            x.sub_(center).div_(scale)
+        return x if self.dtype in (None, x.dtype) else x.to(self.dtype)
+
+    def _map_of(self, rows: Tensor, source: int | None) -> tuple[Tensor, Tensor]:
+        if len(self._rows) == 1:
+            return self._rows[0]  # pooled
+        if source is not None:
+            return self._rows[source]
+        assert self._maps is not None
+        codes = self.codes.index_select(0, rows).long()
+        return self._maps[0][codes], self._maps[1][codes]
+
+    def pair(self, rows: Tensor, source: int | None) -> tuple[Any, Tensor]:
+        """Return features and targets; without targets zeros, as skorch does."""
+        x: Any = self.features(rows, source)
+        if self.heads is not None:
+            x = {"X": x, "source": self.heads.index_select(0, rows)}
+        if self.y is None:
+            return x, torch.zeros(len(rows))
+        return x, self.y.index_select(0, rows)
+
+    def stacked(self, parts: list[Tensor]) -> Tensor:
+        """Return the features of several batches as one."""
+        return self.X.stacked(parts) if isinstance(self.X, Ragged) else torch.cat(parts)
+
+    def gathered(self, size: int) -> int:
+        """Return how many rows to gather in one go, for batches of a size."""
+        if isinstance(self.X, Ragged):
+            return size  # padded to the longest of their batch, and no more
+        return size * max(1, BLOCK // (size * max(1, self.X[:1].numel())))
+
+    def scored(self, rows: Tensor, batch_size: int) -> Iterator[Tensor]:
+        """Yield rows in parts to score in one go."""
+        if isinstance(self.X, Ragged):
+            return self.X.split(rows, max(batch_size, 1))
+        per_row = max(1, self.X[:1].numel())
+        at_once = min(SCORED_AT_ONCE, VALUES_AT_ONCE // per_row)
+        return iter(rows.split(max(batch_size, at_once, 1)))

@@ -1,0 +1,170 @@
+"""The training of a net: who trains when, in skorch's own loop."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from skorch import NeuralNet
+
+from sktandem._telling import warn
+from sktandem.nn._batches import SourceRows
+from sktandem.nn._difficulty import Difficulty
+from sktandem.nn._loop import taking_turns
+from sktandem.nn._preparation import Prepared
+from sktandem.nn._recorder import Recorder
+from sktandem.nn._seeding import derive_seed, seeded
+from sktandem.nn._sizes import sizes_of
+from sktandem.nn._tasks import ClassTask
+from sktandem.nn._tensors import laid_out
+from sktandem.nn._turns import TrainingRows, TurnBatches
+from sktandem.nn._weighing import Weighing
+from sktandem.schedules import Schedule, Sizes
+
+__all__ = ["Trainer", "as_before_if_it_fails"]
+
+REMEDY = (
+    "Lower net__lr, scale the features and the target, or clip gradients with "
+    "skorch's GradientNormClipping."
+)
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains an initialized net.
+
+    Attributes
+    ----------
+    schedule : Schedule
+        Who trains when.
+
+    batch_size : int, dict or None
+        Rows in a batch; None keeps the net's.
+
+    keep : {"best", "last"}
+        Which weights stay when `fit` ends.
+
+    primary_source : hashable
+        Whose validation loss decides which weights are the best.
+
+    history_detail : {"batch", "epoch"}
+        Whether the history keeps the batches of old epochs.
+
+    loss_weights : str, dict or None
+        What the loss of each source counts, where there are heads.
+
+    remedy : str
+        What to do if the loss is not finite any more.
+    """
+
+    schedule: Schedule
+    batch_size: Any = None
+    keep: str = "best"
+    primary_source: Any = None
+    history_detail: str = "batch"
+    loss_weights: Any = None
+    remedy: str = REMEDY
+
+    def train(self, net: NeuralNet, data: Prepared, *, epochs: int, keep: str) -> None:
+        """Train the net for some epochs, on data that were prepared for it."""
+        training, valid = laid_out(net, data)
+        sizes = self._sizes(net, data, training, valid)
+        self.schedule.check(sizes)
+        recorder = Recorder(
+            self.history_detail,
+            self._monitor(sizes, keep),
+            keep,
+            data.identity(),
+            self.remedy,
+        )
+        heads = data.tasks.heads
+        turns = TurnBatches(
+            training,
+            valid,
+            self.schedule,
+            sizes,
+            seed=data.seed,
+            net=net,
+            difficulty=Difficulty(net, training, data, heads),
+            apart=self.loss_weights is not None,
+            after=partial(recorder.after_training, net),
+        )
+        # Seeded as a whole, and by the turns anew in each epoch: what a callback draws
+        # in between does not move the next epoch, and torch's own state comes back.
+        weighing = self._weighing(net, data, training, sizes)
+        if epochs > 0:
+            with (
+                seeded(derive_seed(data.seed, "train"), net.device),
+                taking_turns(net, turns, recorder, heads, weighing),
+            ):
+                net.partial_fit(TrainingRows(turns), None, epochs=epochs)
+        # skorch ends quietly on Ctrl-C and leaves the row of the epoch it was in. Nothing
+        # can go on from half an epoch; the weights of its steps stay, as skorch has it.
+        if len(net.history) and "source" not in net.history[-1]:
+            warn(
+                f"Training was interrupted in epoch {len(net.history)}; the epochs "
+                "before it count. partial_fit begins it again."
+            )
+            net.history.pop()
+        net._set_training(False)
+
+    def _sizes(
+        self,
+        net: NeuralNet,
+        data: Prepared,
+        training: SourceRows,
+        valid: SourceRows | None,
+    ) -> Sizes:
+        given = net.batch_size if self.batch_size is None else self.batch_size
+        return sizes_of(training, valid, given, net.max_epochs, data.names)
+
+    def _monitor(self, sizes: Sizes, keep: str) -> str:
+        """Return the loss that decides which epoch is the best."""
+        validated = [n for n, held in zip(sizes.names, sizes.validated) if held]
+        if self.primary_source in validated:
+            own = validated[validated.index(self.primary_source)]  # where 1.0 is 1
+            return f"valid_loss[{own}]"
+        if self.primary_source is not None and validated and keep == "best":
+            warn(
+                f"primary_source={self.primary_source!r} has no validation row, so "
+                "keep='best' goes by the mean loss over the other sources."
+            )
+        return "valid_loss_macro"
+
+    def _weighing(
+        self, net: NeuralNet, data: Prepared, training: SourceRows, sizes: Sizes
+    ) -> Weighing | None:
+        if self.loss_weights is None or data.tasks.heads is None:
+            return None
+        heads = [data.tasks.heads[code] for code in training.codes]
+        return Weighing(
+            self.loss_weights,
+            sizes,
+            net,
+            [isinstance(task, ClassTask) for task in heads],
+            training.codes,
+            data.names,
+        )
+
+
+@contextmanager
+def as_before_if_it_fails(net: NeuralNet) -> Iterator[None]:
+    """Give a net its weights and its history back if the block raises."""
+    # The optimizer, too: with the moments of steps that are undone Adam would go on
+    # in a direction that no loss has asked for.
+    names = [*net._modules, *net._criteria, *net._optimizers]
+    parts = [getattr(net, f"{name}_") for name in names]
+    parts = [part for part in parts if hasattr(part, "state_dict")]
+    states = [copy.deepcopy(part.state_dict()) for part in parts]
+    n_epochs = len(net.history)
+    try:
+        yield
+    except BaseException:
+        for part, state in zip(parts, states):
+            part.load_state_dict(state)
+        del net.history[n_epochs:]
+        raise
