@@ -116,7 +116,9 @@ def refuse_datasets(X: Any) -> None:
     """Raise if X is no table yet: several datasets, or a query that was not run."""
     if sparse.issparse(X):  # one of scipy's formats is a dict
         return
-    if nw.dependencies.is_into_lazyframe(X):
+    if is_frame(X):
+        return
+    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
         run = next(name for name in RUN_BY if hasattr(X, name))
         library = type(X).__module__.split(".")[0]
         raise SourceError(
@@ -248,7 +250,9 @@ def to_floats(X: Any, columns: list[int]) -> NDArray[np.floating[Any]]:
         return np.empty((len(X), 0))
     if is_pandas(X):
         part = X.iloc[:, columns]
-        kinds = {np.dtype(getattr(d, "numpy_dtype", d)) for d in part.dtypes}
+        # pandas.Float32Dtype and pandas.SparseDtype hold numbers of a plain dtype.
+        plain = [getattr(d, "subtype", d) for d in part.dtypes]
+        kinds = {np.dtype(getattr(d, "numpy_dtype", d)) for d in plain}
         dtype = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
         return np.asarray(part.to_numpy(dtype, na_value=np.nan))
     part = nw.from_native(X)[:, columns]
