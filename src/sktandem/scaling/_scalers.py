@@ -220,7 +220,8 @@ def typed_numbers(X: Any) -> list[int]:
     if is_frame(X):
         rest = sorted(set(range(X.shape[1])) - set(numeric))
         objects = [i for i in rest if holds_numbers(take_column(X, i))]
-        hidden = [column_names(X)[i] for i in objects]
+        names = column_names(X) or []
+        hidden = [names[i] for i in objects]
         if hidden:
             warn(
                 f"The columns {hidden} hold numbers but are of dtype object, so they "
