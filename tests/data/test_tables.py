@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
@@ -108,6 +108,7 @@ def test_a_frame_holds_what_went_into_it(library):
 
 
 @every_library
+@settings(deadline=None)
 @given(rows=ROWS)
 def test_rows_are_taken_from_every_column(library, rows):
     X = frame_of(library)
@@ -133,6 +134,7 @@ def test_rows_are_taken_by_a_mask_or_a_slice_and_none_means_all(library):
 
 
 @every_library
+@settings(deadline=None)
 @given(rows=ROWS.filter(len), others=ROWS.filter(len))
 def test_rows_stacked_are_the_rows_taken_at_once(library, rows, others):
     X = frame_of(library)
@@ -155,6 +157,7 @@ def test_rows_of_other_dtypes_are_stacked_in_a_common_one(library):
 
 
 @every_library
+@settings(deadline=None)
 @given(place=PLACES)
 def test_a_column_taken_out_and_put_back_is_as_it_was(library, place):
     X = frame_of(library)
@@ -169,6 +172,7 @@ def test_a_column_taken_out_and_put_back_is_as_it_was(library, place):
 
 
 @every_library
+@settings(deadline=None)
 @given(place=st.integers(0, len(COLUMNS)))
 def test_an_array_becomes_a_column(library, place):
     X = frame_of(library)
@@ -222,6 +226,7 @@ def test_single_precision_stays_only_where_all_columns_have_it(library):
 
 
 @every_library
+@settings(deadline=None)
 @given(columns=st.lists(PLACES, min_size=1, unique=True), seed=st.integers(0, 99))
 def test_new_values_go_into_their_columns_and_the_rest_stays(library, columns, seed):
     X = frame_of(library)

@@ -114,12 +114,10 @@ def as_table(X: Any) -> Any:
 
 def refuse_datasets(X: Any) -> None:
     """Raise if X is no table yet: several datasets, or a query that was not run."""
-    if sparse.issparse(X):  # one of scipy's formats is a dict
-        return
-    if is_frame(X):
+    if sparse.issparse(X) or is_frame(X):  # one sparse format of scipy is a dict
         return
     if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
-        run = next(name for name in RUN_BY if hasattr(X, name))
+        run = next((name for name in RUN_BY if hasattr(X, name)), "collect")
         library = type(X).__module__.split(".")[0]
         raise SourceError(
             f"X is a {type(X).__name__} of {library}, a query that has not been run. "
