@@ -97,7 +97,10 @@ LIGHT = """
 import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name in ("torch", "skorch", "pandas", "matplotlib", "transformers"):
+        if name in (
+            "torch", "skorch", "pandas", "polars", "pyarrow", "matplotlib",
+            "transformers",
+        ):
             raise ImportError(name)
 sys.meta_path.insert(0, Refuse())
 import numpy as np

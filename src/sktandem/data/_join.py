@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 
-from sktandem.data._tables import is_polars
+from sktandem.data._tables import is_pandas, stack_rows
 from sktandem.exceptions import SourceError
 
 __all__ = ["JOINS", "join_frames"]
@@ -33,6 +33,16 @@ OBJECT_KINDS = {
     "mixed-integer": "numbers beside texts",
 }
 
+# And the dtypes that narwhals finds.
+NARWHALS_KINDS: dict[Any, str] = {
+    nw.Boolean: "booleans",
+    nw.String: "texts",
+    nw.Categorical: "categories",
+    nw.Enum: "listed categories",
+    nw.Datetime: "dates",
+    nw.Duration: "durations",
+}
+
 
 def join_frames(tables: Frames, join: str) -> Any:
     """Stack data frames of one library, column by column of the same name.
@@ -40,7 +50,10 @@ def join_frames(tables: Frames, join: str) -> Any:
     "exact" wants the same columns in all, "inner" keeps those that all have,
     "outer" keeps every one; the order is that of first appearance.
     """
-    library = _Polars if is_polars(next(iter(tables.values()))) else _Pandas
+    library: Any = _Pandas
+    if not is_pandas(next(iter(tables.values()))):
+        library = _Narwhals
+        tables = {name: nw.from_native(X) for name, X in tables.items()}
     columns = _columns(tables, join)
     selected = {name: _select(X, columns) for name, X in tables.items()}
     parts = _agreed(selected, columns, library)
@@ -49,7 +62,7 @@ def join_frames(tables: Frames, join: str) -> Any:
         stacked = stacked[columns]
     for name, X in parts.items():
         _refuse_rounding(name, X, stacked, library)
-    return stacked
+    return nw.to_native(stacked, pass_through=True)
 
 
 # Which columns
@@ -105,7 +118,7 @@ def _agreed(tables: Frames, columns: list[Any], library: Any) -> Frames:
     drops: dict[Hashable, list[Any]] = {name: [] for name in tables}
     casts: dict[Hashable, dict[Any, Any]] = {name: {} for name in tables}
     clashes = {}
-    dtypes = {name: dict(zip(X.columns, X.dtypes)) for name, X in tables.items()}
+    dtypes = {name: library.dtypes(X) for name, X in tables.items()}
     for column in columns:
         own = {name: known[column] for name, known in dtypes.items() if column in known}
         if library.keeps(list(own.values()), everywhere=len(own) == len(tables)):
@@ -150,8 +163,8 @@ def _refuse_clashes(clashes: dict[Any, dict[Hashable, str]]) -> None:
 
 def _refuse_rounding(name: Hashable, X: Any, stacked: Any, library: Any) -> None:
     """Refuse whole numbers that became floats and are too large for it."""
-    became = dict(zip(stacked.columns, stacked.dtypes))
-    for column, dtype in zip(X.columns, X.dtypes):
+    became = library.dtypes(stacked)
+    for column, dtype in library.dtypes(X).items():
         if not library.turns_to_float(dtype, became[column]):
             continue
         if max(int(X[column].max()), -int(X[column].min())) > LARGEST_FLOAT:
@@ -172,6 +185,11 @@ def _all_equal(dtypes: Iterable[Any]) -> bool:
 
 class _Pandas:
     """What pandas finds in a column, and what it must be told to keep it."""
+
+    @staticmethod
+    def dtypes(X: Any) -> dict[Any, Any]:
+        """Return the dtype of each column."""
+        return dict(X.dtypes)
 
     @staticmethod
     def keeps(dtypes: list[Any], *, everywhere: bool) -> bool:
@@ -246,8 +264,13 @@ class _Pandas:
         return stacked.copy() if len(parts) == 1 else stacked
 
 
-class _Polars:
-    """The same for polars, which has a missing value for every dtype."""
+class _Narwhals:
+    """The same for data frames that have a missing value for every dtype."""
+
+    @staticmethod
+    def dtypes(X: Any) -> dict[Any, Any]:
+        """Return the dtype of each column."""
+        return dict(X.schema)
 
     @staticmethod
     def keeps(dtypes: list[Any], *, everywhere: bool) -> bool:
@@ -262,14 +285,11 @@ class _Polars:
     @staticmethod
     def kind(part: Any) -> str:
         """Name what a column holds, in words that differ where kinds differ."""
-        polars, dtype = sys.modules["polars"], part.dtype
+        dtype = part.dtype
         if dtype.is_numeric():
             return "numbers"
-        named = {polars.Boolean: "booleans", polars.String: "texts"}
-        named |= {polars.Categorical: "categories", polars.Enum: "listed categories"}
-        named |= {polars.Datetime: "dates", polars.Duration: "durations"}
+        kind = NARWHALS_KINDS.get(type(dtype), str(dtype))
         zone = getattr(dtype, "time_zone", None)
-        kind = named.get(dtype.base_type(), str(dtype))
         return f"{kind} of {zone}" if zone else kind
 
     @staticmethod
@@ -278,14 +298,15 @@ class _Polars:
         if kind != "listed categories":
             return None
         listed = [c for dtype in dtypes for c in dtype.categories]
-        return type(dtypes[0])(list(dict.fromkeys(listed)))
+        return nw.Enum(list(dict.fromkeys(listed)))
 
     @staticmethod
     def changed(X: Any, drops: list[Any], casts: dict[Any, Any]) -> Any:
         """Return X with some columns emptied of their dtype and others cast."""
-        # Without a column polars would forget the rows, so the dtype goes instead.
-        nothing = sys.modules["polars"].lit(None)
-        return X.with_columns([nothing.alias(c) for c in drops]).cast(casts)
+        # Without a column the rows would be forgotten, so the dtype goes instead.
+        changes = [nw.lit(None).alias(c) for c in drops]
+        changes += [nw.col(c).cast(dtype) for c, dtype in casts.items()]
+        return X.with_columns(changes)
 
     @staticmethod
     def turns_to_float(dtype: Any, became: Any) -> bool:
@@ -295,4 +316,4 @@ class _Polars:
     @staticmethod
     def stack(parts: list[Any]) -> Any:
         """Stack the rows, column by column of the same name."""
-        return sys.modules["polars"].concat(parts, how="diagonal_relaxed")
+        return nw.from_native(stack_rows([part.to_native() for part in parts]))

@@ -283,7 +283,7 @@ def _as_labels(values: Any) -> Labels:
         )
     if isinstance(values, np.ndarray):
         return values
-    for method in ("tolist", "to_list"):
+    for method in ("tolist", "to_list", "to_pylist"):
         if hasattr(values, method):
             return list(getattr(values, method)())
     return list(values)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Hashable, Mapping
 from typing import Any, Literal, NamedTuple
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -19,7 +20,6 @@ from sktandem.data._tables import (
     insert_column,
     is_frame,
     is_missing,
-    is_polars,
     is_tensor,
     n_rows,
 )
@@ -55,7 +55,7 @@ def stack_sources(
     ----------
     datasets : dict of {name: (X, y)}
         The datasets by name, stacked in this order. X may be an array, a data
-        frame (pandas or polars), a sparse matrix, a torch CPU tensor or a list
+        frame (pandas, polars, pyarrow), a sparse matrix, a torch CPU tensor or a list
         of texts, the same kind in all; y of shape (n,), (n, 1) or (n, k), or
         None in all.
 
@@ -200,7 +200,7 @@ def _names(tables: Mapping[Hashable, Any]) -> NDArray[Any]:
 
 def _kind(X: Any) -> str:
     if is_frame(X):
-        return "polars data frame" if is_polars(X) else "data frame"
+        return f"{nw.get_native_namespace(X).__name__} data frame"
     if sparse.issparse(X):
         return "sparse matrix"
     if is_tensor(X):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from numbers import Number
 from types import ModuleType
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -26,6 +26,7 @@ __all__ = [
     "insert_column",
     "is_frame",
     "is_missing",
+    "is_pandas",
     "is_polars",
     "is_tensor",
     "n_rows",
@@ -40,16 +41,27 @@ __all__ = [
     "to_floats",
 ]
 
+# How lazy libraries give a data frame. Spark's collect() gives a list of rows.
+RUN_BY = ("compute", "toPandas", "to_pandas", "df", "collect")
+
 
 def is_frame(X: Any) -> bool:
-    """Tell whether X is a data frame of pandas or polars, without importing them."""
-    return (hasattr(X, "iloc") and hasattr(X, "columns")) or is_polars(X)
+    """Tell whether X is a data frame: of pandas, polars, pyarrow, or alike."""
+    return bool(nw.dependencies.is_into_dataframe(X))
+
+
+def is_pandas(X: Any) -> bool:
+    """Tell whether X is a data frame with an index, of pandas or made like it.
+
+    These are handled as they are: narwhals refuses two columns of one name,
+    and knows neither sparse columns nor numbers of extended precision.
+    """
+    return bool(nw.dependencies.is_pandas_like_dataframe(X))
 
 
 def is_polars(X: Any) -> bool:
-    """Tell whether X is a polars data frame, without importing polars."""
-    polars = sys.modules.get("polars")
-    return polars is not None and isinstance(X, polars.DataFrame)
+    """Tell whether X is a polars data frame."""
+    return bool(nw.dependencies.is_polars_dataframe(X))
 
 
 def is_tensor(X: Any) -> bool:
@@ -92,7 +104,7 @@ def as_table(X: Any) -> Any:
     if array.ndim == 0:
         raise SourceError(
             f"X must hold a row for each sample, got {type(X).__name__}. Expected an "
-            "array, a data frame of pandas or polars, or a sparse matrix."
+            "array, a data frame (pandas, polars, pyarrow), or a sparse matrix."
         )
     if isinstance(X, np.ndarray) or array.dtype.kind not in "US":
         return array
@@ -101,9 +113,16 @@ def as_table(X: Any) -> Any:
 
 
 def refuse_datasets(X: Any) -> None:
-    """Raise if X is a list or dict of datasets rather than one table."""
-    if sparse.issparse(X):  # one of scipy's formats is a dict
+    """Raise if X is no table yet: several datasets, or a query that was not run."""
+    if sparse.issparse(X) or is_frame(X):  # one sparse format of scipy is a dict
         return
+    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+        run = next((name for name in RUN_BY if hasattr(X, name)), "collect")
+        library = type(X).__module__.split(".")[0]
+        raise SourceError(
+            f"X is a {type(X).__name__} of {library}, a query that has not been run. "
+            f"Pass the data frame that it gives: X.{run}()."
+        )
     parts = list(X.values()) if isinstance(X, dict) else X
     if not isinstance(parts, list | tuple) or len(parts) == 0:
         return
@@ -140,21 +159,29 @@ def n_rows(X: Any) -> int:
 
 def take_rows(X: Any, rows: Any) -> Any:
     """Return some rows of X, of its own kind; X itself if `rows` is None."""
-    return _safe_indexing(X, rows)
+    if rows is None or is_pandas(X) or not is_frame(X):
+        return _safe_indexing(X, rows)
+    # By narwhals, as scikit-learn before 1.9 takes no rows of pyarrow tables.
+    rows = np.flatnonzero(rows) if np.asarray(rows).dtype.kind == "b" else rows
+    return nw.from_native(X)[rows].to_native()
 
 
 def column_names(X: Any) -> list[Any] | None:
     """Return the column names of a data frame of any library, else None."""
-    columns = getattr(X, "columns", None)
-    return None if columns is None else list(columns)
+    if not is_frame(X):
+        return None
+    return list(X.columns if is_pandas(X) else nw.from_native(X).columns)
 
 
 def take_column(X: Any, position: int) -> Any:
-    """Return one column as a flat sequence."""
-    if is_polars(X):
-        return X.to_series(position)
-    if is_frame(X):
+    """Return one column as a flat sequence: an array, or a series.
+
+    The series is pandas' own, and for every other data frame one of narwhals.
+    """
+    if is_pandas(X):
         return X.iloc[:, position]
+    if is_frame(X):
+        return nw.from_native(X)[:, position]
     column = X[:, [position]]
     return column.toarray().ravel() if sparse.issparse(column) else column.ravel()
 
@@ -164,21 +191,25 @@ def drop_column(X: Any, position: int) -> Any:
     last = X.shape[1] - 1
     if isinstance(X, np.ndarray) and position in (0, last):
         return X[:, 1:] if position == 0 else X[:, :last]
-    if is_polars(X):
-        return X.drop(X.columns[position])
+    if is_frame(X) and not is_pandas(X):
+        frame = nw.from_native(X)
+        return frame.drop(frame.columns[position]).to_native()
     return _safe_indexing(X, [i for i in range(last + 1) if i != position], axis=1)
 
 
 def insert_column(X: Any, position: int, values: Any, name: Any) -> Any:
     """Return X with a column put in at `position`."""
-    if is_polars(X):
-        column = sys.modules["polars"].Series(name, values)
-        return X.clone().insert_column(position, column)
-    if is_frame(X):
+    values = nw.to_native(values, pass_through=True)
+    if is_pandas(X):
         out = X.copy(deep=False)
         kept = getattr(values, "array", values)  # of a series, its own dtype
         out.insert(position, name, kept, allow_duplicates=True)
         return out
+    if is_frame(X):
+        library = nw.get_native_namespace(X)
+        columns = list(nw.from_native(X).iter_columns())
+        columns.insert(position, nw.new_series(name, values, backend=library))
+        return nw.from_native(X).select(*columns).to_native()
     if sparse.issparse(X):
         column = sparse.csr_matrix(np.reshape(values, (-1, 1)))
         parts = [X[:, :position], column.astype(X.dtype), X[:, position:]]
@@ -192,11 +223,11 @@ def numeric_columns(X: Any) -> list[int]:
     """Return the positions of the numeric columns of a data frame or array."""
     if not is_frame(X):
         return list(range(np.shape(X)[1]))
-    if is_polars(X):
-        return [i for i, dtype in enumerate(X.dtypes) if dtype.is_numeric()]
-    return [
-        i for i, dtype in enumerate(X.dtypes) if getattr(dtype, "kind", "O") in "iuf"
-    ]
+    if is_pandas(X):
+        kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
+        return [i for i, kind in enumerate(kinds) if kind in "iuf"]
+    dtypes = nw.from_native(X).schema.dtypes()
+    return [i for i, dtype in enumerate(dtypes) if dtype.is_numeric()]
 
 
 def holds_numbers(column: Any) -> bool:
@@ -215,26 +246,29 @@ def to_floats(X: Any, columns: list[int]) -> NDArray[np.floating[Any]]:
     """
     if not columns:
         return np.empty((len(X), 0))
-    if is_polars(X):
-        part = X[:, columns]
-        single = set(part.dtypes) == {sys.modules["polars"].Float32}
-        floats = sys.modules["polars"].Float32 if single else float
-        return np.asarray(part.cast(floats).to_numpy())
-    part = X.iloc[:, columns]
-    kinds = {np.dtype(getattr(d, "numpy_dtype", d)) for d in part.dtypes}
-    dtype = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
-    return np.asarray(part.to_numpy(dtype, na_value=np.nan))
+    if is_pandas(X):
+        part = X.iloc[:, columns]
+        # pandas.Float32Dtype and pandas.SparseDtype hold numbers of a plain dtype.
+        plain = [getattr(d, "subtype", d) for d in part.dtypes]
+        kinds = {np.dtype(getattr(d, "numpy_dtype", d)) for d in plain}
+        dtype = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
+        return np.asarray(part.to_numpy(dtype, na_value=np.nan))
+    part = nw.from_native(X)[:, columns]
+    single = all(dtype == nw.Float32 for dtype in part.schema.dtypes())
+    floats = nw.all().cast(nw.Float32 if single else nw.Float64)
+    return np.asarray(part.select(floats).to_numpy())
 
 
 def replace_columns(X: Any, columns: list[int], values: NDArray[Any]) -> Any:
     """Return the data frame with new values in some columns, the rest as it was."""
     # Of pandas an index, which has a name and a dtype of its own.
-    every = np.array(X.columns) if is_polars(X) else X.columns
+    every = X.columns if is_pandas(X) else np.array(column_names(X))
     frame = frame_like(X, values, every[columns])
     if len(columns) == X.shape[1]:
         return frame
-    if is_polars(X):
-        return X.with_columns(frame.get_columns())
+    if not is_pandas(X):
+        new = nw.from_native(frame).iter_columns()
+        return nw.from_native(X).with_columns(new).to_native()
     out = X.copy(deep=False)
     for place, column in enumerate(columns):
         out.isetitem(column, frame.iloc[:, place])
@@ -243,27 +277,35 @@ def replace_columns(X: Any, columns: list[int], values: NDArray[Any]) -> Any:
 
 def append_columns(X: Any, values: NDArray[Any], names: Sequence[str]) -> Any:
     """Return the data frame with columns of numbers behind its own."""
-    added = frame_like(X, values, names)
-    if is_polars(X):
-        return X.hstack(added.get_columns())
-    return sys.modules["pandas"].concat([X, added], axis=1)
+    parts = [X, frame_like(X, values, names)]
+    if is_pandas(X):
+        return nw.get_native_namespace(X).concat(parts, axis=1)
+    return nw.concat(map(nw.from_native, parts), how="horizontal").to_native()
 
 
 def frame_like(
     X: Any, values: NDArray[Any], names: Sequence[Any] | NDArray[Any]
 ) -> Any:
     """Return an array as a data frame of the library and with the rows of X."""
-    if is_polars(X):
-        return type(X)(values, schema=list(names))
-    return type(X)(values, index=X.index, columns=names)
+    if is_pandas(X):
+        return type(X)(values, index=X.index, columns=names)
+    library = nw.get_native_namespace(X)
+    return nw.from_numpy(values, schema=list(names), backend=library).to_native()
 
 
 def stack_rows(parts: list[Any]) -> Any:
-    """Return the rows of several tables of one kind and width as one table."""
-    if all(is_polars(part) for part in parts):
-        return sys.modules["polars"].concat(parts, how="vertical_relaxed")
+    """Return the rows of several tables of one kind as one table.
+
+    Columns of data frames go by their names; their dtypes may differ, which
+    narwhals does not allow.
+    """
     if all(is_frame(part) for part in parts):
-        return sys.modules["pandas"].concat(parts)
+        library = nw.get_native_namespace(parts[0])
+        if is_pandas(parts[0]):
+            return library.concat(parts)
+        if hasattr(library, "concat_tables"):
+            return library.concat_tables(parts, promote_options="permissive")
+        return library.concat(parts, how="diagonal_relaxed")
     if any(sparse.issparse(part) for part in parts):
         return sparse.vstack(parts, format="csr")
     return np.concatenate(parts)

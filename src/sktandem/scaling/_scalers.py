@@ -24,6 +24,7 @@ from sktandem._settings import check_choice
 from sktandem._telling import warn
 from sktandem.data._sources import Codes, Sources
 from sktandem.data._tables import (
+    column_names,
     holds_numbers,
     is_frame,
     numeric_columns,
@@ -221,10 +222,10 @@ def typed_numbers(X: Any) -> list[int]:
     """Return the numeric columns; warn of numbers that hide in columns of objects."""
     numeric = numeric_columns(X)
     if is_frame(X):
-        rest = set(range(X.shape[1])) - set(numeric)
-        hidden = [
-            X.columns[i] for i in sorted(rest) if holds_numbers(take_column(X, i))
-        ]
+        rest = sorted(set(range(X.shape[1])) - set(numeric))
+        objects = [i for i in rest if holds_numbers(take_column(X, i))]
+        names = column_names(X) or []
+        hidden = [names[i] for i in objects]
         if hidden:
             warn(
                 f"The columns {hidden} hold numbers but are of dtype object, so they "

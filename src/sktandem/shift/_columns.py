@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any, Literal
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -126,10 +127,10 @@ def _as_seconds(column: Any) -> Floats:
     """Return moments as seconds, NaN where missing."""
     if hasattr(column, "dt") and hasattr(column, "iloc"):  # with a time zone as well
         column = column.to_numpy(dtype="datetime64[us]")
-    elif str(column.dtype).startswith("Date"):  # of polars
+    elif str(column.dtype).startswith("Date"):  # of narwhals
         column = column.to_numpy()
-    elif hasattr(column, "to_physical"):
-        return np.asarray(column.to_physical().cast(float).to_numpy())
+    elif isinstance(column, nw.Series):  # a time of day or a duration, in its unit
+        return np.asarray(column.cast(nw.Int64).cast(nw.Float64).to_numpy())
     moments = np.asarray(column, dtype="datetime64[us]")
     seconds = moments.astype(np.int64) / 1e6
     return np.where(np.isnat(moments), np.nan, seconds)

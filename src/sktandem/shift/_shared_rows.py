@@ -8,6 +8,7 @@ from itertools import combinations
 from numbers import Real
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -214,7 +215,7 @@ def _columns(X: Any, subset: Any) -> list[Any]:
 
 def _plain(column: Any) -> Any:
     """Return a column as it is, but plain numbers of a data frame as an array."""
-    if hasattr(column, "null_count"):  # polars: missing numbers must not round others
+    if isinstance(column, nw.Series):  # where missing numbers must not round others
         whole = column.null_count() and column.dtype.is_integer()
         return np.array(column.to_list(), dtype=object) if whole else column.to_numpy()
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in NUMBERS:
