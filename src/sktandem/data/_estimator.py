@@ -92,6 +92,10 @@ class SourceEstimator(RequestsSource, BaseEstimator):
         """Return what `method` gives for rows with sources known from fit."""
         raise NotImplementedError
 
+    def _to_score(self, rows: Rows) -> Rows:
+        """Return rows with the sources known from fit, by which they are scored."""
+        return rows.known_to(self, self._depends_on_source())
+
     def _score(self, rows: Rows) -> float:
         """Return the score of rows with sources known from fit, and with y."""
         raise NotImplementedError
@@ -196,8 +200,8 @@ def answer_rows(model: Any, method: str, rows: Rows) -> Any:
 def score_rows(model: Any, rows: Rows) -> float:
     """Return the score of any fitted estimator on rows with y."""
     if is_ours(model, "score"):
-        because = model._depends_on_source()
-        return model._score(rows.known_to(model, because))  # type: ignore[no-any-return]
+        score: float = model._score(model._to_score(rows))
+        return score
     handed = {"sample_source": rows.labels} if accepts_source(model, "score") else {}
     if rows.weights is not None:
         handed["sample_weight"] = rows.weights

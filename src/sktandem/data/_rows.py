@@ -189,8 +189,8 @@ def read_rows(
 
     reset : bool, default=True
         Whether these are the first rows, whose columns are learned and whose
-        sources decide whether the rule for unknown ones can be kept. Where
-        `estimator` is None: whether they are to be fitted, not to be scored.
+        sources decide whether the rule for unknown ones can be kept; not such as
+        are to be scored.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def read_rows(
     if names is None:
         # A few rows to score may hold more sources than one would expect of so few.
         features, sources = resolve_sources(
-            X, sample_source, source=source, fitting=reset or estimator is not None
+            X, sample_source, source=source, fitting=reset or among is not None
         )
         if among is not None:
             labelled = sample_source is not None or source is not None
