@@ -7,8 +7,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier
 
-from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.members import Merged, OnlySource, OwnModels, WeightedMerge
+from sktandem import Merged, SourceError, SourceWarning
+from sktandem.members import OnlySource, OwnModels, WeightedMerge
 from sktandem.model_selection import compare_strategies, learning_curve_by_source
 
 RNG = np.random.default_rng(0)
@@ -132,20 +132,20 @@ def test_one_loss_serves_the_whole_curve():
     assert (found.reference_losses < 0.5).all()
 
 
-def test_too_few_persons_give_no_verdict_and_are_told():
-    people = np.arange(240) // 12
+def test_too_few_groups_give_no_verdict_and_are_told():
+    groups = np.arange(240) // 12
 
     with pytest.warns(SourceWarning, match="only 20 groups of 'a'"):
-        by_person = curve(groups=people)
+        by_group = curve(groups=groups)
 
     assert curve().verdict_["merged"][0] is not None
-    assert by_person.verdict_["merged"] == (None,) * len(by_person.sizes)
-    assert np.isfinite(by_person.lows["merged"]).all()
-    assert "there is no verdict on merged" in by_person.summary()
+    assert by_group.verdict_["merged"] == (None,) * len(by_group.sizes)
+    assert np.isfinite(by_group.lows["merged"]).all()
+    assert "there is no verdict on merged" in by_group.summary()
 
 
 def test_what_never_differs_has_a_flat_curve():
-    found = curve(strategies=[OnlySource("a"), WeightedMerge(weights=(0,))])
+    found = curve(strategies=[OnlySource(name="a"), WeightedMerge(weights=(0,))])
 
     for name in found.strategies:
         np.testing.assert_array_equal(found.gains[name], np.zeros(5))
@@ -155,8 +155,8 @@ def test_what_never_differs_has_a_flat_curve():
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"primary_source": "A"}, "primary_source='A' is not a source"),
-        ({"primary_source": None}, "primary_source=None is not a source"),
+        ({"primary_source": "A"}, "primary_source names 'A', which is not a"),
+        ({"primary_source": None}, "primary_source names None, which is not"),
         ({"train_sizes": ()}, "train_sizes is empty"),
         ({"train_sizes": (1,)}, "holds 1, which is 1 of 'a'; a fold has 80"),
         ({"train_sizes": (81,)}, "holds 81"),

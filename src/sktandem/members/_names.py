@@ -27,9 +27,9 @@ NAMES = {
     "SimilarityWeighted": "similarity weighted",
     "StackedPrediction": "stacked",
 }
-# Settings that no name speaks of: where rows come from, and how they are dealt.
+# Settings that no name speaks of; a dict of names tells apart what differs in them.
 UNSPOKEN = (
-    *("source", "random_state", "verbose", "n_jobs"),
+    *("source", "random_state", "verbose", "n_jobs", "steps"),
     *("weights", "classifier", "clip", "cv"),
 )
 
