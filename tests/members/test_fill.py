@@ -164,11 +164,7 @@ def test_an_estimator_of_the_users_own_may_have_a_hole():
 # Nets
 
 
-def quick(task="classification"):
-    return default_net(task, max_epochs=2, module__hidden_sizes=(4,))
-
-
-def test_a_net_is_put_where_members_take_one():
+def test_a_net_is_put_where_members_take_one(quick):
     own = filled(OwnModels(), quick())
     turned = filled(SharedNet(schedule="plateau"), quick(), random_state=4)
 
@@ -189,7 +185,7 @@ def test_beside_a_plain_estimator_a_net_is_the_default_one_of_its_task():
     assert is_regressor(numbers)
 
 
-def test_our_own_nets_keep_their_settings_and_take_how_they_are_shared():
+def test_our_own_nets_keep_their_settings_and_take_how_they_are_shared(quick):
     mine = SharedNet(quick(), schedule="epochs", batch_size=7, scaler="robust")
     given = {"scaler": None, "random_state": 0}
 
@@ -208,6 +204,6 @@ def test_our_own_nets_keep_their_settings_and_take_how_they_are_shared():
     assert mine.schedule == "epochs"
 
 
-def test_a_merge_of_rows_is_refused_for_a_net_with_the_net_that_merges():
+def test_a_merge_of_rows_is_refused_for_a_net_with_the_net_that_merges(quick):
     with pytest.raises(SourceError, match=r"Of a net the merge is SharedNet\(schedule"):
         filled(Merged(scale_by="source"), quick())

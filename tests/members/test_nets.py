@@ -8,17 +8,12 @@ from sktandem import SharedNet, SourceError
 from sktandem.members import OwnModels, StackedPrediction, WeightedMerge
 from sktandem.members._fill import filled
 from sktandem.model_selection import compare_strategies
-from sktandem.nn import default_net
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 SOURCE = np.repeat(["a", "b"], 30)
 Y = np.where(X[:, 0] > 0, "ill", "well")
 NUMBERS = X @ [1.0, 2.0, 3.0]
-
-
-def quick(task="classification"):
-    return default_net(task, max_epochs=2, module__hidden_sizes=(4,))
 
 
 def predictions(model, y=Y):
@@ -37,7 +32,7 @@ def predictions(model, y=Y):
     ids=str,
 )
 @pytest.mark.parametrize("task", ["classification", "regression"])
-def test_a_filled_net_is_the_shared_net_of_these_settings(settings, task):
+def test_a_filled_net_is_the_shared_net_of_these_settings(settings, task, quick):
     y = Y if task == "classification" else NUMBERS
 
     ours = filled(SharedNet(**settings), quick(task), random_state=0)
@@ -47,7 +42,7 @@ def test_a_filled_net_is_the_shared_net_of_these_settings(settings, task):
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
-def test_own_nets_are_trained_apart(task):
+def test_own_nets_are_trained_apart(task, quick):
     y = Y if task == "classification" else NUMBERS
     model = OwnModels(quick(task), random_state=0).fit(X, y, sample_source=SOURCE)
 
@@ -61,7 +56,7 @@ def test_own_nets_are_trained_apart(task):
     assert hasattr(model, "predict_proba") == (task == "classification")
 
 
-def test_own_nets_keep_the_settings_of_one_of_ours():
+def test_own_nets_keep_the_settings_of_one_of_ours(quick):
     mine = SharedNet(quick(), schedule="epochs", heads="source", head=(3,))
 
     model = OwnModels(mine, random_state=0).fit(X, Y, sample_source=SOURCE)
@@ -70,7 +65,7 @@ def test_own_nets_keep_the_settings_of_one_of_ours():
         assert (own.schedule, own.heads, own.head) == ("shuffled", "source", (3,))
 
 
-def test_the_opinion_of_a_net_is_a_feature_of_the_other():
+def test_the_opinion_of_a_net_is_a_feature_of_the_other(quick):
     model = StackedPrediction(quick(), random_state=0)
 
     proba = model.fit(X, Y, sample_source=SOURCE).predict_proba(X, sample_source=SOURCE)
@@ -79,13 +74,13 @@ def test_the_opinion_of_a_net_is_a_feature_of_the_other():
     assert model.models_["a"].n_features_in_ == 4
 
 
-def test_the_rows_of_a_net_have_no_weights():
+def test_the_rows_of_a_net_have_no_weights(quick):
     with pytest.raises(SourceError, match=r"WeightedMerge weights rows, and NeuralNet"):
         WeightedMerge(quick()).fit(X, Y, sample_source=SOURCE)
 
 
 @pytest.mark.filterwarnings("ignore:There are only")
-def test_nets_are_compared_with_nets_and_may_stand_beside_others():
+def test_nets_are_compared_with_nets_and_may_stand_beside_others(quick):
     settings = {"sample_source": SOURCE, "cv": 2, "n_repeats": 1, "random_state": 0}
 
     of_nets = compare_strategies(quick(), X, Y, progress=False, **settings)

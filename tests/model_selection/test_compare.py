@@ -233,27 +233,6 @@ def test_seeds_are_kept_and_the_global_one_left_alone():
 # Who trains and who is tested
 
 
-class Diary(ClassifierMixin, BaseEstimator):
-    """Write down which rows were trained on and asked for."""
-
-    pages = []  # noqa: RUF012
-
-    def fit(self, X, y, sample_source=None):
-        self.classes_ = np.unique(y)
-        self.trained_ = X[:, 0].astype(int), sample_source
-        return self
-
-    def predict(self, X):
-        self.pages.append((*self.trained_, X[:, 0].astype(int)))
-        return np.full(len(X), self.classes_[0])
-
-
-@pytest.fixture
-def diary(monkeypatch):
-    monkeypatch.setattr(Diary, "pages", [])
-    return Diary()
-
-
 ROWS = np.column_stack([np.arange(240.0), X])
 
 

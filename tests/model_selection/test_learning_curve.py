@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier
 
@@ -26,31 +25,15 @@ def curve(estimator=None, X=X, y=Y, **changed):
     return learning_curve_by_source(estimator, X, y, **QUICK | known | changed)
 
 
-class Diary(ClassifierMixin, BaseEstimator):
-    """Write down which rows were trained on and asked for."""
-
-    pages = []  # noqa: RUF012
-
-    def fit(self, X, y):
-        self.classes_ = np.unique(y)
-        self.trained_ = X[:, 0].astype(int)
-        return self
-
-    def predict(self, X):
-        self.pages.append((self.trained_, X[:, 0].astype(int)))
-        return np.full(len(X), self.classes_[0])
-
-
-def test_small_sets_are_parts_of_larger_ones_and_keep_the_classes(monkeypatch):
-    monkeypatch.setattr(Diary, "pages", [])
+def test_small_sets_are_parts_of_larger_ones_and_keep_the_classes(diary):
     rows = np.column_stack([np.arange(240.0), X])
 
-    found = curve(None, rows, strategies={"mine": Diary()}, train_sizes=(10, 0.5, 1.0))
+    found = curve(None, rows, strategies={"mine": diary}, train_sizes=(10, 0.5, 1.0))
 
     assert found.sizes == (10, 40, 80)
-    assert len(Diary.pages) == 3 * 3 * 2
+    assert len(diary.pages) == 3 * 3 * 2
     by_test = {}
-    for trained, tested in Diary.pages:
+    for trained, _, tested in diary.pages:
         assert set(SOURCE[tested]) == {"a"}
         assert not set(trained) & set(tested)
         assert set(np.flatnonzero(~IN_A)) <= set(trained)

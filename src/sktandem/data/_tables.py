@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_array, validate_data
 
 from sktandem.exceptions import SourceError
 

@@ -29,7 +29,7 @@ __all__ = [
 OUR_NETS = "sktandem.nn._estimator.FitsNet"
 
 
-# Nets are told by name, so that nobody loads torch to learn that there is none.
+# Nets are known by the names of their classes: to import those would load torch.
 
 
 def is_net(estimator: Any) -> bool:

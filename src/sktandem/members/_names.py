@@ -121,18 +121,18 @@ def default_members(
     """
     if is_net(estimator):
         return _for_nets(every)
-    weighs = takes_weights(estimator)
+    weighted = takes_weights(estimator)
     by_source = columns and isinstance(scaler, str)
     members: list[Any] = [OwnModels(), Merged()]
     members += [Merged(scale_by="source")] if by_source else []
-    members += [Merged(balance="sources")] if weighs else []
+    members += [Merged(balance="sources")] if weighted else []
     members += [Merged(representation="indicator")] if columns else []
     if every:
         members += [Merged(representation="augmented")] if columns else []
         if is_regressor(estimator):
             members.append(Merged(scale_target_by="source"))
-        members += [SimilarityWeighted()] if weighs and columns else []
-    members += [WeightedMerge()] if weighs else []
+        members += [SimilarityWeighted()] if weighted and columns else []
+    members += [WeightedMerge()] if weighted else []
     return [*members, *([StackedPrediction()] if columns else [])]
 
 

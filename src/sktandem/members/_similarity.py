@@ -179,7 +179,7 @@ class SimilarityWeighted(SourceModels):
             test = np.flatnonzero((folds == fold) & (mine == 0))
             train = np.flatnonzero(folds != fold)
             if len(np.unique(mine[train])) < 2:  # a source of a single row
-                ratios[test] = len(own) / len(others)  # which weighs 1
+                ratios[test] = len(own) / len(others)  # a weight of 1
                 continue
             teller = fit_unit(self._teller(rows.X, units), whose.take(train))
             p = answer_rows(teller, "predict_proba", whose.take(test))[:, 1]

@@ -85,7 +85,7 @@ class Experiment:
     def fitted(self, name: str, fold: Fold) -> Any:
         """Return a strategy's model, fitted on a fold."""
         model = self.model(name, fold.seed)
-        # Of the sources that nobody is going to test no models are needed.
+        # Sources that are not tested need no models.
         needed = {"for_sources": [judge.name for judge in self.judges]}
         how = needed if isinstance(model, SourceModels) else {}
         return fit_rows(model, self.rows.take(fold.train), **how)

@@ -184,7 +184,7 @@ class SourceScorer:
         return np.nan
 
     def get_metadata_routing(self) -> Any:
-        """Request `sample_source` from whoever calls this scorer."""
+        """Request `sample_source` from the caller of this scorer."""
         return score_request(self)
 
     def __repr__(self) -> str:

@@ -219,7 +219,7 @@ def _within(scorer: Any, view: SourceView, X: Any, y: NDArray[Any]) -> Any:
         # A class that fit never saw is of the source if the source has it.
         own = np.array([*kept, *(seen - set(own.tolist()))], dtype=object)
     elif not takes_labels or function is roc_auc_score:
-        # A ranking has no value for a class without a row: the view lacks it.
+        # A ranking has no value for a class without a row: the view has none of it.
         view.classes_ = _only(own, seen)
         return scorer if len(view.classes_) > 1 else None
     elif len(own) < 2:
@@ -249,7 +249,10 @@ def read_scored(
     fitted = best_of(estimator)
     own = _source_column(fitted)
     column = own if column is None else column
-    by_keyword, ours = sample_source is not None, is_ours(fitted, "predict")
+    # A subclass of the user's may answer in a way of its own, and reads X for it.
+    asked = [name for name in (*RESPONSES, "score") if hasattr(fitted, name)]
+    ours = all(is_ours(fitted, name) for name in asked)
+    by_keyword = sample_source is not None
     if not by_keyword and column is None:
         raise SourceError(otherwise)
     handed_on = ours and (by_keyword or column == own)

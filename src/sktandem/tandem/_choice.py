@@ -76,7 +76,7 @@ class Ranking:
 
 
 class Choice:
-    """Weighs what strategies cost on each source against each other.
+    """Compares what strategies cost on each source with each other.
 
     Costs are losses as a part of the own model's loss, so that sources of
     different units count alike; or, with a metric of the user's, the negative
