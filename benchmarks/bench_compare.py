@@ -1,7 +1,7 @@
 """Is the chooser to be trusted, and what does it cost?
 
 Real pairs, each cut into outer folds. Every fixed strategy and the chooser
-(`TandemClassifier`, `TandemRegressor`, which see the training rows only) meet the
+(`Tandem`, which sees the training rows only) meet the
 same held-out rows. A score is the mean over sources of accuracy or R2. The deficit is
 what the chooser lacks to the best that models of a single source reach: for each
 source the best of its own model and of any other source's, known only afterwards.
@@ -29,7 +29,7 @@ from sklearn.pipeline import make_pipeline
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import alternate, options, ratio, report, write_json
 
-from sktandem import TandemClassifier, TandemRegressor, table_preprocessor
+from sktandem import SourceWarning, Tandem, table_preprocessor
 from sktandem.datasets import (
     load_heart_disease,
     load_lalonde,
@@ -37,12 +37,13 @@ from sktandem.datasets import (
     load_student_performance,
     load_wine_quality,
 )
-from sktandem.exceptions import SourceWarning
-from sktandem.members import (
-    OnlySource,
-    OwnModels,
-    default_strategies,
-    resolve_strategies,
+from sktandem.members import OnlySource
+from sktandem.members._fill import filled
+from sktandem.members._names import (
+    REFERENCE,
+    default_members,
+    member_name,
+    resolve_members,
 )
 from sktandem.model_selection import compare_strategies, score_by_source
 
@@ -85,18 +86,18 @@ def estimators(y):
     }
 
 
-def chooser(estimator, y, **settings):
-    kind = TandemRegressor if y.dtype.kind == "f" else TandemClassifier
-    return kind(estimator, scaler=None, random_state=0, **settings)
+def chooser(estimator, **settings):
+    return Tandem(estimator, scaler=None, random_state=0, **settings)
 
 
 def compared(X, y, source, groups, estimator, n_repeats):
     """Return the mean outer score of every strategy and chooser on each source."""
-    strategies = {s.name: s for s in default_strategies(estimator, scaler=None)[1:]}
+    listed = default_members(estimator, scaler=None)[1:]
+    strategies = {member_name(member): member for member in listed}
     for name in np.unique(source).tolist():
-        strategies[f"only {name}"] = OnlySource(name)
+        strategies[f"only {name}"] = OnlySource(name=name)
     for name, settings in CHOOSERS.items():
-        strategies[name] = chooser(estimator, y, **settings)
+        strategies[name] = chooser(estimator, **settings)
     comparison = compare_strategies(
         estimator, X, y, sample_source=source, groups=groups, strategies=strategies,
         scaler=None, cv=5, n_repeats=n_repeats, random_state=1, progress=False,
@@ -104,9 +105,7 @@ def compared(X, y, source, groups, estimator, n_repeats):
     )  # fmt: skip
     scores = {}
     for contrast in comparison.contrasts:
-        scores.setdefault(OwnModels.name, {})[contrast.source] = (
-            contrast.reference_score
-        )
+        scores.setdefault(REFERENCE, {})[contrast.source] = contrast.reference_score
         scores.setdefault(contrast.strategy, {})[contrast.source] = contrast.score
     return scores
 
@@ -115,8 +114,8 @@ def single(scores):
     """Return the best that models of one source reach on each."""
     alone = [name for name in scores if name.startswith("only ")]
     return {
-        source: max(scores[name][source] for name in [OwnModels.name, *alone])
-        for source in scores[OwnModels.name]
+        source: max(scores[name][source] for name in [REFERENCE, *alone])
+        for source in scores[REFERENCE]
     }
 
 
@@ -160,7 +159,7 @@ def ranks(every):
         if not name.startswith("only") and all(name in m for m in every.values())
     ]
     table = [rankdata([-round(m[name], 6) for name in names]) for m in every.values()]
-    worst = [[m[OwnModels.name] - m[name] for name in names] for m in every.values()]
+    worst = [[m[REFERENCE] - m[name] for name in names] for m in every.values()]
     rows = [
         {"strategy": name, "mean rank": float(rank), "most below own": float(below)}
         for name, rank, below in zip(
@@ -220,11 +219,11 @@ def cut_wines(n_draws, only):
 
 def _fixed(model, X, y, source, train, test, estimator):
     """Return R2 on the left-out red rows of each strategy fitted on `train`."""
-    strategies = resolve_strategies("default", estimator, scaler=None)
-    strategies["only white"] = OnlySource("white")
+    strategies = resolve_members("default", estimator, scaler=None)
+    strategies["only white"] = OnlySource(name="white")
     scores = {}
-    for name, strategy in strategies.items():
-        built = strategy.build(estimator, scaler=None, random_state=0)
+    for name, member in strategies.items():
+        built = filled(member, estimator, scaler=None, random_state=0)
         built.fit(X[train], y[train], sample_source=source[train])
         scores[name] = score_by_source(
             built, X[test], y[test], sample_source=source[test], scoring="r2"
@@ -252,9 +251,9 @@ def costs(repeats, only):
     for kind, estimator in estimators(y).items():
         if only and only != kind:
             continue
-        names = [s.name for s in default_strategies(estimator, scaler=None)]
+        names = default_members(estimator, scaler=None)
         variants = {
-            "chooser": lambda e=estimator: chooser(e, y).fit(
+            "chooser": lambda e=estimator: chooser(e).fit(
                 X, y, sample_source=source
             ),
             "all in full": lambda e=estimator: compare_strategies(

@@ -53,7 +53,7 @@ from sklearn.tree import DecisionTreeClassifier
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import report, write_json
 
-from sktandem.members import Merged
+from sktandem import Merged
 from sktandem.model_selection import compare_strategies
 
 N_FRESH = 20_000
@@ -316,7 +316,7 @@ def other_risks(setting, train, others, fresh):
     """Return the risk of the strategy after each training set and its B."""
     [strategy] = strategies_of(setting).values()
     if setting.is_effect:
-        strategy = strategy.build(learner(setting.model), scaler=None)
+        strategy = Merged(learner(setting.model), scaler=None)
     risks = []
     for own, other in zip(train, others):
         X, y, source = stacked(own, other)

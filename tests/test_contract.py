@@ -10,8 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sktandem import (
     Merged,
     SourceScaler,
-    TandemClassifier,
-    TandemRegressor,
+    Tandem,
 )
 from sktandem.members import (
     OnlySource,
@@ -58,16 +57,20 @@ ESTIMATORS = [
     SourceScaler(),
     SourceScaler(scaler="minmax"),
     SourceScaler(scaler=StandardScaler()),
-    TandemClassifier(random_state=0),
-    TandemClassifier(HistGradientBoostingClassifier(max_iter=5), per_source=True),
-    TandemRegressor(random_state=0),
-    TandemRegressor(strategies="all", objective="worst", scaler=None),
-    OwnModels().build(LogisticRegression()),
-    OwnModels().build(Ridge(), scaler=None),
-    OnlySource("all").build(LogisticRegression()),
-    StackedPrediction().build(Ridge()),
-    SimilarityWeighted().build(LogisticRegression()),
-    WeightedMerge().build(Ridge()),
+    Tandem(LogisticRegression(max_iter=1000), random_state=0),
+    Tandem(HistGradientBoostingClassifier(max_iter=5), per_source=True),
+    Tandem(Ridge(), random_state=0),
+    Tandem(Ridge(), strategies="all", objective="worst", scaler=None),
+    OwnModels(LogisticRegression()),
+    OwnModels(Ridge(), scaler=None),
+    OnlySource(LogisticRegression(), name="all"),
+    OnlySource(Ridge(), name="all"),
+    StackedPrediction(LogisticRegression()),
+    StackedPrediction(Ridge()),
+    SimilarityWeighted(LogisticRegression()),
+    SimilarityWeighted(Ridge(), scaler="minmax"),
+    WeightedMerge(LogisticRegression(), cv=2),
+    WeightedMerge(Ridge()),
 ]
 
 

@@ -20,8 +20,6 @@ ROOMS = [
     "_settings",
     "_docs",
     "_routing",
-    "_nested",
-    "_transaction",
     "data",
     "scaling",
     "stats",

@@ -16,9 +16,9 @@ hundred red wines, or a thousand?
 
 import numpy as np
 
-from sktandem import TandemRegressor
+from sktandem import Merged, Tandem
 from sktandem.datasets import load_wine_quality
-from sktandem.members import Merged, OwnModels, StackedPrediction, WeightedMerge
+from sktandem.members import OwnModels, StackedPrediction, WeightedMerge
 from sktandem.model_selection import (
     compare_strategies,
     learning_curve_by_source,
@@ -63,15 +63,16 @@ print(comparison.summary())
 # and scored on them. Whoever had believed the point rather than the interval would
 # have taken the weighted merge, for nothing.
 
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 for way in [OwnModels(), *ways]:
-    model = way.build(Ridge(), random_state=0)
+    model = clone(way).set_params(estimator=Ridge(), random_state=0)
     model.fit(X[tasted], y[tasted], sample_source=wine[tasted])
     scores = score_by_source(
         model, X[cellar], y[cellar], sample_source=wine[cellar], scoring="r2"
     )
-    print(f"{way.name:<12} {scores.by_source['red']:.3f}")
+    print(f"{type(way).__name__:<17} {scores.by_source['red']:.3f}")
 
 # %%
 # How the help fades
@@ -100,9 +101,9 @@ _ = curve.plot()
 #
 # The chooser makes the comparison inside ``fit``, by the hundred wines alone.
 
-chooser = TandemRegressor(primary_source="red", objective="primary", random_state=0)
+chooser = Tandem(Ridge(), primary_source="red", objective="primary", random_state=0)
 chooser.fit(X[tasted], y[tasted], sample_source=wine[tasted])
 scores = score_by_source(
     chooser, X[cellar], y[cellar], sample_source=wine[cellar], scoring="r2"
 )
-print(f"{chooser.strategy_.name}: {scores.by_source['red']:.3f}")
+print(f"{chooser.ranking_.chosen}: {scores.by_source['red']:.3f}")

@@ -8,7 +8,7 @@ from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.merge import Merged
 from sktandem.scaling._scalers import table_preprocessor
 from sktandem.scaling._source_scaler import SourceScaler
-from sktandem.tandem import TandemClassifier, TandemRegressor
+from sktandem.tandem import Tandem
 
 __version__ = "0.1.0.dev0"
 
@@ -21,8 +21,7 @@ __all__ = [
     "SourceError",
     "SourceScaler",
     "SourceWarning",
-    "TandemClassifier",
-    "TandemRegressor",
+    "Tandem",
     "stack_sources",
     "table_preprocessor",
 ]

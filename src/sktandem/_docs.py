@@ -165,6 +165,22 @@ precision_ : {"float64", "float32"}
     The precision of predictions. It is double on the CPU wherever the module
     can be cast to it and has less than 10 million weights, so that a row's
     prediction does not depend on the rows predicted with it.""",
+    "member_estimator": """\
+estimator : estimator instance, default=None
+    A classifier, a regressor or a skorch net, which is cloned. None is a hole
+    that a comparison fills with the estimator that it compares.""",
+    "member_scaler": """\
+scaler : str, transformer or None, default="standard"
+    How features reach `estimator`, as in :class:`~sktandem.Merged`; of one of
+    our own nets, its own `scaler` does.""",
+    "member_unknown_source": """\
+unknown_source : {"error", "primary", "pooled"}, default="error"
+    What to do with a row whose source was not there in `fit`, or is not
+    given: raise, ask the primary source's model, or take the mean of what
+    all models give.""",
+    "models_": """\
+models_ : dict of {source: estimator}
+    The fitted model of each source.""",
     "decision": """\
 decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
     What the estimator inside returns.""",

@@ -22,6 +22,7 @@ __all__ = [
     "SplitsBySource",
     "accepts_source",
     "fit_with_source",
+    "fits_by_source",
     "score_request",
     "source_method",
     "weight_key",
@@ -89,20 +90,21 @@ def fit_with_source(estimator: Any, X: Any, y: Any, labels: Any) -> Any:
     routed = get_config()["enable_metadata_routing"]
     if isinstance(estimator, Pipeline) and not routed:
         name, last = estimator.steps[-1]
-        handed = {f"{name}__sample_source": labels} if _fits_by_source(last) else {}
+        handed = {f"{name}__sample_source": labels} if fits_by_source(last) else {}
     else:
-        handed = {"sample_source": labels} if _fits_by_source(estimator) else {}
+        handed = {"sample_source": labels} if fits_by_source(estimator) else {}
     return estimator.fit(X, y, **handed)
 
 
-def _fits_by_source(estimator: Any) -> bool:
+def fits_by_source(estimator: Any) -> bool:
+    """Tell whether the fit of an estimator takes sources, or hands them on."""
     if isinstance(estimator, Pipeline):
-        return _fits_by_source(estimator[-1])
+        return fits_by_source(estimator[-1])
     if "sample_source" in inspect.signature(estimator.fit).parameters:
         return True
     wrapped = getattr(estimator, "estimator", None)  # of a search
     hands_on = wrapped is not None and _forwards_fit_params(estimator)
-    return hands_on and _fits_by_source(wrapped)
+    return hands_on and fits_by_source(wrapped)
 
 
 def source_method(estimator: Any, method: str) -> Callable[..., Any]:

@@ -87,7 +87,7 @@ def test_the_numbers_are_those_of_the_functions(files, compared):
     folder, text = compared
     shown = pd.read_csv(folder / "comparison.csv")
 
-    expected = by_hand.frame().astype({"n_needed": float})
+    expected = by_hand.to_frame().astype({"n_needed": float})
     pd.testing.assert_frame_equal(shown, expected, check_dtype=False, rtol=1e-9)
     assert repr(by_hand) in text
     assert repr(shift_report(X, y, sample_source=source)) in text

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
-from sktandem import TandemClassifier
+from sktandem import Merged, Tandem
 from sktandem.exceptions import SourceError
 from sktandem.inspection import StrategyComparisonDisplay
-from sktandem.members import Merged
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -248,7 +248,7 @@ def test_a_chooser_shows_what_it_chose_by():
     rng = np.random.default_rng(0)
     X, source = rng.normal(size=(120, 2)), np.repeat(["clinic", "lab"], 60)
     y = X[:, 0] + rng.normal(size=120) > 0
-    model = TandemClassifier(strategies=[Merged()], random_state=0)
+    model = Tandem(LogisticRegression(), strategies=[Merged()], random_state=0)
     model.fit(X, y, sample_source=source)
 
     display = StrategyComparisonDisplay.from_estimator(model, ax=Figure().subplots())
@@ -258,7 +258,7 @@ def test_a_chooser_shows_what_it_chose_by():
 
 @pytest.mark.filterwarnings("ignore:Only one source")
 def test_a_chooser_of_one_source_has_nothing_to_show():
-    model = TandemClassifier().fit([[0.0], [1.0]], [0, 1])
+    model = Tandem(LogisticRegression()).fit([[0.0], [1.0]], [0, 1])
 
-    with pytest.raises(SourceError, match="of several sources, got TandemClassifier"):
+    with pytest.raises(SourceError, match="on several sources, got Tandem"):
         StrategyComparisonDisplay.from_estimator(model)

@@ -99,7 +99,7 @@ def test_the_verdict_at_each_size_follows_from_its_interval():
 def test_the_frame_has_a_row_for_each_size_and_strategy():
     pytest.importorskip("pandas")
 
-    frame = CURVE.frame()
+    frame = CURVE.to_frame()
 
     assert list(frame["n_rows"]) == [n for n in SIZES for _ in range(3)]
     assert list(frame["strategy"][:3]) == ["own models", "merged", "only lab"]

@@ -1,4 +1,4 @@
-"""The ways of using several datasets, against the same by hand."""
+"""The members, each used alone, against the same by hand."""
 
 import pickle
 
@@ -23,23 +23,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
-import sktandem
-from sktandem import SourceWarning
+from sktandem import Merged, SourceError, SourceWarning
 from sktandem.data._cells import cross_cells, deal_folds, target_strata
 from sktandem.data._sources import resolve_sources
-from sktandem.exceptions import SourceError
 from sktandem.members import (
-    Merged,
     OnlySource,
     OwnModels,
-    PerSource,
     SimilarityWeighted,
-    SourceModelsClassifier,
-    SourceModelsRegressor,
     StackedPrediction,
-    Strategy,
     WeightedMerge,
 )
+from sktandem.members._names import member_name
 from sktandem.model_selection import SourceKFold
 
 RNG = np.random.default_rng(0)
@@ -52,23 +46,27 @@ CLASSES = np.where(NUMBERS > 0, "ill", "well")
 FRAME = pd.DataFrame(X, columns=list("uvw")).assign(ward=SOURCE)
 BY_SOURCE = [
     OwnModels(),
-    OnlySource("a"),
+    OnlySource(name="a"),
     WeightedMerge(cv=2),
     SimilarityWeighted(),
     StackedPrediction(),
-    PerSource({"a": OwnModels(), "b": Merged(scale_by="source")}),
 ]
 EVERY = [*BY_SOURCE, Merged(), Merged(balance="sources", representation="augmented")]
-each = pytest.mark.parametrize("strategy", EVERY, ids=lambda s: s.name)
-each_by_source = pytest.mark.parametrize("strategy", BY_SOURCE, ids=lambda s: s.name)
+each = pytest.mark.parametrize("member", EVERY, ids=member_name)
+each_by_source = pytest.mark.parametrize("member", BY_SOURCE, ids=member_name)
 
 
 def scaled(estimator):
     return make_pipeline(StandardScaler(), estimator)
 
 
-def fitted(strategy, estimator, y, X=X, source=SOURCE, **options):
-    return strategy.build(estimator, **options).fit(X, y, sample_source=source)
+def around(member, estimator, **options):
+    """Return a member whose hole is filled by hand."""
+    return clone(member).set_params(estimator=estimator, **options)
+
+
+def fitted(member, estimator, y, X=X, source=SOURCE, **options):
+    return around(member, estimator, **options).fit(X, y, sample_source=source)
 
 
 # Own models, one source's model, merges
@@ -98,7 +96,7 @@ def test_own_models_are_those_fitted_apart(scaler):
 
 
 def test_one_sources_model_answers_for_all_rows_and_needs_no_labels():
-    model = fitted(OnlySource("b"), Ridge(), NUMBERS)
+    model = fitted(OnlySource(name="b"), Ridge(), NUMBERS)
 
     alone = scaled(Ridge()).fit(X[~IN_A], NUMBERS[~IN_A]).predict(X)
 
@@ -114,42 +112,12 @@ def test_one_sources_model_is_its_own_model_by_the_same_seed(name):
     forest = RandomForestRegressor(3)
 
     models = [
-        fitted(strategy, forest, NUMBERS, random_state=7)
-        for strategy in (own, OnlySource(name))
+        fitted(member, forest, NUMBERS, random_state=7)
+        for member in (own, OnlySource(name=name))
     ]
 
     one, two = (model.predict(X[rows], sample_source=SOURCE[rows]) for model in models)
     np.testing.assert_array_equal(one, two)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"balance": "sources"},
-        {"balance": {"a": 1, "b": 3}, "scale_by": "source"},
-        {"representation": "indicator"},
-        {"representation": "augmented", "scale_by": "source"},
-    ],
-    ids=str,
-)
-def test_a_merge_is_the_merged_estimator_of_these_settings(settings):
-    options = {"scaler": "minmax", "source": "ward", "random_state": 3}
-
-    classes = Merged(**settings).build(LogisticRegression(), **options)
-    numbers = Merged(**settings, scale_target_by="source").build(Ridge(), **options)
-
-    merged = sktandem.Merged(LogisticRegression(), **settings, **options)
-    assert type(classes) is sktandem.Merged
-    assert repr(classes.get_params()) == repr(merged.get_params())
-    merged = sktandem.Merged(Ridge(), scale_target_by="source", **settings, **options)
-    assert type(numbers) is sktandem.Merged
-    assert repr(numbers.get_params()) == repr(merged.get_params())
-
-
-def test_a_scaled_target_is_refused_for_classes():
-    with pytest.raises(SourceError, match="is for regressors, got LogisticRegression"):
-        Merged(scale_target_by="source").build(LogisticRegression())
 
 
 # The others at a weight
@@ -216,7 +184,7 @@ def test_the_chosen_weight_is_that_of_a_loop_over_the_same_folds(proba):
         folds = deal_folds(cells, n_folds, rng)
         losses = brute_force(name, y, weights, n_folds, folds, proba)
         rng.randint(largest, size=1 + n_folds * len(weights))
-        assert model.models_[name].weight_ == weights[int(np.argmin(losses))]
+        assert model.weight_by_source_[name] == weights[int(np.argmin(losses))]
 
 
 def same_and_opposite(sign, n=60, seed=0):
@@ -230,22 +198,22 @@ def same_and_opposite(sign, n=60, seed=0):
 @pytest.mark.parametrize(("sign", "weight"), [(1, 1.0), (-1, 0.0)])
 def test_rows_of_the_same_rule_weigh_one_and_of_the_opposite_nothing(sign, weight):
     X, y, source = same_and_opposite(sign)
-    strategy = WeightedMerge(weights=(0.0, 1.0))
+    member = WeightedMerge(weights=(0.0, 1.0))
 
-    numbers = fitted(strategy, Ridge(), y, X, source, random_state=0)
-    classes = fitted(strategy, LogisticRegression(), y > 0, X, source, random_state=0)
+    numbers = fitted(member, Ridge(), y, X, source, random_state=0)
+    classes = fitted(member, LogisticRegression(), y > 0, X, source, random_state=0)
 
-    assert numbers.models_["small"].weight_ == weight
-    assert classes.models_["small"].weight_ == weight
+    assert numbers.weight_by_source_["small"] == weight
+    assert classes.weight_by_source_["small"] == weight
 
 
 def test_without_probabilities_wrong_classes_choose_the_weight():
     X, y, source = same_and_opposite(-1)
-    strategy = WeightedMerge(weights=(1.0, 0.0))
+    member = WeightedMerge(weights=(1.0, 0.0))
 
-    model = fitted(strategy, LinearSVC(), y > 0, X, source, random_state=0)
+    model = fitted(member, LinearSVC(), y > 0, X, source, random_state=0)
 
-    assert model.models_["small"].weight_ == 0.0
+    assert model.weight_by_source_["small"] == 0.0
     assert not hasattr(model, "predict_proba")
 
 
@@ -265,14 +233,14 @@ def test_without_probabilities_wrong_classes_choose_the_weight():
 )
 def test_weights_and_folds_that_make_no_sense_are_refused(settings, match):
     with pytest.raises(SourceError, match=match):
-        WeightedMerge(**settings).build(Ridge())
+        fitted(WeightedMerge(**settings), Ridge(), NUMBERS)
 
 
-@pytest.mark.parametrize("strategy", [WeightedMerge(), SimilarityWeighted()])
+@pytest.mark.parametrize("member", [WeightedMerge(), SimilarityWeighted()])
 @pytest.mark.parametrize("estimator", [KNeighborsRegressor(), KNeighborsClassifier()])
-def test_what_cannot_be_weighed_is_refused(strategy, estimator):
+def test_what_cannot_be_weighted_is_refused(member, estimator):
     with pytest.raises(SourceError, match=r"Neighbors\w+\.fit takes no sample_weight"):
-        strategy.build(estimator)
+        fitted(member, estimator, NUMBERS > 0)
 
 
 # The others by likeness
@@ -309,9 +277,9 @@ def test_ratios_are_one_on_average_and_never_above_the_clip(seed, clip):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(600, 2))
     source = rng.permutation(np.repeat(["a", "b"], [200, 400]))
-    strategy = SimilarityWeighted(clip=clip)
+    member = SimilarityWeighted(clip=clip)
 
-    model = fitted(strategy, Spy(), X[:, 0], X, source, random_state=seed)
+    model = fitted(member, Spy(), X[:, 0], X, source, random_state=seed)
 
     foreign = model.models_["a"].estimator_.weights_[200:]
     assert foreign.max() <= clip
@@ -324,8 +292,8 @@ def test_a_shift_of_the_features_is_repaired():
     X, y, source = x[:, None], x**2, np.repeat(["near", "far"], [100, 1000])
     near = source == "near"
 
-    def error(strategy):
-        model = fitted(strategy, LinearRegression(), y, X, source, random_state=0)
+    def error(member):
+        model = fitted(member, LinearRegression(), y, X, source, random_state=0)
         return np.mean(
             (model.predict(X[near], sample_source=source[near]) - y[near]) ** 2
         )
@@ -358,13 +326,13 @@ def test_missing_values_do_not_hinder_telling_sources_apart():
     [
         ({"classifier": Ridge()}, "needs a classifier to tell the sources apart"),
         ({"classifier": LinearSVC()}, "predict_proba, got LinearSVC.*Calibrated"),
-        ({"clip": 0}, "clip above 0, got 0"),
+        ({"clip": 0}, "clip must be a number above 0, got 0"),
         ({"cv": 1}, "cv of SimilarityWeighted must be an integer"),
     ],
 )
 def test_settings_of_similarity_that_make_no_sense_are_refused(settings, match):
     with pytest.raises(SourceError, match=match):
-        SimilarityWeighted(**settings).build(Ridge())
+        fitted(SimilarityWeighted(**settings), Ridge(), NUMBERS)
 
 
 # The others' opinion
@@ -429,7 +397,7 @@ def test_stacking_hands_the_opinion_past_a_scaler_of_named_columns():
     model = fitted(StackedPrediction(), Ridge(), NUMBERS, table, scaler=scaler)
 
     assert np.isfinite(model.predict(table, sample_source=SOURCE)).all()
-    width = model.models_["a"].model.estimator_.n_features_in_
+    width = model.models_["a"].estimator_.n_features_in_
     assert width == 3 + 2 + 1  # the opinion is among them
     assert not hasattr(scaler, "transformers_")
 
@@ -457,68 +425,15 @@ def test_stacking_needs_columns():
         fitted(StackedPrediction(), model, NUMBERS, texts, scaler=None)
 
 
-# A strategy for each source
-
-
-def test_each_source_is_answered_by_its_own_strategy():
-    both = PerSource({"a": OwnModels(), "b": Merged(scale_by="source")})
-
-    predicted = fitted(both, Ridge(), NUMBERS).predict(X, sample_source=SOURCE)
-
-    own = fitted(OwnModels(), Ridge(), NUMBERS).predict(X, sample_source=SOURCE)
-    merged = fitted(Merged(scale_by="source"), Ridge(), NUMBERS).predict(
-        X, sample_source=SOURCE
-    )
-    np.testing.assert_allclose(predicted, np.where(IN_A, own, merged), rtol=1e-12)
-
-
-def test_a_strategy_of_several_sources_is_fitted_once():
-    fits = []
-
-    class Counted(Merged):
-        def build(self, estimator, **options):
-            fits.append(estimator)
-            return super().build(estimator, **options)
-
-    shared = Counted()
-    fitted(PerSource({"a": shared, "b": shared}), Ridge(), NUMBERS)
-
-    assert len(fits) == 1
-
-
-def test_an_estimator_that_reads_a_column_gets_its_sources_by_keyword():
-    mine = sktandem.Merged(Ridge(), source="ward", scale_by="source")
-    both = PerSource({"a": mine, "b": OwnModels()})
-
-    model = both.build(Ridge(), source="ward").fit(FRAME, NUMBERS)
-
-    alone = clone(mine).fit(FRAME, NUMBERS).predict(FRAME)
-    np.testing.assert_allclose(model.predict(FRAME)[IN_A], alone[IN_A])
-    assert mine.source == "ward"
-
-
-@pytest.mark.parametrize(
-    ("strategies", "match"),
-    [
-        ({"a": OwnModels()}, r"no strategy to \['b'\]"),
-        ({"a": OwnModels(), "bb": OwnModels()}, "Did you mean 'bb'"),
-        ("own", "takes a dict of {source: strategy}, got 'own'"),
-    ],
-)
-def test_sources_without_a_strategy_are_named(strategies, match):
-    with pytest.raises(SourceError, match=match):
-        fitted(PerSource(strategies), Ridge(), NUMBERS)
-
-
 # What holds for all
 
 
 @each
-def test_both_doors_give_the_same_model(strategy):
-    by_column = strategy.build(Ridge(), source="ward", random_state=0)
+def test_both_doors_give_the_same_model(member):
+    by_column = around(member, Ridge(), source="ward", random_state=0)
     by_column.fit(FRAME, NUMBERS)
 
-    by_keyword = fitted(strategy, Ridge(), NUMBERS, FRAME[list("uvw")], random_state=0)
+    by_keyword = fitted(member, Ridge(), NUMBERS, FRAME[list("uvw")], random_state=0)
 
     ours = by_column.predict(FRAME)
     theirs = by_keyword.predict(FRAME[list("uvw")], sample_source=SOURCE)
@@ -529,24 +444,22 @@ def test_both_doors_give_the_same_model(strategy):
 
 
 @each
-def test_three_sources_and_any_labels_are_served(strategy):
+def test_three_sources_and_any_labels_are_served(member):
     source = np.tile([1, 2, 3], 30)
-    if isinstance(strategy, OnlySource):
-        strategy = OnlySource(1)
-    if isinstance(strategy, PerSource):
-        strategy = PerSource({1: OwnModels(), 2: Merged(), 3: StackedPrediction()})
+    if isinstance(member, OnlySource):
+        member = OnlySource(name=1)
 
-    model = fitted(strategy, LogisticRegression(), CLASSES, X, source)
+    model = fitted(member, LogisticRegression(), CLASSES, X, source)
 
     assert model.sources_ == (1, 2, 3)
     assert model.predict_proba(X, sample_source=source).shape == (90, 2)
 
 
 @each
-def test_a_source_of_one_row_can_be_fitted(strategy):
+def test_a_source_of_one_row_can_be_fitted(member):
     source = np.repeat(["a", "b"], [89, 1])
 
-    predicted = fitted(strategy, Ridge(), NUMBERS, X, source).predict(
+    predicted = fitted(member, Ridge(), NUMBERS, X, source).predict(
         X, sample_source=source
     )
 
@@ -554,10 +467,10 @@ def test_a_source_of_one_row_can_be_fitted(strategy):
 
 
 @each
-def test_numbers_of_one_source_stand_beside_texts_of_another(strategy):
+def test_numbers_of_one_source_stand_beside_texts_of_another(member):
     y = np.where(IN_A, (NUMBERS > 0) * 1, CLASSES.astype(object))
 
-    model = fitted(strategy, LogisticRegression(), y, random_state=0)
+    model = fitted(member, LogisticRegression(), y, random_state=0)
     predicted = model.predict(X, sample_source=SOURCE)
 
     assert set(map(type, predicted.tolist())) <= {int, str}
@@ -568,8 +481,8 @@ def test_numbers_of_one_source_stand_beside_texts_of_another(strategy):
 
 
 @each
-def test_strategies_and_models_can_be_cloned_kept_and_printed(strategy):
-    model = fitted(strategy, LogisticRegression(), CLASSES, random_state=0)
+def test_members_can_be_cloned_kept_and_printed(member):
+    model = fitted(member, LogisticRegression(), CLASSES, random_state=0)
 
     again = pickle.loads(pickle.dumps(model))
     twin = clone(model).fit(X, CLASSES, sample_source=SOURCE)
@@ -579,17 +492,17 @@ def test_strategies_and_models_can_be_cloned_kept_and_printed(strategy):
             m.predict_proba(X, sample_source=SOURCE) for m in (model, other)
         )
         np.testing.assert_array_equal(ours, theirs)
-    assert repr(clone(strategy)) == repr(strategy)
-    assert strategy.name
-    assert type(strategy).__name__ in repr(strategy)
+    assert repr(clone(member)) == repr(member)
+    assert member_name(member)
+    assert type(member).__name__ in repr(model)
 
 
 @each_by_source
-def test_chance_is_seeded_and_the_global_seed_left_alone(strategy):
+def test_chance_is_seeded_and_the_global_seed_left_alone(member):
     state = np.random.get_state()[1].copy()  # noqa: NPY002
 
     one, two, other = (
-        fitted(strategy, RandomForestClassifier(3), CLASSES, random_state=seed)
+        fitted(member, RandomForestClassifier(3), CLASSES, random_state=seed)
         for seed in (0, 0, 1)
     )
 
@@ -602,11 +515,11 @@ def test_chance_is_seeded_and_the_global_seed_left_alone(strategy):
 
 
 @each
-def test_inputs_are_left_as_they_were(strategy):
+def test_inputs_are_left_as_they_were(member):
     table, y, estimator = FRAME.copy(), NUMBERS.copy(), Ridge()
     scaler = make_column_transformer((StandardScaler(), list("uvw")))
 
-    model = strategy.build(estimator, source="ward", scaler=scaler)
+    model = around(member, estimator, source="ward", scaler=scaler)
     model.fit(table, y).predict(table)
 
     pd.testing.assert_frame_equal(table, FRAME)
@@ -620,20 +533,20 @@ READER = make_pipeline(TfidfVectorizer(), LogisticRegression())
 
 
 @pytest.mark.parametrize(
-    "strategy",
+    "member",
     [
         OwnModels(),
-        OnlySource("a"),
+        OnlySource(name="a"),
         Merged(balance="sources"),
         WeightedMerge(cv=2),
         SimilarityWeighted(classifier=READER),
     ],
-    ids=lambda s: s.name,
+    ids=member_name,
 )
 @pytest.mark.parametrize("routing", [False, True])
-def test_a_list_of_texts_goes_through(strategy, routing):
+def test_a_list_of_texts_goes_through(member, routing):
     with config_context(enable_metadata_routing=routing):
-        model = fitted(strategy, READER, CLASSES, TEXTS, scaler=None)
+        model = fitted(member, READER, CLASSES, TEXTS, scaler=None)
 
         assert model.score(TEXTS, CLASSES, sample_source=SOURCE) == 1
 
@@ -655,7 +568,7 @@ def test_unknown_rows_follow_the_one_rule():
         model = fitted(OwnModels(), LogisticRegression(), CLASSES, **rule)
         return model.predict_proba(rows, sample_source=stranger)
 
-    with pytest.raises(SourceError, match="2 of 3 have none, the first 'z' at row 0"):
+    with pytest.raises(SourceError, match=r"2 rows of 3 have no .*first 'z' at row 0"):
         settled()
     primary = settled(unknown_source="primary", primary_source="b")
     np.testing.assert_allclose(primary, [b[0], a[1], b[2]])
@@ -691,30 +604,28 @@ def test_labels_are_needed_only_where_models_differ():
     )
 
 
-def test_sources_without_a_model_are_never_answered_by_another():
-    model = OwnModels().build(Ridge()).set_params(for_sources=["a"])
-    model.fit(X, NUMBERS, sample_source=SOURCE)
-
-    assert list(model.models_) == ["a"]
-    assert model.predict(X[:2], sample_source=["a", "a"]).shape == (2,)
-    with pytest.raises(SourceError, match="rows are of 'b', which has no model"):
-        model.predict(X, sample_source=SOURCE)
-
-
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"for_sources": ["c"]}, "for_sources names 'c'"),
-        ({"for_sources": []}, "for_sources is empty"),
         ({"unknown_source": "none"}, "unknown_source must be one of"),
         ({"unknown_source": "primary"}, "needs primary_source"),
         ({"primary_source": "A"}, r"primary_source='A' is not a source"),
-        ({"strategy": Merged()}, r"such as OwnModels\(\), got Merged\(\)"),
-        ({"strategy": OnlySource("aa")}, "'aa', which is not a source.*mean 'a'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, match):
-    model = OwnModels().build(Ridge()).set_params(**settings)
+    model = OwnModels(Ridge(), **settings)
+
+    with pytest.raises(SourceError, match=match):
+        model.fit(X, NUMBERS, sample_source=SOURCE)
+    assert not vars(model).keys() & {"models_", "sources_", "n_features_in_"}
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [("aa", "name names 'aa', which is not a source.*mean 'a'"), (None, "needs name")],
+)
+def test_only_one_source_needs_the_name_of_a_source(name, match):
+    model = OnlySource(Ridge(), name=name)
 
     with pytest.raises(SourceError, match=match):
         model.fit(X, NUMBERS, sample_source=SOURCE)
@@ -731,51 +642,40 @@ def test_an_error_of_one_sources_model_names_the_source():
 def test_a_source_of_one_class_can_learn_from_the_others():
     one_class = np.where(IN_A, CLASSES, "ill")
 
-    for strategy in Merged(), SimilarityWeighted(), OnlySource("a"):
-        model = fitted(strategy, LogisticRegression(), one_class)
+    for member in Merged(), SimilarityWeighted(), OnlySource(name="a"):
+        model = fitted(member, LogisticRegression(), one_class)
         assert model.predict_proba(X, sample_source=SOURCE).shape == (90, 2)
 
 
-@pytest.mark.parametrize(
-    ("kind", "estimator", "match"),
-    [
-        (SourceModelsClassifier, Ridge(), "needs a classifier, got Ridge"),
-        (SourceModelsRegressor, LogisticRegression(), "needs a regressor, got Log"),
-    ],
-)
-def test_the_wrong_kind_of_estimator_is_refused(kind, estimator, match):
-    with pytest.raises(SourceError, match=match):
-        kind(estimator, OwnModels()).fit(X, NUMBERS, sample_source=SOURCE)
+@pytest.mark.parametrize("kind", [OwnModels, WeightedMerge])
+def test_what_is_no_model_is_refused(kind):
+    with pytest.raises(SourceError, match="needs a classifier, a regressor or a sk"):
+        kind(StandardScaler()).fit(X, NUMBERS, sample_source=SOURCE)
+    piped = make_pipeline(StandardScaler(), SimpleImputer())
+    with pytest.raises(SourceError, match="got a pipeline that ends in SimpleImputer"):
+        kind(piped).fit(X, NUMBERS, sample_source=SOURCE)
 
 
-@pytest.mark.parametrize("strategy", [OwnModels(), Merged()])
-def test_what_is_no_model_is_refused(strategy):
-    with pytest.raises(SourceError, match="built on a classifier, a regressor or a sk"):
-        strategy.build(StandardScaler())
-    with pytest.raises(SourceError, match="a pipeline that ends in"):
-        strategy.build(make_pipeline(StandardScaler(), SimpleImputer()))
+def test_several_outputs_of_classes_are_refused():
+    two = np.column_stack([CLASSES, CLASSES])
+
+    with pytest.raises(SourceError, match="one class for each row, got y of shape"):
+        fitted(OwnModels(), RandomForestClassifier(2), two)
 
 
-def test_a_strategy_that_builds_nothing_says_so():
-    class Idle(Strategy):
-        pass
+def test_nested_parameters_reach_the_estimator_and_the_scaler():
+    model = WeightedMerge(Ridge())
 
-    assert Idle().name == "Idle"
-    with pytest.raises(NotImplementedError, match="Idle does not say what to build"):
-        Idle().build(Ridge())
-
-
-def test_nested_parameters_reach_the_estimator_and_the_strategy():
-    model = WeightedMerge().build(Ridge())
-
-    model.set_params(estimator__alpha=9.0, strategy__cv=2)
+    model.set_params(estimator__alpha=9.0, cv=2)
 
     assert model.estimator.alpha == 9
-    assert model.strategy.cv == 2
+    assert model.cv == 2
     with pytest.raises(SourceError, match=r"scaler=StandardScaler\(\)"):
         model.set_params(scaler__with_mean=False)
     model.set_params(scaler=StandardScaler(), scaler__with_mean=False)
     assert model.scaler.with_mean is False
+    with pytest.raises(SourceError, match=r"estimator=LogisticRegression\(\)"):
+        OwnModels().set_params(estimator__alpha=3)
 
 
 def test_r2_of_own_models_is_the_mean_over_sources():
@@ -793,7 +693,7 @@ def test_r2_of_own_models_is_the_mean_over_sources():
 def test_models_of_sources_leave_out_a_source_in_cross_validation():
     from sktandem.model_selection import LeaveOneSourceOut
 
-    model = OwnModels().build(Ridge(), source="ward", unknown_source="pooled")
+    model = OwnModels(Ridge(), source="ward", unknown_source="pooled")
     predicted = cross_val_predict(
         model, FRAME, NUMBERS, cv=LeaveOneSourceOut(source="ward")
     )
@@ -803,7 +703,7 @@ def test_models_of_sources_leave_out_a_source_in_cross_validation():
 
 
 def test_models_of_sources_stand_in_scikit_learns_cross_validation():
-    model = OwnModels().build(LogisticRegression(), source="ward")
+    model = OwnModels(LogisticRegression(), source="ward")
 
     proba = cross_val_predict(
         model, FRAME, CLASSES, cv=SourceKFold(3, source="ward"), method="predict_proba"
@@ -815,5 +715,5 @@ def test_models_of_sources_stand_in_scikit_learns_cross_validation():
 @pytest.mark.filterwarnings("error::sktandem.SourceWarning")
 def test_nothing_warns_of_what_was_wanted():
     assert issubclass(SourceWarning, UserWarning)
-    for strategy in EVERY:
-        fitted(strategy, Ridge(), NUMBERS)
+    for member in EVERY:
+        fitted(member, Ridge(), NUMBERS)

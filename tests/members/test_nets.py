@@ -1,15 +1,13 @@
-"""Strategies on nets: shuffled, in turns, a head for each."""
+"""Members around nets: own nets, shuffled, in turns, a head for each."""
 
 import numpy as np
 import pytest
-from sklearn.base import clone, is_regressor
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 
-from sktandem import SharedNet
-from sktandem.exceptions import SourceError
-from sktandem.members import Alternating, Merged, MultiHead, OwnModels
-from sktandem.nn import default_net
-from sktandem.schedules import EpochAlternation, PlateauAlternation
+from sktandem import SharedNet, SourceError
+from sktandem.members import OwnModels, StackedPrediction, WeightedMerge
+from sktandem.members._fill import filled
+from sktandem.model_selection import compare_strategies
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
@@ -18,89 +16,89 @@ Y = np.where(X[:, 0] > 0, "ill", "well")
 NUMBERS = X @ [1.0, 2.0, 3.0]
 
 
-def quick(task="classification"):
-    return default_net(task, max_epochs=2, module__hidden_sizes=(4,))
+def predictions(model, y=Y):
+    fitted = model.fit(X, y, sample_source=SOURCE)
+    return fitted.predict(X, sample_source=SOURCE)
 
 
-def same(one, two, y=Y):
-    for model in one, two:
-        model.fit(X, y, sample_source=SOURCE)
-    np.testing.assert_array_equal(
-        one.predict(X, sample_source=SOURCE), two.predict(X, sample_source=SOURCE)
-    )
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"schedule": "epochs"},
+        {"schedule": "shuffled"},
+        {"heads": "source", "schedule": "batches"},
+        {"heads": "source"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_filled_net_is_the_shared_net_of_these_settings(settings, task, quick):
+    y = Y if task == "classification" else NUMBERS
+
+    ours = filled(SharedNet(**settings), quick(task), random_state=0)
+
+    alone = SharedNet(quick(task), random_state=0, **settings)
+    np.testing.assert_array_equal(predictions(ours, y), predictions(alone, y))
 
 
-def test_in_turns_is_the_shared_net_with_this_schedule():
-    schedule = EpochAlternation()
-
-    ours = Alternating(schedule).build(quick(), random_state=0)
-
-    same(ours, SharedNet(quick(), schedule=schedule, random_state=0))
-    assert Alternating("plateau").name == "in turns by plateau"
-    assert Alternating(PlateauAlternation()).name == "in turns by PlateauAlternation"
-
-
-def test_heads_are_the_shared_net_with_a_head_for_each_source():
-    same(
-        MultiHead("batches").build(quick(), random_state=0),
-        SharedNet(quick(), heads="source", schedule="batches", random_state=0),
-    )
-    same(
-        MultiHead().build(quick("regression"), random_state=0),
-        SharedNet(quick("regression"), heads="source", random_state=0),
-        NUMBERS,
-    )
-
-
-def test_a_merge_of_a_net_shuffles_its_rows():
-    model = Merged().build(quick(), random_state=0)
-
-    assert model.schedule == "shuffled"
-    same(model, SharedNet(quick(), schedule="shuffled", random_state=0))
-    assert is_regressor(Merged().build(quick("regression")))
-
-
-def test_own_nets_are_trained_apart():
-    model = OwnModels().build(quick(), random_state=0)
-    model.fit(X, Y, sample_source=SOURCE)
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_own_nets_are_trained_apart(task, quick):
+    y = Y if task == "classification" else NUMBERS
+    model = OwnModels(quick(task), random_state=0).fit(X, y, sample_source=SOURCE)
 
     seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
     rows = SOURCE == "a"
-    alone = SharedNet(quick(), schedule="shuffled", random_state=seed)
-    alone.fit(X[rows], Y[rows])
+    alone = SharedNet(quick(task), schedule="shuffled", random_state=seed)
+    alone.fit(X[rows], y[rows])
 
-    ours = model.predict_proba(X[rows], sample_source=SOURCE[rows])
-    np.testing.assert_allclose(ours, alone.predict_proba(X[rows]), rtol=1e-6)
-
-
-def test_a_net_can_stand_beside_a_plain_estimator():
-    for strategy in Alternating(net=quick()), MultiHead(net=quick()):
-        model = strategy.build(LogisticRegression(), random_state=0)
-        model.fit(X, Y, sample_source=SOURCE)
-        assert model.predict(X, sample_source=SOURCE).shape == (60,)
-        assert clone(strategy).schedule == strategy.schedule
-    default = Alternating().build(Ridge())
-    assert is_regressor(default)
-    assert isinstance(default, SharedNet)
+    ours = model.predict(X[rows], sample_source=SOURCE[rows])
+    np.testing.assert_array_equal(ours, alone.predict(X[rows]))
+    assert hasattr(model, "predict_proba") == (task == "classification")
 
 
-def test_our_own_nets_keep_their_settings_and_take_the_schedule():
-    mine = SharedNet(quick(), schedule="epochs", batch_size=7)
+def test_own_nets_keep_the_settings_of_one_of_ours(quick):
+    mine = SharedNet(quick(), schedule="epochs", heads="source", head=(3,))
 
-    turned = Alternating("plateau").build(mine, random_state=0)
-    headed = MultiHead().build(mine, random_state=0)
+    model = OwnModels(mine, random_state=0).fit(X, Y, sample_source=SOURCE)
 
-    assert (turned.schedule, turned.batch_size) == ("plateau", 7)
-    assert (headed.schedule, headed.batch_size) == ("joint", 7)
-    assert mine.schedule == "epochs"
+    for own in model.models_.values():
+        assert (own.schedule, own.heads, own.head) == ("shuffled", "source", (3,))
 
 
-@pytest.mark.parametrize("strategy", [Alternating(net=Ridge()), MultiHead(net=Ridge())])
-def test_what_is_no_net_is_refused(strategy):
-    with pytest.raises(SourceError, match=r"needs a skorch net, got net=Ridge\(\)"):
-        strategy.build(Ridge())
+def test_the_opinion_of_a_net_is_a_feature_of_the_other(quick):
+    model = StackedPrediction(quick(), random_state=0)
+
+    proba = model.fit(X, Y, sample_source=SOURCE).predict_proba(X, sample_source=SOURCE)
+
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+    assert model.models_["a"].n_features_in_ == 4
 
 
-def test_what_a_net_cannot_do_is_refused():
-    with pytest.raises(SourceError, match=r"Merged\(repr.*='indicator'\) is not for"):
-        Merged(representation="indicator").build(quick())
+def test_the_rows_of_a_net_have_no_weights(quick):
+    with pytest.raises(SourceError, match=r"WeightedMerge weights rows, and NeuralNet"):
+        WeightedMerge(quick()).fit(X, Y, sample_source=SOURCE)
+
+
+@pytest.mark.filterwarnings("ignore:There are only")
+def test_nets_are_compared_with_nets_and_may_stand_beside_others(quick):
+    settings = {"sample_source": SOURCE, "cv": 2, "n_repeats": 1, "random_state": 0}
+
+    of_nets = compare_strategies(quick(), X, Y, progress=False, **settings)
+    beside = compare_strategies(
+        LogisticRegression(),
+        X,
+        Y,
+        strategies=[SharedNet(quick()), SharedNet(quick(), heads="source")],
+        progress=False,
+        **settings,
+    )
+
+    assert [c.strategy for c in of_nets.contrasts[:3]] == [
+        "merged",
+        "in turns by batches",
+        "a head for each",
+    ]
+    assert [c.strategy for c in beside.contrasts[:2]] == [
+        "in turns by batches, of NeuralNetClassifier",
+        "a head for each, of NeuralNetClassifier",
+    ]

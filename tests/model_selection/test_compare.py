@@ -25,18 +25,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-import sktandem
-from sktandem import SourceWarning, table_preprocessor
-from sktandem.data._sources import resolve_sources
-from sktandem.exceptions import SourceError
-from sktandem.members import (
-    Merged,
-    OnlySource,
-    OwnModels,
-    StackedPrediction,
-    Training,
-    WeightedMerge,
-)
+from sktandem import Merged, SourceError, SourceWarning, table_preprocessor
+from sktandem.data._rows import read_rows
+from sktandem.members import OnlySource, OwnModels, StackedPrediction, WeightedMerge
 from sktandem.model_selection import compare_strategies
 from sktandem.model_selection._folds import deal
 
@@ -69,9 +60,8 @@ def numbers(comparison):
 
 
 def folds(y, groups=None, test_source=None):
-    _, sources = resolve_sources(X, SOURCE)
-    rng = np.random.RandomState(0)
-    return deal(Training(X, y, sources), K, REPEATS, groups, test_source, rng)
+    rows = read_rows(None, X, y, sample_source=SOURCE, groups=groups)
+    return deal(rows, K, REPEATS, test_source, np.random.RandomState(0))
 
 
 def held_out(name, y, estimator, answer):
@@ -213,7 +203,7 @@ def test_workers_doors_and_containers_change_nothing(y):
             np.testing.assert_allclose(one[2:], two[2:])
 
 
-def test_sparse_rows_and_texts_are_compared():
+def test_sparse_rows_and_strings_are_compared():
     texts = [f"{'good' if label == 'ill' else 'bad'} day" for label in Y]
     reader = make_pipeline(TfidfVectorizer(), LogisticRegression())
 
@@ -243,39 +233,18 @@ def test_seeds_are_kept_and_the_global_one_left_alone():
 # Who trains and who is tested
 
 
-class Diary(ClassifierMixin, BaseEstimator):
-    """Write down which rows were trained on and asked for."""
-
-    pages = []  # noqa: RUF012
-
-    def fit(self, X, y, sample_source=None):
-        self.classes_ = np.unique(y)
-        self.trained_ = X[:, 0].astype(int), sample_source
-        return self
-
-    def predict(self, X):
-        self.pages.append((*self.trained_, X[:, 0].astype(int)))
-        return np.full(len(X), self.classes_[0])
-
-
-@pytest.fixture
-def diary(monkeypatch):
-    monkeypatch.setattr(Diary, "pages", [])
-    return Diary()
-
-
 ROWS = np.column_stack([np.arange(240.0), X])
 
 
 @pytest.mark.filterwarnings("ignore:There are only 60 groups")
-def test_persons_are_never_split_and_the_interval_rests_on_them(diary):
-    people = np.arange(240) // 4  # of both sources
+def test_groups_are_never_split_and_the_interval_rests_on_them(diary):
+    groups = np.arange(240) // 4  # of both sources
 
-    comparison = compare(None, ROWS, strategies={"mine": diary}, groups=people)
+    comparison = compare(None, ROWS, strategies={"mine": diary}, groups=groups)
 
     assert len(diary.pages) == K * REPEATS
     for trained, _, tested in diary.pages:
-        assert not set(people[trained]) & set(people[tested])
+        assert not set(groups[trained]) & set(groups[tested])
     assert [c.n_units for c in comparison.contrasts] == [60, 60]
     assert [c.difference.df for c in comparison.contrasts] == pytest.approx([59, 59])
     assert comparison.design.grouped
@@ -311,7 +280,7 @@ def test_a_strategy_that_ignores_the_others_is_identical():
 def test_a_source_without_any_difference_does_not_hinder_the_others():
     source = np.tile(["a", "b", "c"], 80)
 
-    comparison = compare(strategies=[OnlySource("a")], sample_source=source)
+    comparison = compare(strategies=[OnlySource(name="a")], sample_source=source)
 
     assert comparison.verdict_["a", "only a"] == "identical to its own model"
     assert np.isfinite([c.low for c in comparison.contrasts]).all()
@@ -412,15 +381,15 @@ def test_fewer_than_twenty_of_the_rarer_class_get_no_verdict():
     assert of_b.verdict is not None
 
 
-@pytest.mark.parametrize("n_people", [99, 49])
-def test_few_persons_count_whatever_their_rows(n_people):
-    people = np.arange(240) % n_people
+@pytest.mark.parametrize("n_groups", [99, 49])
+def test_few_groups_count_whatever_their_rows(n_groups):
+    groups = np.arange(240) % n_groups
 
-    with pytest.warns(SourceWarning, match=f"{n_people} groups of 'a'"):
-        comparison = compare(groups=people)
+    with pytest.warns(SourceWarning, match=f"{n_groups} groups of 'a'"):
+        comparison = compare(groups=groups)
 
     verdicts = {c.verdict is None for c in comparison.contrasts}
-    assert verdicts == {n_people < 50}
+    assert verdicts == {n_groups < 50}
 
 
 def test_many_features_and_few_repeats_are_noted():
@@ -433,7 +402,7 @@ def test_many_features_and_few_repeats_are_noted():
     assert "features" not in " ".join(compare().design.notes)
 
 
-def test_texts_have_no_features_to_count():
+def test_strings_have_no_features_to_count():
     reader = make_pipeline(TfidfVectorizer(), LogisticRegression())
 
     comparison = compare(reader, [f"day {label}" for label in Y], scaler=None)
@@ -500,11 +469,11 @@ def test_a_strategy_that_gives_nan_is_named(model):
         ({"margin": 0}, "margin must be a number above 0, got 0"),
         ({"margin": "1"}, "margin must be a number above 0, got '1'"),
         ({"margin": np.inf}, "got inf"),
-        ({"cv": 1}, "cv must be a whole number of at least 2, got 1"),
-        ({"cv": 2.5}, "cv must be a whole number"),
-        ({"n_repeats": 0}, "n_repeats must be a whole number of at least 1"),
+        ({"cv": 1}, "cv must be an integer of at least 2, got 1"),
+        ({"cv": 2.5}, "cv must be an integer"),
+        ({"n_repeats": 0}, "n_repeats must be an integer of at least 1"),
         ({"n_repeats": True}, "got True"),
-        ({"primary_source": "A"}, r"primary_source='A' is not a source"),
+        ({"primary_source": "A"}, "primary_source names 'A', which is not a"),
         ({"X": None}, "needs an estimator, X and y, in this order"),
         ({"y": None}, "needs an estimator, X and y, in this order"),
         ({"sample_source": None}, "at least two sources"),
@@ -521,11 +490,11 @@ def test_settings_that_make_no_sense_are_refused(settings, match):
         compare(**settings)
 
 
-def test_rows_without_a_person_are_refused():
-    people = np.where(np.arange(240) % 50 == 0, np.nan, np.arange(240) // 2)
+def test_rows_without_a_group_are_refused():
+    groups = np.where(np.arange(240) % 50 == 0, np.nan, np.arange(240) // 2)
 
     with pytest.raises(SourceError, match="groups leaves"):
-        compare(groups=people)
+        compare(groups=groups)
 
 
 @pytest.mark.parametrize(
@@ -560,7 +529,7 @@ def test_without_an_estimator_the_dtype_decides(y, kind):
 
 
 def test_estimators_of_the_user_read_no_column_and_get_the_sources():
-    mine = sktandem.Merged(LogisticRegression(max_iter=1000), source="ward")
+    mine = Merged(LogisticRegression(max_iter=1000), source="ward")
 
     comparison = compare(
         None,
@@ -577,14 +546,14 @@ def test_estimators_of_the_user_read_no_column_and_get_the_sources():
 
 @pytest.mark.parametrize("routing", [False, True])
 def test_pipelines_and_searches_around_merges_can_be_compared(routing):
-    by_source = sktandem.Merged(LogisticRegression(max_iter=1000), scale_by="source")
+    by_source = Merged(LogisticRegression(max_iter=1000), scale_by="source")
     with config_context(enable_metadata_routing=routing):
         comparison = compare(
             strategies={
                 "piped": make_pipeline(StandardScaler(), by_source),
                 "alone": by_source,
                 "searched": GridSearchCV(
-                    sktandem.Merged(LogisticRegression(max_iter=1000)),
+                    Merged(LogisticRegression(max_iter=1000)),
                     {"balance": [None, "sources"]},
                     cv=2,
                 ),
@@ -664,7 +633,7 @@ def test_classes_in_one_column_are_the_same_classes():
     assert numbers(column) == numbers(compare())
 
 
-def test_texts_get_the_strategies_that_need_no_columns():
+def test_strings_get_the_strategies_that_need_no_columns():
     words = np.array([f"{'good' if y == 'well' else 'bad'} day" for y in Y], object)
     model = make_pipeline(TfidfVectorizer(), LogisticRegression())
 
@@ -695,7 +664,7 @@ def test_a_reference_that_knows_nothing_is_told():
 
 
 @pytest.mark.filterwarnings("ignore:There are only")
-def test_losses_and_gain_are_means_of_the_same_persons():
+def test_losses_and_gain_are_means_of_the_same_groups():
     groups = np.repeat(np.arange(80), 3)
     groups[:60] = np.repeat([0, 1, 2], 20)
 
@@ -722,11 +691,9 @@ def test_a_cure_for_columns_is_offered_where_columns_are_the_trouble():
     model = make_pipeline(table_preprocessor(), LogisticRegression())
 
     with pytest.raises(ValueError, match="at least 2 classes") as told:
-        sktandem.Merged(model, scaler=None).fit(table, [0, 0, 0])
+        Merged(model, scaler=None).fit(table, [0, 0, 0])
     with pytest.raises(SourceError, match="table_preprocessor"):
-        sktandem.Merged(LogisticRegression(max_iter=1000), scaler=None).fit(
-            table, [0, 1, 0]
-        )
+        Merged(LogisticRegression(max_iter=1000), scaler=None).fit(table, [0, 1, 0])
 
     assert "table_preprocessor" not in str(told.value)
 
@@ -752,9 +719,9 @@ def test_a_perfect_reference_leaves_no_margin_and_no_error():
     assert "by more than 0" not in first.words
 
 
-def test_a_rarer_class_of_few_persons_gets_no_verdict():
+def test_a_rarer_class_of_few_groups_gets_no_verdict():
     y, groups = np.full(240, "well"), np.arange(240)
-    y[:100:2], groups[:100:2] = "ill", np.arange(50) // 10  # 50 rows, 5 persons
+    y[:100:2], groups[:100:2] = "ill", np.arange(50) // 10  # 50 rows, 5 groups
 
     with pytest.warns(SourceWarning, match="only 75 groups of 'a'"):
         first = compare(y=y, groups=groups, primary_source="a").contrasts[0]
@@ -775,7 +742,7 @@ def test_intervals_without_a_verdict_are_not_counted_as_holding_together():
 def test_a_users_estimator_that_meets_no_source_warns():
     class Blind(ClassifierMixin, BaseEstimator):
         def fit(self, X, y):
-            inner = sktandem.Merged(
+            inner = Merged(
                 LogisticRegression(max_iter=1000), representation="indicator"
             )
             self.inner_ = inner.fit(X, y)
@@ -789,7 +756,7 @@ def test_a_users_estimator_that_meets_no_source_warns():
         compare(strategies={"told": Blind()}, n_repeats=1)
 
 
-def test_persons_in_both_sources_are_noted_where_inner_steps_cannot_know():
+def test_groups_in_both_sources_are_noted_where_inner_steps_cannot_know():
     groups = np.arange(240) // 2  # a row of either source
 
     noted = compare(groups=groups, strategies=[StackedPrediction()]).design.notes

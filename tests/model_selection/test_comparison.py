@@ -165,7 +165,7 @@ def test_the_best_has_the_largest_gain_of_those_that_help():
 def test_the_frame_has_the_reference_first_and_all_numbers():
     pytest.importorskip("pandas")
 
-    frame = SEVERAL.frame()
+    frame = SEVERAL.to_frame()
 
     assert list(frame.columns) == [
         *("source", "strategy", "n_rows", "loss", "gain", "low", "high", "margin"),
@@ -432,7 +432,7 @@ design = Design("log loss", "roc_auc", "own models", {"own models": 0, "merged":
 said = StrategyComparison((one,), design)
 assert "helps" in repr(said) and "helps" in said.summary()
 assert "<img" not in said.to_html() and "helps" in said.to_html()
-for call in (said.frame, said.plot):
+for call in (said.to_frame, said.plot):
     try:
         call()
     except ImportError as error:
@@ -444,7 +444,7 @@ for call in (said.frame, said.plot):
 
     cure = 'Install it with: pip install "sktandem[notebook]"'
     assert done.stdout.splitlines() == [
-        f"frame needs pandas. {cure}",
+        f"to_frame needs pandas. {cure}",
         f"StrategyComparisonDisplay needs matplotlib. {cure}",
     ]
 

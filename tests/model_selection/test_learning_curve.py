@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier
 
-from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.members import Merged, OnlySource, OwnModels, WeightedMerge
+from sktandem import Merged, SourceError, SourceWarning
+from sktandem.members import OnlySource, OwnModels, WeightedMerge
 from sktandem.model_selection import compare_strategies, learning_curve_by_source
 
 RNG = np.random.default_rng(0)
@@ -26,31 +25,15 @@ def curve(estimator=None, X=X, y=Y, **changed):
     return learning_curve_by_source(estimator, X, y, **QUICK | known | changed)
 
 
-class Diary(ClassifierMixin, BaseEstimator):
-    """Write down which rows were trained on and asked for."""
-
-    pages = []  # noqa: RUF012
-
-    def fit(self, X, y):
-        self.classes_ = np.unique(y)
-        self.trained_ = X[:, 0].astype(int)
-        return self
-
-    def predict(self, X):
-        self.pages.append((self.trained_, X[:, 0].astype(int)))
-        return np.full(len(X), self.classes_[0])
-
-
-def test_small_sets_are_parts_of_larger_ones_and_keep_the_classes(monkeypatch):
-    monkeypatch.setattr(Diary, "pages", [])
+def test_small_sets_are_parts_of_larger_ones_and_keep_the_classes(diary):
     rows = np.column_stack([np.arange(240.0), X])
 
-    found = curve(None, rows, strategies={"mine": Diary()}, train_sizes=(10, 0.5, 1.0))
+    found = curve(None, rows, strategies={"mine": diary}, train_sizes=(10, 0.5, 1.0))
 
     assert found.sizes == (10, 40, 80)
-    assert len(Diary.pages) == 3 * 3 * 2
+    assert len(diary.pages) == 3 * 3 * 2
     by_test = {}
-    for trained, tested in Diary.pages:
+    for trained, _, tested in diary.pages:
         assert set(SOURCE[tested]) == {"a"}
         assert not set(trained) & set(tested)
         assert set(np.flatnonzero(~IN_A)) <= set(trained)
@@ -132,20 +115,20 @@ def test_one_loss_serves_the_whole_curve():
     assert (found.reference_losses < 0.5).all()
 
 
-def test_too_few_persons_give_no_verdict_and_are_told():
-    people = np.arange(240) // 12
+def test_too_few_groups_give_no_verdict_and_are_told():
+    groups = np.arange(240) // 12
 
     with pytest.warns(SourceWarning, match="only 20 groups of 'a'"):
-        by_person = curve(groups=people)
+        by_group = curve(groups=groups)
 
     assert curve().verdict_["merged"][0] is not None
-    assert by_person.verdict_["merged"] == (None,) * len(by_person.sizes)
-    assert np.isfinite(by_person.lows["merged"]).all()
-    assert "there is no verdict on merged" in by_person.summary()
+    assert by_group.verdict_["merged"] == (None,) * len(by_group.sizes)
+    assert np.isfinite(by_group.lows["merged"]).all()
+    assert "there is no verdict on merged" in by_group.summary()
 
 
 def test_what_never_differs_has_a_flat_curve():
-    found = curve(strategies=[OnlySource("a"), WeightedMerge(weights=(0,))])
+    found = curve(strategies=[OnlySource(name="a"), WeightedMerge(weights=(0,))])
 
     for name in found.strategies:
         np.testing.assert_array_equal(found.gains[name], np.zeros(5))
@@ -155,8 +138,8 @@ def test_what_never_differs_has_a_flat_curve():
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"primary_source": "A"}, "primary_source='A' is not a source"),
-        ({"primary_source": None}, "primary_source=None is not a source"),
+        ({"primary_source": "A"}, "primary_source names 'A', which is not a"),
+        ({"primary_source": None}, "primary_source names None, which is not"),
         ({"train_sizes": ()}, "train_sizes is empty"),
         ({"train_sizes": (1,)}, "holds 1, which is 1 of 'a'; a fold has 80"),
         ({"train_sizes": (81,)}, "holds 81"),

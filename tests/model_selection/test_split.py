@@ -65,15 +65,15 @@ def test_a_continuous_target_has_the_same_spread_in_every_fold(seed):
 
 
 @given(seed=st.integers(0, 999), shuffle=st.booleans())
-def test_persons_stay_together_across_sources(seed, shuffle):
+def test_groups_stay_together_across_sources(seed, shuffle):
     rng = np.random.default_rng(seed)
     X, y, source = pack(seed)
-    persons = rng.integers(0, 20, len(X))
+    groups = rng.integers(0, 20, len(X))
     cv = SourceKFold(3, shuffle=shuffle, random_state=seed if shuffle else None)
 
     seen = np.zeros(len(X), dtype=int)
-    for train, test in cv.split(X, y, persons, sample_source=source):
-        assert not set(persons[train]) & set(persons[test])
+    for train, test in cv.split(X, y, groups, sample_source=source):
+        assert not set(groups[train]) & set(groups[test])
         seen[test] += 1
 
     assert (seen == 1).all()
@@ -105,7 +105,7 @@ def test_the_tested_source_is_alone_in_the_test_folds():
     np.testing.assert_array_equal(np.sort(tested), np.flatnonzero(source == "a"))
 
 
-def test_a_tested_person_is_in_no_training_row_of_another_source():
+def test_a_tested_group_is_in_no_training_row_of_another_source():
     source = np.repeat(["math", "language"], 10)
     pupil = np.r_[np.arange(10), np.arange(10)]
     cv = SourceKFold(5, test_source="math")
@@ -174,7 +174,7 @@ def test_each_source_is_left_out_once():
     assert LeaveOneSourceOut().get_n_splits(X, y, sample_source=source) == 2
 
 
-def test_a_person_of_the_left_out_source_is_left_out_elsewhere():
+def test_a_group_of_the_left_out_source_is_left_out_elsewhere():
     source, pupil = ["math", "math", "art", "art"], [1, 2, 2, 3]
 
     splits = LeaveOneSourceOut().split(np.zeros(4), None, pupil, sample_source=source)
@@ -193,19 +193,19 @@ def test_a_source_smaller_than_the_folds_is_named():
 @pytest.mark.parametrize(
     ("cv", "options", "message"),
     [
-        (SourceKFold(1), {}, "n_splits must be a whole number of at least 2, got 1"),
+        (SourceKFold(1), {}, "n_splits must be an integer of at least 2, got 1"),
         (SourceKFold(2.5), {}, "at least 2, got 2.5"),
         (SourceKFold(9), {}, r"n_splits=9 is more than the 4 rows of \['a', 'b'\]"),
         (SourceKFold(3, test_source="a"), {}, r"more than the 2 rows of \['a'\]"),
         (
             SourceKFold(2, test_source="aa"),
             {},
-            r"test_source='aa' is not a source.*\['a'",
+            r"test_source names 'aa', which is not a source.*\['a'",
         ),
         (
             SourceKFold(2),
             {"groups": [1, 2, None, 3]},
-            "groups leaves 1 row without a pe",
+            "groups leaves 1 row without a gr",
         ),
         (
             SourceKFold(2),

@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
+from sktandem import Merged
 from sktandem.exceptions import SourceWarning
-from sktandem.members import Merged
 from sktandem.model_selection import compare_strategies
 from sktandem.stats._inference import corrected_resampled, judge, paired_rows
 

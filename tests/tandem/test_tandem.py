@@ -22,17 +22,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-import sktandem
-from sktandem import SourceWarning, TandemClassifier, TandemRegressor
-from sktandem.data._sources import resolve_sources
-from sktandem.exceptions import SourceError
-from sktandem.members import (
-    Merged,
-    OwnModels,
-    PerSource,
-    StackedPrediction,
-    Training,
-)
+from sktandem import Merged, SourceError, SourceWarning, Tandem
+from sktandem.data._rows import read_rows
+from sktandem.members import OwnModels, StackedPrediction
+from sktandem.members._names import member_name
 from sktandem.model_selection import SourceKFold, StrategyComparison, score_by_source
 from sktandem.model_selection._compare import judges_for
 from sktandem.model_selection._folds import Measured, deal
@@ -54,12 +47,15 @@ FRAME = pd.DataFrame(X, columns=LETTERS).assign(ward=SOURCE)
 TWO = {"strategies": [Merged()], "random_state": 0}
 
 
-def classifier(**changed):
-    return TandemClassifier(**TWO | changed)
+LOGISTIC = LogisticRegression(max_iter=1000)
 
 
-def regressor(**changed):
-    return TandemRegressor(**TWO | changed)
+def classifier(estimator=LOGISTIC, **changed):
+    return Tandem(estimator, **TWO | changed)
+
+
+def regressor(estimator=None, **changed):
+    return Tandem(estimator or Ridge(), **TWO | changed)
 
 
 def fit(model, y, X=X):
@@ -77,24 +73,24 @@ def test_rows_of_the_same_rule_are_merged_and_of_the_opposite_kept_apart(objecti
         (classifier(**settings), AGREE, DISAGREE),
         (regressor(**settings), SAME, OPPOSITE),
     ):
-        assert fit(model, disagree).strategy_.name == "own models"
+        assert fit(model, disagree).ranking_.chosen == "own models"
         if objective == "primary":
-            assert fit(model, agree).strategy_.name == "merged"
+            assert fit(model, agree).ranking_.chosen == "merged"
 
 
 def inner_losses(y, test_source=None):
     """Return the squared error of own models and of a merge on each row, by hand."""
-    _, sources = resolve_sources(X, SOURCE)
+    rows = read_rows(None, X, y, sample_source=SOURCE)
     rng = np.random.RandomState(0)
     losses = np.full((2, 300), np.nan)
-    for fold in deal(Training(X, y, sources), 5, 1, None, test_source, rng):
+    for fold in deal(rows, 5, 1, test_source, rng):
         for test in fold.test:
             own = fold.train[SOURCE[fold.train] == SOURCE[test]]
-            for place, rows in enumerate((own, fold.train)):
+            for place, taken in enumerate((own, fold.train)):
                 key = place, SOURCE[test] if place == 0 else "", fold.number
                 if key not in (cache := inner_losses.cache):
                     model = make_pipeline(StandardScaler(), Ridge())
-                    cache[key] = model.fit(X[rows], y[rows])
+                    cache[key] = model.fit(X[taken], y[taken])
                 predicted = cache[key].predict(X[[test]])[0]
                 losses[place, test] = (predicted - y[test]) ** 2
     return losses
@@ -122,7 +118,7 @@ def test_without_tolerance_the_smallest_cost_wins(objective, y):
     summary = {"macro": np.mean, "worst": np.max}[objective]
     relative = [c.loss / c.reference_loss for c in model.comparison_.contrasts]
     better = summary(relative) < 1
-    assert model.strategy_.name == ("merged" if better else "own models")
+    assert model.ranking_.chosen == ("merged" if better else "own models")
 
 
 def test_tolerance_is_a_part_of_the_own_models_loss():
@@ -133,7 +129,7 @@ def test_tolerance_is_a_part_of_the_own_models_loss():
 
     for factor, name in (0.99, "merged"), (1.01, "own models"):
         model = fit(regressor(**settings, tolerance=factor * behind), SAME)
-        assert model.strategy_.name == name
+        assert model.ranking_.chosen == name
 
 
 @pytest.mark.parametrize("tolerance", [0, 0.1, "one-se"])
@@ -156,10 +152,10 @@ def test_each_source_may_have_its_own_strategy():
 
     fit(model, y)
 
-    assert isinstance(model.strategy_, PerSource)
+    assert set(model.strategy_) == {"a", "b"}
     for c in model.comparison_.contrasts:
         chosen = "merged" if c.gain > 0 else "own models"
-        assert model.strategy_.strategies[c.source].name == chosen
+        assert member_name(model.strategy_[c.source]) == chosen
     with pytest.raises(SourceError, match="each row's source is needed"):
         model.predict(X)
 
@@ -168,7 +164,7 @@ def test_each_source_may_have_its_own_strategy():
 def test_a_metric_may_choose(scoring):
     model = fit(classifier(scoring=scoring, tolerance=0), DISAGREE)
 
-    assert model.strategy_.name == "own models"
+    assert model.ranking_.chosen == "own models"
     assert model.comparison_.design.metric == scoring
     for c in model.comparison_.contrasts:
         assert c.reference_score > c.score
@@ -195,7 +191,7 @@ def test_what_is_hopeless_leaves_after_two_folds_and_the_best_stays():
     )
     assert {c.strategy for c in raced.comparison_.contrasts} == {"merged"}
     without = fit(regressor(tolerance=0), SAME)
-    assert raced.strategy_.name == without.strategy_.name
+    assert raced.ranking_.chosen == without.ranking_.chosen
 
 
 def test_what_is_tried_and_chosen_is_told_if_asked_for(capsys):
@@ -204,8 +200,8 @@ def test_what_is_tried_and_chosen_is_told_if_asked_for(capsys):
 
     fit(regressor(verbose=1), OPPOSITE)
     told = capsys.readouterr().out
-    assert "[TandemRegressor] fold 1 of 5, 2 strategies\n" in told
-    assert "[TandemRegressor] chose 'own models'\n" in told
+    assert "[Tandem] fold 1 of 5, 2 strategies\n" in told
+    assert "[Tandem] chose 'own models'\n" in told
 
 
 # The fitted model
@@ -215,7 +211,8 @@ def test_what_is_tried_and_chosen_is_told_if_asked_for(capsys):
 def test_the_model_is_what_the_chosen_strategy_builds(y):
     model = fit(regressor(objective="primary", primary_source="a"), y)
 
-    by_hand = model.strategy_.build(Ridge()).fit(X, y, sample_source=SOURCE)
+    by_hand = clone(model.strategy_).set_params(estimator=Ridge())
+    by_hand.fit(X, y, sample_source=SOURCE)
 
     np.testing.assert_allclose(
         model.predict(X, sample_source=SOURCE), by_hand.predict(X, sample_source=SOURCE)
@@ -287,7 +284,7 @@ def test_a_fitted_choice_can_be_cloned_kept_and_printed(per_source):
             m.predict_proba(X, sample_source=SOURCE) for m in (model, other)
         )
         np.testing.assert_array_equal(ours, theirs)
-    assert "TandemClassifier(" in repr(model)
+    assert "Tandem(" in repr(model)
     assert not hasattr(clone(model), "model_")
     with pytest.raises(NotFittedError):
         clone(model).predict(X)
@@ -301,11 +298,12 @@ def test_one_source_alone_warns_and_is_fitted():
     alone = make_pipeline(StandardScaler(), Ridge()).fit(X, SAME)
     np.testing.assert_allclose(model.predict(X), alone.predict(X))
     assert model.comparison_ is None
-    assert model.strategy_.name == "own models"
+    assert model.ranking_ is None
+    assert isinstance(model.strategy_, OwnModels)
 
 
-def test_persons_stay_together_in_the_inner_folds():
-    people = np.arange(300) % 50
+def test_groups_stay_together_in_the_inner_folds():
+    groups = np.arange(300) % 50
     seen = []
 
     class Spy(Ridge):
@@ -319,11 +317,11 @@ def test_persons_stay_together_in_the_inner_folds():
 
     numbered = np.column_stack([np.arange(300.0), X])
     model = regressor(strategies={"spy": Spy()})
-    model.fit(numbered, SAME, sample_source=SOURCE, groups=people)
+    model.fit(numbered, SAME, sample_source=SOURCE, groups=groups)
 
     assert len(seen) == 5
     for train, test in seen:
-        assert not set(people[train]) & set(people[test])
+        assert not set(groups[train]) & set(groups[test])
     assert model.comparison_.design.grouped
 
 
@@ -374,12 +372,10 @@ def test_a_grid_reaches_the_choice_and_the_estimator():
     assert search.predict(FRAME).shape == (300,)
 
 
-def test_nested_names_of_the_default_name_the_object_to_pass():
-    with pytest.raises(SourceError, match=r"estimator=LogisticRegression\(max_iter"):
-        TandemClassifier().set_params(estimator__C=3)
-    with pytest.raises(SourceError, match=r"estimator=Ridge\(\)"):
-        TandemRegressor().set_params(estimator__alpha=3)
-    model = TandemRegressor().set_params(estimator=Ridge(), estimator__alpha=3)
+def test_nested_names_of_a_hole_name_the_object_to_pass():
+    with pytest.raises(SourceError, match=r"estimator=LogisticRegression\(\)"):
+        Tandem().set_params(estimator__C=3)
+    model = Tandem().set_params(estimator=Ridge(), estimator__alpha=3)
     assert model.estimator.alpha == 3
 
 
@@ -387,7 +383,7 @@ def test_nested_names_of_the_default_name_the_object_to_pass():
 def test_it_can_be_the_last_step_of_a_pipeline(routing):
     with config_context(enable_metadata_routing=routing):
         model = make_pipeline(PCA(19), classifier())
-        key = "sample_source" if routing else "tandemclassifier__sample_source"
+        key = "sample_source" if routing else "tandem__sample_source"
         model.fit(X, DISAGREE, **{key: SOURCE})
         scores = score_by_source(model, X, DISAGREE, sample_source=SOURCE)
 
@@ -420,7 +416,7 @@ def test_scores_by_source_and_out_of_fold_predictions():
 )
 def test_a_chosen_pipeline_scores_with_its_sources(routing):
     piped = make_pipeline(
-        PCA(19), sktandem.Merged(LogisticRegression(max_iter=1000), scale_by="source")
+        PCA(19), Merged(LogisticRegression(max_iter=1000), scale_by="source")
     )
     with config_context(enable_metadata_routing=routing):
         model = fit(
@@ -442,7 +438,7 @@ def test_a_chosen_pipeline_scores_with_its_sources(routing):
 
 
 def test_an_estimator_that_reads_a_column_can_be_chosen_for_a_source():
-    mine = sktandem.Merged(LogisticRegression(max_iter=1000), source="ward")
+    mine = Merged(LogisticRegression(max_iter=1000), source="ward")
     model = classifier(
         strategies={"mine": mine}, source="ward", per_source=True, tolerance=0
     )
@@ -465,8 +461,9 @@ def test_an_estimator_that_reads_a_column_can_be_chosen_for_a_source():
         ({"unknown_source": "ask"}, "unknown_source must be one of"),
         ({"strategies": "some"}, "strategies must be one of"),
         ({"strategies": [StackedPrediction, Merged()]}, r"Pass StackedPrediction\(\)"),
-        ({"estimator": Ridge()}, r"needs a classifier, got Ridge\(\)"),
-        ({"cv": 1}, "must be a whole number of at least 2, got 1"),
+        ({"estimator": StandardScaler()}, "needs a classifier, a regressor or a sk"),
+        ({"estimator": None}, r"Pass .* such as Tandem\(LogisticRegression\(\)\)"),
+        ({"cv": 1}, "must be an integer of at least 2, got 1"),
     ],
 )
 def test_settings_that_make_no_sense_leave_nothing_half_fitted(settings, match):
@@ -496,7 +493,7 @@ def test_a_failing_strategy_leaves_and_the_record_says_why():
 
 
 def test_a_failing_reference_is_named_and_leaves_nothing_half_fitted():
-    model = TandemRegressor(Broken(), strategies=[Merged()])
+    model = Tandem(Broken(), strategies=[Merged()])
 
     with pytest.raises(SourceError, match="'own models' failed on fold 1"):
         fit(model, SAME)
@@ -539,24 +536,24 @@ def test_a_rare_class_of_one_source_does_not_decide_the_choice():
     assert np.isfinite(gains).all()
 
 
-def test_persons_widen_what_counts_as_a_tie():
+def test_groups_widen_what_counts_as_a_tie():
     """A row that is there five times over is one piece of evidence, not five."""
-    data = Training(X, (X[:, 0] > 0).astype(int), resolve_sources(X, SOURCE)[1])
-    judges = judges_for(data, ["a"], True, Metric("accuracy"))
+    rows = read_rows(None, X, (X[:, 0] > 0).astype(int), sample_source=SOURCE)
+    judges = judges_for(rows, ["a"], True, Metric("accuracy"))
     measured = Measured(judges, ["own models", "merged"], 1, 5)
     once = np.random.default_rng(1).normal(size=len(judges[0].rows) // 5)
     shape = (1, len(judges[0].rows))
     measured.values["own models", "a", "log loss"] = np.ones(shape)
     losses = 1 + np.repeat(once, 5)[None]
     measured.values["merged", "a", "log loss"] = losses
-    people = np.full(len(X), -1)
-    people[judges[0].rows] = np.repeat(np.arange(len(once)), 5)
+    groups = np.full(len(X), -1)
+    groups[judges[0].rows] = np.repeat(np.arange(len(once)), 5)
 
     by_row, by_person = (
         Choice(measured, judges, "macro", "one-se", False, groups).difference(
             "merged", "own models", judges[0]
         )
-        for groups in (None, people)
+        for groups in (None, groups)
     )
 
     assert by_person.estimate == pytest.approx(by_row.estimate)
@@ -565,7 +562,7 @@ def test_persons_widen_what_counts_as_a_tie():
 
 @pytest.mark.parametrize("cv", [1, 2.5, "5"])
 def test_folds_that_make_no_sense_are_refused_by_their_name(cv):
-    with pytest.raises(SourceError, match="cv must be a whole number of at least 2"):
+    with pytest.raises(SourceError, match="cv must be an integer of at least 2"):
         classifier(cv=cv).fit(X, AGREE, sample_source=SOURCE)
 
 
@@ -584,7 +581,7 @@ def test_the_ranking_tells_why():
 
     ranking = model.ranking_
 
-    assert ranking.chosen == model.strategy_.name == "own models"
+    assert ranking.chosen == model.ranking_.chosen == "own models"
     assert ranking.costs["own models"] == pytest.approx(1)  # of its own loss
     assert ranking.behind["merged"] > ranking.bearable["merged"] > 0
     assert min(ranking.behind.values()) == 0
@@ -595,7 +592,7 @@ def test_each_source_has_a_ranking_where_each_has_a_strategy():
     model = fit(regressor(per_source=True), OPPOSITE)
 
     assert {s: r.chosen for s, r in model.ranking_.items()} == {
-        s: strategy.name for s, strategy in model.strategy_.strategies.items()
+        source: member_name(member) for source, member in model.strategy_.items()
     }
 
 
@@ -603,7 +600,7 @@ def test_the_score_means_the_same_whichever_strategy_is_chosen():
     """Another level in each source: pooled R2 would praise a merge for that."""
     y = SAME + 100 * IN_A
     own, merged = (
-        fit(TandemRegressor(strategies=listed, random_state=0), y)
+        fit(Tandem(Ridge(), strategies=listed, random_state=0), y)
         for listed in ([OwnModels()], [Merged(representation="indicator")])
     )
 
@@ -617,7 +614,7 @@ def test_a_class_that_few_rows_have_stops_no_choice():
     y[IN_A] = 0
     y[:2] = 1
 
-    model = TandemClassifier(random_state=0)
+    model = Tandem(LOGISTIC, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SourceWarning)
         model.fit(X, y, sample_source=SOURCE)

@@ -58,7 +58,7 @@ EFFORT = {"linear": (10, 5), "trees": (5, 1), "net": (5, 1)}
 WIDTH = 88  # of sentences on the screen
 KEEP = (
     "To fit and keep a model, in Python: stack_sources puts the tables together, and\n"
-    "TandemClassifier or TandemRegressor chooses how to use them."
+    "Tandem chooses how to use them."
 )
 RAREST = 5  # rows of a category that has a column of its own
 
@@ -309,7 +309,7 @@ def _write_folder(run: Run, folder: Path, page: str) -> list[str]:
     (folder / "summary.txt").write_text("\n".join(text) + "\n", encoding="utf-8")
     (folder / "report.html").write_text(page, encoding="utf-8")
     if _has_pandas():
-        run.comparison.frame().to_csv(folder / "comparison.csv", index=False)
+        run.comparison.to_frame().to_csv(folder / "comparison.csv", index=False)
     if not can_draw():
         return [name for name in written if name != "comparison.png"]
     draw_comparison(run.comparison, folder / "comparison.png")

@@ -7,11 +7,17 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sktandem._routing import RequestsSource, accepts_source, fit_with_source
+from sktandem._routing import (
+    RequestsSource,
+    accepts_source,
+    fit_with_source,
+    source_method,
+)
 from sktandem._settings import refuse_nested
 from sktandem.data._rows import Rows, read_rows
 
@@ -19,8 +25,11 @@ __all__ = [
     "SourceEstimator",
     "all_or_nothing",
     "answer_rows",
+    "depends_on_source",
     "fit_rows",
     "if_inner_has",
+    "is_ours",
+    "score_rows",
     "tags_like",
 ]
 
@@ -55,10 +64,10 @@ def if_inner_has(method: str) -> Callable[[Any], Any]:
 class SourceEstimator(RequestsSource, BaseEstimator):
     """Base: the walk from the user's arguments to Rows, and the grammar around it.
 
-    A subclass fills `_fit_rows` and `_answer`, which get rows that were read and
-    checked, and `_depends_on_source`. Its public methods read the user's
+    A subclass fills `_fit_rows`, `_answer` and `_score`, which get rows that were
+    read and checked, and `_depends_on_source`. Its public methods read the user's
     arguments, once for each call, and hand rows on. Inside the package
-    `fit_rows` and `answer_rows` do so, and no label is resolved again.
+    `fit_rows`, `answer_rows` and `score_rows` do so, and no label is resolved again.
     """
 
     source: str | int | None
@@ -72,12 +81,23 @@ class SourceEstimator(RequestsSource, BaseEstimator):
             self._fit_rows(read_rows(self, X, y, **given))
         return self
 
+    def _check_settings(self) -> None:
+        """Refuse settings that make no sense whatever the data."""
+
     def _fit_rows(self, rows: Rows) -> None:
         """Fit on rows that were read and checked; set what was learned last."""
         raise NotImplementedError
 
     def _answer(self, method: str, rows: Rows) -> Any:
         """Return what `method` gives for rows with sources known from fit."""
+        raise NotImplementedError
+
+    def _to_score(self, rows: Rows) -> Rows:
+        """Return rows with the sources known from fit, by which they are scored."""
+        return rows.known_to(self, self._depends_on_source())
+
+    def _score(self, rows: Rows) -> float:
+        """Return the score of rows with sources known from fit, and with y."""
         raise NotImplementedError
 
     def _read(
@@ -145,19 +165,57 @@ def tags_like(tags: Tags, estimator: Any, *others: Any) -> Tags:
     return tags
 
 
-def fit_rows(model: Any, rows: Rows) -> Any:
-    """Fit any estimator on rows; those of this package get them as they are."""
-    if isinstance(model, SourceEstimator):
-        with all_or_nothing(model):
-            validate_data(model, rows.X, rows.y, skip_check_array=True)
-            model._fit_rows(rows)
-        return model
-    return fit_with_source(model, rows.X, rows.y, rows.labels)
+def is_ours(model: Any, method: str) -> bool:
+    """Tell whether rows may go straight to what a method of this package does.
+
+    A subclass of the user's may do more in its own `fit` or `predict`.
+    """
+    if not isinstance(model, SourceEstimator):
+        return False
+    module: str = getattr(type(model), method).__module__
+    return module.split(".")[0] == "sktandem"
+
+
+def fit_rows(model: Any, rows: Rows, **how: Any) -> Any:
+    """Fit any estimator on rows; those of this package get them as they are.
+
+    `how` is for the `_fit_rows` of an estimator that is known to take it.
+    """
+    if not is_ours(model, "fit"):
+        return fit_with_source(model, rows.X, rows.y, rows.labels)
+    with all_or_nothing(model):
+        validate_data(model, rows.X, rows.y, skip_check_array=True)
+        model._fit_rows(rows, **how)
+    return model
 
 
 def answer_rows(model: Any, method: str, rows: Rows) -> Any:
     """Return what a method of any fitted estimator gives for rows."""
-    if isinstance(model, SourceEstimator):
+    if is_ours(model, method):
         return model._answer(method, rows.known_to(model, model._depends_on_source()))
     handed = {"sample_source": rows.labels} if accepts_source(model, method) else {}
     return getattr(model, method)(rows.X, **handed)
+
+
+def score_rows(model: Any, rows: Rows) -> float:
+    """Return the score of any fitted estimator on rows with y."""
+    if is_ours(model, "score"):
+        score: float = model._score(model._to_score(rows))
+        return score
+    handed = {"sample_source": rows.labels} if accepts_source(model, "score") else {}
+    if rows.weights is not None:
+        handed["sample_weight"] = rows.weights
+    return float(source_method(model, "score")(rows.X, rows.y, **handed))
+
+
+def depends_on_source(model: Any) -> str | None:
+    """Say why what any fitted estimator predicts depends on a row's source."""
+    if isinstance(model, SourceEstimator):
+        return model._depends_on_source()
+    if isinstance(model, Pipeline):
+        fronts = [step for _, step in model.steps[:-1]]
+        if not any(accepts_source(step, "transform") for step in fronts):
+            return depends_on_source(model[-1])
+    if accepts_source(model, "predict"):
+        return f"{type(model).__name__} takes each row's source"
+    return None

@@ -99,6 +99,11 @@ class Rows:
         """Return the row numbers of all sources but one."""
         return np.flatnonzero(self.sources.codes != self.names.index(name))
 
+    def as_one(self, name: Hashable = ONLY_SOURCE) -> Rows:
+        """Return the same rows as those of a single source."""
+        zeros = np.zeros(len(self), dtype=np.int8)
+        return replace(self, sources=Sources((name,), zeros))
+
     def known_to(self, estimator: Any, because: str | None) -> Rows:
         """Return the rows with the sources that a fitted estimator knows.
 
@@ -184,7 +189,8 @@ def read_rows(
 
     reset : bool, default=True
         Whether these are the first rows, whose columns are learned and whose
-        sources decide whether the rule for unknown ones can be kept.
+        sources decide whether the rule for unknown ones can be kept; not such as
+        are to be scored.
 
     Returns
     -------
@@ -199,7 +205,10 @@ def read_rows(
         else:
             check_columns(estimator, X)
     if names is None:
-        features, sources = resolve_sources(X, sample_source, source=source)
+        # A few rows to score may hold more sources than one would expect of so few.
+        features, sources = resolve_sources(
+            X, sample_source, source=source, fitting=reset or among is not None
+        )
         if among is not None:
             labelled = sample_source is not None or source is not None
             sources = _placed(sources, among, labelled)
@@ -219,7 +228,8 @@ def read_rows(
     check_consistent_length(features, y, groups)
     if names is None and len(sources.codes) == 0:
         raise SourceError("X has no rows to fit.")
-    if names is None and reset and getattr(features, "shape", ())[1:] == (0,):
+    fitted = estimator is not None and names is None and reset
+    if fitted and getattr(features, "shape", ())[1:] == (0,):
         raise SourceError(
             f"X has 0 feature(s) (shape={features.shape}) while a minimum of 1 is "
             "required."

@@ -72,9 +72,9 @@ class Sources:
 
     @cached_property
     def labels(self) -> NDArray[Any]:
-        """The name of each row's source, as an array of objects."""
-        names = np.empty(len(self.names), dtype=object)
-        names[:] = self.names
+        """The name of each row's source, as an array of objects; None if unknown."""
+        names = np.full(len(self.names) + 1, None, dtype=object)  # UNKNOWN is the last
+        names[:-1] = self.names
         return np.asarray(names[self.codes])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -83,9 +83,11 @@ class Sources:
     def take(self, rows: NDArray[np.intp]) -> Sources:
         """Return the sources of some rows, without the names that go empty."""
         codes = self.codes[rows]
-        kept = np.unique(codes)
+        known = codes != UNKNOWN
+        kept = np.unique(codes[known])
         names = tuple(self.names[code] for code in kept)
-        return Sources(names, np.searchsorted(kept, codes).astype(codes.dtype))
+        places = np.where(known, np.searchsorted(kept, codes), UNKNOWN)
+        return Sources(names, places.astype(codes.dtype))
 
     def among(self, names: Sequence[Hashable]) -> Sources:
         """Return the same rows by other names; ``UNKNOWN`` where they have none."""

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_array, validate_data
 
 from sktandem.exceptions import SourceError
 
@@ -32,7 +31,6 @@ __all__ = [
     "n_rows",
     "numeric_columns",
     "pandas_for",
-    "read_table",
     "refuse_datasets",
     "replace_columns",
     "stack_rows",
@@ -141,15 +139,6 @@ def _is_dataset(part: Any) -> bool:
     # A row holds values; a dataset holds rows, a pair (X, y) holds arrays.
     first = part[0]
     return isinstance(first, list | tuple) or len(getattr(first, "shape", ())) >= 1
-
-
-def read_table(estimator: Any, X: Any) -> Any:
-    """Return X as a table of the width that a fitted `estimator` expects."""
-    table = as_table(X)
-    if getattr(table, "ndim", 2) == 1 and hasattr(estimator, "n_features_in_"):
-        check_array(table)  # which tells how to reshape
-    validate_data(estimator, X, reset=False, skip_check_array=True)
-    return table
 
 
 def n_rows(X: Any) -> int:

@@ -3,6 +3,7 @@
 from sktandem.inspection._forest import StrategyComparisonDisplay
 from sktandem.inspection._history import HistoryDisplay
 from sktandem.inspection._learning_curve import LearningCurveBySourceDisplay
+from sktandem.inspection._scores import SourceScoresDisplay
 from sktandem.shift._displays import ShiftDisplay, ShiftImportanceDisplay
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "LearningCurveBySourceDisplay",
     "ShiftDisplay",
     "ShiftImportanceDisplay",
+    "SourceScoresDisplay",
     "StrategyComparisonDisplay",
 ]

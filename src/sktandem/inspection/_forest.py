@@ -149,8 +149,7 @@ class StrategyComparisonDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            Fitted :class:`~sktandem.TandemClassifier` or
-            :class:`~sktandem.TandemRegressor`, or a fitted pipeline or search
+            Fitted :class:`~sktandem.Tandem`, or a fitted pipeline or search
             around one.
 
         ax : matplotlib axes, default=None
@@ -174,9 +173,8 @@ class StrategyComparisonDisplay:
         comparison = getattr(fitted, "comparison_", None)
         if comparison is None:
             raise SourceError(
-                "StrategyComparisonDisplay draws the comparison_ of a TandemClassifier "
-                "or TandemRegressor of several sources, got "
-                f"{fitted!r}, which has none."
+                "StrategyComparisonDisplay draws the comparison_ of a Tandem on "
+                f"several sources, got {fitted!r}, which has none."
             )
         return cls.from_comparison(comparison, ax=ax, name=name)
 

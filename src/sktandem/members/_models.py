@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, check_random_state, get_tags
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-    validate_data,
+from sklearn.base import MetaEstimatorMixin, is_classifier
+from sklearn.metrics import r2_score
+from sklearn.utils import Tags, check_random_state
+
+from sktandem._docs import documented
+from sktandem._settings import check_integer
+from sktandem._telling import counted
+from sktandem._typing import Floats, RandomState, UnknownSource
+from sktandem.data._cells import class_codes, classes_by_source
+from sktandem.data._estimator import (
+    SourceEstimator,
+    answer_rows,
+    fit_rows,
+    if_inner_has,
+    tags_like,
 )
-
-from sktandem._nested import refuse_nested
-from sktandem._routing import RequestsSource
-from sktandem._telling import did_you_mean
-from sktandem._transaction import all_or_nothing
-from sktandem._typing import RandomState, UnknownSource
-from sktandem.data._cells import as_target
-from sktandem.data._sources import UNKNOWN, resolve_sources, split_source
-from sktandem.data._tables import n_rows, read_table, refuse_datasets, take_rows
-from sktandem.data._unknown import check_unknown_rule, settle_unknown
+from sktandem.data._rows import Rows
+from sktandem.data._sources import UNKNOWN
 from sktandem.exceptions import SourceError
-from sktandem.members._strategy import Training
-from sktandem.members._units import make_unit
+from sktandem.members._fill import as_model, check_estimator, made_unit
+from sktandem.stats._losses import aligned
+from sktandem.stats._scores import label_accuracy, macro_r2
 
-__all__ = ["BaseSourceModels", "Maker", "models_have"]
+__all__ = ["SourceModels", "Units", "check_folds", "fit_unit"]
 
 BECAUSE = "Each source has a model of its own"
 
 
-class Maker:
-    """Makes fresh, unfitted units: the estimator with its scaling, and a seed.
+@dataclass(frozen=True)
+class Units:
+    """Makes and fits units: an estimator with its scaling, and a seed of its own.
 
-    Parameters
+    Attributes
     ----------
     estimator : estimator instance
         What a unit is made around.
@@ -48,50 +52,50 @@ class Maker:
         Whether the units get seeds.
 
     rng : numpy.random.RandomState
-        Where seeds come from.
+        Where seeds, and the folds of those who deal some, come from.
     """
 
-    def __init__(
-        self, estimator: Any, scaler: Any, seeded: bool, rng: np.random.RandomState
-    ) -> None:
-        self.estimator = estimator
-        self.scaler = scaler
-        self.seeded = seeded
-        self.rng = rng
+    estimator: Any
+    scaler: Any
+    seeded: bool
+    rng: np.random.RandomState
 
     def seed(self) -> int | None:
         """Return a new seed, None if nothing is to be seeded."""
         return int(self.rng.randint(np.iinfo(np.int32).max)) if self.seeded else None
 
-    def __call__(self, **settings: Any) -> Any:
-        """Return a unit; `settings` are those of a merge."""
-        settings = {"scaler": self.scaler, "random_state": self.seed(), **settings}
-        if hasattr(settings["scaler"], "fit"):
-            settings["scaler"] = clone(settings["scaler"])
-        return make_unit(self.estimator, **settings)
+    def make(self) -> Any:
+        """Return an unfitted unit."""
+        return made_unit(self.estimator, scaler=self.scaler, random_state=self.seed())
+
+    def fit(self, rows: Rows, weights: Floats | None = None) -> Any:
+        """Return a new unit, fitted."""
+        return fit_unit(self.make(), rows, weights)
 
 
-def models_have(method: str) -> Callable[[Any], bool]:
-    """Let a method appear where the models have it."""
-
-    def check(self: Any) -> bool:
-        fitted = getattr(self, "models_", None)
-        for model in fitted.values() if fitted else [make_unit(self.estimator)]:
-            getattr(model, method)
-        return True
-
-    return check
+def fit_unit(unit: Any, rows: Rows, weights: Floats | None = None) -> Any:
+    """Fit a unit on rows, to which their sources are all one."""
+    return fit_rows(unit, replace(rows.as_one(), weights=weights))
 
 
-class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
-    """What the classifier and the regressor share: who answers for which rows."""
+def check_folds(member: Any) -> None:
+    """Refuse a number of inner folds that leaves nothing to train on."""
+    check_integer(f"cv of {type(member).__name__}", member.cv, least=2)
+
+
+@documented
+class SourceModels(MetaEstimatorMixin, SourceEstimator):
+    """Base: a fitted model for each source, with more or less of the others in it.
+
+    A subclass fills the one hook, `_model_for`.
+    """
+
+    models_: dict[Hashable, Any]
 
     def __init__(
         self,
-        estimator: Any,
-        strategy: Any,
+        estimator: Any = None,
         *,
-        for_sources: Sequence[Hashable] | None = None,
         source: str | int | None = None,
         scaler: Any = "standard",
         primary_source: Hashable = None,
@@ -99,8 +103,6 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         random_state: RandomState = None,
     ) -> None:
         self.estimator = estimator
-        self.strategy = strategy
-        self.for_sources = for_sources
         self.source = source
         self.scaler = scaler
         self.primary_source = primary_source
@@ -112,15 +114,11 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Samples of all sources.
+        {X}
 
-        y : array-like of shape (n_samples,)
-            Targets.
+        {y}
 
-        sample_source : array-like of shape (n_samples,), default=None
-            The source of each sample; it wins over the column `source`. With
-            neither, all samples are one source.
+        {sample_source}
 
         Returns
         -------
@@ -132,124 +130,205 @@ class BaseSourceModels(RequestsSource, MetaEstimatorMixin, BaseEstimator):
         SourceError
             If labels or settings do not fit the data.
         """
-        with all_or_nothing(self):
-            data = self._read(X, y, sample_source)
-            names = self._names(data.sources.names)
-            rng = check_random_state(self.random_state)
-            make = Maker(
-                self.estimator, self.scaler, self.random_state is not None, rng
+        self._check_settings()
+        return self._fit(X, y, sample_source=sample_source)
+
+    def _check_settings(self) -> None:
+        check_estimator(self)
+
+    def _fit_rows(
+        self, rows: Rows, *, for_sources: Sequence[Hashable] | None = None
+    ) -> None:
+        """Fit a model for each source, or for those alone that will be asked."""
+        self._check_settings()
+        classifies = is_classifier(as_model(self.estimator))
+        if classifies and rows.y.ndim == 2 and rows.y.shape[1] > 1:
+            raise SourceError(
+                f"{type(self).__name__} takes one class for each row, got y of shape "
+                f"{rows.y.shape}."
             )
-            if not hasattr(self.strategy, "fit_models"):
-                raise SourceError(
-                    f"{type(self).__name__} needs a strategy that fits models by "
-                    f"source, such as OwnModels(), got {self.strategy!r}. Its build "
-                    "makes the estimator."
-                )
-            models = self.strategy.fit_models(names, data, make, rng)
-            learned = self._learned(data)
-        self.models_, self.sources_ = models, data.sources.names
-        self.__dict__.update(learned)
-        return self
+        rng = check_random_state(self.random_state)
+        seeded = self.random_state is not None
+        units = Units(self.estimator, self.scaler, seeded, rng)
+        names = rows.names if for_sources is None else tuple(for_sources)
+        models = self._fit_models(names, rows, units)
+        for name in ("classes_", "classes_by_source_"):  # of an earlier fit
+            self.__dict__.pop(name, None)
+        if classifies:
+            self.classes_, _ = class_codes(rows.y)
+            self.classes_by_source_ = classes_by_source(rows.sources, rows.y)
+        self.models_, self.sources_ = models, rows.names
 
-    def _read(self, X: Any, y: Any, sample_source: Any) -> Training:
-        self._check_kind()
-        refuse_datasets(X)
-        validate_data(self, X, y, skip_check_array=True)
-        features, sources = resolve_sources(X, sample_source, source=self.source)
-        y = as_target(y)
-        check_consistent_length(features, y)
-        if len(y) == 0:
-            raise SourceError("X has no rows to fit.")
-        check_unknown_rule(self.unknown_source, self.primary_source, sources.names)
-        return Training(features, y, sources)
+    def _fit_models(
+        self, names: Sequence[Hashable], rows: Rows, units: Units
+    ) -> dict[Hashable, Any]:
+        """Return a fitted model for each of the sources `names`."""
+        return {name: self._named_fit(name, rows, units) for name in names}
 
-    def _names(self, names: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
-        """Return the sources that get a model."""
-        if self.for_sources is None:
-            return names
-        for name in self.for_sources:
-            if name not in names:
-                raise SourceError(
-                    f"for_sources names {name!r}, which is not a source. The sources "
-                    f"are {list(names)}.{did_you_mean(name, names)}"
-                )
-        if len(self.for_sources) == 0:
-            raise SourceError("for_sources is empty. None means all sources.")
-        return tuple(self.for_sources)
+    def _named_fit(self, name: Hashable, rows: Rows, units: Units) -> Any:
+        """Fit for one source, which an error then names."""
+        try:
+            return self._model_for(name, rows, units)
+        except ValueError as error:
+            if isinstance(error, SourceError) or len(rows.names) == 1:
+                raise
+            own = counted(len(rows.of(name)), "row")
+            raise SourceError(
+                f"The model of {name!r} ({own} of its own) failed: {error}"
+            ) from error
 
-    def set_params(self, **params: Any) -> Self:
-        """Set the parameters of this estimator; see scikit-learn."""
-        for key in params:
-            owner, nested, _ = key.partition("__")
-            if nested and owner == "scaler":
-                value = params.get(owner, self.scaler)
-                refuse_nested(key, owner, value, "StandardScaler()")
-        super().set_params(**params)
-        return self
+    def _model_for(self, name: Hashable, rows: Rows, units: Units) -> Any:
+        """Return a fitted unit for the rows of one source."""
+        raise NotImplementedError
 
-    @property
-    def _blind(self) -> Any:
-        """The one model of all sources, None if there are several."""
-        first, *others = self.models_.values()
-        if self.for_sources is not None and len(self.models_) < len(self.sources_):
-            return None  # nobody answers for the rest
-        return first if all(other is first for other in others) else None
+    # Answers ----------------------------------------------------------------------
 
-    def _parts(
-        self, X: Any, sample_source: Any
-    ) -> Iterator[tuple[NDArray[np.intp], Any, Any]]:
-        """Yield row numbers, their part of X and the model; None for unknown rows."""
-        check_is_fitted(self)
-        read_table(self, X)
-        if self._blind is not None:
-            features, _ = split_source(X, sample_source, self.source)
-            yield np.arange(n_rows(features)), features, self._blind
-            return
-        features, sources = resolve_sources(
-            X, sample_source, source=self.source, names=self.sources_
-        )
-        codes = settle_unknown(
-            sources,
-            lambda: split_source(X, sample_source, self.source)[1],
-            self.unknown_source,
-            self.primary_source,
-            because=BECAUSE,
-        )
+    def _depends_on_source(self) -> str | None:
+        return None if len(self.sources_) == 1 else BECAUSE
+
+    def _answer(self, method: str, rows: Rows) -> NDArray[Any]:
+        codes, nameless = rows.sources.codes, rows.as_one()
+        places, parts = [], []
         for code in np.unique(codes):
-            rows = np.flatnonzero(codes == code)
-            name = None if code == UNKNOWN else self.sources_[code]
-            if name is not None and name not in self.models_:
-                raise SourceError(
-                    f"{len(rows)} rows are of {name!r}, which has no model: "
-                    f"for_sources is {list(self.for_sources or ())}."
-                )
-            part = features if len(rows) == len(codes) else take_rows(features, rows)
-            yield rows, part, self.models_.get(name)
-
-    def _assembled(
-        self,
-        X: Any,
-        sample_source: Any,
-        of_model: Callable[[Any, Any], Any],
-        of_all: Callable[[Any], Any],
-    ) -> NDArray[Any]:
-        """Return what the models give for their rows, in the order of X."""
-        rows, parts = [], []
-        for own, part, model in self._parts(X, sample_source):
-            rows.append(own)
-            parts.append(of_all(part) if model is None else of_model(model, part))
+            own = np.flatnonzero(codes == code)
+            part = nameless if len(own) == len(codes) else nameless.take(own)
+            places.append(own)
+            parts.append(
+                self._mean(method, part)
+                if code == UNKNOWN
+                else self._of(self.sources_[code], method, part)
+            )
         together = np.concatenate(parts)
-        return together[np.argsort(np.concatenate(rows), kind="stable")]
+        return np.asarray(together[np.argsort(np.concatenate(places), kind="stable")])
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "models_")
+    def _ask(self, name: Hashable, method: str, rows: Rows) -> Any:
+        """Return what the model of a source answers for rows of one kind."""
+        return answer_rows(self.models_[name], method, rows)
+
+    def _of(self, name: Hashable, method: str, rows: Rows) -> NDArray[Any]:
+        """Return the answer of a source's model, in the classes of all sources."""
+        answer = np.asarray(self._ask(name, method, rows))
+        if not hasattr(self, "classes_"):
+            return answer
+        if method == "predict":
+            # Of one type, or strings beside numbers would all become strings.
+            return answer.astype(self.classes_.dtype)
+        known = self.models_[name].classes_
+        if method == "predict_proba":
+            return aligned(answer, known, self.classes_)[0]
+        if not np.array_equal(known, self.classes_):
+            every = {n: m.classes_.tolist() for n, m in self.models_.items()}
+            raise SourceError(
+                "The models know different classes, so their decision functions "
+                f"cannot stand in one array: {every}."
+            )
+        return answer
+
+    def _mean(self, method: str, rows: Rows) -> NDArray[Any]:
+        """Return the mean answer of all models; of classes the likeliest."""
+        if method == "predict" and hasattr(self, "classes_"):
+            if not hasattr(self, "predict_proba"):
+                raise SourceError(
+                    "unknown_source='pooled' takes the mean of probabilities, and "
+                    f"{self.estimator!r} gives none. Use unknown_source='primary'."
+                )
+            likeliest = np.argmax(self._mean("predict_proba", rows), axis=1)
+            return np.asarray(self.classes_[likeliest])
+        every = [self._of(name, method, rows) for name in self.models_]
+        return np.asarray(np.mean(every, axis=0))
+
+    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
+        """Predict the target of each sample, by the model of its source.
+
+        Parameters
+        ----------
+        {X}
+
+        {sample_source}
+
+        Returns
+        -------
+        {y_pred}
+        """
+        return self._answer("predict", self._read(X, sample_source=sample_source))
+
+    @if_inner_has("predict_proba")
+    def predict_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        {X}
+
+        {sample_source}
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            One column per class, in the order of `classes_`; 0 for the classes
+            that the model of a source never met.
+        """
+        return self._answer("predict_proba", self._read(X, sample_source=sample_source))
+
+    @if_inner_has("decision_function")
+    def decision_function(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
+        """Return the decision function of the model of each row's source.
+
+        Parameters
+        ----------
+        {X}
+
+        {sample_source}
+
+        Returns
+        -------
+        {decision}
+        """
+        rows = self._read(X, sample_source=sample_source)
+        return self._answer("decision_function", rows)
+
+    def score(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> float:
+        """Return the accuracy, or R2: of several models its mean over the sources.
+
+        Over all samples, R2 is near 1 for models that know nothing but each
+        source's mean. Rows of unknown sources count as one source.
+
+        Parameters
+        ----------
+        {X}
+
+        {y}
+
+        {sample_weight}
+
+        {sample_source}
+
+        Returns
+        -------
+        score : float
+            Accuracy, R2, or the macro mean of R2.
+        """
+        return self._score(
+            self._read(X, y, sample_source=sample_source, weight=sample_weight)
+        )
+
+    def _score(self, rows: Rows) -> float:
+        predicted = self._answer("predict", rows)
+        if hasattr(self, "classes_"):
+            return label_accuracy(rows.y, predicted, rows.weights)
+        if self._depends_on_source() is None:
+            return float(r2_score(rows.y, predicted, sample_weight=rows.weights))
+        return macro_r2(rows.y, predicted, rows.sources.codes, rows.weights)
+
+    def _inner(self) -> list[Any]:
+        fitted = getattr(self, "models_", None)
+        return list(fitted.values()) if fitted else [self.estimator]
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        unit = get_tags(make_unit(self.estimator, scaler=self.scaler))
-        tags.input_tags = unit.input_tags
-        tags.input_tags.pairwise = False
-        tags.target_tags = unit.target_tags
-        tags.classifier_tags = unit.classifier_tags or tags.classifier_tags
-        tags.regressor_tags = unit.regressor_tags or tags.regressor_tags
+        model = as_model(self.estimator)
+        tags = tags_like(super().__sklearn_tags__(), model, self.scaler)
+        if tags.estimator_type == "classifier":
+            tags.target_tags.multi_output = False
         return tags

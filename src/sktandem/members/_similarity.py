@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,31 +14,37 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from sktandem._docs import documented
+from sktandem._settings import check_number
+from sktandem._typing import Floats, RandomState, UnknownSource
 from sktandem.data._cells import deal_folds
-from sktandem.data._tables import is_frame, numeric_columns, take_rows
+from sktandem.data._estimator import answer_rows
+from sktandem.data._rows import Rows
+from sktandem.data._tables import is_frame, numeric_columns
 from sktandem.exceptions import SourceError
-from sktandem.members._models import Maker
-from sktandem.members._source_strategy import SourceStrategy
-from sktandem.members._strategy import Training
-from sktandem.members._units import check_folds, takes_weights
+from sktandem.members._fill import check_weighted
+from sktandem.members._models import SourceModels, Units, check_folds, fit_unit
 from sktandem.merge import Merged
 from sktandem.scaling._scalers import table_preprocessor
 
 __all__ = ["SimilarityWeighted"]
 
 
-class SimilarityWeighted(SourceStrategy):
-    r"""Train a model for each source on all rows, weighed by likeness to its own.
+@documented
+class SimilarityWeighted(SourceModels):
+    r"""Train a model for each source on all rows, weighted by likeness to its own.
 
     A classifier that tells the source from the others gives, for each foreign
     row, the ratio of the densities of both at that place [1]_. Foreign rows so
-    weighed are spread like the source's own: right where the sources differ in
+    weighted are spread like the source's own: right where the sources differ in
     who is in them and not in the rule.
 
     Read more in the :ref:`User Guide <comparing>`.
 
     Parameters
     ----------
+    {member_estimator}
+
     classifier : classifier instance, default=None
         What tells the sources apart, with `predict_proba`. None means
         ``LogisticRegression(max_iter=1000)`` on prepared columns.
@@ -49,9 +56,37 @@ class SimilarityWeighted(SourceStrategy):
         The number of folds by which rows get their weight from a classifier
         that has not seen them.
 
+    {source}
+
+    {member_scaler}
+
+    {primary_source}
+
+    {member_unknown_source}
+
+    {random_state}
+
+    Attributes
+    ----------
+    {models_}
+
+    {classes_}
+
+    {classes_by_source_}
+
+    {sources_}
+
+    {n_features_in_}
+
+    {feature_names_in_}
+
+    See Also
+    --------
+    WeightedMerge : One weight for all foreign rows, by their worth.
+
     Notes
     -----
-    For probability :math:`p` of the source a foreign row weighs
+    For probability :math:`p` of the source a foreign row has the weight
     :math:`p / (1 - p) \cdot n_o / n_s`, with :math:`n_s` rows of the source and
     :math:`n_o` of the others: 1 on average.
 
@@ -66,35 +101,48 @@ class SimilarityWeighted(SourceStrategy):
 
     >>> import numpy as np
     >>> from sklearn.linear_model import LinearRegression
-    >>> from sktandem.members import Merged, SimilarityWeighted
+    >>> from sktandem import Merged
+    >>> from sktandem.members import SimilarityWeighted
     >>> rng = np.random.default_rng(0)
     >>> X = np.concatenate([rng.normal(0, 1, 200), rng.normal(2, 1, 2000)])[:, None]
     >>> y, source = X.ravel() ** 2, np.repeat(["near", "far"], [200, 2000])
-    >>> for strategy in Merged(), SimilarityWeighted():
-    ...     model = strategy.build(LinearRegression(), random_state=0)
+    >>> for kind in Merged, SimilarityWeighted:
+    ...     model = kind(LinearRegression(), random_state=0)
     ...     model = model.fit(X, y, sample_source=source)
     ...     error = model.predict(X[:200], sample_source=source[:200]) - y[:200]
-    ...     print(strategy.name, round(float(np.mean(error**2)), 1))
-    merged 16.0
-    similarity weighted 2.2
+    ...     print(kind.__name__, round(float(np.mean(error**2)), 1))
+    Merged 16.0
+    SimilarityWeighted 2.2
     """
 
-    name = "similarity weighted"
-
     def __init__(
-        self, *, classifier: Any = None, clip: float = 10.0, cv: int = 5
+        self,
+        estimator: Any = None,
+        *,
+        classifier: Any = None,
+        clip: float = 10.0,
+        cv: int = 5,
+        source: str | int | None = None,
+        scaler: Any = "standard",
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> None:
+        super().__init__(
+            estimator,
+            source=source,
+            scaler=scaler,
+            primary_source=primary_source,
+            unknown_source=unknown_source,
+            random_state=random_state,
+        )
         self.classifier = classifier
         self.clip = clip
         self.cv = cv
 
-    def build(self, estimator: Any, **options: Any) -> Any:
-        """Return the estimator; see :class:`Strategy`."""
-        if not takes_weights(estimator):
-            raise SourceError(
-                f"SimilarityWeighted weighs rows, and {type(estimator).__name__}.fit "
-                "takes no sample_weight. Take an estimator that does, or Merged()."
-            )
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        check_weighted(self)
         if self.classifier is not None and not is_classifier(self.classifier):
             raise SourceError(
                 "SimilarityWeighted needs a classifier to tell the sources apart, got "
@@ -108,51 +156,40 @@ class SimilarityWeighted(SourceStrategy):
                 f"{self.classifier!r}. CalibratedClassifierCV gives it one."
             )
         check_folds(self)
-        if not self.clip > 0:
-            raise SourceError(
-                f"SimilarityWeighted needs a clip above 0, got {self.clip!r}."
-            )
-        return super().build(estimator, **options)
+        check_number("clip", self.clip, "above 0", lambda clip: clip > 0)
 
-    def fit_for(self, name: Hashable, data: Training, make: Maker, rng: Any) -> Any:
-        """Return the model of the source's rows and of others that are like them."""
-        own, others = data.rows_of(name), data.rows_of_others(name)
+    def _model_for(self, name: Hashable, rows: Rows, units: Units) -> Any:
+        own, others = rows.of(name), rows.of_others(name)
         if len(others) == 0:
-            return make().fit(*data.take(own))
-        ratios = self._ratios(own, others, data, make, rng)
+            return units.fit(rows.take(own))
+        ratios = self._ratios(own, others, rows, units)
         weights = np.concatenate([np.ones(len(own)), ratios])
-        rows = np.concatenate([own, others])
-        return make().fit(*data.take(rows), sample_weight=weights)
+        return units.fit(rows.take(np.concatenate([own, others])), weights)
 
     def _ratios(
-        self,
-        own: NDArray[np.intp],
-        others: NDArray[np.intp],
-        data: Training,
-        make: Maker,
-        rng: Any,
-    ) -> NDArray[np.float64]:
+        self, own: NDArray[np.intp], others: NDArray[np.intp], rows: Rows, units: Units
+    ) -> Floats:
         """Return the clipped density ratio of each foreign row, cross-fitted."""
-        mine = np.ones(len(data.y), dtype=np.intp)
+        mine = np.ones(len(rows), dtype=np.intp)
         mine[others] = 0
-        folds = deal_folds(mine, min(self.cv, len(own), len(others)), rng)
-        ratios = np.empty(len(data.y))
+        whose = replace(rows.as_one(), y=mine)
+        folds = deal_folds(mine, min(self.cv, len(own), len(others)), units.rng)
+        ratios = np.empty(len(rows))
         for fold in range(int(folds.max()) + 1):
             test = np.flatnonzero((folds == fold) & (mine == 0))
             train = np.flatnonzero(folds != fold)
             if len(np.unique(mine[train])) < 2:  # a source of a single row
-                ratios[test] = len(own) / len(others)  # which weighs 1
+                ratios[test] = len(own) / len(others)  # a weight of 1
                 continue
-            teller = self._teller(data.X, make)
-            teller.fit(take_rows(data.X, train), mine[train])
-            p = teller.predict_proba(take_rows(data.X, test))[:, 1]
+            teller = fit_unit(self._teller(rows.X, units), whose.take(train))
+            p = answer_rows(teller, "predict_proba", whose.take(test))[:, 1]
             ratios[test] = p / np.clip(1 - p, 1e-12, None)
         weights = ratios[others] * len(others) / len(own)
         return np.clip(weights, 0.0, self.clip)
 
-    def _teller(self, X: Any, make: Maker) -> Merged:
+    def _teller(self, X: Any, units: Units) -> Merged:
         """Return an unfitted classifier of membership, for such columns."""
-        unit = make()
+        unit = units.make()
         teller = LogisticRegression(max_iter=1000)
         if self.classifier is not None:
             teller = clone(self.classifier)

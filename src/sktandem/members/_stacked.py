@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,21 @@ from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import StandardScaler
 
+from sktandem._docs import documented
+from sktandem._typing import Floats
+from sktandem.data._estimator import answer_rows
+from sktandem.data._rows import Rows
 from sktandem.data._tables import append_columns, column_names, is_frame
 from sktandem.exceptions import SourceError
-from sktandem.members._models import Maker
-from sktandem.members._source_strategy import SourceStrategy
-from sktandem.members._strategy import Training
+from sktandem.members._models import SourceModels, Units, fit_unit
 
 __all__ = ["StackedPrediction"]
 
 SMALLEST = 1e-6
 
 
-class StackedPrediction(SourceStrategy):
+@documented
+class StackedPrediction(SourceModels):
     """Give each source's model what the others' model predicts, as a feature.
 
     The others never share a rule with the source, only their opinion; how far
@@ -31,6 +35,38 @@ class StackedPrediction(SourceStrategy):
     rules, in the units of the target, or even in their classes.
 
     Read more in the :ref:`User Guide <comparing>`.
+
+    Parameters
+    ----------
+    {member_estimator}
+
+    {source}
+
+    {member_scaler}
+
+    {primary_source}
+
+    {member_unknown_source}
+
+    {random_state}
+
+    Attributes
+    ----------
+    {models_}
+
+    donors_ : dict of {source: estimator or None}
+        The fitted model of the others, which each source's model listens to; None
+        where there is none, or it knows a single class.
+
+    {classes_}
+
+    {classes_by_source_}
+
+    {sources_}
+
+    {n_features_in_}
+
+    {feature_names_in_}
 
     Notes
     -----
@@ -55,53 +91,48 @@ class StackedPrediction(SourceStrategy):
     >>> y = X @ [1.0, 2.0, 3.0]
     >>> y[:200] *= -1
     >>> source = ["lab"] * 200 + ["clinic"] * 4
-    >>> model = StackedPrediction().build(LinearRegression())
+    >>> model = StackedPrediction(LinearRegression())
     >>> model = model.fit(X, y, sample_source=source)
     >>> model.predict([[1.0, 1.0, 1.0]], sample_source=["clinic"]).round(3)
     array([6.])
     """
 
-    name = "stacked"
+    donors_: dict[Hashable, Any]
 
-    def fit_for(self, name: Hashable, data: Training, make: Maker, rng: Any) -> Any:
-        """Return the model of the source on its features and the others' opinion."""
-        others = data.rows_of_others(name)
-        X, y = data.take(data.rows_of(name))
-        model = make()
-        donor_X, donor_y = data.take(others)
-        of_one = len(others) == 0 or _is_one_class(model, donor_y)
-        if of_one:  # whose opinion is always the same
-            return model.fit(X, y)
-        donor = make().fit(donor_X, donor_y)
-        wider = _with_opinion(donor, X)
-        if hasattr(model.scaler, "fit"):
-            model.scaler = _widened(model.scaler, X.shape[1], wider.shape[1])
-        return StackedModel(donor, model.fit(wider, y))
+    def _fit_models(
+        self, names: Sequence[Hashable], rows: Rows, units: Units
+    ) -> dict[Hashable, Any]:
+        self.donors_ = {}  # which _model_for fills
+        return super()._fit_models(names, rows, units)
+
+    def _model_for(self, name: Hashable, rows: Rows, units: Units) -> Any:
+        own, others = rows.take(rows.of(name)), rows.take(rows.of_others(name))
+        model, donor = units.make(), None
+        # A donor of one class always has the same opinion.
+        if len(others) > 0 and not _is_one_class(model, others.y):
+            donor = units.fit(others)
+            width = own.X.shape[1] if len(getattr(own.X, "shape", ())) == 2 else 0
+            own = replace(own, X=_with_opinion(donor, own))
+            if hasattr(getattr(model, "scaler", None), "fit"):
+                scaler = _widened(model.scaler, width, own.X.shape[1])
+                model.set_params(scaler=scaler)
+        self.donors_[name] = donor
+        return fit_unit(model, own)
+
+    def _ask(self, name: Hashable, method: str, rows: Rows) -> Any:
+        donor = self.donors_[name]
+        if donor is not None:
+            rows = replace(rows, X=_with_opinion(donor, rows))
+        return super()._ask(name, method, rows)
 
 
 def _is_one_class(model: Any, y: NDArray[Any]) -> bool:
     return bool(is_classifier(model) and y.ndim == 1 and len(set(y.tolist())) == 1)
 
 
-class StackedModel:
-    """A fitted model together with the one that it listens to."""
-
-    def __init__(self, donor: Any, model: Any) -> None:
-        self.donor = donor
-        self.model = model
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "model":  # copying asks before __init__
-            raise AttributeError(name)
-        value = getattr(self.model, name)
-        if name not in ("predict", "predict_proba", "decision_function"):
-            return value
-        return lambda X: value(_with_opinion(self.donor, X))
-
-
-def _with_opinion(donor: Any, X: Any) -> Any:
+def _with_opinion(donor: Any, rows: Rows) -> Any:
     """Return X with what the donor predicts as further columns."""
-    opinion = _opinion(donor, X)
+    X, opinion = rows.X, _opinion(donor, rows.as_one())
     if is_frame(X):
         return append_columns(X, opinion, _names(X, opinion.shape[1]))
     if sparse.issparse(X):
@@ -122,16 +153,19 @@ def _names(X: Any, n_columns: int) -> list[Any]:
     return [f"others__{place}" for place in range(n_columns)]
 
 
-def _opinion(donor: Any, X: Any) -> NDArray[np.float64]:
+def _opinion(donor: Any, rows: Rows) -> Floats:
     if not is_classifier(donor):
-        return np.asarray(donor.predict(X), dtype=float).reshape(X.shape[0], -1)
+        predicted = answer_rows(donor, "predict", rows)
+        return np.asarray(predicted, dtype=float).reshape(len(rows), -1)
     if hasattr(donor, "predict_proba"):
-        logs = np.log(np.clip(donor.predict_proba(X), SMALLEST, 1.0))
+        p = answer_rows(donor, "predict_proba", rows)
+        logs = np.log(np.clip(p, SMALLEST, 1.0))
         # Of two classes one column says all.
         return np.asarray(logs[:, 1:] - logs[:, :1] if logs.shape[1] == 2 else logs)
     if hasattr(donor, "decision_function"):
-        return np.asarray(donor.decision_function(X)).reshape(X.shape[0], -1)
-    predicted = np.asarray(donor.predict(X))
+        decision = answer_rows(donor, "decision_function", rows)
+        return np.asarray(decision).reshape(len(rows), -1)
+    predicted = np.asarray(answer_rows(donor, "predict", rows))
     return np.asarray(predicted[:, None] == donor.classes_[None, :], dtype=float)
 
 

@@ -9,19 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
+from sktandem._docs import documented
+from sktandem._typing import Floats, RandomState, UnknownSource
 from sktandem.data._cells import class_codes, cross_cells, deal_folds, target_strata
+from sktandem.data._estimator import answer_rows
+from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
-from sktandem.members._models import Maker
-from sktandem.members._source_strategy import SourceStrategy
-from sktandem.members._strategy import Training
-from sktandem.members._units import check_folds, takes_weights
+from sktandem.members._fill import check_weighted
+from sktandem.members._models import SourceModels, Units, check_folds
 from sktandem.stats._losses import log_losses, squared_errors, with_the_rest
 
 __all__ = ["WeightedMerge"]
 
 
-class WeightedMerge(SourceStrategy):
-    """Train a model for each source on all rows, those of the others weighing less.
+@documented
+class WeightedMerge(SourceModels):
+    """Train a model for each source on all rows, those of the others counting less.
 
     How much a foreign row is worth is a question for the data: the weight is
     the one with the smallest loss on the source's own rows, by
@@ -32,17 +35,50 @@ class WeightedMerge(SourceStrategy):
 
     Parameters
     ----------
+    {member_estimator}
+
     weights : sequence of float, default=(0.0, 0.03, 0.1, 0.3, 1.0)
-        What a row of the other sources may weigh; a row of one's own is 1.
+        What a row of the other sources may count; a row of one's own counts 1.
 
     cv : int, default=5
         The number of inner folds of the source's own rows.
 
+    {source}
+
+    {member_scaler}
+
+    {primary_source}
+
+    {member_unknown_source}
+
+    {random_state}
+
+    Attributes
+    ----------
+    {models_}
+
+    weight_by_source_ : dict of {source: float}
+        The weight that was chosen for the rows of the others.
+
+    {classes_}
+
+    {classes_by_source_}
+
+    {sources_}
+
+    {n_features_in_}
+
+    {feature_names_in_}
+
+    See Also
+    --------
+    SimilarityWeighted : A weight for each row, by how much it is like one's own.
+    Merged : Shares that are set beforehand.
+
     Notes
     -----
     The loss is log loss, or the zero-one loss of a classifier without
-    probabilities; of regressors, squared error. The chosen weight stands in
-    ``models_[source].weight_``. The inner folds know no `groups`.
+    probabilities; of regressors, squared error. The inner folds know no `groups`.
 
     Examples
     --------
@@ -51,77 +87,86 @@ class WeightedMerge(SourceStrategy):
     >>> from sktandem.members import WeightedMerge
     >>> x = np.linspace(-1, 1, 40)[:, None]
     >>> X, y = np.vstack([x, x]), np.concatenate([x, -x]).ravel()
-    >>> model = WeightedMerge().build(Ridge(), random_state=0)
+    >>> model = WeightedMerge(Ridge(), random_state=0)
     >>> model = model.fit(X, y, sample_source=["up"] * 40 + ["down"] * 40)
-    >>> {source: own.weight_ for source, own in model.models_.items()}
+    >>> model.weight_by_source_
     {'down': 0.0, 'up': 0.0}
 
     The sources contradict each other, and nothing is taken over.
     """
 
-    name = "weighted"
+    weight_by_source_: dict[Hashable, float]
 
     def __init__(
         self,
+        estimator: Any = None,
         *,
         weights: Sequence[float] = (0.0, 0.03, 0.1, 0.3, 1.0),
         cv: int = 5,
+        source: str | int | None = None,
+        scaler: Any = "standard",
+        primary_source: Hashable = None,
+        unknown_source: UnknownSource = "error",
+        random_state: RandomState = None,
     ) -> None:
+        super().__init__(
+            estimator,
+            source=source,
+            scaler=scaler,
+            primary_source=primary_source,
+            unknown_source=unknown_source,
+            random_state=random_state,
+        )
         self.weights = weights
         self.cv = cv
 
-    def build(self, estimator: Any, **options: Any) -> Any:
-        """Return the estimator; see :class:`Strategy`."""
-        if not takes_weights(estimator):
-            raise SourceError(
-                f"WeightedMerge weighs rows, and {type(estimator).__name__}.fit takes "
-                "no sample_weight. Take an estimator that does, or Merged()."
-            )
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        check_weighted(self)
         check_folds(self)
         if not _are_weights(self.weights):
             raise SourceError(
-                "WeightedMerge needs weights that are numbers of at least 0, got "
+                "weights must be a list of numbers of at least 0, got "
                 f"{self.weights!r}."
             )
-        return super().build(estimator, **options)
 
-    def fit_for(self, name: Hashable, data: Training, make: Maker, rng: Any) -> Any:
-        """Return the model of the weight that serves the source best."""
-        own, others = data.rows_of(name), data.rows_of_others(name)
+    def _fit_models(
+        self, names: Sequence[Hashable], rows: Rows, units: Units
+    ) -> dict[Hashable, Any]:
+        self.weight_by_source_ = {}  # which _model_for fills
+        return super()._fit_models(names, rows, units)
+
+    def _model_for(self, name: Hashable, rows: Rows, units: Units) -> Any:
+        own, others = rows.of(name), rows.of_others(name)
         if len(others) == 0:
             weight = 0.0
         elif len(self.weights) == 1:
             weight = float(self.weights[0])
         else:
-            weight = self._best_weight(own, others, data, make, rng)
-        model = _fit(make(), data, own, others, weight)
-        model.weight_ = weight
+            weight = self._best_weight(own, others, rows, units)
+        model = _fit(units, rows, own, others, weight)
+        self.weight_by_source_[name] = weight
         return model
 
     def _best_weight(
-        self,
-        own: NDArray[np.intp],
-        others: NDArray[np.intp],
-        data: Training,
-        make: Maker,
-        rng: Any,
+        self, own: NDArray[np.intp], others: NDArray[np.intp], rows: Rows, units: Units
     ) -> float:
-        sources = data.sources.take(own)
-        cells = cross_cells(sources, target_strata(sources, data.y[own]))
         n_folds = min(self.cv, len(own))
         if n_folds < 2:
             return float(max(self.weights))  # a single row judges nothing
-        folds = deal_folds(cells, n_folds, rng)
+        sources = rows.sources.take(own)
+        cells = cross_cells(sources, target_strata(sources, rows.y[own]))
+        folds = deal_folds(cells, n_folds, units.rng)
         losses, failure = np.zeros(len(self.weights)), None
         for fold in range(n_folds):
             train, test = own[folds != fold], own[folds == fold]
             for place, weight in enumerate(self.weights):
                 try:
-                    model = _fit(make(), data, train, others, weight)
-                except ValueError as error:  # such as a class that few rows lack
+                    model = _fit(units, rows, train, others, weight)
+                except ValueError as error:  # such as a class that few rows have
                     losses[place], failure = np.inf, error
                     continue
-                losses[place] += _loss(model, data, own, test)
+                losses[place] += _loss(model, rows, own, test)
         if failure is not None and np.isinf(losses).all():
             raise failure
         return float(self.weights[int(np.argmin(losses))])
@@ -137,33 +182,35 @@ def _are_weights(weights: Any) -> bool:
 
 
 def _fit(
-    model: Any,
-    data: Training,
+    units: Units,
+    rows: Rows,
     own: NDArray[np.intp],
     others: NDArray[np.intp],
     weight: float,
 ) -> Any:
-    """Fit on rows of one's own and on others that weigh `weight`."""
+    """Return a unit fitted on rows of one's own and on others of this weight."""
     if weight == 0 or len(others) == 0:
-        return model.fit(*data.take(own))
-    rows = np.concatenate([own, others])
+        return units.fit(rows.take(own))
+    both = rows.take(np.concatenate([own, others]))
     weights = np.repeat([1.0, weight], [len(own), len(others)])
-    return model.fit(*data.take(rows), sample_weight=None if weight == 1 else weights)
+    return units.fit(both, None if weight == 1 else weights)
 
 
 def _loss(
-    model: Any, data: Training, own: NDArray[np.intp], test: NDArray[np.intp]
+    model: Any, rows: Rows, own: NDArray[np.intp], test: NDArray[np.intp]
 ) -> float:
     """Return the sum of the losses of some rows, among the classes of one's own."""
-    X, y = data.take(test)
+    tested = rows.take(test).as_one()
     if not is_classifier(model):
-        return float(squared_errors(y, model.predict(X)).sum())
+        errors = squared_errors(tested.y, answer_rows(model, "predict", tested))
+        return float(errors.sum())
     if not hasattr(model, "predict_proba"):
-        return float((np.asarray(model.predict(X)) != y).sum())
-    classes, codes = class_codes(data.y[own])
+        return float((answer_rows(model, "predict", tested) != tested.y).sum())
+    classes, codes = class_codes(rows.y[own])
     mine = codes[np.searchsorted(own, test)]  # both ascending
-    return float(log_losses(_proba(model, X, classes), mine).sum())
+    return float(log_losses(_proba(model, tested, classes), mine).sum())
 
 
-def _proba(model: Any, X: Any, classes: NDArray[Any]) -> NDArray[np.float64]:
-    return with_the_rest(model.predict_proba(X), model.classes_, classes)
+def _proba(model: Any, rows: Rows, classes: NDArray[Any]) -> Floats:
+    given = answer_rows(model, "predict_proba", rows)
+    return with_the_rest(given, model.classes_, classes)

@@ -467,7 +467,11 @@ class Merged(MetaEstimatorMixin, SourceEstimator):
         score : float
             Accuracy, R2, or the macro mean of R2.
         """
-        rows = self._read(X, y, sample_source=sample_source, weight=sample_weight)
+        return self._score(
+            self._read(X, y, sample_source=sample_source, weight=sample_weight)
+        )
+
+    def _score(self, rows: Rows) -> float:
         predicted = self._answer("predict", rows)
         if is_classifier(self):
             return label_accuracy(rows.y, predicted, rows.weights)

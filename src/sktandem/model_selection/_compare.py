@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -13,19 +12,17 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
-from sktandem._telling import counted, did_you_mean
+from sktandem._settings import check_integer, check_known, check_number
+from sktandem._telling import counted, warn
 from sktandem._typing import RandomState
-from sktandem.data._cells import as_target
-from sktandem.data._sources import resolve_sources
-from sktandem.data._tables import refuse_datasets
-from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.members import Strategy, Training, resolve_strategies
+from sktandem.data._rows import Rows, read_rows
+from sktandem.exceptions import SourceError
+from sktandem.members._names import resolve_members
 from sktandem.model_selection._comparison import StrategyComparison
-from sktandem.model_selection._folds import Measured, Workshop, deal, run_folds
+from sktandem.model_selection._folds import Experiment, Measured, deal, run_folds
 from sktandem.model_selection._judges import Metric, SourceJudge, metric_of
-from sktandem.model_selection._split import number_groups
 from sktandem.model_selection._verdicts import compared, n_units
 from sktandem.model_selection._view import Scoring
 from sktandem.report._wording import MIN_ROWS
@@ -44,7 +41,7 @@ def compare_strategies(
     source: str | int | None = None,
     primary_source: Hashable = None,
     strategies: Literal["default", "all"]
-    | Sequence[Strategy]
+    | Sequence[Any]
     | Mapping[str, Any] = "default",
     scoring: Scoring = None,
     margin: float = 0.01,
@@ -89,11 +86,14 @@ def compare_strategies(
         Judge this source only: all rows of the others are in every training.
         None judges every source.
 
-    strategies : {"default", "all"}, sequence of Strategy or dict, default="default"
-        What to compare: a list that suits the estimator, objects of
-        :mod:`sktandem.members`, or these and any estimators by name. An
-        estimator of yours gets the sources if its `fit` takes them. The
-        reference need not be named. Fewer strategies make narrower intervals.
+    strategies : {"default", "all"}, list of estimator or dict, default="default"
+        What to compare: a list that suits the estimator; members, which are
+        :class:`~sktandem.Merged`, :class:`~sktandem.SharedNet`, those of
+        :mod:`sktandem.members` and any estimator whose `fit` takes
+        `sample_source`; or these and any other estimators by name. A member
+        whose `estimator` (or `net`) is None is filled with `estimator`. The
+        reference, ``OwnModels()``, need not be named. Fewer strategies make
+        narrower intervals.
 
     scoring : str or callable, default=None
         The metric reported beside the loss, as in
@@ -106,8 +106,8 @@ def compare_strategies(
         own model; of zero-one loss as it stands.
 
     scaler : str, transformer or None, default="standard"
-        How features reach `estimator`, as in
-        :class:`~sktandem.Merged`.
+        How features reach `estimator`, as in :class:`~sktandem.Merged`, in
+        members that leave their own `scaler` at its default.
 
     cv : int, default=10
         Folds. Fewer starve the source that is judged and not the others, which
@@ -118,8 +118,8 @@ def compare_strategies(
         their verdict in 18 of 100 pairs; with five, in 8.
 
     groups : array-like of shape (n_samples,), default=None
-        Persons: rows that must stay together, within sources and across. The
-        interval then rests on persons.
+        Rows that must stay together, within sources and across, as those of one
+        person. The interval then rests on groups.
 
     n_jobs : int, default=None
         How many folds to work on at once. The result does not depend on it.
@@ -133,7 +133,8 @@ def compare_strategies(
     Returns
     -------
     comparison : StrategyComparison
-        With `summary()`, `frame()`, `plot()`, `best_` and an HTML view.
+        With `summary()`, `to_frame()`, `plot()`, `to_html()`, `to_markdown()` and
+        `best_`.
 
     Raises
     ------
@@ -144,7 +145,7 @@ def compare_strategies(
     See Also
     --------
     learning_curve_by_source : How the gain changes with the rows of a source.
-    sktandem.TandemClassifier : Choose a strategy and fit it.
+    sktandem.Tandem : Choose a strategy and fit it.
     sktandem.shift.shift_report : How different the datasets are.
 
     Notes
@@ -178,7 +179,7 @@ def compare_strategies(
     --------
     >>> from sktandem.datasets import make_two_sources
     >>> from sktandem.model_selection import compare_strategies
-    >>> from sktandem.members import Merged
+    >>> from sktandem import Merged
     >>> X, y, source = make_two_sources(
     ...     1100, size_ratio=0.1, n_features=20, return_X_y=True, random_state=0
     ... )
@@ -192,79 +193,77 @@ def compare_strategies(
     >>> round(gain.reference_loss, 2), round(gain.loss, 2)
     (0.34, 0.27)
     """
-    check_settings(margin, cv, n_repeats)
-    data, people = read_data(X, y, sample_source, source, groups)
-    sources = data.sources
-    if primary_source is not None and primary_source not in sources.names:
-        raise SourceError(
-            f"primary_source={primary_source!r} is not a source. The sources are "
-            f"{list(sources.names)}.{did_you_mean(primary_source, sources.names)}"
-        )
-    estimator = suited_estimator(estimator, data.y)
-    data = with_flat_classes(data, estimator)
-    metric = metric_of(scoring, estimator)
-    tested = sources.names if primary_source is None else (primary_source,)
-    workshop = Workshop(
-        data=data,
-        strategies=several_strategies(strategies, estimator, data, scaler),
-        estimator=estimator,
-        scaler=scaler,
-        judges=judges_for(data, tested, is_classifier(estimator), metric),
-    )
-    for name in workshop.strategies:
-        workshop.model(name, None)  # what cannot be built says so before the work
-    warn_of_few(workshop.judges, people)
-    folds = deal(
-        data, cv, n_repeats, people, primary_source, check_random_state(random_state)
-    )
-    names = list(workshop.strategies)
-    measured = Measured(workshop.judges, names, n_repeats, cv)
-    done = run_folds(workshop, folds, names, n_jobs)
+    check_comparison(margin, cv, n_repeats)
+    rows = read_compared(X, y, sample_source, source, groups)
+    if primary_source is not None:
+        check_known("primary_source", primary_source, rows.names)
+    tested = rows.names if primary_source is None else (primary_source,)
+    experiment, metric = designed(estimator, rows, strategies, scaler, scoring, tested)
+    rng = check_random_state(random_state)
+    folds = deal(experiment.rows, cv, n_repeats, primary_source, rng)
+    names = list(experiment.strategies)
+    measured = Measured(experiment.judges, names, n_repeats, cv)
+    done = run_folds(experiment, folds, names, n_jobs)
     for fold, name, result in watched(done, len(folds) * len(names), progress):
         measured.add(fold, name, result)
-    return compared(workshop, measured, metric, margin, people)
+    return compared(experiment, measured, metric, margin)
 
 
-def check_settings(margin: Any, cv: Any, n_repeats: Any) -> None:
+def check_comparison(margin: Any, cv: Any, n_repeats: Any) -> None:
     """Refuse settings that make no sense."""
-    if not isinstance(margin, Real) or not 0 < float(margin) < np.inf:
-        raise SourceError(f"margin must be a number above 0, got {margin!r}.")
-    for setting, value, least in ("cv", cv, 2), ("n_repeats", n_repeats, 1):
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or value < least:
-            no_splitter = " Splitters are not taken." if hasattr(value, "split") else ""
-            raise SourceError(
-                f"{setting} must be a whole number of at least {least}, got "
-                f"{value!r}.{no_splitter}"
-            )
+    check_number("margin", margin, "above 0", lambda margin: 0 < margin < np.inf)
+    no_splitter = " Splitters are not taken." if hasattr(cv, "split") else ""
+    check_integer("cv", cv, least=2, note=no_splitter)
+    check_integer("n_repeats", n_repeats)
 
 
-def read_data(
+def read_compared(
     X: Any, y: Any, sample_source: Any, source: str | int | None, groups: Any
-) -> tuple[Training, NDArray[np.intp] | None]:
-    """Return the rows, checked, and the number of each row's group."""
+) -> Rows:
+    """Return the rows to compare on, checked."""
     if X is None or y is None:
         raise SourceError(
             "A comparison needs an estimator, X and y, in this order. The estimator "
             "may be None."
         )
-    refuse_datasets(X)
-    features, sources = resolve_sources(X, sample_source, source=source)
-    target = as_target(y)
-    check_consistent_length(features, target, groups)
-    if target.dtype.kind == "f" and np.isnan(target).any():
-        n_missing = int(np.isnan(target.reshape(len(target), -1)).any(axis=1).sum())
+    given = {"sample_source": sample_source, "source": source, "groups": groups}
+    rows = read_rows(None, X, y, **given)
+    if rows.y.dtype.kind == "f" and np.isnan(rows.y).any():
+        n_missing = int(np.isnan(rows.y.reshape(len(rows), -1)).any(axis=1).sum())
         raise SourceError(
-            f"y is missing in {counted(n_missing, 'row')} of {len(target):,}. Drop "
+            f"y is missing in {counted(n_missing, 'row')} of {len(rows):,}. Drop "
             "them first."
         )
-    if len(sources.names) < 2:
+    if len(rows.names) < 2:
         raise SourceError(
-            f"A comparison needs at least two sources, got {list(sources.names)}. Pass "
+            f"A comparison needs at least two sources, got {list(rows.names)}. Pass "
             "sample_source, or name the column that holds each row's source by source."
         )
-    people = None if groups is None else number_groups(groups)
-    return Training(features, target, sources), people
+    return rows
+
+
+def designed(
+    estimator: Any,
+    rows: Rows,
+    strategies: Any,
+    scaler: Any,
+    scoring: Scoring,
+    tested: Sequence[Hashable],
+) -> tuple[Experiment, Metric]:
+    """Return what is to be compared, checked before the work, and the metric."""
+    estimator = suited_estimator(estimator, rows.y)
+    rows = with_flat_classes(rows, estimator)
+    metric = metric_of(scoring, estimator)
+    experiment = Experiment(
+        rows=rows,
+        strategies=several_strategies(strategies, estimator, rows, scaler),
+        estimator=estimator,
+        scaler=scaler,
+        judges=judges_for(rows, tested, is_classifier(estimator), metric),
+    )
+    experiment.check()
+    warn_of_few(experiment)
+    return experiment, metric
 
 
 def suited_estimator(estimator: Any, y: NDArray[Any]) -> Any:
@@ -277,19 +276,20 @@ def suited_estimator(estimator: Any, y: NDArray[Any]) -> Any:
     return Ridge() if y.dtype.kind == "f" else LogisticRegression(max_iter=1000)
 
 
-def with_flat_classes(data: Training, estimator: Any) -> Training:
-    """Return the data with classes in one dimension."""
-    if not is_classifier(estimator) or data.y.ndim == 1:
-        return data
-    return replace(data, y=column_or_1d(data.y, warn=True))
+def with_flat_classes(rows: Rows, estimator: Any) -> Rows:
+    """Return the rows with classes in one dimension."""
+    if not is_classifier(estimator) or rows.y.ndim == 1:
+        return rows
+    return replace(rows, y=column_or_1d(rows.y, warn=True))
 
 
 def several_strategies(
-    strategies: Any, estimator: Any, data: Training, scaler: Any
+    strategies: Any, estimator: Any, rows: Rows, scaler: Any
 ) -> dict[str, Any]:
     """Return the strategies by name, which must be more than the reference."""
-    columns = len(getattr(data.X, "shape", ())) == 2
-    named = resolve_strategies(strategies, estimator, columns=columns, scaler=scaler)
+    named = resolve_members(
+        strategies, estimator, columns=has_columns(rows), scaler=scaler
+    )
     if len(named) < 2:
         raise SourceError(
             "A comparison needs a strategy beside own models, such as "
@@ -298,28 +298,32 @@ def several_strategies(
     return named
 
 
+def has_columns(rows: Rows) -> bool:
+    """Tell whether X is a table; a list of strings is not."""
+    return len(getattr(rows.X, "shape", ())) == 2
+
+
 def judges_for(
-    data: Training, names: Iterable[Hashable], classifies: bool, metric: Metric
+    rows: Rows, names: Iterable[Hashable], classifies: bool, metric: Metric
 ) -> tuple[SourceJudge, ...]:
     """Return a judge for each of some sources."""
-    rows = {name: data.rows_of(name) for name in names}
     return tuple(
-        SourceJudge(name, own, data.y[own], classifies, metric)
-        for name, own in rows.items()
+        SourceJudge(name, rows.of(name), rows.y[rows.of(name)], classifies, metric)
+        for name in names
     )
 
 
-def warn_of_few(judges: Iterable[SourceJudge], people: NDArray[np.intp] | None) -> None:
+def warn_of_few(experiment: Experiment) -> None:
     """Warn of sources whose intervals are rough."""
-    few = {j.name: n_units(j, people) for j in judges if n_units(j, people) < FEW}
+    groups = experiment.rows.groups
+    units = {judge.name: n_units(judge, groups) for judge in experiment.judges}
+    few = {name: n for name, n in units.items() if n < FEW}
     if few:
-        kind = "rows" if people is None else "groups"
+        kind = "rows" if groups is None else "groups"
         told = ", ".join(f"{n} {kind} of {name!r}" for name, n in few.items())
-        warnings.warn(
+        warn(
             f"There are only {told}: an interval from fewer than {FEW} is rough, and "
-            f"below {MIN_ROWS} no verdict is given.",
-            SourceWarning,
-            stacklevel=3,
+            f"below {MIN_ROWS} no verdict is given."
         )
 
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 import numpy as np
 
 from sktandem.data._tables import pandas_for
-from sktandem.report._drawing import as_image, draw_alone
-from sktandem.report._page import html_block, html_table
+from sktandem.report._result import Result, Table
 from sktandem.report._wording import (
     decimals_for,
     fixed,
-    markdown,
-    markdown_table,
     method_sentences,
     source_sentences,
-    text_table,
     verdict_words,
     with_interval,
 )
@@ -147,10 +142,10 @@ class Design:
         What every strategy is compared with.
 
     strategies : dict of {str: object}
-        The strategies or estimators, by name, reference first.
+        The members and other estimators, by name, reference first.
 
     estimator : object
-        The estimator they were built on.
+        What they were filled with.
 
     sources : tuple of hashable
         All sources, in the order of their colours.
@@ -191,7 +186,7 @@ class Design:
 
 
 @dataclass(frozen=True, repr=False)
-class StrategyComparison:
+class StrategyComparison(Result):
     """Whether other sources help each source, strategy by strategy.
 
     What :func:`compare_strategies` returns. It prints as a table, shows itself
@@ -280,7 +275,7 @@ class StrategyComparison:
             best[source] = winner.strategy if winner else self.design.reference
         return best
 
-    def frame(self) -> Any:
+    def to_frame(self) -> Any:
         """Return all numbers as a data frame.
 
         Returns
@@ -288,26 +283,15 @@ class StrategyComparison:
         frame : pandas.DataFrame
             A row for each source and strategy, the reference first. "loss" to
             "margin" are in units of the loss, positive gains help; the last
-            four columns bear the name of the metric.
+            four columns have the name of the metric.
         """
-        pd = pandas_for("frame")
+        pd = pandas_for("to_frame")
         rows = []
         for contrasts in self._by_source().values():
             rows.append(self._reference_record(contrasts[0]))
             rows += [self._record(contrast) for contrast in contrasts]
         frame = pd.DataFrame(rows)
         return frame.astype({"n_needed": "Int64"})
-
-    def summary(self) -> str:
-        """Return what was found, in sentences.
-
-        Returns
-        -------
-        text : str
-            A line for each source, then how it was measured, what the numbers
-            are about, and what a reader ought to know besides.
-        """
-        return "\n".join([*self._findings(), *self._method()])
 
     def plot(self, ax: Any = None, *, name: str | None = None) -> Any:
         """Plot the gains as a forest.
@@ -329,41 +313,6 @@ class StrategyComparison:
 
         return StrategyComparisonDisplay.from_comparison(self, ax=ax, name=name)
 
-    def to_html(self) -> str:
-        """Return the findings, the picture and the table as a piece of HTML.
-
-        Returns
-        -------
-        html : str
-            A block that stands alone, with its style and its picture inside.
-            The picture is left out where matplotlib is missing.
-        """
-        findings = "".join(f"<p>{escape(line)}</p>" for line in self._findings())
-        method = "".join(f'<p class="note">{escape(t)}</p>' for t in self._method())
-        table = html_table(*self._short_table(), NUMBERS)
-        return html_block(findings, self._picture(), table, method)
-
-    def to_markdown(self) -> str:
-        """Return the findings and the table as Markdown.
-
-        Returns
-        -------
-        text : str
-            Ready for an issue or a report.
-        """
-        findings, method = (
-            map(markdown, self._findings()),
-            map(markdown, self._method()),
-        )
-        table = markdown_table(*self._table(), NUMBERS)
-        return "\n\n".join([*findings, table, *method]) + "\n"
-
-    def __repr__(self) -> str:
-        return text_table(*self._short_table(), NUMBERS)
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
     def _by_source(self) -> dict[Hashable, list[Contrast]]:
         blocks: dict[Hashable, list[Contrast]] = {}
         for contrast in self.contrasts:
@@ -378,16 +327,14 @@ class StrategyComparison:
         judged = [c for c in self.contrasts if c.verdict is not None]
         return method_sentences(len(judged), self.design)
 
-    def _picture(self) -> str:
+    def _figure(self) -> dict[str, Any]:
         from sktandem.inspection._forest import StrategyComparisonDisplay
 
         display = StrategyComparisonDisplay(self.contrasts, self.design)
-        try:
-            figure = draw_alone(figsize=display.figsize)
-        except ImportError:
-            return ""
-        display.plot(figure.subplots())
-        return as_image(figure, f"Gain in {self.design.loss} by source and strategy")
+        return {"figsize": display.figsize}
+
+    def _caption(self) -> str:
+        return f"Gain in {self.design.loss} by source and strategy"
 
     def _record(self, contrast: Contrast) -> dict[str, Any]:
         metric = self.design.metric
@@ -421,10 +368,11 @@ class StrategyComparison:
         record = {**self._record(contrast), **dict.fromkeys(unknown, np.nan)}
         return {**record, "n_needed": None, **known}
 
-    def _table(self) -> tuple[list[str], list[list[str]]]:
-        """Return the headers and the rows of texts that every table shows."""
+    def _table(self, *, narrow: bool = False) -> Table:
+        """Return the table; a narrow one has no gain in the metric."""
         loss, metric = self.design.loss, self.design.metric
         headers = ["source", "strategy", "rows", loss, "gain [interval]", "verdict"]
+        headers += [metric, f"{metric} gain [interval]"]
         cells = []
         for source, contrasts in self._by_source().items():
             first = contrasts[0]
@@ -435,9 +383,6 @@ class StrategyComparison:
                 row = [str(source), c.strategy, f"{c.n_rows:,}", c.loss_texts[1]]
                 row += [c.gain_text, c.words, c.score_texts[1], c.score_gain_text]
                 cells.append(row)
-        return [*headers, metric, f"{metric} gain [interval]"], cells
-
-    def _short_table(self) -> tuple[list[str], list[list[str]]]:
-        """Return the table without the gain in the metric, for narrow pages."""
-        headers, cells = self._table()
-        return headers[:-1], [row[:-1] for row in cells]
+        if narrow:
+            headers, cells = headers[:-1], [row[:-1] for row in cells]
+        return Table(headers, cells, NUMBERS)

@@ -12,13 +12,13 @@ from sklearn.isotonic import IsotonicRegression
 from sktandem._telling import counted
 from sktandem._typing import Floats
 from sktandem.data._tables import pandas_for
+from sktandem.report._result import Result, Table
 from sktandem.report._wording import (
     decimals_for,
     fixed,
     level_text,
     moved,
     named,
-    text_table,
     with_interval,
 )
 from sktandem.stats._inference import Verdict, judge
@@ -27,7 +27,7 @@ __all__ = ["SourceLearningCurve"]
 
 
 @dataclass(frozen=True, repr=False)
-class SourceLearningCurve:
+class SourceLearningCurve(Result):
     """How the gain from other sources changes with the rows of one source.
 
     What :func:`learning_curve_by_source` returns. Other sources help most while
@@ -181,7 +181,7 @@ class SourceLearningCurve:
             for strategy in self.strategies
         }
 
-    def frame(self) -> Any:
+    def to_frame(self) -> Any:
         """Return all numbers as a data frame.
 
         Returns
@@ -190,27 +190,9 @@ class SourceLearningCurve:
             A row for each size and strategy, the reference first. "worth" is
             missing where the own model's curve does not reach so far.
         """
-        pd = pandas_for("frame")
+        pd = pandas_for("to_frame")
         frame = pd.DataFrame(self._records())
         return frame.astype({"worth": "Int64"})
-
-    def summary(self) -> str:
-        """Return what was found, in sentences.
-
-        Returns
-        -------
-        text : str
-            A line for each strategy, then how it was measured.
-        """
-        lines = [self._sentence(strategy) for strategy in self.strategies]
-        single = level_text(self.level)
-        lines.append(
-            "The intervals in brackets hold together with 95 %, each by itself with "
-            f"{single}, from {counted(self.n_repeats, 'repeat')} at each size, beside "
-            f"the same {self.n_other:,} rows of other sources. Rows of worth are read "
-            "off the curve of its own model and have no interval."
-        )
-        return "\n".join(lines)
 
     def plot(self, ax: Any = None, *, name: str | None = None) -> Any:
         """Plot the losses over the rows of the source.
@@ -232,7 +214,19 @@ class SourceLearningCurve:
 
         return LearningCurveBySourceDisplay.from_curve(self, ax=ax, name=name)
 
-    def __repr__(self) -> str:
+    def _findings(self) -> list[str]:
+        return [self._sentence(strategy) for strategy in self.strategies]
+
+    def _method(self) -> list[str]:
+        single = level_text(self.level)
+        return [
+            "The intervals in brackets hold together with 95 %, each by itself with "
+            f"{single}, from {counted(self.n_repeats, 'repeat')} at each size, beside "
+            f"the same {self.n_other:,} rows of other sources. Rows of worth are read "
+            "off the curve of its own model and have no interval."
+        ]
+
+    def _table(self, *, narrow: bool = False) -> Table:
         headers = ["source", "rows", "strategy", self.loss, "gain [interval]"]
         headers += ["worth in rows", self.metric]
         cells = []
@@ -246,7 +240,10 @@ class SourceLearningCurve:
             if not own:
                 row[4], row[5] = with_interval(*ends), far
             cells.append(row)
-        return text_table(headers, cells, numbers=(1, 3, 5, 6))
+        return Table(headers, cells, (1, 3, 5, 6))
+
+    def _caption(self) -> str:
+        return f"{self.loss} over the rows of {self.source}, by strategy"
 
     def _decimals(self) -> int:
         return decimals_for(float(np.max(np.abs(self.reference_losses))))

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
-from sktandem._routing import fit_with_source
 from sktandem._typing import Floats
-from sktandem.data._tables import take_rows
+from sktandem.data._estimator import SourceEstimator, fit_rows
+from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.members import Strategy, Training
-from sktandem.members._units import by_keyword
+from sktandem.members._fill import filled, hole_of
+from sktandem.members._models import SourceModels
 from sktandem.model_selection._judges import ZERO, Answers, SourceJudge
 from sktandem.model_selection._split import SourceKFold
 
-__all__ = ["Fold", "Measured", "Workshop", "deal", "run_folds", "try_folds"]
+__all__ = ["Experiment", "Fold", "Measured", "deal", "run_folds", "try_folds"]
 
 Result = dict[Hashable, dict[str, Any]]
 
@@ -37,19 +37,19 @@ class Fold:
 
 
 @dataclass(frozen=True, eq=False)
-class Workshop:
+class Experiment:
     """All that it takes to fit a strategy on a fold and to judge it.
 
     Attributes
     ----------
-    data : Training
+    rows : Rows
         The rows of all sources.
 
-    strategies : dict of {str: Strategy or estimator}
-        What is compared, by name.
+    strategies : dict of {str: estimator}
+        What is compared, by name: members and other estimators.
 
     estimator : estimator instance
-        What strategies are built on.
+        What members with a hole are filled with.
 
     scaler : str, transformer or None
         How features reach it.
@@ -58,39 +58,47 @@ class Workshop:
         The sources to test on.
     """
 
-    data: Training
+    rows: Rows
     strategies: dict[str, Any]
     estimator: Any
     scaler: Any
     judges: tuple[SourceJudge, ...]
 
+    def check(self) -> None:
+        """Refuse what cannot be fitted, before the work."""
+        for name in self.strategies:
+            model = self.model(name, None)
+            if isinstance(model, SourceEstimator):
+                model._check_settings()
+
     def model(self, name: str, seed: int | None) -> Any:
         """Return a strategy's model, unfitted and seeded."""
-        strategy = self.strategies[name]
-        if not isinstance(strategy, Strategy):
-            rng = None if seed is None else np.random.RandomState(seed)
-            return by_keyword(strategy, rng)
-        model = strategy.build(self.estimator, scaler=self.scaler, random_state=seed)
-        if "for_sources" in model.get_params(deep=False):
-            model.set_params(for_sources=[judge.name for judge in self.judges])
-        return model
+        rng = None if seed is None else np.random.RandomState(seed)
+        return filled(
+            self.strategies[name],
+            self.estimator,
+            rng=rng,
+            scaler=self.scaler,
+            random_state=seed,
+        )
+
+    def fitted(self, name: str, fold: Fold) -> Any:
+        """Return a strategy's model, fitted on a fold."""
+        model = self.model(name, fold.seed)
+        # Sources that are not tested need no models.
+        needed = {"for_sources": [judge.name for judge in self.judges]}
+        how = needed if isinstance(model, SourceModels) else {}
+        return fit_rows(model, self.rows.take(fold.train), **how)
 
     def measure(self, name: str, fold: Fold) -> Result:
         """Fit a strategy on a fold and return what it costs on each source."""
-        model = self.model(name, fold.seed)
-        X, y = self.data.take(fold.train)
-        labels = self.data.labels[fold.train]
         try:
             with warnings.catch_warnings():
-                if isinstance(self.strategies[name], Strategy):
+                if hole_of(self.strategies[name]) is not None:
                     # A fold of one source alone is what own models are.
                     warnings.filterwarnings("ignore", "Only one source", SourceWarning)
-                fitted = fit_with_source(model, X, y, labels)
-                answers = Answers(
-                    fitted,
-                    take_rows(self.data.X, fold.test),
-                    self.data.sources.take(fold.test),
-                )
+                fitted = self.fitted(name, fold)
+                answers = Answers(fitted, self.rows.take(fold.test))
                 measured = {j.name: j.measure(answers, fold.test) for j in self.judges}
                 for source, losses in measured.items():
                     for key, value in losses.items():
@@ -105,10 +113,9 @@ class Workshop:
 
 
 def deal(
-    data: Training,
+    rows: Rows,
     n_splits: int,
     n_repeats: int,
-    groups: NDArray[np.intp] | None,
     test_source: Hashable,
     rng: np.random.RandomState,
 ) -> list[Fold]:
@@ -122,30 +129,28 @@ def deal(
             shuffle=True,
             random_state=int(rng.randint(largest)),
         )
-        place = np.zeros((len(data.y), 1))
-        split = splitter.split(place, data.y, groups, sample_source=data.labels)
         folds += [
             Fold(repeat, number, train, test, int(rng.randint(largest)))
-            for number, (train, test) in enumerate(split)
+            for number, (train, test) in enumerate(splitter._split_rows(rows))
         ]
     return folds
 
 
 def run_folds(
-    workshop: Workshop,
+    experiment: Experiment,
     folds: Sequence[Fold],
     names: Sequence[str],
     n_jobs: int | None,
 ) -> Iterator[tuple[Fold, str, Result]]:
     """Yield what every strategy costs in every fold, in order."""
-    for fold, name, result in try_folds(workshop, folds, names, n_jobs):
+    for fold, name, result in try_folds(experiment, folds, names, n_jobs):
         if isinstance(result, SourceError):
             raise result
         yield fold, name, result
 
 
 def try_folds(
-    workshop: Workshop,
+    experiment: Experiment,
     folds: Sequence[Fold],
     names: Sequence[str],
     n_jobs: int | None,
@@ -153,14 +158,14 @@ def try_folds(
     """Yield the same, and the error where a strategy failed."""
     tasks = [(fold, name) for fold in folds for name in names]
     parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    results = parallel(delayed(_tried)(workshop, name, fold) for fold, name in tasks)
+    results = parallel(delayed(_tried)(experiment, name, fold) for fold, name in tasks)
     for (fold, name), result in zip(tasks, results):
         yield fold, name, result
 
 
-def _tried(workshop: Workshop, name: str, fold: Fold) -> Result | SourceError:
+def _tried(experiment: Experiment, name: str, fold: Fold) -> Result | SourceError:
     try:
-        return workshop.measure(name, fold)
+        return experiment.measure(name, fold)
     except SourceError as error:
         return error
 
@@ -221,7 +226,7 @@ class Measured:
         return self.values[name, source, key]
 
     def loss(self, wanted: Iterable[str] = ()) -> str:
-        """Return the loss that all strategies have: the properest of them."""
+        """Return the loss that all strategies have: the most proper of them."""
         shared = set.intersection(
             *({key for n, _, key in self.values if n == name} for name in self.names)
         )

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer
 
-from sktandem._routing import accepts_source
 from sktandem._typing import Floats
 from sktandem.data._cells import class_codes
-from sktandem.data._sources import Sources
-from sktandem.data._tables import take_rows
+from sktandem.data._estimator import answer_rows
+from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
-from sktandem.model_selection._view import Rows, Scoring, metric_name
+from sktandem.model_selection._view import Scored, Scoring, metric_name
 from sktandem.stats._inference import (
     Difference,
     corrected_resampled,
@@ -48,19 +47,13 @@ BY_ROW = {"accuracy", "r2", "neg_mean_absolute_error", *OF_LOSS}
 class Answers:
     """What a fitted model answers for some rows, each question asked once."""
 
-    def __init__(self, fitted: Any, X: Any, sources: Sources) -> None:
+    def __init__(self, fitted: Any, rows: Rows) -> None:
         self.fitted = fitted
-        self.X = X
-        self.sources = sources
+        self.rows = rows
 
     def ask(self, method: str) -> Any:
         """Return what a method gives, with the sources where it takes them."""
-        handed = {}
-        if accepts_source(self.fitted, method):
-            names = np.empty(len(self.sources.names), dtype=object)
-            names[:] = self.sources.names
-            handed = {"sample_source": names[self.sources.codes]}
-        return getattr(self.fitted, method)(self.X, **handed)
+        return answer_rows(self.fitted, method, self.rows)
 
     @cached_property
     def predicted(self) -> NDArray[Any]:
@@ -137,7 +130,7 @@ class SourceJudge:
             self.classes, self.codes = class_codes(y)
 
     def n_rarer(self, groups: NDArray[np.intp] | None = None) -> int:
-        """Return the rows that are not of the commonest class, or their persons."""
+        """Return the rows that are not of the commonest class, or their groups."""
         rarer = self.codes != np.bincount(self.codes).argmax()
         return int(rarer.sum() if groups is None else len(np.unique(groups[rarer])))
 
@@ -174,7 +167,7 @@ class SourceJudge:
         return losses
 
     def _check_metric(self, losses: dict[str, Any]) -> None:
-        """Refuse a metric that is made of a loss that models of this kind lack."""
+        """Refuse a metric made of a loss that models of this kind do not have."""
         needed = {
             "accuracy": "zero-one loss",
             "balanced_accuracy": "zero-one loss",
@@ -244,17 +237,8 @@ class SourceJudge:
     ) -> float:
         if len(own) == 0:
             return np.nan
-        rows = np.flatnonzero(inside)
-        part = Rows(
-            take_rows(answers.X, rows),
-            self.y[own],
-            answers.sources.take(rows),
-            keyword=True,
-            weight=None,
-        )
-        return part.score(
-            answers.fitted, check_scoring(answers.fitted, self.metric.scoring)
-        )
+        part = Scored(answers.fitted, answers.rows.take(np.flatnonzero(inside)))
+        return part.score(check_scoring(answers.fitted, self.metric.scoring))
 
     def metric_difference(
         self,
@@ -274,7 +258,7 @@ class SourceJudge:
             The folds of each repeat.
 
         groups : ndarray of shape (n_rows,) or None
-            Persons.
+            The group of each row.
         """
         if not self.by_row:
             judged = corrected_resampled(other - reference, n_splits)

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
-from sktandem._telling import did_you_mean
+from sktandem._settings import check_known, is_integer, is_number
 from sktandem._typing import RandomState
 from sktandem.data._cells import cross_cells, target_strata
+from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
-from sktandem.members import Strategy, Training
 from sktandem.model_selection._compare import (
-    check_settings,
-    judges_for,
-    read_data,
-    several_strategies,
-    suited_estimator,
-    warn_of_few,
+    check_comparison,
+    designed,
+    read_compared,
     watched,
-    with_flat_classes,
 )
 from sktandem.model_selection._curve import SourceLearningCurve
-from sktandem.model_selection._folds import (
-    Fold,
-    Measured,
-    Workshop,
-    deal,
-    run_folds,
-)
-from sktandem.model_selection._judges import metric_of
+from sktandem.model_selection._folds import Experiment, Fold, Measured, deal, run_folds
 from sktandem.model_selection._verdicts import ALPHA, correlation, loss_for, too_few
 from sktandem.model_selection._view import Scoring
 from sktandem.stats._inference import group_means, paired_rows, simultaneous_alpha
@@ -52,7 +39,7 @@ def learning_curve_by_source(
     sample_source: Any = None,
     source: str | int | None = None,
     strategies: Literal["default", "all"]
-    | Sequence[Strategy]
+    | Sequence[Any]
     | Mapping[str, Any] = "default",
     train_sizes: Sequence[float] = (0.1, 0.2, 0.4, 0.7, 1.0),
     scoring: Scoring = None,
@@ -94,12 +81,12 @@ def learning_curve_by_source(
     source : str or int, default=None
         Instead, the name or position of the column of X that holds it.
 
-    strategies : {"default", "all"}, sequence of Strategy or dict, default="default"
+    strategies : {"default", "all"}, list of estimator or dict, default="default"
         What to compare, as in :func:`compare_strategies`.
 
     train_sizes : sequence of float or int, default=(0.1, 0.2, 0.4, 0.7, 1.0)
-        Training rows of the source: floats as parts of those of a fold, whole
-        numbers as they are. Smaller sets are parts of larger ones.
+        Training rows of the source: floats as parts of those of a fold, integers
+        as they are. Smaller sets are parts of larger ones.
 
     scoring : str or callable, default=None
         The metric reported beside the loss; None means accuracy or R2.
@@ -117,7 +104,7 @@ def learning_curve_by_source(
         How often the rows are dealt out and drawn anew.
 
     groups : array-like of shape (n_samples,), default=None
-        Persons: rows that must stay together.
+        Rows that must stay together.
 
     n_jobs : int, default=None
         How many fits to run at once. The result does not depend on it.
@@ -131,7 +118,8 @@ def learning_curve_by_source(
     Returns
     -------
     curve : SourceLearningCurve
-        With `frame()`, `plot()`, `worth_` and a summary.
+        With `summary()`, `to_frame()`, `plot()`, `to_html()`, `to_markdown()` and
+        `worth_`.
 
     Raises
     ------
@@ -151,7 +139,7 @@ def learning_curve_by_source(
     --------
     >>> from sktandem.datasets import make_two_sources
     >>> from sktandem.model_selection import learning_curve_by_source
-    >>> from sktandem.members import Merged
+    >>> from sktandem import Merged
     >>> X, y, source = make_two_sources(
     ...     800, concept_angle=30, noise=1.0, n_features=20, return_X_y=True,
     ...     random_state=0,
@@ -167,58 +155,43 @@ def learning_curve_by_source(
     With 40 rows of one's own, another source whose rule is 30 degrees off is a
     great help; with 320 it is in the way.
     """
-    check_settings(margin, cv, n_repeats)
-    data, people = read_data(X, y, sample_source, source, groups)
-    names = data.sources.names
-    if primary_source not in names:
-        raise SourceError(
-            f"primary_source={primary_source!r} is not a source. The sources are "
-            f"{list(names)}.{did_you_mean(primary_source, names)}"
-        )
-    estimator = suited_estimator(estimator, data.y)
-    data = with_flat_classes(data, estimator)
-    metric = metric_of(scoring, estimator)
-    workshop = Workshop(
-        data=data,
-        strategies=several_strategies(strategies, estimator, data, scaler),
-        estimator=estimator,
-        scaler=scaler,
-        judges=judges_for(data, [primary_source], is_classifier(estimator), metric),
+    check_comparison(margin, cv, n_repeats)
+    rows = read_compared(X, y, sample_source, source, groups)
+    check_known("primary_source", primary_source, rows.names)
+    experiment, metric = designed(
+        estimator, rows, strategies, scaler, scoring, (primary_source,)
     )
-    for name in workshop.strategies:
-        workshop.model(name, None)
-    warn_of_few(workshop.judges, people)
-    rng = check_random_state(random_state)
-    folds = deal(data, cv, n_repeats, people, primary_source, rng)
-    orders = [_stratified_order(data, fold, primary_source, rng) for fold in folds]
+    rows, rng = experiment.rows, check_random_state(random_state)
+    folds = deal(rows, cv, n_repeats, primary_source, rng)
+    orders = [_stratified_order(rows, fold, primary_source, rng) for fold in folds]
     sizes = _sizes(train_sizes, min(map(len, orders)), primary_source)
     tasks = [
-        (size, _shortened(fold, order, size, data, primary_source))
+        (size, _shortened(fold, order, size, rows, primary_source))
         for size in sizes
         for fold, order in zip(folds, orders)
     ]
-    tried = list(workshop.strategies)
-    measured = {size: Measured(workshop.judges, tried, n_repeats, cv) for size in sizes}
-    done = run_folds(workshop, [fold for _, fold in tasks], tried, n_jobs)
+    tried, judges = list(experiment.strategies), experiment.judges
+    measured = {size: Measured(judges, tried, n_repeats, cv) for size in sizes}
+    done = run_folds(experiment, [fold for _, fold in tasks], tried, n_jobs)
     of_task = iter([size for size, _ in tasks for _ in tried])
     for fold, name, result in watched(done, len(tasks) * len(tried), progress):
         measured[next(of_task)].add(fold, name, result)
-    return _curve(workshop, measured, metric.name, margin, people)
+    return _curve(experiment, measured, metric.name, margin)
 
 
 def _stratified_order(
-    data: Training, fold: Fold, name: Hashable, rng: np.random.RandomState
+    rows: Rows, fold: Fold, name: Hashable, rng: np.random.RandomState
 ) -> NDArray[np.intp]:
     """Return a source's training rows, of which every beginning is stratified."""
-    code = data.sources.names.index(name)
-    rows = rng.permutation(fold.train[data.sources.codes[fold.train] == code])
-    sources = data.sources.take(rows)
-    cells = cross_cells(sources, target_strata(sources, data.y[rows]))
+    code = rows.names.index(name)
+    own = rng.permutation(fold.train[rows.sources.codes[fold.train] == code])
+    sources = rows.sources.take(own)
+    cells = cross_cells(sources, target_strata(sources, rows.y[own]))
     sizes = np.bincount(cells)
-    rank = np.empty(len(rows))
+    rank = np.empty(len(own))
     for cell, size in enumerate(sizes):
         rank[cells == cell] = (np.arange(size) + rng.uniform()) / size
-    return np.asarray(rows[np.argsort(rank, kind="stable")])
+    return np.asarray(own[np.argsort(rank, kind="stable")])
 
 
 def _sizes(train_sizes: Any, most: int, name: Hashable) -> tuple[int, ...]:
@@ -227,16 +200,15 @@ def _sizes(train_sizes: Any, most: int, name: Hashable) -> tuple[int, ...]:
     if isinstance(train_sizes, str) or not isinstance(train_sizes, Iterable):
         raise SourceError(f"train_sizes must be a list of sizes, got {train_sizes!r}.")
     for size in train_sizes:
-        if not isinstance(size, Real):
-            raise SourceError(f"train_sizes holds {size!r}, which is no number.")
-        whole = isinstance(size, Integral) and not isinstance(size, bool)
-        rows = int(float(size)) if whole else round(float(size) * most)
-        if not 2 <= rows <= most:
+        if not is_number(size):
+            raise SourceError(f"train_sizes holds {size!r}, which is not a number.")
+        n = int(size) if is_integer(size) else round(float(size) * most)
+        if not 2 <= n <= most:
             raise SourceError(
-                f"train_sizes holds {size!r}, which is {rows:,} of {name!r}; a fold "
+                f"train_sizes holds {size!r}, which is {n:,} of {name!r}; a fold "
                 f"has {most:,} of them to train on, and 2 are the least."
             )
-        sizes.add(rows)
+        sizes.add(n)
     if not sizes:
         raise SourceError("train_sizes is empty. Give at least one size.")
     return tuple(sorted(sizes))
@@ -246,26 +218,26 @@ def _shortened(
     fold: Fold,
     order: NDArray[np.intp],
     size: int,
-    data: Training,
+    rows: Rows,
     name: Hashable,
 ) -> Fold:
     """Return the fold with fewer training rows of one source."""
-    code = data.sources.names.index(name)
-    others = fold.train[data.sources.codes[fold.train] != code]
+    code = rows.names.index(name)
+    others = fold.train[rows.sources.codes[fold.train] != code]
     return replace(fold, train=np.sort(np.concatenate([others, order[:size]])))
 
 
 def _curve(
-    workshop: Workshop,
+    experiment: Experiment,
     measured: dict[int, Measured],
     metric: str,
     margin: float,
-    people: NDArray[np.intp] | None,
 ) -> SourceLearningCurve:
-    (judged,) = workshop.judges
-    groups = None if people is None else people[judged.rows]
+    (judged,) = experiment.judges
+    every = experiment.rows.groups
+    groups = None if every is None else every[judged.rows]
     sizes = tuple(measured)
-    reference, *others = workshop.strategies
+    reference, *others = experiment.strategies
     # One loss for the whole curve: what the hardest size allows.
     zeros = set().union(*(one.zeros for one in measured.values()))
     measured[sizes[0]].zeros = zeros
@@ -275,7 +247,7 @@ def _curve(
         name: np.array(
             [m.of(name, judged.name, loss).mean() for m in measured.values()]
         )
-        for name in workshop.strategies
+        for name in experiment.strategies
     }
     saved = {
         (name, size): m.of(reference, judged.name, loss) - m.of(name, judged.name, loss)
@@ -302,24 +274,24 @@ def _curve(
         losses={name: losses[name] for name in others},
         loss=loss,
         metric=metric,
-        scores=_scores(workshop, measured, n_splits, groups),
+        scores=_scores(experiment, measured, n_splits, groups),
         margin=margin,
         level=level,
         reference=reference,
-        n_other=len(workshop.data.rows_of_others(judged.name)),
+        n_other=len(experiment.rows.of_others(judged.name)),
         n_repeats=first.shape[0],
-        sources=workshop.data.sources.names,
-        too_few=too_few(judged, people),
+        sources=experiment.rows.names,
+        too_few=too_few(judged, every),
     )
 
 
 def _scores(
-    workshop: Workshop,
+    experiment: Experiment,
     measured: dict[int, Measured],
     n_splits: int,
     groups: NDArray[np.intp] | None,
 ) -> dict[str, NDArray[np.float64]]:
-    (judged,) = workshop.judges
+    (judged,) = experiment.judges
     return {
         name: np.array(
             [
@@ -329,5 +301,5 @@ def _scores(
                 for m in measured.values()
             ]
         )
-        for name in workshop.strategies
+        for name in experiment.strategies
     }

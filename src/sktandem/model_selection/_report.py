@@ -12,7 +12,7 @@ from sktandem.model_selection._view import (
     SourceView,
     best_of,
     own_classes,
-    read_rows,
+    read_scored,
 )
 
 __all__ = ["classification_report_by_source"]
@@ -91,14 +91,21 @@ def classification_report_by_source(
             "A classification report needs a classifier of one output, got "
             f"{fitted!r}. score_by_source takes other estimators."
         )
-    every = read_rows(fitted, X, y, sample_source, None, "The report")
+    every = read_scored(
+        fitted,
+        X,
+        y,
+        sample_source=sample_source,
+        otherwise="The report needs each row's source: pass sample_source, or an "
+        "estimator whose source= names a column.",
+    )
     reports = {}
-    for name in every.names:
-        rows = every.of(name)
-        view = SourceView(fitted, rows.labels)
+    for name in every.rows.names:
+        scored = every.of(name)
+        view, rows = SourceView(scored), scored.rows
         own = own_classes(fitted, [name], rows.y)
         classes = [] if own is None else own.tolist()
-        # As codes: scikit-learn's metrics cannot hold numbers beside texts.
+        # As codes: scikit-learn's metrics cannot hold numbers beside strings.
         classes += [label for label in set(rows.y.tolist()) if label not in classes]
         others = [c for c in fitted.classes_.tolist() if c not in classes]
         code = {label: k for k, label in enumerate([*classes, *others])}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 from sklearn.metrics import check_scoring, get_scorer
 
 from sktandem._routing import score_request
-from sktandem._telling import did_you_mean
-from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.model_selection._view import Rows, Scoring, best_of, metric_name
+from sktandem._telling import did_you_mean, warn
+from sktandem.exceptions import SourceError
+from sktandem.model_selection._view import Scored, Scoring, metric_name, read_scored
 
 __all__ = ["SourceScorer", "source_scorer", "source_scorers"]
 
@@ -152,38 +151,40 @@ class SourceScorer:
         sample_weight: Any = None,
     ) -> float:
         """Score `estimator` on the rows of the sources."""
-        if sample_source is None and self.source is None:
-            raise SourceError(
-                f"{self!r} needs each row's source: name its column by source=, or "
-                "enable metadata routing and pass params={'sample_source': ...}."
-            )
-        rows = Rows.read(X, y, sample_source, self.source, sample_weight)
-        fitted = best_of(estimator)
-        scorer = check_scoring(fitted, self.scoring)
-        scores = [self._score_one(rows, name, fitted, scorer) for name in self.names]
+        scored = read_scored(
+            estimator,
+            X,
+            y,
+            sample_source=sample_source,
+            sample_weight=sample_weight,
+            column=self.source,
+            otherwise=f"{self!r} needs each row's source: name its column by source=, "
+            "or enable metadata routing and pass params={'sample_source': ...}.",
+        )
+        scorer = check_scoring(scored.fitted, self.scoring)
+        scores = [self._score_one(scored, name, scorer) for name in self.names]
         return float(SUMMARIES[self.summary](scores))
 
-    def _score_one(self, rows: Rows, name: Hashable, fitted: Any, scorer: Any) -> float:
+    def _score_one(self, scored: Scored, name: Hashable, scorer: Any) -> float:
+        rows = scored.rows
         if name in rows.names:
-            return rows.of(name).score(fitted, scorer)
-        known = getattr(fitted, "sources_", None)
+            return scored.of(name).score(scorer)
+        known = getattr(scored.fitted, "sources_", None)
         if isinstance(known, tuple) and name not in known:
             every = [*known, *(n for n in rows.names if n not in known)]
             raise SourceError(
-                f"{self!r} names {name!r}, which is no source here. The sources are "
+                f"{self!r} names {name!r}, which is not a source here. The sources are "
                 f"{every}.{did_you_mean(name, every)}"
             )
-        warnings.warn(
-            f"No row of source {name!r} among the {len(rows.sources.codes)} to score: "
-            f"the score is nan. The sources here are {list(rows.names)}."
-            " SourceKFold gives every fold rows of each source.",
-            SourceWarning,
-            stacklevel=3,
+        warn(
+            f"No row of source {name!r} among the {len(rows):,} to score: the score is "
+            f"nan. The sources here are {list(rows.names)}. SourceKFold gives every "
+            "fold rows of each source."
         )
         return np.nan
 
     def get_metadata_routing(self) -> Any:
-        """Request `sample_source` from whoever calls this scorer."""
+        """Request `sample_source` from the caller of this scorer."""
         return score_request(self)
 
     def __repr__(self) -> str:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any, overload
 
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from sktandem._telling import counted, warn
 from sktandem.data._tables import pandas_for
-from sktandem.exceptions import SourceWarning
-from sktandem.model_selection._view import (
-    Rows,
-    Scoring,
-    best_of,
-    metric_name,
-    read_rows,
-)
+from sktandem.model_selection._view import Scored, Scoring, metric_name, read_scored
+from sktandem.report._result import Result, Table
+from sktandem.report._wording import named
 
 __all__ = ["SourceScoreTable", "SourceScores", "score_by_source"]
 
@@ -28,7 +22,7 @@ Several = list[str] | tuple[str, ...] | set[str] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, repr=False)
-class SourceScores:
+class SourceScores(Result):
     """What a fitted estimator scores on each source.
 
     Attributes
@@ -67,61 +61,142 @@ class SourceScores:
         return float(np.max(list(self.by_source.values()))) - self.worst
 
     def to_frame(self) -> Any:
-        """Return the scores as a data frame, one row per source and summary."""
-        pd = pandas_for("to_frame")
-        rows = self._rows()
-        index = pd.Index([name for name, _, _ in rows], name="source")
-        columns = {
-            "n_samples": pd.array([n for _, n, _ in rows], dtype="Int64"),
-            self.metric: [score for _, _, score in rows],
-        }
-        return pd.DataFrame(columns, index=index)
+        """Return the scores as a data frame, one row per source and summary.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            The rows of each source and its score.
+        """
+        return _frame([self])
+
+    def plot(self, ax: Any = None, *, name: str | None = None) -> Any:
+        """Plot the score of each source as a dot.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            Axes object to plot on. If None, a new figure and axes is created.
+
+        name : str, default=None
+            The title of the plot. None means no title.
+
+        Returns
+        -------
+        display : SourceScoresDisplay
+            Object that stores what was drawn.
+        """
+        return _display(self, ax, name)
+
+    def _findings(self) -> list[str]:
+        known = {s: v for s, v in self.by_source.items() if np.isfinite(v)}
+        n = sum(self.n_samples.values())
+        first = f"{self.metric} is {self.overall:.3f} over all {n:,} rows"
+        if not known:
+            return [f"{self.metric} has no value on any source."]
+        if len(self.by_source) == 1:
+            return [f"{first}, which are all of {named(*self.by_source)}."]
+        best, worst = max(known, key=known.__getitem__), min(known, key=known.get)  # type: ignore[arg-type]
+        ends = f"highest on {self._of(best)} and lowest on {self._of(worst)}"
+        return [f"{first}: {ends}. The mean of the sources is {self.macro:.3f}."]
+
+    def _of(self, source: Hashable) -> str:
+        n, score = self.n_samples[source], self.by_source[source]
+        return f"{named(source)} ({score:.3f}, {counted(n, 'row')})"
 
     def _rows(self) -> list[tuple[str, int | None, float]]:
         own = [(str(s), self.n_samples[s], v) for s, v in self.by_source.items()]
         every = ("overall", sum(self.n_samples.values()), self.overall)
         return [*own, every, ("macro", None, self.macro), ("worst", None, self.worst)]
 
-    def __repr__(self) -> str:
-        rows = self._rows()
-        width = max(len("source"), *(len(name) for name, _, _ in rows))
-        last = max(len(self.metric), 6)
-        lines = [f"{'source':<{width}}  {'rows':>7}  {self.metric:>{last}}"]
-        for name, n, score in rows:
-            count = "" if n is None else f"{n:,}"
-            lines.append(f"{name:<{width}}  {count:>7}  {score:>{last}.3f}")
-        return "\n".join(lines)
+    def _table(self, *, narrow: bool = False) -> Table:
+        return _table([self])
 
-    def _repr_html_(self) -> str:
-        body = "".join(
-            f"<tr><th style='text-align:left'>{escape(name)}</th>"
-            f"<td>{'' if n is None else f'{n:,}'}</td><td>{score:.3f}</td></tr>"
-            for name, n, score in self._rows()
-        )
-        head = f"<tr><th>source</th><th>rows</th><th>{escape(self.metric)}</th></tr>"
-        return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+    def _figure(self) -> dict[str, Any]:
+        return _figure([self])
+
+    def _caption(self) -> str:
+        return f"{self.metric} by source"
 
 
-class SourceScoreTable(dict[str, SourceScores]):
+class SourceScoreTable(Result, dict[str, SourceScores]):
     """The `SourceScores` of several metrics, by the name of the metric."""
 
     def to_frame(self) -> Any:
-        """Return a data frame, one row per source and summary, a column per metric."""
-        frames = [scores.to_frame() for scores in self.values()]
-        first = frames[0]
-        return first.assign(**{f.columns[-1]: f.iloc[:, -1] for f in frames[1:]})
+        """Return the scores as a data frame, one row per source and summary.
 
-    def __repr__(self) -> str:
-        blocks = [repr(scores).splitlines() for scores in self.values()]
-        widths = [max(len(scores.metric), 6) + 2 for scores in self.values()]
-        rows = zip(*blocks)
-        return "\n".join(
-            row[0] + "".join(r[-w:] for r, w in zip(row[1:], widths[1:]))
-            for row in rows
-        )
+        Returns
+        -------
+        frame : pandas.DataFrame
+            The rows of each source and a column for each metric.
+        """
+        return _frame(list(self.values()))
 
-    def _repr_html_(self) -> str:
-        return "".join(scores._repr_html_() for scores in self.values())
+    def plot(self, ax: Any = None, *, name: str | None = None) -> Any:
+        """Plot the scores of each source as dots, a panel for each metric.
+
+        Parameters
+        ----------
+        ax : array of matplotlib axes, default=None
+            Axes to plot on, one for each metric. If None, a new figure and axes
+            are created.
+
+        name : str, default=None
+            The title of the plot. None means no title.
+
+        Returns
+        -------
+        display : SourceScoresDisplay
+            Object that stores what was drawn.
+        """
+        return _display(self, ax, name)
+
+    def _findings(self) -> list[str]:
+        return [line for scores in self.values() for line in scores._findings()]
+
+    def _table(self, *, narrow: bool = False) -> Table:
+        return _table(list(self.values()))
+
+    def _figure(self) -> dict[str, Any]:
+        return _figure(list(self.values()))
+
+    def _axes(self, figure: Any) -> Any:
+        return figure.subplots(1, len(self))
+
+    def _caption(self) -> str:
+        return f"{', '.join(self)} by source"
+
+
+def _table(several: list[SourceScores]) -> Table:
+    headers = ["source", "rows", *(scores.metric for scores in several)]
+    rows = [
+        [name, "" if n is None else f"{n:,}", *(f"{row[2]:.3f}" for row in same)]
+        for same in zip(*(scores._rows() for scores in several))
+        for name, n, _ in same[:1]
+    ]
+    return Table(headers, rows, range(1, len(headers)))
+
+
+def _frame(several: list[SourceScores]) -> Any:
+    pd = pandas_for("to_frame")
+    rows = several[0]._rows()
+    index = pd.Index([name for name, _, _ in rows], name="source")
+    columns = {"n_samples": pd.array([n for _, n, _ in rows], dtype="Int64")}
+    for scores in several:
+        columns[scores.metric] = [score for _, _, score in scores._rows()]
+    return pd.DataFrame(columns, index=index)
+
+
+def _display(scores: Any, ax: Any, name: str | None) -> Any:
+    from sktandem.inspection._scores import SourceScoresDisplay
+
+    return SourceScoresDisplay.from_scores(scores, ax=ax, name=name)
+
+
+def _figure(several: list[SourceScores]) -> dict[str, Any]:
+    from sktandem.inspection._scores import SourceScoresDisplay
+
+    return {"figsize": (3.2 * (len(several) + 1), SourceScoresDisplay(several).height)}
 
 
 @overload
@@ -129,9 +204,9 @@ def score_by_source(
     estimator: Any,
     X: Any,
     y: Any,
+    *,
     sample_source: Any = None,
     scoring: Scoring = None,
-    *,
     sample_weight: Any = None,
 ) -> SourceScores: ...
 @overload
@@ -139,18 +214,18 @@ def score_by_source(
     estimator: Any,
     X: Any,
     y: Any,
-    sample_source: Any = None,
-    scoring: Several = ...,
     *,
+    sample_source: Any = None,
+    scoring: Several,
     sample_weight: Any = None,
 ) -> SourceScoreTable: ...
 def score_by_source(
     estimator: Any,
     X: Any,
     y: Any,
+    *,
     sample_source: Any = None,
     scoring: Scoring | Several = None,
-    *,
     sample_weight: Any = None,
 ) -> SourceScores | SourceScoreTable:
     """Score a fitted estimator on each source.
@@ -187,8 +262,9 @@ def score_by_source(
     Returns
     -------
     scores : SourceScores or SourceScoreTable
-        With `overall`, `by_source`, `macro`, `worst`, `gap` and `to_frame()`. Of
-        several metrics, a dict of these by metric, with a `to_frame()` of all.
+        With `overall`, `by_source`, `macro`, `worst` and `gap`, and `to_frame()`,
+        `summary()`, `plot()`, `to_html()` and `to_markdown()`. Of several
+        metrics, a dict of these by metric, which answers to the same five.
 
     Raises
     ------
@@ -220,38 +296,41 @@ def score_by_source(
     macro              0.596
     worst              0.575
     """
-    fitted = best_of(estimator)
-    rows = read_rows(fitted, X, y, sample_source, sample_weight, "score_by_source")
+    scored = read_scored(
+        estimator,
+        X,
+        y,
+        sample_source=sample_source,
+        sample_weight=sample_weight,
+        otherwise="score_by_source needs each row's source: pass sample_source, or an "
+        "estimator whose source= names a column.",
+    )
     if scoring is None or isinstance(scoring, str) or callable(scoring):
-        return _scores(fitted, rows, metric_name(scoring), scoring)
+        return _scores(scored, metric_name(scoring), scoring)
     several = scoring if isinstance(scoring, Mapping) else {s: s for s in scoring}
     return SourceScoreTable(
-        {name: _scores(fitted, rows, name, one) for name, one in several.items()}
+        {name: _scores(scored, name, one) for name, one in several.items()}
     )
 
 
-def _scores(fitted: Any, rows: Rows, metric: str, scoring: Scoring) -> SourceScores:
-    scorer = check_scoring(fitted, scoring)
+def _scores(scored: Scored, metric: str, scoring: Scoring) -> SourceScores:
+    rows, scorer = scored.rows, check_scoring(scored.fitted, scoring)
     # By source first: what is wrong with the data is wrong there, too.
-    by_source = {n: rows.of(n).score(fitted, scorer) for n in rows.names}
+    by_source = {name: scored.of(name).score(scorer) for name in rows.names}
     return SourceScores(
         metric=metric,
-        overall=_overall(fitted, rows, metric, scorer),
+        overall=_overall(scored, metric, scorer),
         by_source=by_source,
         n_samples=dict(zip(rows.names, rows.sources.sizes.tolist())),
     )
 
 
-def _overall(fitted: Any, rows: Rows, metric: str, scorer: Any) -> float:
+def _overall(scored: Scored, metric: str, scorer: Any) -> float:
     """Return the score over all rows; nan where two classes each make four."""
     try:
-        return rows.score(fitted, scorer)
+        return scored.score(scorer)
     except ValueError as error:
-        if len(rows.names) == 1:
+        if len(scored.rows.names) == 1:
             raise
-        warnings.warn(
-            f"{metric} has a value for each source and none over all rows: {error}",
-            SourceWarning,
-            stacklevel=4,
-        )
+        warn(f"{metric} has a value for each source and none over all rows: {error}")
         return np.nan

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterator
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, StratifiedGroupKFold
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length
 
 from sktandem._routing import SplitsBySource
-from sktandem._telling import counted, did_you_mean
+from sktandem._settings import check_integer, check_known
+from sktandem._telling import counted, warn
 from sktandem._typing import RandomState
-from sktandem.data._cells import as_target, cross_cells, deal_folds, target_strata
-from sktandem.data._sources import Sources, distinct, resolve_sources
-from sktandem.data._tables import as_table, is_missing
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.data._cells import cross_cells, deal_folds, target_strata
+from sktandem.data._rows import Rows, read_rows
+from sktandem.data._sources import Sources
+from sktandem.exceptions import SourceError
 
 __all__ = ["LeaveOneSourceOut", "SourceKFold"]
 
@@ -27,47 +25,27 @@ Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 class _SourceSplitter(SplitsBySource, BaseCrossValidator):
-    """What both cross-validators share: reading sources and persons."""
+    """What both cross-validators share: reading rows with their sources and groups."""
 
     source: str | int | None
 
-    def _read(
-        self, X: Any, y: Any, groups: Any, sample_source: Any
-    ) -> tuple[Sources, NDArray[Any] | None, NDArray[np.intp] | None]:
-        """Return the sources, the target and the number of each row's group."""
+    def _read(self, X: Any, y: Any, groups: Any, sample_source: Any) -> Rows:
         if self.source is None and sample_source is None:
             raise SourceError(
                 f"{type(self).__name__} needs each row's source: name its column by "
                 "source=, or pass sample_source (in cross-validation: enable metadata "
                 "routing and pass params={'sample_source': ...})."
             )
-        _, sources = resolve_sources(as_table(X), sample_source, source=self.source)
-        check_consistent_length(sources.codes, y, groups)
-        people = None if groups is None else number_groups(groups)
-        return sources, None if y is None else as_target(y), people
+        given = {"sample_source": sample_source, "source": self.source}
+        return read_rows(None, X, y, groups=groups, **given)
 
 
-def number_groups(groups: Any) -> NDArray[np.intp]:
-    """Number the persons; each row must have one."""
-    values = np.asarray(groups).ravel()
-    names, codes = distinct(values)
-    if any(map(is_missing, names)):
-        missing = [row for row, value in enumerate(values) if is_missing(value)]
-        raise SourceError(
-            f"groups leaves {counted(len(missing), 'row')} without a person, the first "
-            f"at row {missing[0]}. Give each a name of its own."
-        )
-    return codes.astype(np.intp)
-
-
-def _without_companions(
-    test: NDArray[np.intp], n: int, people: NDArray[np.intp] | None
-) -> NDArray[np.intp]:
-    """Return the rows to train on: all but `test` and the same persons' rows."""
-    train = np.ones(n, dtype=bool)
+def _without_companions(test: NDArray[np.intp], rows: Rows) -> NDArray[np.intp]:
+    """Return the rows to train on: all but `test` and other rows of its groups."""
+    train = np.ones(len(rows), dtype=bool)
     train[test] = False
-    if people is not None:
-        train &= ~np.isin(people, people[test])
+    if rows.groups is not None:
+        train &= ~np.isin(rows.groups, rows.groups[test])
     return np.flatnonzero(train)
 
 
@@ -105,8 +83,8 @@ class SourceKFold(_SourceSplitter):
 
     Notes
     -----
-    `groups` always means persons: rows that must stay together. A person in a
-    test fold is in no training row of any source. With groups the folds come
+    `groups` always means rows that must stay together. A group in a test fold
+    has no training row of any source. With groups the folds come
     from :class:`~sklearn.model_selection.StratifiedGroupKFold`.
 
     A class of fewer rows than folds is spread without a warning.
@@ -146,7 +124,7 @@ class SourceKFold(_SourceSplitter):
             )
 
     def split(
-        self, X: Any, y: Any = None, groups: Any = None, sample_source: Any = None
+        self, X: Any, y: Any = None, groups: Any = None, *, sample_source: Any = None
     ) -> Iterator[Split]:
         """Generate the rows to train and to test on.
 
@@ -159,7 +137,7 @@ class SourceKFold(_SourceSplitter):
             The target to stratify by; several outputs at once are not.
 
         groups : array-like of shape (n_samples,), default=None
-            Persons: rows that must stay together.
+            Rows that must stay together, as those of one person: the same group.
 
         sample_source : array-like of shape (n_samples,), default=None
             The source of each sample; it wins over the column `source`.
@@ -172,23 +150,27 @@ class SourceKFold(_SourceSplitter):
         test : ndarray of int
             The rows to test on.
         """
-        self._check_params()
-        sources, target, people = self._read(X, y, groups, sample_source)
-        rows = self._tested_rows(sources)
+        check_integer("n_splits", self.n_splits, least=2)
+        yield from self._split_rows(self._read(X, y, groups, sample_source))
+
+    def _split_rows(self, rows: Rows) -> Iterator[Split]:
+        """Generate the same of rows that were read, with their groups."""
+        tested = self._tested_rows(rows.sources)
         folds = self._folds(
-            Sources(sources.names, sources.codes[rows]),
-            None if target is None else target[rows],
-            None if people is None else people[rows],
+            Sources(rows.names, rows.sources.codes[tested]),
+            None if rows.y is None else rows.y[tested],
+            None if rows.groups is None else rows.groups[tested],
         )
         for fold in range(self.n_splits):
-            test = rows[folds == fold]
-            yield _without_companions(test, len(sources.codes), people), test
+            test = tested[folds == fold]
+            yield _without_companions(test, rows), test
 
     def get_n_splits(
         self,
         X: Any = None,
         y: Any = None,
         groups: Any = None,
+        *,
         sample_source: Any = None,
     ) -> int:
         """Return the number of folds.
@@ -205,23 +187,13 @@ class SourceKFold(_SourceSplitter):
         """
         return self.n_splits
 
-    def _check_params(self) -> None:
-        if not isinstance(self.n_splits, Integral) or self.n_splits < 2:
-            raise SourceError(
-                f"n_splits must be a whole number of at least 2, got {self.n_splits!r}."
-            )
-
     def _tested_rows(self, sources: Sources) -> NDArray[np.intp]:
         if self.test_source is None:
             sizes = dict(zip(sources.names, sources.sizes.tolist()))
-        elif self.test_source in sources.names:
+        else:
+            check_known("test_source", self.test_source, sources.names)
             position = sources.names.index(self.test_source)
             sizes = {self.test_source: int(sources.sizes[position])}
-        else:
-            raise SourceError(
-                f"test_source={self.test_source!r} is not a source. The sources are "
-                f"{list(sources.names)}.{did_you_mean(self.test_source, sources.names)}"
-            )
         if self.n_splits > sum(sizes.values()):
             raise SourceError(
                 f"n_splits={self.n_splits} is more than the {sum(sizes.values())} rows "
@@ -229,11 +201,9 @@ class SourceKFold(_SourceSplitter):
             )
         small = {name: size for name, size in sizes.items() if size < self.n_splits}
         if small:
-            warnings.warn(
+            warn(
                 f"n_splits={self.n_splits} is more than the rows of {small}: some test "
-                "folds have none of theirs.",
-                SourceWarning,
-                stacklevel=3,
+                "folds have none of theirs."
             )
         if self.test_source is None:
             return np.arange(len(sources.codes))
@@ -243,13 +213,13 @@ class SourceKFold(_SourceSplitter):
         self,
         sources: Sources,
         y: NDArray[Any] | None,
-        people: NDArray[np.intp] | None,
+        groups: NDArray[np.intp] | None,
     ) -> NDArray[np.intp]:
         cells = cross_cells(sources, target_strata(sources, y))
-        if people is None:
+        if groups is None:
             rng = check_random_state(self.random_state) if self.shuffle else None
             return deal_folds(cells, self.n_splits, rng)
-        n_groups = len(np.unique(people))
+        n_groups = len(np.unique(groups))
         if n_groups < self.n_splits:
             raise SourceError(
                 f"n_splits={self.n_splits} is more than the "
@@ -262,7 +232,7 @@ class SourceKFold(_SourceSplitter):
         )
         folds = np.empty(len(cells), dtype=np.intp)
         cells = _without_rare_cells(cells, sources, self.n_splits)
-        for fold, (_, test) in enumerate(splitter.split(cells, cells, people)):
+        for fold, (_, test) in enumerate(splitter.split(cells, cells, groups)):
             folds[test] = fold
         return folds
 
@@ -286,8 +256,8 @@ def _without_rare_cells(
 class LeaveOneSourceOut(_SourceSplitter):
     """Test on each source in turn, having trained on all others.
 
-    The question is how a model fares at a site that gave it no row. Persons
-    who are in the tested source as well are left out of training.
+    The question is how a model fares at a site that gave it no row. Groups that
+    have rows in the tested source as well are left out of training.
 
     Read more in the :ref:`User Guide <scores>`.
 
@@ -319,7 +289,7 @@ class LeaveOneSourceOut(_SourceSplitter):
         self.source = source
 
     def split(
-        self, X: Any, y: Any = None, groups: Any = None, sample_source: Any = None
+        self, X: Any, y: Any = None, groups: Any = None, *, sample_source: Any = None
     ) -> Iterator[Split]:
         """Generate the rows to train and to test on, a source at a time.
 
@@ -332,7 +302,7 @@ class LeaveOneSourceOut(_SourceSplitter):
             Not used; here for the interface.
 
         groups : array-like of shape (n_samples,), default=None
-            Persons: whoever is tested is not trained on.
+            Rows that must stay together: no other row of a tested group is trained on.
 
         sample_source : array-like of shape (n_samples,), default=None
             The source of each sample; it wins over the column `source`.
@@ -345,20 +315,20 @@ class LeaveOneSourceOut(_SourceSplitter):
         test : ndarray of int
             The rows to test on.
         """
-        sources, _, people = self._read(X, y, groups, sample_source)
-        if len(sources.names) < 2:
+        rows = self._read(X, None, groups, sample_source)
+        if len(rows.names) < 2:
             raise SourceError(
-                "LeaveOneSourceOut needs at least two sources, got "
-                f"{list(sources.names)}."
+                f"LeaveOneSourceOut needs at least two sources, got {list(rows.names)}."
             )
-        for test in sources.rows:
-            yield _without_companions(test, len(sources.codes), people), test
+        for test in rows.sources.rows:
+            yield _without_companions(test, rows), test
 
     def get_n_splits(
         self,
         X: Any = None,
         y: Any = None,
         groups: Any = None,
+        *,
         sample_source: Any = None,
     ) -> int:
         """Return the number of sources.
@@ -381,4 +351,4 @@ class LeaveOneSourceOut(_SourceSplitter):
         """
         if X is None and sample_source is not None:
             X = np.empty((len(sample_source), 1))
-        return len(self._read(X, None, None, sample_source)[0].names)
+        return len(self._read(X, None, None, sample_source).names)

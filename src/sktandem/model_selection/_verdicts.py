@@ -8,14 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktandem._telling import counted
-from sktandem.members import (
-    SimilarityWeighted,
-    StackedPrediction,
-    Training,
-    WeightedMerge,
-)
+from sktandem.data._sources import Sources
+from sktandem.members import SimilarityWeighted, StackedPrediction, WeightedMerge
 from sktandem.model_selection._comparison import Contrast, Design, StrategyComparison
-from sktandem.model_selection._folds import Measured, Workshop
+from sktandem.model_selection._folds import Experiment, Measured
 from sktandem.model_selection._judges import Metric, SourceJudge
 from sktandem.report._wording import MIN_RARER, MIN_ROWS
 from sktandem.stats._inference import (
@@ -35,56 +31,56 @@ USUAL_REPEATS = 5
 INNER = SimilarityWeighted, StackedPrediction, WeightedMerge
 
 
-def n_units(judge: SourceJudge, people: NDArray[np.intp] | None) -> int:
-    """Return how many rows of a source, or persons, an interval rests on."""
-    if people is None:
+def n_units(judge: SourceJudge, groups: NDArray[np.intp] | None) -> int:
+    """Return how many rows of a source, or groups, an interval rests on."""
+    if groups is None:
         return len(judge.rows)
-    return len(np.unique(people[judge.rows]))
+    return len(np.unique(groups[judge.rows]))
 
 
 def compared(
-    workshop: Workshop,
+    experiment: Experiment,
     measured: Measured,
     metric: Metric,
     margin: float,
-    people: NDArray[np.intp] | None,
     notes: Sequence[str] = (),
 ) -> StrategyComparison:
     """Judge all that was measured, every interval in view of the others."""
+    groups = experiment.rows.groups
     reference, *others = measured.names
     loss = loss_for(measured, metric.name)
     n_splits = measured.shape[1]
     gains: dict[tuple[Hashable, str], Difference] = {}
     correlations, dfs = [], []
     for judged in measured.judges:
-        own = None if people is None else people[judged.rows]
+        own = None if groups is None else groups[judged.rows]
         base = measured.of(reference, judged.name, loss)
         saved = [base - measured.of(name, judged.name, loss) for name in others]
         for name, d in zip(others, saved):
             gains[judged.name, name] = paired_rows(d, n_splits, groups=own)
-        if not too_few(judged, people):
+        if not too_few(judged, groups):
             units = saved if own is None else [group_means(d, own) for d in saved]
             different = [d.mean(axis=0) for d in units if d.any()]
             correlations.append(correlation(different))
-            dfs.append(float(n_units(judged, people) - 1))
+            dfs.append(float(n_units(judged, groups) - 1))
     level = simultaneous_alpha(correlations, dfs, ALPHA)
     design = Design(
         loss=loss,
         metric=metric.name,
         reference=reference,
-        strategies={name: workshop.strategies[name] for name in measured.names},
-        estimator=workshop.estimator,
-        sources=workshop.data.sources.names,
+        strategies={name: experiment.strategies[name] for name in measured.names},
+        estimator=experiment.estimator,
+        sources=experiment.rows.names,
         n_splits=n_splits,
         n_repeats=measured.shape[0],
         margin=margin,
         alpha=ALPHA,
         level=level,
-        grouped=people is not None,
-        notes=(*_notes(workshop, measured, loss, people), *notes),
+        grouped=groups is not None,
+        notes=(*_notes(experiment, measured, loss), *notes),
     )
     contrasts = [
-        _contrast(judged, name, gains[judged.name, name], measured, design, people)
+        _contrast(judged, name, gains[judged.name, name], measured, design, groups)
         for judged in measured.judges
         for name in others
     ]
@@ -109,15 +105,15 @@ def correlation(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return correlation
 
 
-def rarer(judge: SourceJudge, people: NDArray[np.intp] | None) -> int:
-    """Return the rows, or persons, that are not of the commonest class."""
-    return judge.n_rarer(None if people is None else people[judge.rows])
+def rarer(judge: SourceJudge, groups: NDArray[np.intp] | None) -> int:
+    """Return the rows, or groups, that are not of the commonest class."""
+    return judge.n_rarer(None if groups is None else groups[judge.rows])
 
 
-def too_few(judge: SourceJudge, people: NDArray[np.intp] | None) -> bool:
+def too_few(judge: SourceJudge, groups: NDArray[np.intp] | None) -> bool:
     """Tell whether a source has too few rows for any verdict."""
-    rare = judge.classes is not None and rarer(judge, people) < MIN_RARER
-    return rare or n_units(judge, people) < MIN_ROWS
+    rare = judge.classes is not None and rarer(judge, groups) < MIN_RARER
+    return rare or n_units(judge, groups) < MIN_ROWS
 
 
 def _contrast(
@@ -126,18 +122,18 @@ def _contrast(
     gain: Difference,
     measured: Measured,
     design: Design,
-    people: NDArray[np.intp] | None,
+    groups: NDArray[np.intp] | None,
 ) -> Contrast:
-    own = None if people is None else people[judged.rows]
+    own = None if groups is None else groups[judged.rows]
 
-    def cost(strategy: str) -> float:  # in means of persons where there are any
+    def cost(strategy: str) -> float:  # in means of groups where there are any
         losses = measured.of(strategy, judged.name, design.loss)
         return paired_rows(losses, design.n_splits, groups=own).estimate
 
     base = cost(design.reference)
     margin = design.margin * (1.0 if design.loss == "zero-one loss" else base)
     low, high = gain.interval(design.level)
-    verdict = None if too_few(judged, people) else judge(low, high, margin)
+    verdict = None if too_few(judged, groups) else judge(low, high, margin)
     if verdict == "too few rows" and gain.identical:
         verdict = "no worse"  # than a model without any loss
     unsure = verdict == "too few rows"
@@ -166,20 +162,19 @@ def _contrast(
         score_gain=by_metric.estimate,
         score_low=score_low,
         score_high=score_high,
-        n_rarer=None if judged.classes is None else rarer(judged, people),
+        n_rarer=None if judged.classes is None else rarer(judged, groups),
     )
 
 
-def _span_sources(data: Training, people: NDArray[np.intp]) -> bool:
-    """Tell whether a person is in more than one source."""
-    pairs = np.unique(np.column_stack([people, data.sources.codes]), axis=0)
-    return len(pairs) > len(np.unique(people))
+def _span_sources(groups: NDArray[np.intp], sources: Sources) -> bool:
+    """Tell whether a group has rows of more than one source."""
+    pairs = np.unique(np.column_stack([groups, sources.codes]), axis=0)
+    return len(pairs) > len(np.unique(groups))
 
 
-def _notes(
-    workshop: Workshop, measured: Measured, loss: str, people: NDArray[np.intp] | None
-) -> Iterator[str]:
-    X = workshop.data.X
+def _notes(experiment: Experiment, measured: Measured, loss: str) -> Iterator[str]:
+    groups = experiment.rows.groups
+    X = experiment.rows.X
     width = int(X.shape[1]) if getattr(X, "ndim", 2) == 2 else 0
     thin = [j.name for j in measured.judges if len(j.rows) < 5 * width]
     if thin:
@@ -198,8 +193,8 @@ def _notes(
                 "what helps may be any restraint, and not the rows of the others."
             )
     tried = measured.names
-    inner = [n for n in tried if isinstance(workshop.strategies[n], INNER)]
-    if inner and people is not None and _span_sources(workshop.data, people):
+    inner = [n for n in tried if isinstance(experiment.strategies[n], INNER)]
+    if inner and groups is not None and _span_sources(groups, experiment.rows.sources):
         yield (
             "Some groups are in several sources, of which the steps inside "
             f"{', '.join(inner)} know nothing: they may trust the others too far."

@@ -6,7 +6,7 @@ import copy
 import inspect
 import warnings
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -15,118 +15,96 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
 
 from sktandem._routing import accepts_source, source_method
-from sktandem.data._cells import as_target, mixes_kinds
-from sktandem.data._sources import Sources, distinct, resolve_sources
-from sktandem.data._tables import take_rows
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem._telling import warn
+from sktandem.data._cells import mixes_kinds
+from sktandem.data._estimator import answer_rows, is_ours, score_rows
+from sktandem.data._rows import Rows, read_rows
+from sktandem.data._sources import distinct
+from sktandem.data._tables import as_table
+from sktandem.exceptions import SourceError
 
 __all__ = [
-    "Rows",
+    "Scored",
     "Scoring",
     "SourceView",
     "best_of",
     "metric_name",
     "own_classes",
-    "read_rows",
+    "read_scored",
 ]
 
 Scoring = str | Callable[..., float] | None
 RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The rows to score, with their sources as the estimator wants them."""
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Rows to score by a fitted estimator.
 
-    X: Any
-    y: NDArray[Any]
-    sources: Sources
-    keyword: bool  # whether the sources came by keyword, and go on by it
-    weight: NDArray[np.float64] | None
+    Attributes
+    ----------
+    fitted : estimator instance
+        What predicts; of a fitted search the best one.
 
-    @classmethod
-    def read(
-        cls, X: Any, y: Any, sample_source: Any, column: str | int | None, weight: Any
-    ) -> Rows:
-        _, sources = resolve_sources(X, sample_source, source=column, fitting=False)
-        y = as_target(y)
-        check_consistent_length(sources.codes, y, weight)
-        weight = None if weight is None else np.asarray(weight, dtype=float)
-        return cls(X, y, sources, sample_source is not None, weight)
+    rows : Rows
+        The rows, with y and their sources.
 
-    @property
-    def names(self) -> tuple[Hashable, ...]:
-        return self.sources.names
+    whole : bool
+        Whether X still holds a column of sources that the estimator reads itself,
+        so that it is handed none.
+    """
 
-    @property
-    def labels(self) -> NDArray[Any] | None:
-        """The sources to hand to the estimator, None where it reads a column."""
-        if not self.keyword:
-            return None
-        names = np.empty(len(self.names), dtype=object)
-        names[:] = self.names
-        return names[self.sources.codes]
+    fitted: Any
+    rows: Rows
+    whole: bool = False
 
-    def of(self, name: Hashable) -> Rows:
+    def of(self, name: Hashable) -> Scored:
         """Return the rows of one source."""
-        rows = self.sources.rows[self.names.index(name)]
-        return Rows(
-            take_rows(self.X, rows),
-            self.y[rows],
-            self.sources.take(rows),
-            self.keyword,
-            None if self.weight is None else self.weight[rows],
-        )
+        return replace(self, rows=self.rows.take(self.rows.of(name)))
 
-    def score(self, fitted: Any, scorer: Any) -> float:
+    def score(self, scorer: Any) -> float:
         """Score the fitted estimator within the classes of these sources."""
-        classes, y = own_classes(fitted, self.names, self.y), self.y
-        view = SourceView(fitted, self.labels, classes)
+        rows = self.rows
+        classes, y = own_classes(self.fitted, rows.names, rows.y), rows.y
+        view = SourceView(self, classes)
         if classes is not None and hasattr(scorer, "_score_func"):
             if classes.dtype == object and mixes_kinds([*view.all_classes, *y]):
                 y = view.code(y)
-            scorer = _within(scorer, view, self.X, y)
+            scorer = _within(scorer, view, rows.X, y)
             if scorer is None:
-                warnings.warn(
-                    f"{list(self.names)} have a single class, {classes.tolist()}: "
-                    "a score of probabilities or rankings is nan.",
-                    SourceWarning,
-                    stacklevel=4,
+                warn(
+                    f"{list(rows.names)} have a single class, {classes.tolist()}: "
+                    "a score of probabilities or rankings is nan."
                 )
                 return np.nan
-        weights = {} if self.weight is None else {"sample_weight": self.weight}
+        weights = {} if rows.weights is None else {"sample_weight": rows.weights}
         with warnings.catch_warnings():
             # Balanced accuracy is right here, and says so to no purpose.
             warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
-            return float(scorer(view, self.X, y, **weights))
+            return float(scorer(view, rows.X, y, **weights))
 
 
 class SourceView:
     """A fitted estimator as the rows of one source see it.
 
-    The sources of the rows are handed to every method that takes them.
+    The sources of the rows reach every method that takes them.
     `classes_` and the columns of scores are those of the source alone, and its
     probabilities add up to 1.
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        labels: NDArray[Any] | None = None,
-        classes: NDArray[Any] | None = None,
-    ) -> None:
-        self._estimator = estimator
-        self._labels = labels
+    def __init__(self, scored: Scored, classes: NDArray[Any] | None = None) -> None:
+        self._scored = scored
+        self._estimator = scored.fitted
         self._code: dict[Any, int] | None = None
         self._last: tuple[str, Any, Any] = ("", None, None)
         if classes is not None:
             self.classes_ = classes
 
     def code(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Go over to codes, because metrics cannot hold numbers beside texts."""
+        """Go over to codes, because metrics cannot hold numbers beside strings."""
         every = distinct([*self.all_classes.tolist(), *y.tolist()])[0]
         self._code = {label: code for code, label in enumerate(every)}
         self.classes_ = self._coded(self.classes_)
@@ -143,17 +121,28 @@ class SourceView:
         if name not in (*RESPONSES, "score"):
             return getattr(self._estimator, name)
         value = source_method(self._estimator, name)
-        takes = self._labels is not None and accepts_source(self._estimator, name)
-        handed = {"sample_source": self._labels} if takes else {}
 
         @wraps(value)
         def respond(X: Any, *args: Any, **kwargs: Any) -> Any:
             # Asked twice for the same rows, an estimator predicts once.
             if args or kwargs or self._last[0] != name or self._last[1] is not X:
-                self._last = name, X, value(X, *args, **kwargs, **handed)
+                self._last = name, X, self._asked(name, X, args, kwargs)
             return self._own_columns(name, self._last[2])
 
         return respond
+
+    def _asked(self, name: str, X: Any, args: Any, kwargs: Any) -> Any:
+        """Return what the estimator answers, handing its rows on as they were read."""
+        fitted, rows, whole = self._estimator, self._scored.rows, self._scored.whole
+        same = X is rows.X and not whole
+        if same and is_ours(fitted, name):
+            if name == "score" and args and args[0] is rows.y:
+                return score_rows(fitted, rows)
+            if not args and not kwargs:
+                return answer_rows(fitted, name, rows)
+        takes = not whole and accepts_source(fitted, name)
+        handed = {"sample_source": rows.labels} if takes else {}
+        return source_method(fitted, name)(X, *args, **kwargs, **handed)
 
     def __sklearn_tags__(self) -> Any:
         return get_tags(self._estimator)
@@ -230,7 +219,7 @@ def _within(scorer: Any, view: SourceView, X: Any, y: NDArray[Any]) -> Any:
         # A class that fit never saw is of the source if the source has it.
         own = np.array([*kept, *(seen - set(own.tolist()))], dtype=object)
     elif not takes_labels or function is roc_auc_score:
-        # A ranking has no value for a class without a row: the view lacks it.
+        # A ranking has no value for a class without a row: the view has none of it.
         view.classes_ = _only(own, seen)
         return scorer if len(view.classes_) > 1 else None
     elif len(own) < 2:
@@ -242,17 +231,46 @@ def _within(scorer: Any, view: SourceView, X: Any, y: NDArray[Any]) -> Any:
     return bounded
 
 
-def read_rows(
-    fitted: Any, X: Any, y: Any, sample_source: Any, weight: Any, asked_by: str
-) -> Rows:
-    """Return the rows, their sources by keyword or from the estimator's column."""
-    column = None if sample_source is not None else _source_column(fitted)
-    if sample_source is None and column is None:
-        raise SourceError(
-            f"{asked_by} needs each row's source: pass sample_source, or an estimator "
-            "whose source= names a column."
-        )
-    return Rows.read(X, y, sample_source, column, weight)
+def read_scored(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    sample_source: Any,
+    sample_weight: Any = None,
+    column: str | int | None = None,
+    otherwise: str,
+) -> Scored:
+    """Return the rows to score, their sources by keyword or from a column.
+
+    `column` is that of a scorer; without one it is the column that the estimator
+    reads. `otherwise` is said where there is neither.
+    """
+    fitted = best_of(estimator)
+    own = _source_column(fitted)
+    column = own if column is None else column
+    # A subclass of the user's may answer in a way of its own, and reads X for it.
+    asked = [name for name in (*RESPONSES, "score") if hasattr(fitted, name)]
+    ours = all(is_ours(fitted, name) for name in asked)
+    by_keyword = sample_source is not None
+    if not by_keyword and column is None:
+        raise SourceError(otherwise)
+    handed_on = ours and (by_keyword or column == own)
+    if handed_on:
+        check_is_fitted(fitted)
+    rows = read_rows(
+        fitted if handed_on else None,
+        X,
+        y,
+        sample_source=sample_source,
+        sample_weight=sample_weight,
+        source=None if by_keyword else column,
+        reset=False,
+    )
+    if handed_on or by_keyword:
+        return Scored(fitted, rows)
+    # The estimator meets X as it came, and finds the sources by itself.
+    return Scored(fitted, replace(rows, X=as_table(X)), whole=True)
 
 
 def best_of(estimator: Any) -> Any:

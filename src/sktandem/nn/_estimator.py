@@ -334,7 +334,11 @@ class PredictsByNet(FitsNet):
         score : float
             Accuracy, R2, or a macro mean.
         """
-        rows = self._read(X, y, sample_source=sample_source, weight=sample_weight)
+        return self._score(
+            self._read(X, y, sample_source=sample_source, weight=sample_weight)
+        )
+
+    def _score(self, rows: Rows) -> float:
         return self._answers.score(rows)
 
     def __sklearn_tags__(self) -> Tags:

@@ -26,7 +26,7 @@ font-variant-numeric:tabular-nums}
 def html_table(
     headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()
 ) -> str:
-    """Return a table of texts; the columns in `numbers` are set to the right."""
+    """Return a table of strings; the columns in `numbers` are set to the right."""
 
     def cell(tag: str, place: int, text: str) -> str:
         kind = ' class="number"' if place in numbers else ""

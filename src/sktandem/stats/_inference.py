@@ -98,7 +98,7 @@ def paired_rows(
         The number of folds k of each repeat.
 
     groups : ndarray of shape (n_rows,), default=None
-        Persons. Their rows are replaced by the mean.
+        The group of each row. Rows of a group are replaced by their mean.
 
     strata : ndarray of shape (n_rows,), default=None
         The class of each row, where the estimate is a weighted sum of the

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._telling import did_you_mean
+from sktandem._settings import check_choice, is_number
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._folds import Measured
 from sktandem.model_selection._judges import SourceJudge
 from sktandem.report._wording import text_table
 from sktandem.stats._inference import Difference, paired_rows
 
-__all__ = ["Choice", "Ranking", "check_choice", "on_source"]
+__all__ = ["Choice", "Ranking", "check_objective", "on_source"]
 
 OBJECTIVES = ("macro", "worst", "primary")
 CLEARLY = 3.0  # standard errors behind the leader, after which a strategy leaves
 
 
-def check_choice(objective: Any, tolerance: Any, primary_source: Any) -> None:
+def check_objective(objective: Any, tolerance: Any, primary_source: Any) -> None:
     """Refuse settings of the choice that make no sense."""
-    if objective not in OBJECTIVES:
-        raise SourceError(
-            f"objective must be one of {list(OBJECTIVES)}, got {objective!r}."
-            f"{did_you_mean(objective, OBJECTIVES)}"
-        )
+    check_choice("objective", objective, OBJECTIVES)
     if objective == "primary" and primary_source is None:
         raise SourceError("objective='primary' needs primary_source, the source meant.")
-    number = isinstance(tolerance, Real) and not isinstance(tolerance, bool)
-    if tolerance != "one-se" and not (number and tolerance >= 0):
+    in_words = isinstance(tolerance, str) and tolerance == "one-se"
+    if not in_words and not (is_number(tolerance) and tolerance >= 0):
         raise SourceError(
             f"tolerance must be 'one-se' or a number of at least 0, got {tolerance!r}."
         )
@@ -81,7 +76,7 @@ class Ranking:
 
 
 class Choice:
-    """Weighs what strategies cost on each source against each other.
+    """Compares what strategies cost on each source with each other.
 
     Costs are losses as a part of the own model's loss, so that sources of
     different units count alike; or, with a metric of the user's, the negative
@@ -104,8 +99,8 @@ class Choice:
     by_metric : bool
         Whether the user's metric decides rather than the loss.
 
-    people : ndarray of int or None
-        The person of each row of all sources.
+    groups : ndarray of int or None
+        The group of each row of all sources.
     """
 
     def __init__(
@@ -115,14 +110,14 @@ class Choice:
         objective: str,
         tolerance: str | float,
         by_metric: bool,
-        people: NDArray[np.intp] | None = None,
+        groups: NDArray[np.intp] | None = None,
     ) -> None:
         self.measured = measured
         self.judges = judges
         self.objective = objective
         self.tolerance = tolerance
         self.by_metric = by_metric
-        self.people = people
+        self.groups = groups
         self.loss = measured.loss()
 
     def rank(self, names: Sequence[str]) -> Ranking:
@@ -170,7 +165,7 @@ class Choice:
         base = np.zeros_like(own)
         if other is not None:
             base = self.measured.of(other, judge.name, key)
-        groups = None if self.people is None else self.people[judge.rows]
+        groups = None if self.groups is None else self.groups[judge.rows]
         if self.by_metric:
             return judge.metric_difference(own, base, n_splits, groups)[2]
         d = (own - base) / self._scale(judge)
@@ -196,5 +191,5 @@ class Choice:
 def on_source(choice: Choice, source: Hashable) -> Choice:
     """Return the same choice for one source alone."""
     judges = [judge for judge in choice.judges if judge.name == source]
-    settings = choice.tolerance, choice.by_metric, choice.people
+    settings = choice.tolerance, choice.by_metric, choice.groups
     return Choice(choice.measured, judges, "macro", *settings)

@@ -1,0 +1,124 @@
+"""What every result answers to: a frame, sentences, a picture, HTML and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from sktandem.report._drawing import as_image, draw_alone
+from sktandem.report._page import html_block, html_table
+from sktandem.report._wording import markdown, markdown_table, text_table
+
+__all__ = ["Result", "Table"]
+
+
+class Table(NamedTuple):
+    """A table of strings.
+
+    Attributes
+    ----------
+    headers : sequence of str
+        The names of the columns.
+
+    rows : sequence of rows
+        The cells.
+
+    numbers : sequence of int
+        The columns that are set to the right.
+    """
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int]
+
+
+class Result:
+    """Base of all results: `to_frame`, `summary`, `plot`, `to_html`, `to_markdown`.
+
+    A subclass fills `to_frame` and `plot`, and says what it found, how, and in
+    which table. It prints as that table, and shows itself in a notebook as HTML.
+    """
+
+    def to_frame(self) -> Any:
+        """Return all numbers as a data frame."""
+        raise NotImplementedError
+
+    def plot(self, ax: Any = None, *, name: str | None = None) -> Any:
+        """Draw the numbers, and return the display."""
+        raise NotImplementedError
+
+    def _findings(self) -> list[str]:
+        """Return what was found, a sentence or more for each finding."""
+        raise NotImplementedError
+
+    def _method(self) -> list[str]:
+        """Return how it was found, and what a reader ought to know besides."""
+        return []
+
+    def _table(self, *, narrow: bool = False) -> Table:
+        """Return the table; a narrow one for screens and pages."""
+        raise NotImplementedError
+
+    def _figure(self) -> dict[str, Any]:
+        """Return what the figure of the picture is made with."""
+        return {}
+
+    def _axes(self, figure: Any) -> Any:
+        return figure.subplots()
+
+    def summary(self) -> str:
+        """Return what was found, in sentences.
+
+        Returns
+        -------
+        text : str
+            A line for each finding, then how it was measured, where that has to
+            be said.
+        """
+        return "\n".join([*self._findings(), *self._method()])
+
+    def to_html(self) -> str:
+        """Return the findings, the picture and the table as a piece of HTML.
+
+        Returns
+        -------
+        html : str
+            A block that stands alone, with its style and its picture inside.
+            There is no picture where matplotlib is not installed.
+        """
+        findings = "".join(f"<p>{escape(line)}</p>" for line in self._findings())
+        method = "".join(f'<p class="note">{escape(t)}</p>' for t in self._method())
+        table = html_table(*self._table(narrow=True))
+        return html_block(findings, self._picture(), table, method)
+
+    def to_markdown(self) -> str:
+        """Return the findings and the table as Markdown.
+
+        Returns
+        -------
+        text : str
+            Ready for an issue or a report.
+        """
+        findings = map(markdown, self._findings())
+        method = map(markdown, self._method())
+        table = markdown_table(*self._table())
+        return "\n\n".join([*findings, table, *method]) + "\n"
+
+    def _picture(self) -> str:
+        try:
+            figure = draw_alone(**self._figure())
+        except ImportError:
+            return ""
+        self.plot(self._axes(figure))
+        return as_image(figure, self._caption())
+
+    def _caption(self) -> str:
+        """Return what the picture shows, for those who cannot see it."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return text_table(*self._table(narrow=True))
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
