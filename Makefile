@@ -3,13 +3,37 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 
-.PHONY: demo test lint docs bench test-oldest clean
+# What torch and the BLAS compute with on older machines, and on this one by one
+# thread and by two. They round otherwise, so a test that passes here by the last
+# digit of a number fails there.
+MACHINES := ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
+	MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Haswell OPENBLAS_CORETYPE=Prescott
+MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
+TESTS :=
+
+.PHONY: demo test test-fast test-portable test-portable-one lint docs bench
+.PHONY: test-oldest clean
 
 demo: $(VENV)/.has-test
 	$(BIN)/python -m sktandem --output sktandem-report
 
+# All tests: what must pass before a change lands.
 test: $(VENV)/.has-test
 	$(BIN)/python -m pytest
+
+# Under a minute, to run after each edit: no checks of scikit-learn, nothing slow.
+test-fast: $(VENV)/.has-test
+	$(BIN)/python -m pytest -m "not contract and not slow" tests
+
+# All tests in random order as each of MACHINES, by one thread and by two: hours.
+test-portable:
+	for machine in $(MACHINES); do for n in 1 2; do \
+	$(MAKE) test-portable-one MACHINE="$$machine OMP_NUM_THREADS=$$n" || exit 1; \
+	done; done
+
+# TESTS, or all, in random order as one MACHINE.
+test-portable-one: $(VENV)/.has-test
+	env -u OPENBLAS_CORETYPE $(MACHINE) $(BIN)/python -m pytest -p randomly $(TESTS)
 
 lint: $(VENV)/.has-lint
 	$(BIN)/ruff check .

@@ -243,7 +243,7 @@ def test_labels_must_be_as_many_as_rows():
 
 def test_weights_in_the_place_of_labels():
     with pytest.raises(SourceError, match="looks like a measurement"):
-        classifier().fit(X, Y, RNG.random(60))
+        classifier().fit(X, Y, np.random.default_rng(1).random(60))
 
 
 def test_a_scaled_source_column_is_refused():

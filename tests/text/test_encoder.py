@@ -201,6 +201,10 @@ def fitted(kind=TextMultiHeadClassifier, checkpoint=None, **settings):
     return kind(checkpoint or tiny(), **settings).fit(*corpora())
 
 
+# The gradient of a key's bias is 0 but for rounding, so that it may move or not.
+ROUNDING = "attention.self.key.bias"
+
+
 def still_and_moved(model, checkpoint):
     """Return the names of weights that are as they were, and of those that are not."""
     start, still, moved = checkpoint[0].state_dict(), set(), set()
@@ -229,10 +233,12 @@ def test_what_is_frozen_keeps_every_bit_and_has_no_gradient(freeze, average):
     model = fitted(checkpoint=checkpoint, freeze=freeze, average=average)
 
     still, moved = still_and_moved(model, checkpoint)
-    assert still == {name for name in still | moved if name.startswith(FROZEN[freeze])}
-    assert without_gradient(model) == still
+    frozen = {name for name in still | moved if name.startswith(FROZEN[freeze])}
+    assert frozen <= still
+    assert all(ROUNDING in name for name in still - frozen)
+    assert without_gradient(model) == frozen
     weights = model.module_.trunk.model.named_parameters()
-    assert {name for name, weight in weights if not weight.requires_grad} == still
+    assert {name for name, weight in weights if not weight.requires_grad} == frozen
 
 
 def test_a_pooler_that_is_used_is_trained():
