@@ -308,6 +308,7 @@ def test_one_interval_or_none_keeps_its_level(correlations):
     assert simultaneous_alpha(correlations, [100] * len(correlations)) == 0.05
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(m=st.integers(2, 6), rank=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
 def test_the_level_lies_between_bonferronis_and_a_single_one(m, rank, seed):

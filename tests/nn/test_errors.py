@@ -353,6 +353,7 @@ def test_the_first_call_may_name_all_classes_and_sources_to_come():
     assert model.predict_proba(X).shape == (60, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fraction", [None, 0.2, {"a": 0.2, "b": 0.2}])
 @pytest.mark.parametrize("batch_size", [8, {"a": 8, "b": 4}])
 @pytest.mark.parametrize("scale_by", ["pooled", "source"])

@@ -222,6 +222,7 @@ def test_a_pickle_predicts_and_trains_on_the_same(net, average):
             one.partial_fit(X, Y, sample_source=SOURCE, epochs=1)
 
 
+@pytest.mark.slow
 def test_a_pickle_holds_no_data():
     wide = np.tile(X, (200, 1))
     model = classifier().fit(wide, np.tile(Y, 200), np.tile(SOURCE, 200))
@@ -302,6 +303,7 @@ def test_a_pipeline_hands_the_source_on(routing):
     assert pipe[-1].sources_ == ("a", "b")
 
 
+@pytest.mark.slow
 @ROUTING
 def test_a_search_hands_the_source_on(routing):
     grid = {
@@ -374,6 +376,7 @@ def test_scores_by_source_are_scores_of_their_rows(routing):
     assert scores.by_source == expected == of_column.by_source
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds():
     model = classifier(source="ward")
     search = GridSearchCV(

@@ -626,6 +626,7 @@ def test_a_column_of_numbers_is_one_target():
     np.testing.assert_allclose(column.predict(X), flat.predict(X), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [None, "pooled", "source"])
 def test_several_targets_at_once(scale):
     rng = np.random.default_rng(0)

@@ -334,6 +334,7 @@ def pens_and_scans(seed=0):
     return stack_sources(tables, join="outer")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scaler", "scale_by"),
     [(None, "pooled")]

@@ -198,6 +198,7 @@ def test_a_heads_answer_for_its_own_rows_is_the_prediction(kind):
         assert_about(answers[name][own], predicted[own])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [
@@ -434,6 +435,7 @@ def test_a_score_may_have_a_value_for_each_head_and_none_over_all():
     assert 0 < scores.worst <= scores.macro < 1
 
 
+@pytest.mark.slow
 @EVERY_SPACE
 @pytest.mark.parametrize("scoring", ["accuracy", "f1_macro", "neg_log_loss", None])
 def test_score_by_source_takes_labels_of_any_kind(space, scoring):
@@ -458,6 +460,7 @@ GRID = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("door", "routing"), [("column", False), ("column", True), ("keyword", True)]
 )
@@ -545,6 +548,7 @@ def padded():
     return y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["joint", "batches", "epochs", "shuffled"])
 def test_sources_may_have_another_number_of_targets(schedule):
     y = padded()
@@ -772,6 +776,7 @@ SCHEDULES = ["joint", "batches", "epochs", "plateau", "sampled", "bandit", "shuf
 SCHEDULES.append("curriculum")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [None, "uncertainty", "dwa"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @EVERY_KIND
@@ -831,6 +836,7 @@ def test_the_curves_of_the_heads_are_drawn(kind):
     assert {"train_loss[a]", "valid_loss[b]"} <= set(display.to_frame())
 
 
+@pytest.mark.slow
 @EVERY_KIND
 @pytest.mark.parametrize("weights", [None, "uncertainty", "dwa"])
 def test_three_calls_are_one_fit_pickles_between_them_or_not(kind, weights):

@@ -28,6 +28,8 @@ from sktandem.schedules import (
     SampledAlternation,
 )
 
+pytestmark = pytest.mark.slow
+
 SCHEDULES = [
     "epochs",
     EpochAlternation(last="first"),

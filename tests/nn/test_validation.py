@@ -167,6 +167,7 @@ def validated(model, X, y, source):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("primary", [None, "a", "b"])
 @pytest.mark.parametrize("average", [None, "ema", "swa"])
 def test_the_best_epoch_is_kept(primary, average):
@@ -184,6 +185,7 @@ def test_the_best_epoch_is_kept(primary, average):
     assert kept == pytest.approx(min(of_epochs), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("primary", [1, 1.0, np.int64(1), True])
 def test_the_primary_source_is_found_however_its_number_is_written(primary):
     X, y, source = two_sources()

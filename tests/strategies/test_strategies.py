@@ -192,6 +192,7 @@ def brute_force(name, y, weights, n_folds, folds_of, proba):
     return losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proba", [False, True])
 def test_the_chosen_weight_is_that_of_a_loop_over_the_same_folds(proba):
     y = CLASSES if proba else NUMBERS
@@ -298,7 +299,8 @@ def test_rows_weigh_the_cross_fitted_ratio_of_densities():
         np.testing.assert_allclose(weights, [*np.ones(n_own), *ratios], rtol=1e-6)
 
 
-@settings(max_examples=10, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=10)
 @given(seed=st.integers(0, 999), clip=st.sampled_from([0.5, 1.0, 3.0, 10.0]))
 def test_ratios_are_one_on_average_and_never_above_the_clip(seed, clip):
     rng = np.random.default_rng(seed)
@@ -500,6 +502,7 @@ def test_sources_without_a_strategy_are_named(strategies, match):
 # What holds for all
 
 
+@pytest.mark.slow
 @each
 def test_both_doors_give_the_same_model(strategy):
     by_column = strategy.build(Ridge(), source="ward", random_state=0)
@@ -550,6 +553,7 @@ def test_numbers_of_one_source_stand_beside_texts_of_another(strategy):
     assert model.predict_proba(X, SOURCE).shape == (90, 4)
 
 
+@pytest.mark.slow
 @each
 def test_strategies_and_models_can_be_cloned_kept_and_printed(strategy):
     model = fitted(strategy, LogisticRegression(), CLASSES, random_state=0)
@@ -565,6 +569,7 @@ def test_strategies_and_models_can_be_cloned_kept_and_printed(strategy):
     assert type(strategy).__name__ in repr(strategy)
 
 
+@pytest.mark.slow
 @each_by_source
 def test_chance_is_seeded_and_the_global_seed_left_alone(strategy):
     state = np.random.get_state()[1].copy()  # noqa: NPY002
@@ -580,6 +585,7 @@ def test_chance_is_seeded_and_the_global_seed_left_alone(strategy):
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 @each
 def test_inputs_are_left_as_they_were(strategy):
     table, y, estimator = FRAME.copy(), NUMBERS.copy(), Ridge()
@@ -598,6 +604,7 @@ TEXTS = [f"{'good' if label == 'ill' else 'bad'} day" for label in CLASSES]
 READER = make_pipeline(TfidfVectorizer(), LogisticRegression())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [

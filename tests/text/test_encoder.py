@@ -79,6 +79,7 @@ def padded(tokens, width):
 LENGTHS = [3, 30, 7, 1, 12, 4, 30, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pad_token_id", [0, 1])
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,6 +108,7 @@ def test_the_width_of_the_padding_does_not_matter(kind):
             torch.testing.assert_close(wide, narrow, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [TextMultiHeadClassifier, TextAlternatingClassifier])
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
 def test_predictions_do_not_depend_on_what_is_predicted_together(kind, freeze):
@@ -226,6 +228,7 @@ FROZEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [None, "ema"])
 @pytest.mark.parametrize("freeze", FROZEN)
 def test_what_is_frozen_keeps_every_bit_and_has_no_gradient(freeze, average):
@@ -339,6 +342,7 @@ def weights_of(model):
     return model.module_.state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [TextMultiHeadClassifier, TextAlternatingClassifier])
 def test_in_half_the_precision_weights_stay_single(kind):
     half = fitted(kind, mixed_precision="bf16", freeze=None)

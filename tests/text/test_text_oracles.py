@@ -14,6 +14,8 @@ from sktandem.text import (
     small_encoder,
 )
 
+pytestmark = pytest.mark.slow
+
 transformers = pytest.importorskip("transformers")
 
 WORDS = "the a card money lost sent where is my das ist gut sehr schlecht und teuer"
