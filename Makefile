@@ -40,6 +40,7 @@ test-portable-one: $(VENV)/.has-test
 lint: $(VENV)/.has-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell src tests docs benchmarks *.md
 	$(BIN)/mypy
 
 docs: $(VENV)/.has-docs
