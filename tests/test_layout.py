@@ -14,6 +14,7 @@ ROOT = Path(sktandem.__file__).parent
 # From the ground up; a file imports only from files before it.
 ORDER = [
     "exceptions",
+    "_extras",
     "_typing",
     "_telling",
     "_routing",

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Any
 
+from sktandem._extras import is_installed, require
 from sktandem._scaling import table_preprocessor
 from sktandem._shared_rows import SharedRows, find_shared_rows
 from sktandem._source_scaler import SourceScaler
@@ -13,7 +14,8 @@ from sktandem.model_selection import TandemClassifier, TandemRegressor
 
 __version__ = "0.1.0.dev0"
 
-# These need torch, which takes a second to import: on first use.
+# What these need takes a second to import, and need not be installed. So they are
+# imported on first use, and a star import leaves them out.
 _NETS = (
     "AlternatingClassifier",
     "AlternatingRegressor",
@@ -23,13 +25,8 @@ _NETS = (
 )
 
 __all__ = [
-    "AlternatingClassifier",
-    "AlternatingRegressor",
     "MergedClassifier",
     "MergedRegressor",
-    "MultiHeadClassifier",
-    "MultiHeadEstimator",
-    "MultiHeadRegressor",
     "SharedRows",
     "SourceError",
     "SourceScaler",
@@ -44,9 +41,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _NETS:
+        require(name, "torch", "skorch")
         return getattr(import_module("sktandem.nn"), name)
     raise AttributeError(f"module 'sktandem' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    nets = _NETS if is_installed("torch") and is_installed("skorch") else ()
+    return sorted({*globals(), *nets})

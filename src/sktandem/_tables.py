@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_array, validate_data
 
+from sktandem._extras import require
 from sktandem.exceptions import SourceError
 
 __all__ = [
@@ -69,12 +70,9 @@ def is_missing(value: Any) -> bool:
 
 def pandas_for(what: str) -> ModuleType:
     """Return pandas, or say what wants it and how to get it."""
-    try:
-        import pandas
-    except ImportError:
-        raise ImportError(
-            f'{what} needs pandas. Install it with: pip install "sktandem[notebook]"'
-        ) from None
+    require(what, "pandas")
+    import pandas
+
     module: ModuleType = pandas
     return module
 

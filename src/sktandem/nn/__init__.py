@@ -1,5 +1,9 @@
 """Nets on several sources: the estimators, and the parts they are made of."""
 
+from sktandem._extras import require
+
+require("sktandem.nn", "torch", "skorch")
+
 from sktandem.nn._classifier import AlternatingClassifier
 from sktandem.nn._heads import MultiHead
 from sktandem.nn._modules import MLP, default_net
