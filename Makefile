@@ -64,10 +64,10 @@ $(BIN)/python $(OLDEST)/bin/python:
 
 $(VENV)/.has-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[notebook,text]' --group $*
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[all]' --group $*
 	touch $@
 
 $(OLDEST)/.has-%: pyproject.toml constraints-oldest.txt | $(OLDEST)/bin/python
 	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-oldest.txt torch
-	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-oldest.txt --editable '.[notebook,text]' --group $*
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-oldest.txt --editable '.[all]' --group $*
 	touch $@
