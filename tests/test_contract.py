@@ -20,6 +20,8 @@ from sktandem.members import (
     WeightedMerge,
 )
 
+pytestmark = pytest.mark.contract
+
 ESTIMATORS = [
     Merged(LogisticRegression(max_iter=1000)),
     Merged(LogisticRegression(max_iter=1000), scaler=None),

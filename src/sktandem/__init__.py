@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Any
 
+from sktandem._extras import is_installed, require
 from sktandem.data._stack import stack_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.merge import Merged
@@ -12,12 +13,12 @@ from sktandem.tandem import Tandem
 
 __version__ = "0.1.0.dev0"
 
-# It needs torch, which takes a second to import: on first use.
-_LAZY = {"SharedNet": "sktandem.nn._shared_net"}
+# What these need takes a second to import, and need not be installed. So they are
+# imported on first use, and a star import leaves them out.
+_NETS = ("SharedNet",)
 
 __all__ = [
     "Merged",
-    "SharedNet",
     "SourceError",
     "SourceScaler",
     "SourceWarning",
@@ -28,10 +29,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+    if name in _NETS:
+        require(name, "torch", "skorch")
+        return getattr(import_module("sktandem.nn._shared_net"), name)
     raise AttributeError(f"module 'sktandem' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    nets = _NETS if is_installed("torch") and is_installed("skorch") else ()
+    return sorted({*globals(), *nets})

@@ -60,6 +60,10 @@ def scaled(estimator):
     return make_pipeline(StandardScaler(), estimator)
 
 
+def assert_close(ours, theirs, tolerance=1e-12):
+    np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
 def around(member, estimator, **options):
     """Return a member whose hole is filled by hand."""
     return clone(member).set_params(estimator=estimator, **options)
@@ -83,16 +87,12 @@ def test_own_models_are_those_fitted_apart(scaler):
     for name in "ab":
         rows = name == SOURCE
         alone = by_hand(Ridge()).fit(X[rows], NUMBERS[rows]).predict(X)
-        np.testing.assert_allclose(
-            numbers.predict(X, sample_source=[name] * 90), alone, rtol=1e-12
-        )
+        assert_close(numbers.predict(X, sample_source=[name] * 90), alone)
         alone = by_hand(LogisticRegression()).fit(X[rows], CLASSES[rows])
         ours = classes.predict_proba(X, sample_source=[name] * 90)
-        np.testing.assert_allclose(ours, alone.predict_proba(X), rtol=1e-12)
-        np.testing.assert_allclose(
-            classes.decision_function(X, sample_source=[name] * 90),
-            alone.decision_function(X),
-        )
+        assert_close(ours, alone.predict_proba(X), 1e-9)  # a solver that iterates
+        decided = classes.decision_function(X, sample_source=[name] * 90)
+        assert_close(decided, alone.decision_function(X), 1e-9)
 
 
 def test_one_sources_model_answers_for_all_rows_and_needs_no_labels():
@@ -100,10 +100,8 @@ def test_one_sources_model_answers_for_all_rows_and_needs_no_labels():
 
     alone = scaled(Ridge()).fit(X[~IN_A], NUMBERS[~IN_A]).predict(X)
 
-    np.testing.assert_allclose(model.predict(X), alone, rtol=1e-12)
-    np.testing.assert_allclose(
-        model.predict(X, sample_source=SOURCE), alone, rtol=1e-12
-    )
+    assert_close(model.predict(X), alone)
+    assert_close(model.predict(X, sample_source=SOURCE), alone)
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
@@ -165,6 +163,7 @@ def brute_force(name, y, weights, n_folds, folds_of, proba):
     return losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proba", [False, True])
 def test_the_chosen_weight_is_that_of_a_loop_over_the_same_folds(proba):
     y = CLASSES if proba else NUMBERS
@@ -271,7 +270,8 @@ def test_rows_weigh_the_cross_fitted_ratio_of_densities():
         np.testing.assert_allclose(weights, [*np.ones(n_own), *ratios], rtol=1e-6)
 
 
-@settings(max_examples=10, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=10)
 @given(seed=st.integers(0, 999), clip=st.sampled_from([0.5, 1.0, 3.0, 10.0]))
 def test_ratios_are_one_on_average_and_never_above_the_clip(seed, clip):
     rng = np.random.default_rng(seed)
@@ -311,7 +311,7 @@ def test_a_single_row_of_ones_own_leaves_the_others_at_weight_one():
 
 
 def test_missing_values_do_not_hinder_telling_sources_apart():
-    holes = np.where(RNG.uniform(size=X.shape) < 0.1, np.nan, X)
+    holes = np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X)
     model = make_pipeline(SimpleImputer(), Ridge())
 
     predicted = fitted(SimilarityWeighted(), model, NUMBERS, holes).predict(
@@ -428,6 +428,7 @@ def test_stacking_needs_columns():
 # What holds for all
 
 
+@pytest.mark.slow
 @each
 def test_both_doors_give_the_same_model(member):
     by_column = around(member, Ridge(), source="ward", random_state=0)
@@ -480,6 +481,7 @@ def test_numbers_of_one_source_stand_beside_texts_of_another(member):
     assert model.predict_proba(X, sample_source=SOURCE).shape == (90, 4)
 
 
+@pytest.mark.slow
 @each
 def test_members_can_be_cloned_kept_and_printed(member):
     model = fitted(member, LogisticRegression(), CLASSES, random_state=0)
@@ -497,6 +499,7 @@ def test_members_can_be_cloned_kept_and_printed(member):
     assert type(member).__name__ in repr(model)
 
 
+@pytest.mark.slow
 @each_by_source
 def test_chance_is_seeded_and_the_global_seed_left_alone(member):
     state = np.random.get_state()[1].copy()  # noqa: NPY002
@@ -514,6 +517,7 @@ def test_chance_is_seeded_and_the_global_seed_left_alone(member):
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 @each
 def test_inputs_are_left_as_they_were(member):
     table, y, estimator = FRAME.copy(), NUMBERS.copy(), Ridge()
@@ -532,6 +536,7 @@ TEXTS = [f"{'good' if label == 'ill' else 'bad'} day" for label in CLASSES]
 READER = make_pipeline(TfidfVectorizer(), LogisticRegression())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "member",
     [

@@ -14,6 +14,8 @@ from sktandem import SharedNet
 from sktandem.nn import MLP, default_net
 from sktandem.schedules import SampledAlternation
 
+pytestmark = pytest.mark.contract
+
 
 class OwnNet(NeuralNetClassifier):
     """A net whose step is the user's own, so that skorch's own loop runs."""

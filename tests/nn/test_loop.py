@@ -67,6 +67,7 @@ def fit(schedule, net=None, **settings):
     return model.fit(**data())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 def test_callbacks_that_predict_in_mid_batch_change_nothing(schedule):
     def net(**callbacks):
@@ -109,6 +110,7 @@ def test_a_net_with_a_loss_of_its_own_trains_on_that_loss():
     assert first[1] > first[0] + 0.1
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_asks_again_gets_its_closure():
     lbfgs = {"optimizer": torch.optim.LBFGS, "lr": 0.1, "module__hidden_sizes": ()}
     net = NeuralNetClassifier(MLP, **PLAIN | {"max_epochs": 20}, **lbfgs)

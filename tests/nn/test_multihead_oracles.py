@@ -123,6 +123,7 @@ TURNS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", TURNS, ids=repr)
 def test_turns_train_the_trunk_and_the_head_of_the_source_in_turn(schedule):
     model, tape = trained(schedule, validation_fraction=0.2)

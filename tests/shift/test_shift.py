@@ -24,6 +24,8 @@ from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.shift import shift_report
 from sktandem.shift._joint import bounded_rows
 
+pytestmark = pytest.mark.slow
+
 TWO = np.repeat(["red", "white"], 150)
 
 

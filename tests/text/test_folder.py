@@ -25,6 +25,7 @@ from sktandem.text import (
 
 HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
 ONE_HEAD = partial(SharedTextNet, heads="shared")
+pytestmark = pytest.mark.slow
 
 TEXTS = [f"my card {word} is lost" for word in "abcdefgh"] + [
     f"das schmeckt {word} wirklich sehr gut" for word in "abcdefgh"

@@ -25,6 +25,7 @@ from sktandem.text import (
 
 HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
 ONE_HEAD = partial(SharedTextNet, heads="shared")
+pytestmark = pytest.mark.slow
 
 WORDS = ["red", "white", "rot", "weiss"]
 TEXTS = [f"{word} {n}" for n in range(10) for word in WORDS]

@@ -18,6 +18,7 @@ from sktandem.text._rate import WarmupDecay
 
 HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
 ONE_HEAD = partial(SharedTextNet, heads="shared")
+pytestmark = pytest.mark.slow
 
 transformers = pytest.importorskip("transformers")
 

@@ -16,6 +16,7 @@ from sktandem.text import (
 
 HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
 ONE_HEAD = partial(SharedTextNet, heads="shared")
+pytestmark = pytest.mark.slow
 
 transformers = pytest.importorskip("transformers")
 
@@ -144,7 +145,7 @@ def test_a_batch_is_that_of_transformers_own_sequence_classification():
     output = theirs.train()(input_ids=ids, attention_mask=mask, labels=y)
     output.loss.backward()
 
-    assert fitted.history_[0]["train_loss"] == pytest.approx(output.loss.item(), 1e-6)
+    assert fitted.history_[0]["train_loss"] == pytest.approx(output.loss.item(), 1e-5)
     ours = {renamed(name): value for name, value in tape.gradients_.items()}
     given = {name: weight.grad for name, weight in theirs.named_parameters()}
     assert_same_gradients(ours, given)
@@ -203,7 +204,7 @@ def test_a_batch_is_that_of_the_encoder_pooled_by_hand(kind, pooling):
     loss = nn.functional.cross_entropy(head(pooled(hidden, mask, pooling)), y)
     loss.backward()
 
-    assert fitted.history_[0]["train_loss"] == pytest.approx(loss.item(), 1e-6)
+    assert fitted.history_[0]["train_loss"] == pytest.approx(loss.item(), 1e-5)
     named = [*model.named_parameters(prefix="trunk.model")]
     named += head.named_parameters(prefix="heads.0")
     given = {name: w.grad for name, w in named if w.grad is not None}

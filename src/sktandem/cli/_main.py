@@ -26,10 +26,11 @@ from sklearn.metrics import get_scorer
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
+from sktandem._extras import is_installed
 from sktandem._telling import counted, did_you_mean
 from sktandem.cli._files import Reading
 from sktandem.cli._options import COMMANDS, FILES, MAX_EPOCHS, check_options, parsers
-from sktandem.cli._report import can_draw, draw_comparison, report_page, versions
+from sktandem.cli._report import draw_comparison, report_page, versions
 from sktandem.cli._sources import Tables, read_sources
 from sktandem.data._tables import is_frame, numeric_columns, pandas_for
 from sktandem.datasets import load_wine_quality
@@ -122,7 +123,9 @@ def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
             random_state=options.seed,
         )
         notes += [
-            f.sentence for f in shift.flagged if f.check == "schema" and f.subject
+            f.sentence
+            for f in shift.flagged
+            if f.check == "schema" and f.subject is not None
         ]
         comparison = _compare(options, tables)
     run = Run(tables, task, comparison, shift, notes)
@@ -182,21 +185,13 @@ def _read(options: argparse.Namespace) -> Tables:
 
 
 def _wines(task: Literal["regression", "classification"]) -> Tables:
-    wine = load_wine_quality(task, as_frame=_has_pandas())
+    wine = load_wine_quality(task, as_frame=is_installed("pandas"))
     dropped = f"{wine.n_duplicates_dropped:,} duplicates are left out."
     files = dict.fromkeys(("red", "white"), "bundled wines, Cortez et al. 2009")
     return Tables(
         wine.data, np.asarray(wine.target), wine.sample_source, None, task, "quality",
         files, (dropped,),
     )  # fmt: skip
-
-
-def _has_pandas() -> bool:
-    try:
-        pandas_for("frames")
-    except ImportError:
-        return False
-    return True
 
 
 def _sizes(tables: Tables) -> dict[str, int]:
@@ -304,13 +299,15 @@ def _noted_down(notes: Sequence[str]) -> list[str]:
 
 
 def _write_folder(run: Run, folder: Path, page: str) -> list[str]:
-    written = [name for name in FILES if name != "comparison.csv" or _has_pandas()]
+    written = [
+        name for name in FILES if name != "comparison.csv" or is_installed("pandas")
+    ]
     text = [*run.task, *_noted_down(run.notes), "", run.text()]
     (folder / "summary.txt").write_text("\n".join(text) + "\n", encoding="utf-8")
     (folder / "report.html").write_text(page, encoding="utf-8")
-    if _has_pandas():
+    if is_installed("pandas"):
         run.comparison.to_frame().to_csv(folder / "comparison.csv", index=False)
-    if not can_draw():
+    if not is_installed("matplotlib"):
         return [name for name in written if name != "comparison.png"]
     draw_comparison(run.comparison, folder / "comparison.png")
     return written

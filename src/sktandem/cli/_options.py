@@ -8,6 +8,7 @@ from typing import Any
 
 from sklearn.metrics import get_scorer_names
 
+from sktandem._extras import require
 from sktandem._telling import did_you_mean
 from sktandem.data._join import JOINS
 from sktandem.exceptions import SourceError
@@ -149,6 +150,8 @@ def check_options(options: argparse.Namespace) -> None:
         raise SourceError("--target is needed: the name of the column to predict.")
     if not options.files and (options.target or options.groups or options.ignore):
         raise SourceError("--target, --groups and --ignore are for files of yours.")
+    if options.net:
+        require("--net", "torch", "skorch")
     if options.metric is not None and options.metric not in get_scorer_names():
         raise SourceError(
             f"--metric {options.metric} is not known to scikit-learn."

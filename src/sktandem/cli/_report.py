@@ -12,13 +12,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from sktandem._extras import is_installed
 from sktandem.inspection import StrategyComparisonDisplay
 from sktandem.model_selection import StrategyComparison
 from sktandem.report._drawing import draw_alone
 from sktandem.report._page import html_block, html_page, html_table
 from sktandem.shift import ShiftReport
 
-__all__ = ["can_draw", "draw_comparison", "report_page", "versions"]
+__all__ = ["draw_comparison", "report_page", "versions"]
 
 LIBRARIES = ("sktandem", "scikit-learn", "numpy", "pandas", "skorch", "torch")
 # The blocks of the page bring their own style; this places them on paper.
@@ -92,7 +93,9 @@ def report_page(
         _heading("Does the other dataset help?"),
         f'<p class="note">{escape(HOW_TO_READ)}</p>',
         f'<div class="wide">{comparison.to_html()}</div>',
-        "" if can_draw() else f'<p class="note">{escape(NO_PICTURES)}</p>',
+        ""
+        if is_installed("matplotlib")
+        else f'<p class="note">{escape(NO_PICTURES)}</p>',
         _heading("How different are the datasets?"),
         f'<div class="wide">{shift.to_html()}</div>',
         _heading("How this report was made"),
@@ -126,7 +129,7 @@ def _lighter(page: str) -> str:
 
     They are lines and letters, so that nobody sees it.
     """
-    if not can_draw():
+    if not is_installed("matplotlib"):
         return page
     from PIL import Image  # which matplotlib needs itself
 
@@ -148,15 +151,6 @@ def versions() -> str:
         except PackageNotFoundError:
             continue
     return ", ".join(told)
-
-
-def can_draw() -> bool:
-    """Tell whether there is matplotlib to draw with."""
-    try:
-        draw_alone()
-    except ImportError:
-        return False
-    return True
 
 
 def draw_comparison(comparison: StrategyComparison, path: Path) -> None:

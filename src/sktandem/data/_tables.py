@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 
+from sktandem._extras import require
 from sktandem.exceptions import SourceError
 
 __all__ = [
@@ -79,12 +80,9 @@ def is_missing(value: Any) -> bool:
 
 def pandas_for(what: str) -> ModuleType:
     """Return pandas, or say what wants it and how to get it."""
-    try:
-        import pandas
-    except ImportError:
-        raise ImportError(
-            f'{what} needs pandas. Install it with: pip install "sktandem[notebook]"'
-        ) from None
+    require(what, "pandas")
+    import pandas
+
     module: ModuleType = pandas
     return module
 

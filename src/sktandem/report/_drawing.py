@@ -8,6 +8,8 @@ from io import BytesIO
 from types import ModuleType
 from typing import Any
 
+from sktandem._extras import require
+
 __all__ = [
     "COLORS",
     "DARK",
@@ -24,13 +26,9 @@ DARK = "#404040"
 
 def matplotlib_for(what: str) -> ModuleType:
     """Return matplotlib, or say what wants it and how to get it."""
-    try:
-        import matplotlib.ticker
-    except ImportError:
-        raise ImportError(
-            f"{what} needs matplotlib. Install it with: "
-            'pip install "sktandem[notebook]"'
-        ) from None
+    require(what, "matplotlib")
+    import matplotlib.ticker
+
     return matplotlib
 
 

@@ -1,5 +1,9 @@
 """Two text datasets, one pretrained encoder: fine-tuned on both."""
 
+from sktandem._extras import require
+
+require("sktandem.text", "torch", "skorch", "transformers")
+
 from sktandem.text._shared_text_net import SharedTextNet
 from sktandem.text._small import small_encoder
 

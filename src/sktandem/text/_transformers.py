@@ -30,20 +30,14 @@ ONE_AT_A_TIME = RLock()
 
 
 def transformers() -> ModuleType:
-    """Return the library, or say how to get it."""
-    try:
-        import transformers
-    except ImportError:
-        raise ImportError(
-            "sktandem.text needs transformers. Install it with: pip install "
-            '"sktandem[text]"'
-        ) from None
+    """Return the library."""
+    import transformers
+
     return transformers
 
 
 def check_checkpoint(checkpoint: Any) -> None:
     """Refuse what is neither a name, nor a folder, nor a model and its tokenizer."""
-    transformers()
     if isinstance(checkpoint, str | os.PathLike):
         if _folder_of(checkpoint) is None and not _is_known(os.fspath(checkpoint)):
             ask_hub(os.fspath(checkpoint))
