@@ -31,7 +31,6 @@ def augmented_by_hand(X, codes):
     return np.hstack([X, *blocks])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix, pd.DataFrame])
 @pytest.mark.parametrize("allow_sparse", [False, True])
 @given(seed=st.integers(0, 999))
@@ -76,7 +75,6 @@ def test_without_the_shared_copy_an_unpenalised_linear_model_is_one_per_source(s
         np.testing.assert_allclose(X @ coef + intercept, alone.predict(X), atol=1e-6)
 
 
-@pytest.mark.slow
 @given(seed=st.integers(0, 999))
 def test_with_the_shared_copy_an_unpenalised_model_predicts_the_same(seed):
     X, codes = pack(seed, n=60)
