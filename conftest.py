@@ -22,10 +22,10 @@ MISSING = [
     for library in [*NETS, "transformers", "pandas", "matplotlib", "polars", "imblearn"]
     if find_spec(library) is None
 ]
-LAZY = ""  # the names of nets that sktandem itself imports on first use
+LAZY = ""  # the net that sktandem itself imports on first use
 if {*NETS} & {*MISSING}:
     MISSING += ["sktandem.nn", "sktandem.text"]
-    LAZY = r"|from sktandem import (?:\([^)]*|.*)\b(?:Alternating|MultiHead)"
+    LAZY = r"|from sktandem import (?:\([^)]*|.*)\bSharedNet"
 ASKED_FOR = re.compile(
     rf"^(?:\s*>>> )?(?:(?:from|import) (?:{'|'.join(MISSING)})\b{LAZY})", re.MULTILINE
 )

@@ -34,24 +34,25 @@ def without_nets(code):
 USED = """
 import numpy as np, sktandem
 from sklearn.linear_model import LogisticRegression
-from sktandem.inspection import shift_report
 from sktandem.model_selection import compare_strategies, score_by_source
+from sktandem.shift import shift_report
 
 rng = np.random.default_rng(0)
 X, source = rng.normal(size=(240, 3)), np.repeat(["clinic", "lab"], 120)
 y = (X[:, 0] + rng.normal(size=240) > 0).astype(int)
 estimator = LogisticRegression()
 
-merged = sktandem.MergedClassifier(estimator, balance="sources")
-print(*score_by_source(merged.fit(X, y, sample_source=source), X, y, source).by_source)
+merged = sktandem.Merged(estimator, balance="sources")
+merged.fit(X, y, sample_source=source)
+print(*score_by_source(merged, X, y, sample_source=source).by_source)
 compared = compare_strategies(
     estimator, X, y, sample_source=source, strategies="all", cv=2, n_repeats=1,
     random_state=0, progress=False,
 )
 print(*sorted({contrast.source for contrast in compared.contrasts}))
-tandem = sktandem.TandemClassifier(estimator, cv=2, random_state=0)
+tandem = sktandem.Tandem(estimator, cv=2, random_state=0)
 print(tandem.fit(X, y, sample_source=source).predict(X, sample_source=source).shape)
-print(len(shift_report(X, y, source, random_state=0).features))
+print(len(shift_report(X, y, sample_source=source, random_state=0).features))
 """
 
 
@@ -60,14 +61,10 @@ def test_merging_scoring_comparing_and_choosing_need_no_torch():
 
 
 ASKED = {
-    "from sktandem import AlternatingClassifier": "AlternatingClassifier needs torch "
-    'and skorch. Install them with: pip install "sktandem[nets]"',
+    "from sktandem import SharedNet": "SharedNet needs torch and skorch. Install them "
+    'with: pip install "sktandem[nets]"',
     "import sktandem.nn": "sktandem.nn needs torch and skorch. Install them with: "
     'pip install "sktandem[nets]"',
-    "from sktandem.strategies import Alternating; Alternating().build(None)": (
-        "sktandem.nn needs torch and skorch. Install them with: "
-        'pip install "sktandem[nets]"'
-    ),
 }
 
 
@@ -89,19 +86,19 @@ import sys
 sys.modules["skorch"] = None
 import sktandem
 try:
-    sktandem.MultiHeadRegressor
+    sktandem.SharedNet
 except ImportError as error:
     print(error)
 """
     assert printed(code) == [
-        'MultiHeadRegressor needs skorch. Install it with: pip install "sktandem[nets]"'
+        'SharedNet needs skorch. Install it with: pip install "sktandem[nets]"'
     ]
 
 
 WALKED = """
 import doctest, inspect, pkgutil, warnings, sktandem
 names = [name for name, _ in inspect.getmembers(sktandem)]
-print([name for name in names if name.startswith(("Alternating", "Multi"))])
+print([name for name in names if name.startswith("SharedN")])
 print(len(doctest.DocTestFinder(exclude_empty=False).find(sktandem)) > 0)
 warnings.simplefilter("ignore")
 refused = []
@@ -109,7 +106,7 @@ for _ in pkgutil.walk_packages(sktandem.__path__, "sktandem.", refused.append):
     pass
 print(refused)
 from sktandem import *
-print(MergedClassifier.__name__)
+print(Merged.__name__)
 """
 
 
@@ -118,7 +115,7 @@ def test_whoever_looks_at_all_names_meets_no_error():
         "[]",
         "True",
         "['sktandem.nn', 'sktandem.text']",
-        "MergedClassifier",
+        "Merged",
     ]
 
 
@@ -129,7 +126,7 @@ def test_a_star_import_takes_what_is_light_and_dir_shows_the_nets():
 import sys, sktandem
 from sktandem import *
 print("torch" in sys.modules)
-print({"AlternatingRegressor", "stack_sources"} <= {*dir(sktandem)})
+print({"SharedNet", "stack_sources"} <= {*dir(sktandem)})
 """
     assert printed(code) == ["False", "True"]
 

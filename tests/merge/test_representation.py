@@ -100,7 +100,7 @@ FRAME2 = pd.DataFrame(X2, columns=["u", "v"]).assign(side=SOURCE2)
 
 
 def r2(representation, estimator=None, **options):
-    estimator = estimator or Ridge()
+    estimator = Ridge() if estimator is None else estimator
     model = Merged(estimator, source="side", representation=representation, **options)
     return cross_val_score(model, FRAME2, Y2, cv=4, error_score="raise").mean()
 

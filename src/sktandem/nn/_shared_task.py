@@ -17,6 +17,7 @@ from sktandem.data._cells import as_target, class_codes, classes_by_source
 from sktandem.data._rows import Rows
 from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError
+from sktandem.nn._features import as_tensor
 from sktandem.nn._precision import dtype_of
 from sktandem.nn._tasks import ClassTask, NumberTask
 from sktandem.scaling._affine import fit_affine
@@ -124,7 +125,7 @@ class SharedTask:
         """Return targets as the criterion takes them beside an answer of `n_dims`."""
         if isinstance(self.task, NumberTask):
             columns = self.task.learned(targets, sources.codes)
-            tensor = torch.as_tensor(columns, dtype=dtype_of(net))
+            tensor = as_tensor(columns).to(dtype_of(net))
             return tensor.reshape(-1) if n_dims == 1 else tensor
         # Losses of one number want targets of the type and the shape of the answer,
         # and modules give (n,) or (n, 1).
