@@ -12,7 +12,7 @@ MACHINES := ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
 MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
 TESTS :=
 
-.PHONY: demo test test-fast test-portable test-portable-one lint docs bench
+.PHONY: demo test test-fast test-portable test-portable-one lint docs bench house
 .PHONY: test-oldest release-check clean
 
 demo: $(VENV)/.has-test
@@ -51,6 +51,10 @@ docs: $(VENV)/.has-docs
 
 bench: $(VENV)/.has-test
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+# How large the code is, room by room, and what in it is hard to read.
+house:
+	@$(PYTHON) benchmarks/house.py
 
 test-oldest: $(OLDEST)/.has-test
 	$(OLDEST)/bin/python -m pytest tests src README.md

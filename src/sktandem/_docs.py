@@ -14,6 +14,13 @@ SHARED = {
     "X": """\
 X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
     Samples of all sources.""",
+    "X_seen": """\
+X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+    Samples, in the form that `fit` was given.""",
+    "sample_source_seen": """\
+sample_source : array-like of shape (n_samples,), default=None
+    The source of each sample, needed where predictions depend on it; it wins
+    over the column that `source` names.""",
     "y": """\
 y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     Targets: classes of any kind, numbers and strings together as an array
@@ -66,15 +73,6 @@ n_features_in_ : int
     "feature_names_in_": """\
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of features seen in `fit`, where all are strings.""",
-    "y_pred": """\
-y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-    Predicted classes, or numbers in the units of y.""",
-    "probabilities": """\
-probabilities : ndarray of shape (n_samples, n_classes)
-    One column per class, in the order of `classes_`.""",
-    "log_probabilities": """\
-log_probabilities : ndarray of shape (n_samples, n_classes)
-    One column per class, in the order of `classes_`.""",
     "X_nd": """\
 X : {array-like, data frame, tensor} of shape (n_samples, n_features, ...)
     Samples of all sources. More than two dimensions need ``scaler=None``.""",
@@ -83,10 +81,6 @@ y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     Targets: classes of any kind, or numbers. Where heads are by source each
     source may have classes, or a number of targets, of its own: NaN stands
     in the columns that it does not have.""",
-    "sample_source_nets": """\
-sample_source : array-like of shape (n_samples,), default=None
-    The source of each sample, needed where heads are by source, or X or y
-    were scaled by source.""",
     "schedule": """\
 schedule : str or Schedule, default="auto"
     Who trains when: an object of :mod:`sktandem.schedules`, or one of
@@ -181,9 +175,6 @@ unknown_source : {"error", "primary", "pooled"}, default="error"
     "models_": """\
 models_ : dict of {source: estimator}
     The fitted model of each source.""",
-    "decision": """\
-decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-    What the estimator inside returns.""",
 }
 
 MARK = re.compile(r"^([ ]*)\{(\w+)\}$", re.MULTILINE)

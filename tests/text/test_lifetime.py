@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import torch
 from skorch.callbacks import Callback, Checkpoint
+from sktandem.members._units import multi_head
 from tokenizers import processors
 
 from sktandem import Merged, SharedNet, SourceError, SourceWarning
-from sktandem.members._units import multi_head
 from sktandem.model_selection import compare_strategies
 from sktandem.nn import _recorder
 from sktandem.schedules import Schedule, Step

@@ -32,7 +32,7 @@ from sktandem.cli._files import Reading
 from sktandem.cli._options import COMMANDS, FILES, MAX_EPOCHS, check_options, parsers
 from sktandem.cli._report import draw_comparison, report_page, versions
 from sktandem.cli._sources import Tables, read_sources
-from sktandem.data._tables import is_frame, numeric_columns, pandas_for
+from sktandem.data._tables import is_frame, numeric_columns
 from sktandem.datasets import load_wine_quality
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.model_selection import StrategyComparison, compare_strategies

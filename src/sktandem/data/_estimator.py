@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sktandem._routing import (
@@ -27,7 +26,6 @@ __all__ = [
     "answer_rows",
     "depends_on_source",
     "fit_rows",
-    "if_inner_has",
     "is_ours",
     "score_rows",
     "tags_like",
@@ -51,23 +49,13 @@ def all_or_nothing(estimator: object) -> Iterator[None]:
         raise
 
 
-def if_inner_has(method: str) -> Callable[[Any], Any]:
-    """Let a method appear where the estimator inside has it."""
-
-    def check(self: Any) -> bool:
-        return all(hasattr(inner, method) for inner in self._inner())
-
-    decorator: Callable[[Any], Any] = available_if(check)
-    return decorator
-
-
 class SourceEstimator(RequestsSource, BaseEstimator):
     """Base: the walk from the user's arguments to Rows, and the grammar around it.
 
-    A subclass fills `_fit_rows`, `_answer` and `_score`, which get rows that were
-    read and checked, and `_depends_on_source`. Its public methods read the user's
-    arguments, once for each call, and hand rows on. Inside the package
-    `fit_rows`, `answer_rows` and `score_rows` do so, and no label is resolved again.
+    A subclass fills `_fit_rows` and `_answer`, which get rows that were read and
+    checked, and `_depends_on_source`. Its public methods read the user's arguments,
+    once for each call, and hand rows on. Inside the package `fit_rows`,
+    `answer_rows` and `score_rows` do so, and no label is resolved again.
     """
 
     source: str | int | None
@@ -92,35 +80,16 @@ class SourceEstimator(RequestsSource, BaseEstimator):
         """Return what `method` gives for rows with sources known from fit."""
         raise NotImplementedError
 
-    def _to_score(self, rows: Rows) -> Rows:
-        """Return rows with the sources known from fit, by which they are scored."""
-        return rows.known_to(self, self._depends_on_source())
-
-    def _score(self, rows: Rows) -> float:
-        """Return the score of rows with sources known from fit, and with y."""
-        raise NotImplementedError
-
-    def _read(
-        self, X: Any, y: Any = None, *, sample_source: Any = None, weight: Any = None
-    ) -> Rows:
+    def _read(self, X: Any, y: Any = None, **given: Any) -> Rows:
         """Return the rows to predict for, by the sources known from `fit`."""
         check_is_fitted(self)
+        because = self._depends_on_source()
         return read_rows(
-            self,
-            X,
-            y,
-            sample_source=sample_source,
-            sample_weight=weight,
-            names=self.sources_,
-            needed_because=self._depends_on_source(),
+            self, X, y, names=self.sources_, needed_because=because, **given
         )
 
     def _depends_on_source(self) -> str | None:
         """Say why predictions depend on the source of a row; None if they do not."""
-        raise NotImplementedError
-
-    def _inner(self) -> list[Any]:
-        """Return the estimators inside that answer: fitted ones where there are."""
         raise NotImplementedError
 
     def set_params(self, **params: Any) -> Self:

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MetaEstimatorMixin, is_classifier
-from sklearn.metrics import r2_score
 from sklearn.utils import Tags, check_random_state
 
 from sktandem._docs import documented
@@ -18,18 +17,16 @@ from sktandem._telling import counted
 from sktandem._typing import Floats, RandomState, UnknownSource
 from sktandem.data._cells import class_codes, classes_by_source
 from sktandem.data._estimator import (
-    SourceEstimator,
     answer_rows,
     fit_rows,
-    if_inner_has,
     tags_like,
 )
+from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
 from sktandem.data._sources import UNKNOWN
 from sktandem.exceptions import SourceError
 from sktandem.members._fill import as_model, check_estimator, made_unit
 from sktandem.stats._losses import aligned
-from sktandem.stats._scores import label_accuracy, macro_r2
 
 __all__ = ["SourceModels", "Units", "check_folds", "fit_unit"]
 
@@ -84,7 +81,7 @@ def check_folds(member: Any) -> None:
 
 
 @documented
-class SourceModels(MetaEstimatorMixin, SourceEstimator):
+class SourceModels(MetaEstimatorMixin, SourcePredictor):
     """Base: a fitted model for each source, with more or less of the others in it.
 
     A subclass fills the one hook, `_model_for`.
@@ -236,91 +233,6 @@ class SourceModels(MetaEstimatorMixin, SourceEstimator):
             return np.asarray(self.classes_[likeliest])
         every = [self._of(name, method, rows) for name in self.models_]
         return np.asarray(np.mean(every, axis=0))
-
-    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Predict the target of each sample, by the model of its source.
-
-        Parameters
-        ----------
-        {X}
-
-        {sample_source}
-
-        Returns
-        -------
-        {y_pred}
-        """
-        return self._answer("predict", self._read(X, sample_source=sample_source))
-
-    @if_inner_has("predict_proba")
-    def predict_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Predict the probability of each class.
-
-        Parameters
-        ----------
-        {X}
-
-        {sample_source}
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            One column per class, in the order of `classes_`; 0 for the classes
-            that the model of a source never met.
-        """
-        return self._answer("predict_proba", self._read(X, sample_source=sample_source))
-
-    @if_inner_has("decision_function")
-    def decision_function(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Return the decision function of the model of each row's source.
-
-        Parameters
-        ----------
-        {X}
-
-        {sample_source}
-
-        Returns
-        -------
-        {decision}
-        """
-        rows = self._read(X, sample_source=sample_source)
-        return self._answer("decision_function", rows)
-
-    def score(
-        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
-    ) -> float:
-        """Return the accuracy, or R2: of several models its mean over the sources.
-
-        Over all samples, R2 is near 1 for models that know nothing but each
-        source's mean. Rows of unknown sources count as one source.
-
-        Parameters
-        ----------
-        {X}
-
-        {y}
-
-        {sample_weight}
-
-        {sample_source}
-
-        Returns
-        -------
-        score : float
-            Accuracy, R2, or the macro mean of R2.
-        """
-        return self._score(
-            self._read(X, y, sample_source=sample_source, weight=sample_weight)
-        )
-
-    def _score(self, rows: Rows) -> float:
-        predicted = self._answer("predict", rows)
-        if hasattr(self, "classes_"):
-            return label_accuracy(rows.y, predicted, rows.weights)
-        if self._depends_on_source() is None:
-            return float(r2_score(rows.y, predicted, sample_weight=rows.weights))
-        return macro_r2(rows.y, predicted, rows.sources.codes, rows.weights)
 
     def _inner(self) -> list[Any]:
         fitted = getattr(self, "models_", None)

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
-from sklearn.metrics import r2_score
 from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
@@ -16,7 +15,8 @@ from sktandem._docs import documented
 from sktandem._settings import check_choice
 from sktandem._telling import warn
 from sktandem.data._cells import class_codes, classes_by_source, mixes_kinds
-from sktandem.data._estimator import SourceEstimator, if_inner_has, tags_like
+from sktandem.data._estimator import tags_like
+from sktandem.data._predictor import SourcePredictor, if_offered
 from sktandem.data._rows import Rows, check_unknown_rule
 from sktandem.data._sources import ONLY_SOURCE
 from sktandem.data._tables import take_rows
@@ -35,7 +35,6 @@ from sktandem.scaling._scalers import (
     fit_named,
     fit_transformers,
 )
-from sktandem.stats._scores import label_accuracy, macro_r2
 
 __all__ = ["Merged"]
 
@@ -44,7 +43,7 @@ SOURCE_BLIND = ("pooled", "shared", None)
 
 
 @documented
-class Merged(MetaEstimatorMixin, SourceEstimator):
+class Merged(MetaEstimatorMixin, SourcePredictor):
     """Fit one estimator on several datasets, each with a chosen influence.
 
     Stacking a large dataset on a small one lets the large one decide the
@@ -378,106 +377,26 @@ class Merged(MetaEstimatorMixin, SourceEstimator):
         inner: NDArray[Any] = self.estimator_.classes_
         return classes.dtype == object and inner.dtype != object
 
-    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Predict the target of each sample, in the units of its source.
-
-        Parameters
-        ----------
-        {X}
-
-        {sample_source}
-
-        Returns
-        -------
-        {y_pred}
-        """
-        return self._answer("predict", self._read(X, sample_source=sample_source))
-
-    @if_inner_has("predict_proba")
-    def predict_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Predict the probability of each class.
-
-        Parameters
-        ----------
-        {X}
-
-        {sample_source}
-
-        Returns
-        -------
-        {probabilities}
-        """
-        return self._answer("predict_proba", self._read(X, sample_source=sample_source))
-
-    @if_inner_has("predict_log_proba")
+    @if_offered("predict_log_proba")
     def predict_log_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
         """Predict the logarithm of the probability of each class.
 
         Parameters
         ----------
-        {X}
+        {X_seen}
 
-        {sample_source}
+        {sample_source_seen}
 
         Returns
         -------
-        {log_probabilities}
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            One column per class, in the order of `classes_`.
         """
         rows = self._read(X, sample_source=sample_source)
         return self._answer("predict_log_proba", rows)
 
-    @if_inner_has("decision_function")
-    def decision_function(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Return the decision function of `estimator_`.
-
-        Parameters
-        ----------
-        {X}
-
-        {sample_source}
-
-        Returns
-        -------
-        {decision}
-        """
-        rows = self._read(X, sample_source=sample_source)
-        return self._answer("decision_function", rows)
-
-    def score(
-        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
-    ) -> float:
-        """Return the accuracy, or R2, over all samples.
-
-        Where `scale_target_by` is "source" it is the mean of the sources' R2:
-        over all samples, R2 is near 1 for a model that knows nothing but each
-        source's mean. Rows of unknown sources count as one source.
-
-        Parameters
-        ----------
-        {X}
-
-        {y}
-
-        {sample_weight}
-
-        {sample_source}
-
-        Returns
-        -------
-        score : float
-            Accuracy, R2, or the macro mean of R2.
-        """
-        return self._score(
-            self._read(X, y, sample_source=sample_source, weight=sample_weight)
-        )
-
-    def _score(self, rows: Rows) -> float:
-        predicted = self._answer("predict", rows)
-        if is_classifier(self):
-            return label_accuracy(rows.y, predicted, rows.weights)
-        if self.target_scaler_ is None or len(self.sources_) == 1:
-            return float(r2_score(rows.y, predicted, sample_weight=rows.weights))
-        return macro_r2(rows.y, predicted, rows.sources.codes, rows.weights)
+    def _is_scored_by_source(self) -> bool:
+        return self.target_scaler_ is not None and len(self.sources_) > 1
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the features that `estimator_` was fitted on.

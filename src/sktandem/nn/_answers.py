@@ -14,6 +14,7 @@ from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
 from sktandem.data._rows import Rows
+from sktandem.data._scores import label_accuracy, macro_r2
 from sktandem.data._sources import ONLY_SOURCE, UNKNOWN
 from sktandem.exceptions import SourceError
 from sktandem.nn._batches import rows_in_order
@@ -24,7 +25,6 @@ from sktandem.nn._shared_task import SharedTask
 from sktandem.nn._source_tasks import SourceTasks
 from sktandem.nn._table import Table
 from sktandem.nn._tasks import ClassTask, NumberTask, Task
-from sktandem.stats._scores import label_accuracy, macro_r2
 
 __all__ = ["HeadAnswers", "SharedAnswers", "answers_of", "embedded"]
 

@@ -18,7 +18,8 @@ from torch import nn
 from sktandem._docs import documented
 from sktandem._settings import check_integer
 from sktandem._telling import warn
-from sktandem.data._estimator import SourceEstimator, all_or_nothing
+from sktandem.data._estimator import all_or_nothing
+from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
 from sktandem.data._sources import ONLY_SOURCE
 from sktandem.nn._answers import (
@@ -40,7 +41,7 @@ T = TypeVar("T", bound=type)
 
 
 @documented
-class FitsNet(SourceEstimator):
+class FitsNet(SourcePredictor):
     """Base: `fit` and `partial_fit` of an estimator with a net.
 
     A subclass fills `_check_settings` and `_engine`, and `_reader` where X is not a
@@ -231,7 +232,7 @@ class PredictsByNet(FitsNet):
     A subclass has a `_kind` and a parameter `heads`.
     """
 
-    heads: str
+    heads: Any
 
     @property
     def _kind(self) -> Any:
@@ -264,79 +265,12 @@ class PredictsByNet(FitsNet):
     def _answer(self, method: str, rows: Rows) -> Any:
         return getattr(self._answers, method)(rows)
 
-    def _read(
-        self, X: Any, y: Any = None, *, sample_source: Any = None, weight: Any = None
-    ) -> Rows:
+    def _read(self, X: Any, y: Any = None, **given: Any) -> Rows:
         because = self._depends_on_source()
-        given = {"sample_source": sample_source, "weight": weight, "because": because}
-        return self._reader().to_predict(X, y, **given)
+        return self._reader().to_predict(X, y, because=because, **given)
 
-    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Predict the target of each sample, in the units of its source.
-
-        Parameters
-        ----------
-        {X_nd}
-
-        {sample_source_nets}
-
-        Returns
-        -------
-        {y_pred}
-        """
-        return np.asarray(
-            self._answers.predict(self._read(X, sample_source=sample_source))
-        )
-
-    @available_if(attrgetter("_classifies"))
-    def predict_proba(
-        self, X: Any, *, sample_source: Any = None
-    ) -> NDArray[np.float64]:
-        """Predict the probability of each class.
-
-        Parameters
-        ----------
-        {X_nd}
-
-        {sample_source_nets}
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            One column per class, in the order of `classes_`: 0 where heads are by
-            source and the sample's source does not have the class.
-        """
-        return self._answers.predict_proba(self._read(X, sample_source=sample_source))
-
-    def score(
-        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
-    ) -> float:
-        """Return the accuracy over all samples, or R2, or its mean over sources.
-
-        Where each source has its own scale of the target the score is the mean
-        of the sources' R2: over all samples, R2 is near 1 for a model that knows
-        nothing but each source's mean. Where some sources have classes and
-        others numbers it is the mean of accuracies and R2. Rows of unknown
-        sources count as one source.
-
-        Parameters
-        ----------
-        {X_nd}
-
-        {y_nets}
-
-        {sample_weight}
-
-        {sample_source_nets}
-
-        Returns
-        -------
-        score : float
-            Accuracy, R2, or a macro mean.
-        """
-        return self._score(
-            self._read(X, y, sample_source=sample_source, weight=sample_weight)
-        )
+    def _offers(self, method: str) -> bool:
+        return method == "predict_proba" and self._classifies
 
     def _score(self, rows: Rows) -> float:
         return self._answers.score(rows)

@@ -56,26 +56,12 @@ class Reader:
         return rows
 
     def to_predict(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        sample_source: Any = None,
-        weight: Any = None,
-        because: str | None,
-        settled: bool = True,
+        self, X: Any, y: Any = None, *, because: str | None, **given: Any
     ) -> Rows:
         """Return rows by the sources known from `fit`."""
         check_is_fitted(self.estimator)
-        return self.read(
-            X,
-            y,
-            sample_source=sample_source,
-            sample_weight=weight,
-            names=self.estimator.sources_,
-            needed_because=because,
-            settled=settled,
-        )
+        names = self.estimator.sources_
+        return self.read(X, y, names=names, needed_because=because, **given)
 
     def held(self, validation_data: Any, rows: Rows, *, by_source: bool) -> Rows:
         """Return the rows that the user gave to validate on.

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from sktandem._telling import counted, did_you_mean
 from sktandem.data._cells import class_codes, mixes_kinds
+from sktandem.data._scores import label_accuracy
 from sktandem.exceptions import SourceError
 from sktandem.nn._targets import numbers_of_objects
 from sktandem.scaling._affine import AffineMaps
-from sktandem.stats._scores import label_accuracy
 
 __all__ = ["ClassTask", "NumberTask", "Task", "TaskCriterion"]
 

@@ -18,13 +18,12 @@ from sktandem._telling import warn
 from sktandem._typing import RandomState, UnknownSource
 from sktandem.data._cells import classes_by_source
 from sktandem.data._estimator import (
-    SourceEstimator,
     answer_rows,
     depends_on_source,
     fit_rows,
-    if_inner_has,
     tags_like,
 )
+from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows, read_rows
 from sktandem.exceptions import SourceError
 from sktandem.members import OwnModels
@@ -47,7 +46,6 @@ from sktandem.model_selection._folds import (
 from sktandem.model_selection._judges import metric_of
 from sktandem.model_selection._verdicts import compared
 from sktandem.model_selection._view import Scoring
-from sktandem.stats._scores import label_accuracy, macro_r2
 from sktandem.tandem._choice import Choice, Ranking, check_objective, on_source
 from sktandem.tandem._per_source import PerSource
 
@@ -58,7 +56,7 @@ FIRST_FOLDS = 2  # after which a strategy that is far behind leaves
 
 
 @documented
-class Tandem(MetaEstimatorMixin, SourceEstimator):
+class Tandem(MetaEstimatorMixin, SourcePredictor):
     """Use the other dataset only in the way, and if at all, that helps.
 
     No way of using a second dataset wins everywhere: equal weights repair a
@@ -416,95 +414,19 @@ class Tandem(MetaEstimatorMixin, SourceEstimator):
     def _answer(self, method: str, rows: Rows) -> NDArray[Any]:
         return np.asarray(answer_rows(self.model_, method, rows))
 
-    def predict(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Predict the target of each sample.
-
-        Parameters
-        ----------
-        {X}
-
-        sample_source : array-like of shape (n_samples,), default=None
-            The source of each sample, needed where the strategy tells sources
-            apart.
-
-        Returns
-        -------
-        {y_pred}
-        """
-        return self._answer("predict", self._read(X, sample_source=sample_source))
-
-    @if_inner_has("predict_proba")
-    def predict_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Predict the probability of each class.
-
-        Parameters
-        ----------
-        {X}
-
-        {sample_source}
-
-        Returns
-        -------
-        {probabilities}
-        """
-        return self._answer("predict_proba", self._read(X, sample_source=sample_source))
-
-    @if_inner_has("decision_function")
-    def decision_function(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
-        """Return the decision function of `model_`.
-
-        Parameters
-        ----------
-        {X}
-
-        {sample_source}
-
-        Returns
-        -------
-        {decision}
-        """
-        rows = self._read(X, sample_source=sample_source)
-        return self._answer("decision_function", rows)
-
-    def score(
-        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
-    ) -> float:
-        """Return the accuracy, or the mean over the sources of R2.
-
-        Over all samples, R2 is near 1 for a model that knows nothing but each
-        source's mean. It is the mean whichever strategy was chosen, so that the
-        score means the same. Rows of unknown sources, or without one, count as
-        one source.
-
-        Parameters
-        ----------
-        {X}
-
-        {y}
-
-        {sample_weight}
-
-        {sample_source}
-
-        Returns
-        -------
-        score : float
-            Accuracy, or the macro mean of R2.
-        """
+    def _read_to_score(self, X: Any, y: Any, **given: Any) -> Rows:
         check_is_fitted(self)
         because = self._depends_on_source()
         # A model that needs no sources is scored by source all the same.
-        rows = read_rows(
+        return read_rows(
             self,
             X,
             y,
-            sample_source=sample_source,
-            sample_weight=sample_weight,
+            **given,
             names=self.sources_,
             needed_because=because or "",
             settled=because is not None,
         )
-        return self._score(rows)
 
     def _to_score(self, rows: Rows) -> Rows:
         because = self._depends_on_source()
@@ -512,11 +434,9 @@ class Tandem(MetaEstimatorMixin, SourceEstimator):
             return rows.known_to(self, because)
         return replace(rows, sources=rows.sources.among(self.sources_))
 
-    def _score(self, rows: Rows) -> float:
-        predicted = self._answer("predict", rows)
-        if hasattr(self, "classes_"):
-            return label_accuracy(rows.y, predicted, rows.weights)
-        return macro_r2(rows.y, predicted, rows.sources.codes, rows.weights)
+    def _is_scored_by_source(self) -> bool:
+        # Whichever strategy was chosen, so that the score means the same.
+        return True
 
     def _inner(self) -> list[Any]:
         return [getattr(self, "model_", as_model(self.estimator))]
