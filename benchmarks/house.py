@@ -69,7 +69,9 @@ def length(function):
 
 
 def methods(cls):
-    return [node for node in cls.body if isinstance(node, ast.FunctionDef)]
+    """Return the methods in the body of a class, overloads of one name once."""
+    found = [node for node in cls.body if isinstance(node, ast.FunctionDef)]
+    return list({node.name: node for node in found}.values())
 
 
 def n_parameters(cls):

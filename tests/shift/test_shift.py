@@ -21,6 +21,7 @@ from sktandem import (
 from sktandem.data._sources import Sources
 from sktandem.datasets import load_heart_disease, load_wine_quality
 from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.report._result import Result
 from sktandem.shift import shift_report
 from sktandem.shift._joint import bounded_rows
 
@@ -34,7 +35,7 @@ def noise(n=300, width=3, seed=0):
 
 
 def answer(report, check):
-    return next(finding for finding in report.summary if finding.check == check)
+    return next(finding for finding in report.answers if finding.check == check)
 
 
 def about(report, check):
@@ -53,7 +54,7 @@ def test_identical_sources_raise_no_alarm():
     )
 
     assert report.flagged == ()
-    assert [f.check for f in report.summary] == [
+    assert [f.check for f in report.answers] == [
         "schema",
         "features",
         "missing",
@@ -62,7 +63,7 @@ def test_identical_sources_raise_no_alarm():
         "concept",
         "shared rows",
     ]
-    assert {f.severity for f in report.summary} == {"none"}
+    assert {f.severity for f in report.answers} == {"none"}
 
 
 def test_a_feature_that_moved_is_the_one_that_is_named():
@@ -393,10 +394,25 @@ def test_what_cannot_be_compared_is_refused_with_a_cure(X, y, after, words):
         shift_report(X, y, sample_source=TWO, after=after)
 
 
+def test_the_report_answers_to_the_five_of_every_result():
+    X = noise()
+    report = shift_report(X, X[:, 0], sample_source=TWO)
+
+    lines = report.summary().splitlines()
+
+    assert isinstance(report, Result)
+    assert lines[0].startswith("ShiftReport: ")
+    assert lines[1:] == [finding.sentence for finding in report.answers]
+    assert list(report.to_frame().index) == [f.name for f in report.features]
+    assert all(finding.remedy in report.to_html() for finding in report.flagged)
+    tables = [line for line in report.to_markdown().splitlines() if "---" in line]
+    assert [line.count("---") for line in tables] == [4, 7]
+
+
 def test_a_plot_of_another_kind_is_refused():
     report = shift_report(noise(), None, sample_source=TWO)
 
-    with pytest.raises(SourceError, match="kind must be 'features' or 'importance'"):
+    with pytest.raises(SourceError, match=r"kind must be one of \['features', 'importance'\], got 'gauge'"):
         report.plot(kind="gauge")
 
 
@@ -421,7 +437,7 @@ def test_the_frame_has_a_line_for_each_feature():
     heart = load_heart_disease(as_frame=True)
     report = shift_report(heart.data, heart.target, sample_source=heart.sample_source)
 
-    frame = report.frame()
+    frame = report.to_frame()
 
     assert set(frame.index) == set(heart.data.columns)
     assert frame["size"].dropna().is_monotonic_decreasing
@@ -452,7 +468,7 @@ def test_a_page_of_many_features_stays_small():
 
     assert len(html) < 150_000
     assert html.count("data:image/png") == 2
-    assert "90 more in frame()" in html
+    assert "90 more in to_frame()" in html
 
 
 def test_a_column_that_is_the_source_is_told_and_stops_nothing():

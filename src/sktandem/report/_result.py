@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+from sktandem._extras import is_installed
 from sktandem.report._drawing import as_image, draw_alone
 from sktandem.report._page import html_block, html_table
 from sktandem.report._wording import markdown, markdown_table, text_table
@@ -60,6 +61,10 @@ class Result:
         """Return the table; a narrow one for screens and pages."""
         raise NotImplementedError
 
+    def _tables(self, *, narrow: bool = False) -> list[Table]:
+        """Return all tables, for a result that has several."""
+        return [self._table(narrow=narrow)]
+
     def _figure(self) -> dict[str, Any]:
         """Return what the figure of the picture is made with."""
         return {}
@@ -89,8 +94,8 @@ class Result:
         """
         findings = "".join(f"<p>{escape(line)}</p>" for line in self._findings())
         method = "".join(f'<p class="note">{escape(t)}</p>' for t in self._method())
-        table = html_table(*self._table(narrow=True))
-        return html_block(findings, self._picture(), table, method)
+        tables = [html_table(*table) for table in self._tables(narrow=True)]
+        return html_block(findings, *self._pictures(), *tables, method)
 
     def to_markdown(self) -> str:
         """Return the findings and the table as Markdown.
@@ -102,16 +107,16 @@ class Result:
         """
         findings = map(markdown, self._findings())
         method = map(markdown, self._method())
-        table = markdown_table(*self._table())
-        return "\n\n".join([*findings, table, *method]) + "\n"
+        tables = [markdown_table(*table) for table in self._tables()]
+        return "\n\n".join([*findings, *tables, *method]) + "\n"
 
-    def _picture(self) -> str:
-        try:
-            figure = draw_alone(**self._figure())
-        except ImportError:
-            return ""
+    def _pictures(self) -> list[str]:
+        """Return the pictures as HTML; none where matplotlib is not installed."""
+        if not is_installed("matplotlib"):
+            return []
+        figure = draw_alone(**self._figure())
         self.plot(self._axes(figure))
-        return as_image(figure, self._caption())
+        return [as_image(figure, self._caption())]
 
     def _caption(self) -> str:
         """Return what the picture shows, for those who cannot see it."""

@@ -8,21 +8,15 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from sktandem.data._tables import (
-    pandas_for,
-)
-from sktandem.exceptions import SourceError
+from sktandem._extras import is_installed
+from sktandem._settings import check_choice
+from sktandem.data._tables import pandas_for
 from sktandem.report._drawing import as_image, draw_alone
-from sktandem.report._page import html_block, html_table
+from sktandem.report._result import Result, Table
 from sktandem.shift._displays import ShiftDisplay, ShiftImportanceDisplay
-from sktandem.shift._features import (
-    FeatureShift,
-)
+from sktandem.shift._features import FeatureShift
 from sktandem.shift._findings import Finding
-from sktandem.shift._joint import (
-    Concept,
-    Joint,
-)
+from sktandem.shift._joint import Concept, Joint
 
 __all__ = ["ShiftReport"]
 
@@ -30,7 +24,7 @@ MOST_SHOWN = 30
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ShiftReport:
+class ShiftReport(Result):
     """How different the datasets are.
 
     What :func:`shift_report` returns. Printed, it answers each question in a
@@ -87,7 +81,7 @@ class ShiftReport:
         return tuple(finding for finding in self.findings if finding.flagged)
 
     @property
-    def summary(self) -> tuple[Finding, ...]:
+    def answers(self) -> tuple[Finding, ...]:
         """The answer to each question."""
         return tuple(finding for finding in self.findings if finding.subject is None)
 
@@ -103,7 +97,7 @@ class ShiftReport:
             if feature.name in still and np.isfinite(feature.size)
         }
 
-    def frame(self) -> Any:
+    def to_frame(self) -> Any:
         """Return a line for each feature as a data frame.
 
         Returns
@@ -112,7 +106,7 @@ class ShiftReport:
             Indexed by feature, the largest distance first: kind, size, p-values,
             chance, flagged, importance, and missing, mean and median by source.
         """
-        pd = pandas_for("frame")
+        pd = pandas_for("to_frame")
         before = self.size_before
         rows = {}
         for f in self.features:
@@ -171,125 +165,79 @@ class ShiftReport:
         display : ShiftDisplay or ShiftImportanceDisplay
             The display, with what was drawn.
         """
-        if kind not in ("features", "importance"):
-            raise SourceError(f"kind must be 'features' or 'importance', got {kind!r}.")
+        check_choice("kind", kind, ("features", "importance"))
         display = ShiftDisplay if kind == "features" else ShiftImportanceDisplay
         return display(self).plot(ax, **how)
 
     # In words
 
+    def summary(self) -> str:
+        """Return the answer to each question, in sentences.
+
+        Returns
+        -------
+        text : str
+            A line on the sources, then one for each question.
+        """
+        answers = [self._with_before(finding) for finding in self.answers]
+        return "\n".join([self._title(), *answers])
+
     def __repr__(self) -> str:
-        """Answer each question in a line, then list the features that differ most."""
-        told = [self._title()]
-        for finding in self.summary:
+        """Answer each question in a line, with what to do about each alarm."""
+        lines = [self._title()]
+        for finding in self.answers:
             lead = f"  {finding.check:11} {finding.severity:11} "
-            told.append(f"{lead}{finding.sentence}")
+            lines.append(f"{lead}{finding.sentence}")
             if finding.remedy and finding.flagged:
-                told.append(f"{' ' * 26}→ {finding.remedy}")
-        return "\n".join(told)
+                lines.append(f"{' ' * 26}→ {finding.remedy}")
+        return "\n".join(lines)
 
     def _title(self) -> str:
         sizes = ", ".join(f"{s} ({n:,} rows)" for s, n in self.sizes.items())
         after = "" if self.before is None else ", after scaling"
         return f"ShiftReport: {sizes}, {len(self.features)} features{after}"
 
-    def _lines(self) -> list[list[str]]:
-        return [
-            [f.check, f.severity, self._with_before(f), f.remedy] for f in self.summary
+    def _findings(self) -> list[str]:
+        return [self._title()]
+
+    def _method(self) -> list[str]:
+        more = len(self.features) - MOST_SHOWN
+        return [f"{more} more in to_frame()."] if more > 0 else []
+
+    def _tables(self, *, narrow: bool = False) -> list[Table]:
+        answers = [
+            [f.check, f.severity, self._with_before(f), f.remedy] for f in self.answers
         ]
+        heads = ["check", "severity", "finding", "what to do"]
+        return [Table(heads, answers, ()), self._table(narrow=narrow)]
 
     def _with_before(self, finding: Finding) -> str:
         """Return the sentence of a finding, with that of before behind it."""
         if self.before is None or finding.check not in ("features", "joint"):
             return finding.sentence
-        was = next(f for f in self.before.summary if f.check == finding.check)
+        was = next(f for f in self.before.answers if f.check == finding.check)
         return f"{finding.sentence} Before: {was.sentence}"
 
-    def _feature_lines(self) -> list[list[str]]:
-        before = self.size_before
-        return [
-            [
-                str(f.name),
-                f"{f.size:.2f}",
-                *([f"{before.get(f.name, np.nan):.2f}"] if self.before else []),
-                f"{f.chance:.2f}",
-                f"{f.p_adjusted:.2g}",
-                "yes" if f.flagged else "",
-                " / ".join(f"{part:.0%}" for part in f.missing),
-                " / ".join(f"{value:.4g}" for value in f.median)
-                if np.isfinite(f.median).all()
-                else "",
-            ]
-            for f in self.features[:MOST_SHOWN]
-        ]
-
-    def _feature_heads(self) -> list[str]:
-        names = " / ".join(map(str, self.sources))
-        return [
-            "feature",
-            "distance",
-            *(["before"] if self.before else []),
-            "chance",
-            "p adjusted",
-            "flagged",
-            f"missing: {names}",
-            f"median: {names}",
-        ]
-
-    def to_markdown(self) -> str:
-        """Return the report as text with tables, to paste into an issue or a log.
-
-        Returns
-        -------
-        text : str
-            Markdown.
-        """
-        lines = [self._title(), ""]
-        for heads, rows in (
-            (["check", "severity", "finding", "what to do"], self._lines()),
-            (self._feature_heads(), self._feature_lines()),
-        ):
-            lines.append("| " + " | ".join(heads) + " |")
-            lines.append("|" + " --- |" * len(heads))
-            for row in rows:
-                cells = [cell.replace("|", "\\|") for cell in row]
-                lines.append("| " + " | ".join(cells) + " |")
-            lines.append("")
-        return "\n".join(lines)
-
-    def to_html(self) -> str:
-        """Return the report as part of a page, with pictures if there is matplotlib.
-
-        Returns
-        -------
-        html : str
-            A block of HTML that needs neither a network nor a script.
-        """
-        from html import escape
-
-        heads = ["check", "severity", "finding", "what to do"]
-        more = len(self.features) - MOST_SHOWN
-        parts = [
-            f"<p><b>{escape(self._title())}</b></p>",
-            html_table(heads, self._lines()),
-            *self._pictures(),
-            html_table(
-                self._feature_heads(),
-                self._feature_lines(),
-                numbers=range(1, len(self._feature_heads())),
-            ),
-        ]
-        if more > 0:
-            parts.append(f'<p class="note">{more} more in frame().</p>')
-        return html_block(*parts)
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
+    def _table(self, *, narrow: bool = False) -> Table:
+        names, before = " / ".join(map(str, self.sources)), self.size_before
+        heads = ["feature", "distance", "chance", "p adjusted", "flagged"]
+        heads += [f"missing: {names}", f"median: {names}"]
+        rows = []
+        for f in self.features[:MOST_SHOWN]:
+            row = [str(f.name), f"{f.size:.2f}", f"{f.chance:.2f}"]
+            row += [f"{f.p_adjusted:.2g}", "yes" if f.flagged else ""]
+            row.append(" / ".join(f"{part:.0%}" for part in f.missing))
+            finite = np.isfinite(f.median).all()
+            row.append(" / ".join(f"{v:.4g}" for v in f.median) if finite else "")
+            rows.append(row)
+        if self.before is not None:
+            heads.insert(2, "before")
+            for row, f in zip(rows, self.features):
+                row.insert(2, f"{before.get(f.name, np.nan):.2f}")
+        return Table(heads, rows, range(1, len(heads)))
 
     def _pictures(self) -> list[str]:
-        try:
-            import matplotlib  # noqa: F401
-        except ImportError:
+        if not is_installed("matplotlib"):
             return []
         drawn = []
         shown = [f for f in self.features if np.isfinite(f.size)]
