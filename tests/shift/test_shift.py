@@ -412,7 +412,10 @@ def test_the_report_answers_to_the_five_of_every_result():
 def test_a_plot_of_another_kind_is_refused():
     report = shift_report(noise(), None, sample_source=TWO)
 
-    with pytest.raises(SourceError, match=r"kind must be one of \['features', 'importance'\], got 'gauge'"):
+    with pytest.raises(
+        SourceError,
+        match=r"kind must be one of \['features', 'importance'\], got 'gauge'",
+    ):
         report.plot(kind="gauge")
 
 

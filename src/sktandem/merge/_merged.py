@@ -245,7 +245,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
 
     def _fit_rows(self, rows: Rows) -> None:
         self._check_settings()
-        self._warn_of_forgotten_source(rows)
+        if rows.names == (ONLY_SOURCE,):
+            warn_of_idle(self)
         seeded = self.random_state is not None
         rng = check_random_state(self.random_state) if seeded else None
         plan = plan_merge(
@@ -278,19 +279,6 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         self.sources_ = names
         self.n_samples_by_source_ = plan.n_samples
         self.__dict__.update(of_targets)
-
-    def _warn_of_forgotten_source(self, rows: Rows) -> None:
-        """Say so if a setting separates the sources and no row has a source."""
-        idle = [
-            f"{key}={value!r}"
-            for key in ("scale_by", "representation", "scale_target_by")
-            if (value := getattr(self, key)) not in SOURCE_BLIND
-        ]
-        if idle and rows.names == (ONLY_SOURCE,):
-            warn(
-                f"Only one source, {ONLY_SOURCE!r}: {', '.join(idle)} has nothing to "
-                "tell apart. Pass sample_source, or name its column by source."
-            )
 
     def _targets(
         self, y: NDArray[Any], plan: MergePlan
@@ -360,22 +348,13 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         answer: NDArray[Any] = getattr(self.estimator_, method)(self._features(rows))
         if method != "predict":
             return answer
-        if self._coded:
+        if knows_codes(self):
             return np.asarray(self.classes_[answer])
         if self.target_scaler_ is None:
             return answer
         columns = np.reshape(answer, (len(answer), -1))
         columns = self.target_scaler_.inverse(columns, rows.sources.codes)
         return np.asarray(columns.reshape(answer.shape))
-
-    @property
-    def _coded(self) -> bool:
-        """Whether the inner estimator knows the classes by codes only."""
-        classes = getattr(self, "classes_", None)
-        if not isinstance(classes, np.ndarray):  # of numbers, or several outputs
-            return False
-        inner: NDArray[Any] = self.estimator_.classes_
-        return classes.dtype == object and inner.dtype != object
 
     @if_offered("predict_log_proba")
     def predict_log_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
@@ -434,3 +413,26 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         if self.scaler is None and self.source is None and self.estimator is not None:
             tags.input_tags.pairwise = get_tags(self.estimator).input_tags.pairwise
         return tags
+
+
+def warn_of_idle(model: Merged) -> None:
+    """Say so if a setting separates the sources, and no row has a source."""
+    idle = [
+        f"{key}={value!r}"
+        for key in ("scale_by", "representation", "scale_target_by")
+        if (value := getattr(model, key)) not in SOURCE_BLIND
+    ]
+    if idle:
+        warn(
+            f"Only one source, {ONLY_SOURCE!r}: {', '.join(idle)} has nothing to "
+            "tell apart. Pass sample_source, or name its column by source."
+        )
+
+
+def knows_codes(model: Merged) -> bool:
+    """Tell whether the inner estimator knows the classes by codes only."""
+    classes = getattr(model, "classes_", None)
+    if not isinstance(classes, np.ndarray):  # of numbers, or several outputs
+        return False
+    inner: NDArray[Any] = model.estimator_.classes_
+    return classes.dtype == object and inner.dtype != object
