@@ -39,7 +39,7 @@ class RequestsSource:
     Requests stand on the class, so no user has to call ``set_fit_request``.
     The keys are identical on all methods: scikit-learn matches the attribute
     names by substring, so a key of ``predict_proba`` alone would leak into
-    ``predict``. Methods that a class lacks are passed over.
+    ``predict``. Methods that a class does not have are passed over.
     """
 
     __metadata_request__fit = SOURCE
@@ -62,7 +62,7 @@ class SplitsBySource:
 def score_request(owner: object) -> MetadataRequest:
     """Publish the request of a scorer, which has no ``score`` to sniff at.
 
-    A class attribute would be dropped without a word on a class that lacks
+    A class attribute would be dropped without a word on a class without
     the method, and the scorer would return NaN in every fold.
     """
     request = MetadataRequest(owner=owner)

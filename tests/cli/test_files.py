@@ -181,7 +181,7 @@ def test_odd_columns_are_told(read):
         "'place' of A.csv counts its rows: --ignore place if it tells nothing else.",
         "'age' of B.csv holds numbers beside '?', 'n/k', and so counts as categories. "
         "If that means a missing value: --missing '?'",
-        "'ward' of B.csv has 60 different texts in 60 rows, more like names than "
+        "'ward' of B.csv has 60 different strings in 60 rows, more like names than "
         "categories: --ignore ward",
         "'place' of B.csv counts its rows: --ignore place if it tells nothing else.",
     )
@@ -248,7 +248,7 @@ def test_a_class_of_one_file_alone_is_told(read):
         table().assign(grade=own * 10) for own in (["x", "y", "z"], ["x", "y", "x"])
     )
 
-    assert read(b, a=a).notes == ("B.csv lacks the classes ['z'] of 'grade'.",)
+    assert read(b, a=a).notes == ("B.csv does not have the classes ['z'] of 'grade'.",)
 
 
 # What is wrong
@@ -295,7 +295,7 @@ WRONG = {
     ),
     "texts for numbers": (
         table().assign(grade=["4.5", "poor", "5"] * 10),
-        "The targets differ: 'grade' holds numbers in A.csv and texts in B.csv, such "
+        "The targets differ: 'grade' holds numbers in A.csv and strings in B.csv, such "
         "as 'poor'. If that means a missing value: --missing 'poor'.",
     ),
     "yes for one": (
@@ -308,8 +308,8 @@ WRONG = {
     ),
     "another column": (
         table().assign(iron=1.0),
-        r"'A' lacks \['iron'\]. Rename what only differs in spelling. --join inner "
-        "keeps the 2 that all have; --join outer keeps all 3",
+        r"'A' does not have \['iron'\]. Rename what only differs in spelling. --join "
+        "inner keeps the 2 that all have; --join outer keeps all 3",
     ),
     "a column of another kind": (
         table().assign(age=["?", *map(str, range(29))]),
@@ -358,7 +358,7 @@ def person_missing():
             classes("ill", "well"),
             classes("ill", "well"),
             {"task": "regression"},
-            "--task regression needs numbers, and 'grade' holds texts, such as 'ill'",
+            "--task regression needs numbers, and 'grade' holds strings, such as 'ill'",
         ),
         (
             None,
@@ -442,14 +442,14 @@ def test_parquet_says_what_it_needs(tmp_path):
 
 
 def test_dates_are_neither_numbers_nor_categories():
-    from sktandem.cli._sources import _as_texts
+    from sktandem.cli._sources import _as_strings
 
     when = pd.Series(pd.date_range("2026-01-01", periods=3), name="when")
 
     with pytest.raises(
         SourceError, match=r"'when' of A\.parquet holds datetime64?, which"
     ):
-        _as_texts(when, "A.parquet", [])
+        _as_strings(when, "A.parquet", [])
 
 
 def test_reading_leaves_the_files_alone(read, tmp_path):

@@ -263,7 +263,7 @@ def test_large_whole_numbers_are_refused_rather_than_rounded():
     b = pd.DataFrame({"k": [0.0]})
     nullable = a.astype({"id": "Int64"})
 
-    with pytest.raises(SourceError, match=r"column 'id' of 'a' has whole numbers bey"):
+    with pytest.raises(SourceError, match=r"column 'id' of 'a' has integers bey"):
         stack_sources({"a": (a, [0]), "b": (b, [0])}, join="outer")
     with pytest.raises(
         SourceError, match=r"round. Turn it into text, or into nullable"
@@ -318,8 +318,9 @@ def test_what_the_other_joins_would_do_is_told():
 
     with pytest.raises(
         SourceError,
-        match=r"'a' lacks \['r'\]; 'b' lacks \['q'\]. Rename what only differs in "
-        r"spelling. join='inner' keeps the 1 that all have; join='outer' keeps all 3",
+        match=r"'a' does not have \['r'\]; 'b' does not have \['q'\]. Rename what only "
+        r"differs in spelling. join='inner' keeps the 1 that all have; join='outer' "
+        r"keeps all 3",
     ):
         stack_sources({"a": (a, [0]), "b": (b, [0])})
     with pytest.raises(SourceError, match=r"'c7'\] and 12 more") as caught:
@@ -331,7 +332,8 @@ def test_an_inner_join_needs_a_column_that_all_have():
     a, b = pd.DataFrame({"p": [1]}), pd.DataFrame({"q": [1]})
 
     with pytest.raises(
-        SourceError, match=r"No column is in all datasets: 'a' lacks \['q'\]; .*'outer'"
+        SourceError,
+        match=r"No column is in all datasets: 'a' does not have \['q'\]; .*'outer'",
     ):
         stack_sources({"a": (a, [0]), "b": (b, [0])}, join="inner")
 
@@ -376,7 +378,9 @@ def test_polars_frames_are_joined_and_keep_their_dtypes():
         "iron": polars.Float64,
     }
     assert outer["iron"].to_list() == [None, None, 1.5]
-    with pytest.raises(SourceError, match=r"'a' lacks \['iron'\]; 'b' lacks \['well'"):
+    with pytest.raises(
+        SourceError, match=r"'a' does not have \['iron'\]; 'b' does not have \['well'"
+    ):
         stack_sources(datasets)
 
 
@@ -396,7 +400,7 @@ def test_polars_columns_of_another_kind_in_each_source_are_refused():
 
     with pytest.raises(SourceError, match=r"has {'a': 'numbers', 'b': 'texts'}"):
         stack_sources({"a": (a, [0]), "b": (polars.DataFrame({"v": ["x"]}), [0])})
-    with pytest.raises(SourceError, match="whole numbers beyond"):
+    with pytest.raises(SourceError, match="integers beyond"):
         stack_sources({"a": (a, [0]), "b": (polars.DataFrame({"v": [1.5]}), [0])})
     with pytest.raises(SourceError, match=r"of one kind, got {'a': 'polars data frame"):
         stack_sources({"a": (a, [0]), "b": (pd.DataFrame({"v": [1]}), [0])})

@@ -228,7 +228,7 @@ X2, X3, y2 = np.zeros((2, 2)), np.zeros((2, 3)), [0, 1]
                 "b": (pd.DataFrame({"p": [1], "r": [1]}), [0]),
             },
             {},
-            r"'a' lacks \['r'\]; 'b' lacks \['q'\]. Rename",
+            r"'a' does not have \['r'\]; 'b' does not have \['q'\]. Rename",
         ),
         (
             {"a": (pd.DataFrame([[1, 2]], columns=["p", "p"]), [0])},

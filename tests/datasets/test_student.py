@@ -66,7 +66,7 @@ def test_most_pupils_of_mathematics_took_portuguese_as_well():
     both = set(students.groups[math]) & set(students.groups[~math])
 
     assert len(both) == 366
-    assert f"{len(both)} persons" in students.DESCR
+    assert f"{len(both)} pupils" in students.DESCR
 
 
 def test_the_source_can_be_a_column_too():

@@ -34,21 +34,21 @@ class Reading:
         The column to predict.
 
     groups, ignored : tuple of str
-        The columns that tell persons, and those to leave out.
+        The columns that identify groups, and those to leave out.
 
     task : {"auto", "classification", "regression"}
-        What the target is. "auto": texts, yes and no, and numbers of two values
+        What the target is. "auto": strings, yes and no, and numbers of two values
         are classes, all other numbers a quantity.
 
     join : {"exact", "inner", "outer"}
         Which columns to keep, as in :func:`~sktandem.stack_sources`.
 
     separator, decimal : str or None
-        What parts columns, and whole numbers from their fractions; None means
+        What separates columns, and integers from their fractions; None means
         what the file itself suggests.
 
     encoding : str or None
-        How bytes become letters in files that are not UTF-8.
+        The encoding of files that are not UTF-8.
 
     missing : tuple of str
         What stands for a missing value besides an empty cell, "NA" and the like.
@@ -133,7 +133,7 @@ def _decoded(content: bytes, name: str, reading: Reading) -> str:
 def _encoding(content: bytes, wanted: str | None) -> str:
     """Return the encoding of a file, UTF-8 where it can be.
 
-    Of two files one may be older: read as latin-1, the letters of the other
+    Of two files one may be older: read as latin-1, the characters of the other
     would turn into signs without an error.
     """
     if wanted is None:

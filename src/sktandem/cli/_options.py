@@ -70,7 +70,7 @@ def _add_data(data: Any) -> None:
         nargs="+",
         default=[],
         metavar="COLUMN",
-        help="what tells persons, whose rows stay together",
+        help="the columns that identify groups, whose rows stay together",
     )
     data.add_argument(
         "--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out"
@@ -79,7 +79,7 @@ def _add_data(data: Any) -> None:
         "--task",
         choices=("auto", "classification", "regression"),
         default="auto",
-        help="auto: texts, yes and no, and numbers of two values are classes, all "
+        help="auto: strings, yes and no, and numbers of two values are classes, all "
         "other numbers a quantity",
     )
     data.add_argument(

@@ -45,7 +45,7 @@ rows of the other, and is tested on the same held-out rows. What it saves of the
 is its gain: right of zero helps, left of zero hurts. The bar around a point is what
 chance may have added or taken away; the grey band is a gain too small to matter.
 """
-COLOURS = 64  # in a picture; letters need several greys
+COLOURS = 64  # in a picture; characters need several greys
 NO_PICTURES = 'For the pictures: pip install "sktandem[notebook]"'
 
 
@@ -127,7 +127,7 @@ def _listed(sentences: Sequence[str]) -> str:
 def _lighter(page: str) -> str:
     """Draw the pictures of a page again with fewer colours, at a third of the size.
 
-    They are lines and letters, so that nobody sees it.
+    They are lines and characters, so nobody sees it.
     """
     if not is_installed("matplotlib"):
         return page

@@ -34,7 +34,7 @@ class Tables:
         All rows, as :func:`~sktandem.stack_sources` gives them.
 
     groups : ndarray or None
-        The person of each row.
+        The group of each row.
 
     task : {"classification", "regression"}
         What y is.
@@ -90,7 +90,7 @@ def read_sources(paths: Sequence[Path], reading: Reading) -> Tables:
     _refuse_unknown("--ignore", reading.ignored, frames)
     targets = {name: frame[reading.target] for name, frame in frames.items()}
     task, targets = read_targets(targets, files, reading, notes)
-    groups = [_persons(frame, files[n], reading) for n, frame in frames.items()]
+    groups = [_groups_of(frame, files[n], reading) for n, frame in frames.items()]
     features = {
         name: _features(frame, files[name], reading, notes)
         for name, frame in frames.items()
@@ -184,8 +184,8 @@ def _refuse_unknown(
 # The columns of one file
 
 
-def _persons(frame: Any, name: str, reading: Reading) -> Any:
-    """Return the person of each row as a text, alike in all files."""
+def _groups_of(frame: Any, name: str, reading: Reading) -> Any:
+    """Return the group of each row as a string, alike in all files."""
     if not reading.groups:
         return None
     parts = frame[list(reading.groups)]
@@ -195,17 +195,17 @@ def _persons(frame: Any, name: str, reading: Reading) -> Any:
             f"--groups {' '.join(reading.groups)} is missing in "
             f"{counted(int(lacking.sum()), 'row')} of {name}. Fill it in, or drop them."
         )
-    columns = [[_spelt(value) for value in parts[c]] for c in parts]
+    columns = [[_written(value) for value in parts[c]] for c in parts]
     return np.array([" ".join(cells) for cells in zip(*columns)], dtype=object)
 
 
-def _spelt(value: Any) -> str:
+def _written(value: Any) -> str:
     whole = isinstance(value, float) and value.is_integer()
     return str(int(value)) if whole else str(value)
 
 
 def _features(frame: Any, name: str, reading: Reading, notes: list[str]) -> Any:
-    """Return the columns to predict from: floats, whole numbers and texts."""
+    """Return the columns to predict from: floats, integers and strings."""
     apart = {reading.target, *reading.groups, *reading.ignored}
     frame = frame[[c for c in frame if c not in apart]]
     if frame.shape[1] == 0:
@@ -215,7 +215,7 @@ def _features(frame: Any, name: str, reading: Reading, notes: list[str]) -> Any:
     texts = set(text_columns(frame))
     return frame.assign(
         **{
-            c: _as_texts(frame[c], name, notes)
+            c: _as_strings(frame[c], name, notes)
             if c in texts or frame[c].dtype.kind == "b"
             else _as_numbers(frame[c], name, notes)
             for c in frame
@@ -241,7 +241,7 @@ def _as_numbers(values: Any, name: str, notes: list[str]) -> Any:
     return values
 
 
-def _as_texts(values: Any, name: str, notes: list[str]) -> Any:
+def _as_strings(values: Any, name: str, notes: list[str]) -> Any:
     pd = pandas_for(name)
     present = values.dropna()
     kind = pd.api.types.infer_dtype(present)
@@ -251,12 +251,12 @@ def _as_texts(values: Any, name: str, notes: list[str]) -> Any:
             f"categories. Leave it out: --ignore {values.name}"
         )
     present = present.astype(str)
-    _note_odd_texts(present, name, notes)
+    _note_odd_strings(present, name, notes)
     return present.reindex(values.index).astype(object)
 
 
-def _note_odd_texts(present: Any, name: str, notes: list[str]) -> None:
-    """Tell of texts that are mostly numbers, or mostly different."""
+def _note_odd_strings(present: Any, name: str, notes: list[str]) -> None:
+    """Note strings that are mostly numbers, or mostly different."""
     pd = pandas_for(name)
     different = present.nunique()
     odd = present[pd.to_numeric(present, errors="coerce").isna()].unique()
@@ -268,7 +268,7 @@ def _note_odd_texts(present: Any, name: str, notes: list[str]) -> None:
         )
     elif different > max(MANY_TEXTS, len(present) / 5):
         notes.append(
-            f"{present.name!r} of {name} has {different:,} different texts in "
+            f"{present.name!r} of {name} has {different:,} different strings in "
             f"{len(present):,} rows, more like names than categories: --ignore "
             f"{present.name}"
         )

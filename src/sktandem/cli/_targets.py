@@ -26,20 +26,20 @@ def read_targets(
     if len(set(texts.values())) > 1:
         worded = next(name for name, is_text in texts.items() if is_text)
         other = next(name for name, is_text in texts.items() if not is_text)
-        odd = _odd_text(targets[worded])
-        cure = f"If that means a missing value: --missing {odd!r}."
+        odd = _odd_string(targets[worded])
+        remedy = f"If that means a missing value: --missing {odd!r}."
         if odd.casefold() in ANSWERS:
-            cure = "Write it in one way in both files, such as 1 for yes and 0 for no."
+            remedy = "Write it alike in both files, such as 1 for yes and 0 for no."
         raise SourceError(
             f"The targets differ: {how.target!r} holds numbers in {files[other]} and "
-            f"texts in {files[worded]}, such as {odd!r}. {cure} A comparison needs one "
-            "kind; for two tasks see task= of sktandem.SharedNet."
+            f"strings in {files[worded]}, such as {odd!r}. {remedy} A comparison needs "
+            "one kind; for two tasks see task= of sktandem.SharedNet."
         )
     if texts[next(iter(texts))]:
         if how.task == "regression":
             first = str(next(iter(targets.values())).iloc[0])
             raise SourceError(
-                f"--task regression needs numbers, and {how.target!r} holds texts, "
+                f"--task regression needs numbers, and {how.target!r} holds strings, "
                 f"such as {first!r}."
             )
         task = "classification"
@@ -52,7 +52,7 @@ def read_targets(
     for name, y in read.items():
         if len(set(y)) < 2:
             raise SourceError(
-                f"{how.target!r} is {_spelt(y[0])} in every row of {files[name]}, so "
+                f"{how.target!r} is {_written(y[0])} in every row of {files[name]}, so "
                 "that there is nothing to predict."
             )
     if task == "classification":
@@ -60,14 +60,14 @@ def read_targets(
     return task, read
 
 
-def _odd_text(values: Any) -> str:
-    """Return a text that is no number, if there is one."""
+def _odd_string(values: Any) -> str:
+    """Return a string that is not a number, if there is one."""
     numbers = pandas_for("reading files").to_numeric(values, errors="coerce")
     odd = values[numbers.isna()]
     return str((odd if len(odd) else values).iloc[0])
 
 
-def _spelt(value: Any) -> str:
+def _written(value: Any) -> str:
     return repr(value) if isinstance(value, str) else f"{value:g}"
 
 
@@ -115,14 +115,16 @@ def _check_classes(
             f"{files[name]} has {_few(classes)}" for name, classes in owned.items()
         )
         raise SourceError(
-            f"The files share no class of {target!r}: {told}. If they are spelt "
+            f"The files share no class of {target!r}: {told}. If they are written "
             "differently, spell them alike; if they differ, sktandem."
             "SharedNet with heads='source' learns both with a head for each."
         )
     for name, classes in owned.items():
         if classes != every:
             lacking = _few(every - classes)
-            notes.append(f"{files[name]} lacks the classes {lacking} of {target!r}.")
+            notes.append(
+                f"{files[name]} does not have the classes {lacking} of {target!r}."
+            )
 
 
 def _few(classes: set[Any]) -> str:

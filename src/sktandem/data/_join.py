@@ -15,7 +15,7 @@ __all__ = ["JOINS", "join_frames"]
 
 JOINS = ("exact", "inner", "outer")
 MOST_NAMES_TOLD = 8
-LARGEST_FLOAT = 2**53  # the whole numbers up to here are all floats, too
+LARGEST_FLOAT = 2**53  # the integers up to here are all floats, too
 BOOL, OBJECT = np.dtype(bool), np.dtype(object)
 
 Frames = dict[Hashable, Any]
@@ -82,7 +82,7 @@ def _columns(tables: Frames, join: str) -> list[Any]:
     if join == "inner" and common:
         return common
     told = "; ".join(
-        f"{name!r} lacks {_some([c for c in every if c not in own])}"
+        f"{name!r} does not have {_some([c for c in every if c not in own])}"
         for name, own in owned.items()
         if len(own) < len(every)
     )
@@ -162,14 +162,14 @@ def _refuse_clashes(clashes: dict[Any, dict[Hashable, str]]) -> None:
 
 
 def _refuse_rounding(name: Hashable, X: Any, stacked: Any, library: Any) -> None:
-    """Refuse whole numbers that became floats and are too large for it."""
+    """Refuse integers that became floats and are too large for it."""
     became = library.dtypes(stacked)
     for column, dtype in library.dtypes(X).items():
         if not library.turns_to_float(dtype, became[column]):
             continue
         if max(int(X[column].max()), -int(X[column].min())) > LARGEST_FLOAT:
             raise SourceError(
-                f"The column {column!r} of {name!r} has whole numbers beyond 2**53, "
+                f"The column {column!r} of {name!r} has integers beyond 2**53, "
                 "which stacking would turn into floats and round. Turn it into text, "
                 "or into nullable integers in all datasets."
             )
@@ -251,7 +251,7 @@ class _Pandas:
 
     @staticmethod
     def turns_to_float(dtype: Any, became: Any) -> bool:
-        """Tell whether whole numbers became floats."""
+        """Tell whether integers became floats."""
         return bool(dtype.kind in "iu" and became.kind == "f")
 
     @staticmethod
@@ -310,7 +310,7 @@ class _Narwhals:
 
     @staticmethod
     def turns_to_float(dtype: Any, became: Any) -> bool:
-        """Tell whether whole numbers became floats."""
+        """Tell whether integers became floats."""
         return bool(dtype.is_integer() and became.is_float())
 
     @staticmethod

@@ -96,11 +96,11 @@ def stack_sources(
     -----
     Columns keep their dtype, with these exceptions. Where the sources have
     several dtypes of one kind, the common one is taken; categories become the
-    union of all. A column that a source lacks, or in which it has no value, is
-    missing there: then whole numbers of NumPy become floats, and booleans of
+    union of all. A column that a source does not have, or in which it has no value, is
+    missing there: then integers of NumPy become floats, and booleans of
     NumPy become pandas' nullable "boolean". Columns that hold another kind of
     thing in each source (numbers and texts, dates with and without a time
-    zone, categories and plain texts) are refused, as are whole numbers too
+    zone, categories and plain strings) are refused, as are integers too
     large to become floats.
 
     Examples
@@ -347,14 +347,14 @@ def _as_texts(name: Hashable, y: Any) -> NDArray[Any]:
 def _refuse_mixed_kinds(what: str, parts: dict[Hashable, Any]) -> None:
     kinds = {name: _value_kind(part) for name, part in parts.items()}
     if len(set(kinds.values()) - {"objects"}) > 1:
-        cure = (
+        remedy = (
             "labels='str' turns every label into text."
             if what == "y"
             else "Use data frames, whose columns may differ in kind."
         )
         raise SourceError(
             f"{what} has {kinds}: NumPy would turn the numbers into texts without a "
-            f"word. {cure}"
+            f"word. {remedy}"
         )
 
 

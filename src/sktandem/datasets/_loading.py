@@ -20,7 +20,7 @@ __all__ = ["as_bunch", "check_task", "first_of_each", "read_columns"]
 
 
 def read_columns(file_name: str) -> dict[str, NDArray[Any]]:
-    """Return the columns of a bundled file by name, as texts."""
+    """Return the columns of a bundled file by name, as strings."""
     path = files("sktandem.datasets") / "data" / file_name
     with path.open("rb") as raw, gzip.open(raw, "rt", encoding="utf-8") as text:
         header, *rows = csv.reader(text)

@@ -83,7 +83,7 @@ def make_two_sources(
         Where the zero of the first source's units lies in the second's.
 
     missing_features : sequence of int, default=()
-        Positions of the features that the second source lacks. They are NaN
+        Positions of the features that the second source does not have. They are NaN
         there, while its target still depends on them.
 
     noise : float or pair of floats, default=0.5
@@ -140,7 +140,7 @@ def make_two_sources(
     share of class 1 from :math:`\pi` to :math:`\pi'` [1]_.
 
     The best scores are those of the true function, or of the true
-    probabilities, of the features the source has; what it lacks acts as
+    probabilities, of the features the source has; what it does not have acts as
     noise. In regression :math:`R^2 = |w_{seen}|^2 / (1 + \sigma^2)` exactly. In
     classification they are integrals along the rule, computed on a fixed grid
     and right to three decimals. They hold for the population: on a
@@ -261,10 +261,10 @@ def _shifted(
 
 
 def _checked_names(names: Sequence[object]) -> tuple[str, str]:
-    texts = [] if isinstance(names, str) else [n for n in names if isinstance(n, str)]
-    if len(names) != 2 or len(set(texts)) != 2:
-        raise SourceError(f"names must be two different texts, got {names!r}.")
-    return texts[0], texts[1]
+    strings = [] if isinstance(names, str) else [n for n in names if isinstance(n, str)]
+    if len(names) != 2 or len(set(strings)) != 2:
+        raise SourceError(f"names must be two different strings, got {names!r}.")
+    return strings[0], strings[1]
 
 
 def _sizes(n_samples: int, size_ratio: float) -> tuple[int, int]:

@@ -13,7 +13,7 @@ __all__ = ["as_mixed_frame", "with_names"]
 
 
 def as_mixed_frame(columns: dict[str, NDArray[Any]], pd: ModuleType) -> Any:
-    """Return texts as a data frame: whole numbers as such, words as categories.
+    """Return strings as a data frame: integers as such, words as categories.
 
     The categories are those of all sources together, so a column means the
     same in each of them and stays categorical when they are stacked.

@@ -36,10 +36,10 @@ Student performance: pupils of two Portuguese secondary schools, what they said 
 themselves and their families, and their final grade (G3, 0 to 20) in two subjects.
 
 Rows: {n_math} math and {n_portuguese} portuguese. Many pupils took both:
-{n_shared} persons, told by 13 columns of origin, have rows in both sources. `groups`
-numbers the persons.
+{n_shared} pupils, identified by 13 columns of origin, have rows in both sources.
+`groups` numbers the pupils.
 {grades}
-Features: {n_features}, whole numbers and categories.
+Features: {n_features}, integers and categories.
 Licence: CC BY 4.0. Cite: Cortez (2008), Student Performance, doi:10.24432/C5TG7T.
 """
 
@@ -52,14 +52,14 @@ def load_student_performance(
 ) -> Any:
     """Load the pupils of two subjects as two sources, many of them in both.
 
-    The trap of merging: the same person sits in both tables, so a split by
-    rows trains on the pupils that it tests on. `groups` numbers the persons;
+    The trap of merging: the same pupil sits in both tables, so a split by
+    rows trains on the pupils that it tests on. `groups` numbers the pupils;
     pass it as ``groups=`` to a splitter.
 
     ==============  ====================
     Sources         math, portuguese
     Rows            395 and 649
-    Features        30, whole numbers and categories
+    Features        30, integers and categories
     Target          final grade, 0 to 20
     ==============  ====================
 
@@ -84,7 +84,7 @@ def load_student_performance(
     -------
     students : Bunch
         With `data`, `target`, `sample_source`, `groups` (ndarray of shape
-        (n_samples,), one number per person), `feature_names`, `target_name`,
+        (n_samples,), one number per pupil), `feature_names`, `target_name`,
         `DESCR`.
 
     Raises
@@ -94,12 +94,12 @@ def load_student_performance(
 
     Notes
     -----
-    A person is told by the 13 columns by which the authors join the files [1]_.
+    A pupil is identified by the 13 columns by which the authors join the files [1]_.
     Their often quoted 382 pupils in both are the rows of that join, which pairs
     every mathematics row with every Portuguese row of the same answers. There
     are 366 different combinations of answers that occur in both files, and 370
     pupils at most if each row is matched once. `groups` has 662 numbers: pupils
-    who answered alike count as one person, which is on the safe side.
+    who answered alike count as one pupil, which is on the safe side.
 
     References
     ----------
@@ -126,10 +126,10 @@ def load_student_performance(
     y = frame.pop("G3").astype(float)
     if not earlier_grades:
         frame = frame.drop(columns=EARLIER)
-    # The bunch is stacked source by source; the persons must be in that order.
+    # The bunch is stacked source by source; the pupils must be in that order.
     order = np.argsort(sample_source, kind="stable")
     frame, y, sample_source = frame.iloc[order], y.iloc[order], sample_source[order]
-    persons = find_shared_rows(frame, sample_source=sample_source, subset=PERSON)
+    pupils = find_shared_rows(frame, sample_source=sample_source, subset=PERSON)
     return as_bunch(
         frame,
         y,
@@ -139,11 +139,11 @@ def load_student_performance(
         as_frame=True,
         return_X_y=return_X_y,
         target_name="G3",
-        groups=persons.groups,
+        groups=pupils.groups,
         DESCR=DESCRIPTION.format(
             n_math=np.sum(sample_source == "math"),
             n_portuguese=np.sum(sample_source == "portuguese"),
-            n_shared=persons.across["math", "portuguese"],
+            n_shared=pupils.across["math", "portuguese"],
             n_features=frame.shape[1],
             grades=_told(earlier_grades),
         ),

@@ -186,7 +186,7 @@ class StrategyComparisonDisplay:
         Parameters
         ----------
         ax : matplotlib axes, default=None
-            Axes object to plot on; the texts stand left and right of it. If
+            Axes object to plot on; the columns of text stand left and right of it. If
             None, a new figure and axes is created, as large as it need be.
 
         name : str, default=None

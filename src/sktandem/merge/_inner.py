@@ -77,7 +77,7 @@ def _learner(estimator: Any) -> str:
 
 
 def remedy(error: ValueError, X: Any, estimator: Any) -> SourceError | None:
-    """Return an error with the cure, if texts or missing values caused this one."""
+    """Return an error with what to do, if strings or missing values caused this one."""
     held = _hard_to_take(X)
     at_ease = held == MISSING and get_tags(estimator).input_tags.allow_nan
     if held is None or at_ease or isinstance(error, SourceError):

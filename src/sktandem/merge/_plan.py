@@ -37,7 +37,7 @@ class MergePlan:
         None for all of them.
 
     weights : ndarray of float or None
-        The weight of each such row; None where nothing was to be weighed.
+        The weight of each such row; None where nothing was to be weighted.
     """
 
     sources: Sources

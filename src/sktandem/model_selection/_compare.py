@@ -119,7 +119,7 @@ def compare_strategies(
 
     groups : array-like of shape (n_samples,), default=None
         Rows that must stay together, within sources and across, as those of one
-        person. The interval then rests on groups.
+        patient. The interval then rests on groups.
 
     n_jobs : int, default=None
         How many folds to work on at once. The result does not depend on it.

@@ -137,7 +137,7 @@ class SourceKFold(_SourceSplitter):
             The target to stratify by; several outputs at once are not.
 
         groups : array-like of shape (n_samples,), default=None
-            Rows that must stay together, as those of one person: the same group.
+            Rows that must stay together, as those of one patient: the same group.
 
         sample_source : array-like of shape (n_samples,), default=None
             The source of each sample; it wins over the column `source`.

@@ -395,7 +395,7 @@ class NetEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PredictsBy
         Returns
         -------
         names : ndarray of str
-            The name of this class in small letters, and a number.
+            The name of this class in lower case, and a number.
         """
         check_is_fitted(self)
         if self._fitted.width is None:

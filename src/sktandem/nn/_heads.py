@@ -293,6 +293,6 @@ def _asked(trunk: nn.Module, example: Tensor) -> Any:
         if example.is_floating_point():
             raise
         try:
-            return trunk(example.float())  # whole numbers may be measurements
+            return trunk(example.float())  # integers may be measurements
         except Exception:
             raise error from None

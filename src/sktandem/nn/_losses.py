@@ -17,7 +17,7 @@ __all__ = ["StepLoss", "row_losses"]
 
 
 class StepLoss:
-    """The loss of a step: by source in a joint batch, by row if weighed.
+    """The loss of a step: by source in a joint batch, by row if weighted.
 
     It stands in for `get_loss` of the net, which it calls for every part.
 
@@ -73,7 +73,7 @@ class StepLoss:
             loss = self._part(*own, training, weights, **kwargs)
             batch.losses.append(loss)
             if self.weighing is not None:
-                loss = self.weighing.weighed(int(own[2]["source"][0]), loss)
+                loss = self.weighing.weighted(int(own[2]["source"][0]), loss)
             total = total + (loss if weight == 1 else weight * loss)
         return total
 

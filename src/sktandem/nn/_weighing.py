@@ -112,7 +112,7 @@ class Weighing:
             )
         return [float(weights[name]) for name in self.sizes.names]
 
-    def weighed(self, place: int, loss: Tensor) -> Tensor:
+    def weighted(self, place: int, loss: Tensor) -> Tensor:
         """Return the loss of a source with its weight, told by its place."""
         own = self.places.index(place)
         if self.weights == "uncertainty":

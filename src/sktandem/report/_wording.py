@@ -289,7 +289,7 @@ def level_text(alpha: float) -> str:
 def text_table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]
 ) -> str:
-    """Return a table in letters of one width; `numbers` are set to the right."""
+    """Return a table for a fixed-width font; `numbers` are set to the right."""
     lines = [headers, *rows]
     widths = [max(map(len, column)) for column in zip(*lines)]
     sides = [">" if place in numbers else "<" for place in range(len(headers))]

@@ -183,7 +183,7 @@ def _features(checks: Checks) -> Iterator[Finding]:
             _severity(f.p_adjusted, f.size, SIZE, LARGE),
             f.name,
             _compared(f, checks.names),
-            f"{_cure(f, checks)}.",
+            f"{_remedy_of(f, checks)}.",
             f.size,
             f.p_adjusted,
         )
@@ -220,7 +220,7 @@ def _features(checks: Checks) -> Iterator[Finding]:
     yield from flagged
 
 
-def _cure(feature: FeatureShift, checks: Checks) -> str:
+def _remedy_of(feature: FeatureShift, checks: Checks) -> str:
     if feature.dated:
         return DATES
     if feature.kind == "number" and not checks.transformed:
@@ -412,8 +412,8 @@ def _compared(
         what, values = (
             ("mean", feature.center) if is_target else ("median", feature.median)
         )
-        spelt = _dates(values, names) if feature.dated else _values(values, names)
-        return f"{lead}{what} {spelt}; distance {feature.size:.2f}."
+        values = _dates(values, names) if feature.dated else _values(values, names)
+        return f"{lead}{what} {values}; distance {feature.size:.2f}."
     at = int(np.ptp(feature.shares, axis=0).argmax())
     told = _each(tuple(feature.shares[:, at]), names)
     return f"{lead}{feature.edges[at]!r} is {told}; distance {feature.size:.2f}."

@@ -96,7 +96,7 @@ def find_shared_rows(
     Parameters
     ----------
     X : table of shape (n_samples, n_features)
-        Array, data frame, sparse matrix, or a list of texts; rows of all
+        Array, data frame, sparse matrix, or a list of strings; rows of all
         sources.
 
     sample_source : array-like of shape (n_samples,), default=None
@@ -107,7 +107,7 @@ def find_shared_rows(
         source. It is not compared.
 
     subset : list of column names or positions, or one of them, default=None
-        Compare these columns only, such as those that tell a person. A row
+        Compare these columns only, such as those that identify a person. A row
         in which all of them are missing stays alone. Names for data frames,
         positions for arrays. None means all columns.
 
@@ -133,7 +133,7 @@ def find_shared_rows(
     Notes
     -----
     Exact means equal in every column compared: missing equals missing, 0 equals
-    -0, and the number 1 is not the text "1".
+    -0, and the number 1 is not the string "1".
 
     Near means: in every numeric column the two values differ by at most
     `tolerance` times the spread of the column over all rows (the interquartile
@@ -290,7 +290,7 @@ def _codes(column: Any) -> NDArray[np.intp]:
         except TypeError:
             raise SourceError(
                 f"Row {row} holds a {type(value).__name__}, which cannot be compared. "
-                "Leave that column out with subset, or turn it into text."
+                "Leave that column out with subset, or turn it into strings."
             ) from None
     return codes
 

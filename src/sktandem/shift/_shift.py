@@ -164,7 +164,7 @@ def _check(X: Any, y: Any, sources: Sources) -> Target | None:
     if len(X.shape) != 2:
         raise SourceError(
             f"shift_report compares columns, but X has shape {tuple(X.shape)}. Turn "
-            "texts or images into features first: a vectorizer may go into after=."
+            "text or images into features first: a vectorizer may go into after=."
         )
     if sparse.issparse(X) and X.shape[1] > MOST_SPARSE:
         raise SourceError(

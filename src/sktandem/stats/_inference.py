@@ -115,7 +115,7 @@ def paired_rows(
     Notes
     -----
     :math:`SE^2 = \bar{s^2} / n \cdot k / (k - 1)`, with the mean over repeats of
-    the variance over rows. The last factor is for the rows that training lacks.
+    the variance over rows. The last factor is for the rows held out of training.
     """
     d = np.atleast_2d(np.asarray(differences, dtype=np.float64))
     if strata is None:

@@ -240,7 +240,7 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         {sample_source}
 
         groups : array-like of shape (n_samples,), default=None
-            Rows that stay together in the inner folds, as those of one person.
+            Rows that stay together in the inner folds, as those of one patient.
 
         Returns
         -------
