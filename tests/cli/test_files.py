@@ -300,7 +300,7 @@ WRONG = {
     ),
     "yes for one": (
         table().assign(grade=["yes", "no", "yes"] * 10),
-        "as 'yes'. Write it in one way in both files, such as 1 for yes and 0 for no.",
+        "as 'yes'. Write it alike in both files, such as 1 for yes and 0 for no.",
     ),
     "always the same": (
         table().assign(grade=3),
