@@ -17,7 +17,8 @@ from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
 from sktandem.members._fill import check_weighted
 from sktandem.members._models import SourceModels, Units, check_folds
-from sktandem.stats._losses import log_losses, squared_errors, with_the_rest
+from sktandem.stats._losses import log_losses, with_the_rest
+from sktandem.stats._row_loss import loss_of
 
 __all__ = ["WeightedMerge"]
 
@@ -78,7 +79,8 @@ class WeightedMerge(SourceModels):
     Notes
     -----
     The loss is log loss, or the zero-one loss of a classifier without
-    probabilities; of regressors, squared error. The inner folds know no `groups`.
+    probabilities; of regressors the loss they are made for, such as the pinball loss
+    of a quantile. The inner folds know no `groups`.
 
     Examples
     --------
@@ -202,8 +204,8 @@ def _loss(
     """Return the sum of the losses of some rows, among the classes of one's own."""
     tested = rows.take(test).as_one()
     if not is_classifier(model):
-        errors = squared_errors(tested.y, answer_rows(model, "predict", tested))
-        return float(errors.sum())
+        predicted = answer_rows(model, "predict", tested)
+        return float(loss_of(model).of_rows(tested.y, predicted).sum())
     if not hasattr(model, "predict_proba"):
         return float((answer_rows(model, "predict", tested) != tested.y).sum())
     classes, codes = class_codes(rows.y[own])

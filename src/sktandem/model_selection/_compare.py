@@ -152,7 +152,9 @@ def compare_strategies(
     -----
     The verdicts rest on a proper loss: log loss, or the Brier score where a
     model gives a true class no chance at all, or the zero-one loss where there
-    are no probabilities; squared error of regressors. For row losses
+    are no probabilities; of regressors the loss that `scoring` asks for, or else
+    the one that `estimator` is made for: the pinball loss of a quantile, absolute
+    error, a deviance, or squared error. For row losses
     :math:`d_{ri}` saved in repeat r on row i,
 
     .. math:: SE^2 = \frac{\overline{s_r^2(d)}}{n} \cdot \frac{k}{k - 1}

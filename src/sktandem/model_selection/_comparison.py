@@ -132,8 +132,8 @@ class Design:
     Attributes
     ----------
     loss : str
-        What the verdicts rest on: "log loss", "Brier score", "squared error" or
-        "zero-one loss".
+        What the verdicts rest on, such as "log loss", "squared error" or "pinball
+        loss at 0.9".
 
     metric : str
         The metric of the user, as scikit-learn names it.

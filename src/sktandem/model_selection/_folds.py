@@ -230,7 +230,8 @@ class Measured:
         shared = set.intersection(
             *({key for n, _, key in self.values if n == name} for name in self.names)
         )
-        order = [*wanted, "squared error", "log loss", "Brier score", "zero-one loss"]
-        if self.zeros and "log loss" not in wanted:
-            order.remove("log loss")  # which is infinite
+        proper = ["log loss", "Brier score", "zero-one loss", "squared error"]
+        if self.zeros:
+            proper.remove("log loss")  # which is infinite
+        order = [*wanted, *proper]
         return next(key for key in order if key in shared)

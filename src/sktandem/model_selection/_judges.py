@@ -28,9 +28,9 @@ from sktandem.stats._losses import (
     aligned,
     brier_scores,
     log_losses,
-    squared_errors,
     with_the_rest,
 )
+from sktandem.stats._row_loss import SQUARED_ERROR, RowLoss, loss_of
 
 __all__ = ["ZERO", "Answers", "Metric", "SourceJudge", "metric_of"]
 
@@ -40,6 +40,16 @@ OF_LOSS = {
     "neg_log_loss": "log loss",
     "neg_brier_score": "Brier score",
     "neg_mean_squared_error": "squared error",
+}
+# What these ask for: the best they can get is the least of that loss.
+OF_ROW_LOSS = {
+    "r2": SQUARED_ERROR,
+    "neg_mean_squared_error": SQUARED_ERROR,
+    "neg_root_mean_squared_error": SQUARED_ERROR,
+    "neg_mean_absolute_error": RowLoss("absolute error"),
+    "neg_median_absolute_error": RowLoss("absolute error"),
+    "neg_mean_poisson_deviance": RowLoss("deviance", 1),
+    "neg_mean_gamma_deviance": RowLoss("deviance", 2),
 }
 BY_ROW = {"accuracy", "r2", "neg_mean_absolute_error", *OF_LOSS}
 
@@ -70,9 +80,20 @@ class Answers:
 
 @dataclass(frozen=True)
 class Metric:
-    """The user's metric: by rows where it is made of rows, else by folds."""
+    """The user's metric: by rows where it is made of rows, else by folds.
+
+    Attributes
+    ----------
+    scoring : str or callable
+        The metric.
+
+    loss : RowLoss
+        What numbers are judged by: what the metric asks for, or else what the
+        estimator is made for.
+    """
 
     scoring: Scoring
+    loss: RowLoss = SQUARED_ERROR
 
     @property
     def name(self) -> str:
@@ -184,9 +205,9 @@ class SourceJudge:
         self, answers: Answers, inside: NDArray[np.bool_], own: NDArray[np.intp]
     ) -> dict[str, Any]:
         if self.classes is None:
-            return {
-                "squared error": squared_errors(self.y[own], answers.predicted[inside])
-            }
+            y, predicted = self.y[own], answers.predicted[inside]
+            both = {loss.name: loss for loss in (self.metric.loss, SQUARED_ERROR)}
+            return {name: loss.of_rows(y, predicted) for name, loss in both.items()}
         wrong = self.y[own] != answers.predicted[inside]
         losses: dict[str, Any] = {"zero-one loss": np.asarray(wrong, dtype=np.float64)}
         if answers.probabilities is not None:
@@ -297,7 +318,12 @@ class SourceJudge:
     def chance_loss(self, loss: str) -> float:
         """Return the loss of giving every row what the source has on the whole."""
         if self.classes is None:
-            return float(self.y.astype(float).var(axis=0).mean())
+            judged = (
+                self.metric.loss if self.metric.loss.name == loss else SQUARED_ERROR
+            )
+            y = self.y.astype(float)
+            constant = np.broadcast_to(judged.constant(y), y.shape)
+            return float(judged.of_rows(y, constant).mean())
         shares = np.bincount(self.codes) / len(self.codes)
         even = np.tile(shares, (len(self.codes), 1))
         if loss == "zero-one loss":
@@ -309,8 +335,10 @@ class SourceJudge:
 
 def metric_of(scoring: Scoring, estimator: Any) -> Metric:
     """Return the metric; None means what `score` of scikit-learn gives."""
+    loss = SQUARED_ERROR if is_classifier(estimator) else loss_of(estimator)
     if scoring is None:
-        return Metric("accuracy" if is_classifier(estimator) else "r2")
+        return Metric("accuracy" if is_classifier(estimator) else "r2", loss)
     if isinstance(scoring, str):
         get_scorer(scoring)  # which refuses a name that there is not
-    return Metric(scoring)
+        loss = OF_ROW_LOSS.get(scoring, loss)
+    return Metric(scoring, loss)

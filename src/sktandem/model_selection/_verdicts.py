@@ -48,7 +48,7 @@ def compared(
     """Judge all that was measured, every interval in view of the others."""
     groups = experiment.rows.groups
     reference, *others = measured.names
-    loss = loss_for(measured, metric.name)
+    loss = loss_for(measured, metric)
     n_splits = measured.shape[1]
     gains: dict[tuple[Hashable, str], Difference] = {}
     correlations, dfs = [], []
@@ -87,10 +87,10 @@ def compared(
     return StrategyComparison(tuple(contrasts), design)
 
 
-def loss_for(measured: Measured, metric: str) -> str:
+def loss_for(measured: Measured, metric: Metric) -> str:
     """Return the loss to decide on: the metric's own if it is a proper one."""
     proper = {"neg_brier_score": "Brier score", "neg_log_loss": "log loss"}
-    return measured.loss([proper[metric]] if metric in proper else [])
+    return measured.loss([proper.get(metric.name, metric.loss.name)])
 
 
 def correlation(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:

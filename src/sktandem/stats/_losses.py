@@ -13,7 +13,6 @@ __all__ = [
     "aligned",
     "brier_scores",
     "log_losses",
-    "squared_errors",
     "with_the_rest",
 ]
 
@@ -69,11 +68,3 @@ def brier_scores(probabilities: Floats, codes: NDArray[Any], n_classes: int) -> 
     errors[np.arange(len(codes)), codes] -= 1
     total = (errors**2).sum(axis=1)
     return np.asarray(total / 2 if n_classes == 2 else total)
-
-
-def squared_errors(y: Floats, predicted: Floats) -> Floats:
-    """Return each row's squared error, the mean over outputs of several."""
-    # A column of y beside flat predictions would be broadcast to a square.
-    predicted = np.asarray(predicted, float).reshape(np.shape(y))
-    errors = (np.asarray(y, float) - predicted) ** 2
-    return np.asarray(errors.reshape(len(errors), -1).mean(axis=1))
