@@ -412,8 +412,8 @@ def _compared(
         what, values = (
             ("mean", feature.center) if is_target else ("median", feature.median)
         )
-        values = _dates(values, names) if feature.dated else _values(values, names)
-        return f"{lead}{what} {values}; distance {feature.size:.2f}."
+        shown = _dates(values, names) if feature.dated else _values(values, names)
+        return f"{lead}{what} {shown}; distance {feature.size:.2f}."
     at = int(np.ptp(feature.shares, axis=0).argmax())
     told = _each(tuple(feature.shares[:, at]), names)
     return f"{lead}{feature.edges[at]!r} is {told}; distance {feature.size:.2f}."
