@@ -318,10 +318,8 @@ class SourceJudge:
     def chance_loss(self, loss: str) -> float:
         """Return the loss of giving every row what the source has on the whole."""
         if self.classes is None:
-            judged = (
-                self.metric.loss if self.metric.loss.name == loss else SQUARED_ERROR
-            )
-            y = self.y.astype(float)
+            y, judged = self.y.astype(float), self.metric.loss
+            judged = judged if judged.name == loss else SQUARED_ERROR
             constant = np.broadcast_to(judged.constant(y), y.shape)
             return float(judged.of_rows(y, constant).mean())
         shares = np.bincount(self.codes) / len(self.codes)

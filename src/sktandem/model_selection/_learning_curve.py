@@ -241,7 +241,7 @@ def _curve(
     # One loss for the whole curve: what the hardest size allows.
     zeros = set().union(*(one.zeros for one in measured.values()))
     measured[sizes[0]].zeros = zeros
-    loss = loss_for(measured[sizes[0]], metric)
+    loss = loss_for(measured[sizes[0]], judged.metric)
     first = measured[sizes[0]]
     losses = {
         name: np.array(
