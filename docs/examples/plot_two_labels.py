@@ -36,9 +36,7 @@ pd.crosstab(wine_test, y_test, rownames=["wine"], colnames=["label"])
 # One net
 # -------
 
-model = SharedNet(
-    task="classification", heads="source", average="ema", random_state=0
-)
+model = SharedNet(task="classification", heads="source", average="ema", random_state=0)
 model.fit(X, y, sample_source=wine)
 model.module_
 
