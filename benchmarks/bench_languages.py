@@ -41,6 +41,7 @@ TOGETHER = {
 }
 N_VALID = 1000
 COMMON = {
+    "heads": "source",
     "source": "language",
     "text_column": "text",
     "prefix": "query: ",
@@ -85,7 +86,7 @@ def fine_tuned(job):
     """Return the scores of one fine-tuning, on the rows to choose by and the test."""
     import torch
 
-    from sktandem.text import TextMultiHeadClassifier
+    from sktandem.text import SharedTextNet
 
     torch.set_num_threads(job["threads"])
     train, test = load(job["data"], job["task"])
@@ -93,7 +94,7 @@ def fine_tuned(job):
     if job["only"]:
         used, spare, test = (p[p.language == job["only"]] for p in (used, spare, test))
     columns = ["text", "language"]
-    model = TextMultiHeadClassifier(
+    model = SharedTextNet(
         job["checkpoint"], random_state=job["seed"], **COMMON, **job["settings"]
     )
     start = time.perf_counter()
@@ -107,11 +108,11 @@ def fine_tuned(job):
 
 def frozen(arguments):
     """Return the scores of frozen embeddings and of TF-IDF, with LogisticRegression."""
-    from sktandem.text import TextMultiHeadClassifier
+    from sktandem.text import SharedTextNet
 
     train, test = load(arguments.data, arguments.task)
     columns, results = ["text", "language"], {}
-    reader = TextMultiHeadClassifier(
+    reader = SharedTextNet(
         arguments.checkpoint,
         freeze="encoder",
         max_length=arguments.length,

@@ -29,10 +29,14 @@ def pair(n):
     return X, y, sample_source
 
 
+def reported(X, y, sample_source):
+    return shift_report(X, y, sample_source=sample_source)
+
+
 def measured(n):
-    X, y, sample_source = pair(n)
+    data = pair(n)
     start, busy = time.perf_counter(), time.process_time()
-    result = shift_report(X, y, sample_source=sample_source)
+    result = reported(*data)
     seconds, busy = time.perf_counter() - start, time.process_time() - busy
     start = time.process_time()
     html = result.to_html()
@@ -55,7 +59,7 @@ def main():
             few = n <= 10_000  # tracing many rows is slow
             data = pair(n) if few else None
             row["MB above X"] = (
-                peak(lambda data=data: shift_report(*data)) / 1e6 if few else "-"
+                peak(lambda data=data: reported(*data)) / 1e6 if few else "-"
             )
     table = report(f"A shift report, {N_FEATURES} columns", rows)
     write_json(args.json, table)

@@ -22,7 +22,7 @@ warm-up as ours, too, the loops at rates that stay):
 - Trainer, by length: the same, its rows grouped by length in training
   (train_sampling_strategy="group_by_length") and sorted by hand for predictions.
 
-Ours is `TextMultiHeadClassifier` as it comes, without validation: a joint step of 16
+Ours is `SharedTextNet(heads="source")`, without validation: a joint step of 16
 rows of each dataset, the embeddings of the tokens frozen. One epoch of training, and
 predictions of the rows trained on. All begin with the model and its tokenizer loaded,
 and with plain texts: `fit` as a whole is timed, the Trainer with its tokenizing, its
@@ -51,7 +51,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from _measure import alternate, ratio, report, write_json
 
 from sktandem import SourceWarning
-from sktandem.text import TextMultiHeadClassifier
+from sktandem.text import SharedTextNet
 
 MAX_LENGTH, BATCH_SIZE = 128, 16
 LR, HEAD_LR, WARMUP = 2e-5, 1e-2, 0.1
@@ -179,8 +179,9 @@ class Ours:
 
     def train(self):
         task = self.task
-        self.model = TextMultiHeadClassifier(
+        self.model = SharedTextNet(
             (task.model, task.tokenizer),
+            heads="source",
             max_length=MAX_LENGTH,
             batch_size=BATCH_SIZE,
             lr=LR,

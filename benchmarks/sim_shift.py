@@ -83,6 +83,11 @@ PLANTED = {
 }
 
 
+def reported(*given):
+    X, y, sample_source = pair(*given)
+    return shift_report(X, y, sample_source=sample_source)
+
+
 def alone(result):
     """Tell which checks have a p-value below .05 when no other is thought of."""
     by_size = adjusted([f.p_value for f in result.features])
@@ -111,7 +116,7 @@ def percent(values):
 
 def wolf(n, repeats):
     rng = np.random.default_rng(n)
-    results = [shift_report(*pair(rng, n)) for _ in range(repeats)]
+    results = [reported(rng, n) for _ in range(repeats)]
     by_itself = [alone(result) for result in results]
     flagged = [bool(result.flagged) for result in results]
     row = {"rows each": n, "pairs": repeats}
@@ -130,7 +135,7 @@ def wolf(n, repeats):
 
 def power(name, n, repeats):
     rng = np.random.default_rng(n + 1)
-    results = [shift_report(*pair(rng, n, *PLANTED[name])) for _ in range(repeats)]
+    results = [reported(rng, n, *PLANTED[name]) for _ in range(repeats)]
     row = {"planted": name, "rows each": n, "pairs": repeats}
     for check in ("schema", *CHECKS):
         row[check] = percent(

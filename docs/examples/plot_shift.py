@@ -21,8 +21,8 @@ from sktandem.datasets import load_wine_quality
 from sktandem.shift import shift_report
 
 wine = load_wine_quality(as_frame=True)
-given = wine.data, wine.target, wine.sample_source
-report = shift_report(*given)
+X, y, source = wine.data, wine.target, wine.sample_source
+report = shift_report(X, y, sample_source=source)
 print(report)
 
 # %%
@@ -58,7 +58,7 @@ plt.show()
 # :class:`~sktandem.SourceScaler` measures each wine by its own mean and spread. The
 # hollow dots are the distances before.
 
-scaled = shift_report(*given, after=SourceScaler())
+scaled = shift_report(X, y, sample_source=source, after=SourceScaler())
 scaled.plot()
 plt.show()
 

@@ -12,14 +12,14 @@ a wine?
 # Two graders
 # -----------
 #
-# Both grades come from the same tasters' marks, 0 to 10, and the net is told neither
+# Both grades come from the same tasters' marks, 0 to 10, and the net knows neither
 # the marks nor that "high" has to do with "good".
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from sktandem import MultiHeadClassifier
+from sktandem import SharedNet
 from sktandem.datasets import load_wine_quality
 
 X, mark, wine = load_wine_quality(return_X_y=True)
@@ -36,13 +36,13 @@ pd.crosstab(wine_test, y_test, rownames=["wine"], colnames=["label"])
 # One net
 # -------
 
-model = MultiHeadClassifier(average="ema", random_state=0)
+model = SharedNet(task="classification", heads="source", average="ema", random_state=0)
 model.fit(X, y, sample_source=wine)
 model.module_
 
 # %%
 # ``transform`` gives the 32 values that the trunk passes to the heads, for wines that
-# it was not trained on. It is not told which wine is which.
+# it was not trained on. It does not know which wine is which.
 
 embedding = model.transform(X_test)
 embedding.shape
@@ -158,7 +158,7 @@ pd.crosstab(
 #   direction for it, which both heads use. By the measurements alone there is none:
 #   what tells good from bad is small next to what tells red from white.
 # - The picture shows what the heads share, and not that sharing pays. Whether it does
-#   is a matter of scores, next to those of a net for each wine: see :ref:`multihead`.
+#   is a matter of scores, next to those of a net for each wine: see :ref:`nets`.
 # - The red head's opinion of white wines is worth what the likeness of the two is
 #   worth. It rises with the marks, and it calls most of the middling whites low. Nobody
 #   has taught it better.

@@ -64,7 +64,7 @@ def remark(label):
 
 
 def typed(text):
-    """Return a text as it is typed on a telephone: some words lack a letter."""
+    """Return a text as it is typed on a telephone, with letters missing."""
     words = text.split()
     for place, word in enumerate(words):
         if len(word) > 2 and rng.random() < 0.1:
@@ -100,7 +100,7 @@ texts.groupby("language").sample(4, random_state=0)
 
 from sklearn.model_selection import train_test_split
 
-from sktandem.text import TextMultiHeadClassifier, small_encoder
+from sktandem.text import SharedTextNet, small_encoder
 
 train, test = train_test_split(
     texts, test_size=0.65, stratify=texts["language"], random_state=0
@@ -111,8 +111,9 @@ X_test, y_test = test[["text", "language"]], test["label"]
 
 def new_model():
     """Return a model that has not learned anything."""
-    return TextMultiHeadClassifier(
+    return SharedTextNet(
         small_encoder(X["text"], random_state=0),
+        heads="source",
         source="language",
         lr=2e-3,
         batch_size=32,
@@ -125,9 +126,9 @@ model = new_model().fit(X, y)
 model.classes_by_source_
 
 # %%
-# A step of the default schedule, ``"joint"``, is a batch of each language. Here are the
-# losses over the epochs, on the texts trained on and on the tenth that ``fit`` holds
-# out for itself. The dot is the epoch that is kept.
+# A step of ``"joint"``, the default with heads by source, is a batch of each language.
+# Here are the losses over the epochs, on the texts trained on and on the tenth that
+# ``fit`` holds out for itself. The dot is the epoch that is kept.
 
 import matplotlib.pyplot as plt
 
@@ -173,7 +174,7 @@ pd.DataFrame(
 # What the encoder makes of a text
 # --------------------------------
 #
-# ``transform`` gives the vector that both heads see. It is not told the language. Two
+# ``transform`` gives the vector that both heads see. It does not know the language. Two
 # principal components of the texts that were held out:
 
 from sklearn.decomposition import PCA

@@ -92,7 +92,7 @@ def test_the_net_is_imported_when_it_is_asked_for():
         assert "torch" not in sys.modules
         assert "SharedNet" in dir(sktandem)
         from sktandem import SharedNet
-        assert SharedNet.__name__ in sktandem.__all__
+        assert SharedNet and "torch" in sys.modules
     """
     lines = "\n".join(line.strip() for line in program.splitlines())
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)

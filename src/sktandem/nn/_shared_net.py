@@ -51,7 +51,7 @@ class SharedNet(NetEstimator):
     and what the datasets share of the net, are parameters, to be searched like any
     other.
 
-    Read more in the :ref:`User Guide <alternating>`.
+    Read more in the :ref:`User Guide <nets>`.
 
     Parameters
     ----------
