@@ -71,7 +71,13 @@ class Units:
 
 
 def fit_unit(unit: Any, rows: Rows, weights: Floats | None = None) -> Any:
-    """Fit a unit on rows, to which their sources are all one."""
+    """Fit a unit on rows, to which their sources are all one.
+
+    `weights` multiply those of the user.
+    """
+    if weights is not None and rows.weights is not None:
+        weights = weights * rows.weights
+    weights = rows.weights if weights is None else weights
     return fit_rows(unit, replace(rows.as_one(), weights=weights))
 
 
@@ -106,7 +112,9 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
         self.unknown_source = unknown_source
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, *, sample_source: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
+    ) -> Self:
         """Fit a model for each source.
 
         Parameters
@@ -114,6 +122,8 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
         {X}
 
         {y}
+
+        {sample_weight}
 
         {sample_source}
 
@@ -128,7 +138,8 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
             If labels or settings do not fit the data.
         """
         self._check_settings()
-        return self._fit(X, y, sample_source=sample_source)
+        given = {"sample_weight": sample_weight, "sample_source": sample_source}
+        return self._fit(X, y, **given)
 
     def _check_settings(self) -> None:
         check_estimator(self)

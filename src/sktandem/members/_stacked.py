@@ -20,8 +20,9 @@ from sktandem.data._rows import Rows
 from sktandem.data._tables import append_columns, column_names, is_frame
 from sktandem.exceptions import SourceError
 from sktandem.members._models import SourceModels, Units, fit_unit
+from sktandem.stats._losses import aligned
 
-__all__ = ["StackedPrediction"]
+__all__ = ["StackedPrediction", "opinion_of", "widened", "with_columns"]
 
 SMALLEST = 1e-6
 
@@ -114,7 +115,7 @@ class StackedPrediction(SourceModels):
             width = own.X.shape[1] if len(getattr(own.X, "shape", ())) == 2 else 0
             own = replace(own, X=_with_opinion(donor, own))
             if hasattr(getattr(model, "scaler", None), "fit"):
-                scaler = _widened(model.scaler, width, own.X.shape[1])
+                scaler = widened(model.scaler, width, own.X.shape[1])
                 model.set_params(scaler=scaler)
         self.donors_[name] = donor
         return fit_unit(model, own)
@@ -132,44 +133,54 @@ def _is_one_class(model: Any, y: NDArray[Any]) -> bool:
 
 def _with_opinion(donor: Any, rows: Rows) -> Any:
     """Return X with what the donor predicts as further columns."""
-    X, opinion = rows.X, _opinion(donor, rows.as_one())
+    return with_columns(rows.X, opinion_of(donor, rows.as_one()), "others")
+
+
+def with_columns(X: Any, columns: Floats, name: str) -> Any:
+    """Return X with further columns, called by a name and a number in a frame."""
     if is_frame(X):
-        return append_columns(X, opinion, _names(X, opinion.shape[1]))
+        return append_columns(X, columns, _names(X, columns.shape[1], name))
     if sparse.issparse(X):
-        return sparse.hstack([X, sparse.csr_matrix(opinion)], format="csr")
+        return sparse.hstack([X, sparse.csr_matrix(columns)], format="csr")
     if getattr(X, "ndim", 0) != 2:
         raise SourceError(
-            "StackedPrediction adds a column to X, which needs a table, got "
+            "Stacking adds a column to X, which needs a table, got "
             f"{type(X).__name__} of shape {np.shape(X)}. Leave it out of strategies."
         )
-    return np.hstack([X, opinion])
+    return np.hstack([X, columns])
 
 
-def _names(X: Any, n_columns: int) -> list[Any]:
+def _names(X: Any, n_columns: int, name: str) -> list[Any]:
     """Return the names of the new columns: numbers where the others are numbers."""
     known = column_names(X) or []
     if known and all(isinstance(name, int | np.integer) for name in known):
         return [max(known) + 1 + place for place in range(n_columns)]
-    return [f"others__{place}" for place in range(n_columns)]
+    return [f"{name}__{place}" for place in range(n_columns)]
 
 
-def _opinion(donor: Any, rows: Rows) -> Floats:
-    if not is_classifier(donor):
-        predicted = answer_rows(donor, "predict", rows)
+def opinion_of(model: Any, rows: Rows, classes: Any = None) -> Floats:
+    """Return what a fitted model says of rows, as numbers in columns.
+
+    `classes` are those that the columns stand for, by default the model's own.
+    """
+    if not is_classifier(model):
+        predicted = answer_rows(model, "predict", rows)
         return np.asarray(predicted, dtype=float).reshape(len(rows), -1)
-    if hasattr(donor, "predict_proba"):
-        p = answer_rows(donor, "predict_proba", rows)
-        logs = np.log(np.clip(p, SMALLEST, 1.0))
+    if classes is None:
+        classes = model.classes_
+    if hasattr(model, "predict_proba"):
+        p = answer_rows(model, "predict_proba", rows)
+        logs = np.log(np.clip(aligned(p, model.classes_, classes)[0], SMALLEST, 1.0))
         # Of two classes one column says all.
         return np.asarray(logs[:, 1:] - logs[:, :1] if logs.shape[1] == 2 else logs)
-    if hasattr(donor, "decision_function"):
-        decision = answer_rows(donor, "decision_function", rows)
+    if hasattr(model, "decision_function") and len(classes) == len(model.classes_):
+        decision = answer_rows(model, "decision_function", rows)
         return np.asarray(decision).reshape(len(rows), -1)
-    predicted = np.asarray(answer_rows(donor, "predict", rows))
-    return np.asarray(predicted[:, None] == donor.classes_[None, :], dtype=float)
+    predicted = np.asarray(answer_rows(model, "predict", rows))
+    return np.asarray(predicted[:, None] == classes[None, :], dtype=float)
 
 
-def _widened(scaler: Any, width: int, wider: int) -> ColumnTransformer:
+def widened(scaler: Any, width: int, wider: int) -> ColumnTransformer:
     """Return a transformer that hands the new columns past the user's own."""
     columns = list(range(width)), list(range(width, wider))
     return ColumnTransformer(

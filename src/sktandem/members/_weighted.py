@@ -205,12 +205,14 @@ def _loss(
     tested = rows.take(test).as_one()
     if not is_classifier(model):
         predicted = answer_rows(model, "predict", tested)
-        return float(loss_of(model).of_rows(tested.y, predicted).sum())
-    if not hasattr(model, "predict_proba"):
-        return float((answer_rows(model, "predict", tested) != tested.y).sum())
-    classes, codes = class_codes(rows.y[own])
-    mine = codes[np.searchsorted(own, test)]  # both ascending
-    return float(log_losses(_proba(model, tested, classes), mine).sum())
+        losses = loss_of(model).of_rows(tested.y, predicted)
+    elif not hasattr(model, "predict_proba"):
+        losses = answer_rows(model, "predict", tested) != tested.y
+    else:
+        classes, codes = class_codes(rows.y[own])
+        mine = codes[np.searchsorted(own, test)]  # both ascending
+        losses = log_losses(_proba(model, tested, classes), mine)
+    return float(losses.sum() if tested.weights is None else losses @ tested.weights)
 
 
 def _proba(model: Any, rows: Rows, classes: NDArray[Any]) -> Floats:

@@ -60,6 +60,13 @@ class RowLoss:
         losses = self._of(y, predicted).reshape(len(y), -1)
         return np.asarray(losses.mean(axis=1))
 
+    def slope(self, y: Floats, predicted: Floats) -> Floats:
+        """Return the derivative of each loss that has one by its prediction."""
+        if self.kind == "squared error":
+            return np.asarray(2 * (predicted - y))
+        mu = np.maximum(predicted, SMALLEST)
+        return np.asarray(2 * (mu ** (1 - self.level) - y * mu**-self.level))
+
     def constant(self, y: Floats) -> Floats:
         """Return the number, for each output, that costs least for all rows."""
         if self.kind == "absolute error":

@@ -1,0 +1,99 @@
+"""A model of the other sources only."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sktandem._docs import documented
+from sktandem.data._rows import Rows
+from sktandem.exceptions import SourceError
+from sktandem.members._models import SourceModels, Units
+
+__all__ = ["OtherSources"]
+
+MOST = 6  # models; with more sources blocks of them are left out together
+
+
+@documented
+class OtherSources(SourceModels):
+    """Answer each source by a model that never saw a row of it.
+
+    Where a source has few rows, or rows that are all alike, what holds in the
+    others may be the best there is. As the model saw none of the source's rows,
+    what it predicts of them is out of sample.
+
+    Read more in the :ref:`User Guide <comparing>`.
+
+    Parameters
+    ----------
+    {member_estimator}
+
+    {source}
+
+    {member_scaler}
+
+    {primary_source}
+
+    {member_unknown_source}
+
+    {random_state}
+
+    Attributes
+    ----------
+    {models_}
+
+    {classes_}
+
+    {classes_by_source_}
+
+    {sources_}
+
+    {n_features_in_}
+
+    {feature_names_in_}
+
+    See Also
+    --------
+    OwnModels : The opposite: a model of the source's own rows only.
+
+    Notes
+    -----
+    Beyond six sources they are dealt into six blocks, and the model of a source is
+    fitted on the other blocks: six fits, whatever the number of sources.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sktandem.members import OtherSources
+    >>> x = np.arange(6.0)[:, None]
+    >>> X, y = np.vstack([x, x]), np.vstack([x, -x]).ravel()
+    >>> source = ["up"] * 6 + ["down"] * 6
+    >>> model = OtherSources(LinearRegression(), scaler=None)
+    >>> model = model.fit(X, y, sample_source=source)
+    >>> model.predict([[2.0], [2.0]], sample_source=["up", "down"]).round(2)
+    array([-2.,  2.])
+    """
+
+    def _fit_models(
+        self, names: Sequence[Hashable], rows: Rows, units: Units
+    ) -> dict[Hashable, Any]:
+        if len(rows.names) < 2:
+            raise SourceError(
+                "OtherSources needs two sources or more, got only "
+                f"{list(rows.names)}. Pass sample_source, or name its column by source."
+            )
+        blocks = {name: place % MOST for place, name in enumerate(rows.names)}
+        of_block: dict[int, Any] = {}
+        for name in names:
+            if blocks[name] not in of_block:
+                of_block[blocks[name]] = self._named_fit(name, rows, units)
+        return {name: of_block[blocks[name]] for name in names}
+
+    def _model_for(self, name: Hashable, rows: Rows, units: Units) -> Any:
+        left_out = rows.names.index(name) % MOST
+        codes = np.arange(len(rows.names)) % MOST != left_out
+        return units.fit(rows.take(np.flatnonzero(codes[rows.sources.codes])))
