@@ -26,6 +26,8 @@ NAMES = {
     "WeightedMerge": "weighted",
     "SimilarityWeighted": "similarity weighted",
     "StackedPrediction": "stacked",
+    "StackedOwnModels": "own as a feature",
+    "OtherSources": "other sources",
 }
 # Settings that no name speaks of; a dict of names tells apart what differs in them.
 UNSPOKEN = (
@@ -151,6 +153,7 @@ def resolve_members(
     *,
     columns: bool = True,
     scaler: Any = "standard",
+    argument: str = "strategies",
 ) -> dict[str, Any]:
     """Return clones of members and other estimators by name, own models first.
 
@@ -167,6 +170,9 @@ def resolve_members(
 
     scaler : str, transformer or None, default="standard"
         How features reach the estimator, for the lists that suit.
+
+    argument : str, default="strategies"
+        What the user calls them.
 
     Returns
     -------
@@ -190,7 +196,7 @@ def resolve_members(
     if isinstance(strategies, Mapping):
         named = {str(name): _checked(value) for name, value in strategies.items()}
     else:
-        named = _by_name(strategies)
+        named = _by_name(strategies, argument)
     apart = {key: value for key, value in named.items() if not _is_own(value)}
     own = {key: value for key, value in named.items() if _is_own(value)}
     if REFERENCE in apart:
@@ -205,12 +211,12 @@ def _is_own(member: Any) -> bool:
     return isinstance(member, OwnModels) and member.estimator is None
 
 
-def _by_name(strategies: Any) -> dict[str, Any]:
+def _by_name(strategies: Any, argument: str) -> dict[str, Any]:
     if hasattr(strategies, "fit") and fits_by_source(strategies):
         strategies = [strategies]
     if not isinstance(strategies, Iterable) or hasattr(strategies, "fit"):
         raise SourceError(
-            "strategies must be a list of members such as [Merged()], a dict of "
+            f"{argument} must be a list of members such as [Merged()], a dict of "
             f"them by name, or one of {list(LISTS)}, got {strategies!r}."
         )
     named: dict[str, Any] = {}
@@ -220,7 +226,7 @@ def _by_name(strategies: Any) -> dict[str, Any]:
             raise SourceError(
                 f"A list holds members, which take sample_source, got {member!r}. "
                 "Another estimator goes under a name of its own: "
-                "strategies={'mine': estimator}."
+                f"{argument}={{'mine': estimator}}."
             )
         name = member_name(member)
         if name in named:

@@ -1,6 +1,6 @@
-"""A model for each dataset that is not worse than its own."""
+"""A model for each dataset that is rarely worse than its own, and usually better."""
 
-from sktandem.tandem._choice import Ranking
+from sktandem.tandem._gains import BlendGains, Gain
 from sktandem.tandem._tandem import Tandem
 
-__all__ = ["Ranking", "Tandem"]
+__all__ = ["BlendGains", "Gain", "Tandem"]

@@ -77,27 +77,17 @@ def best_vertex(problem: Problem) -> Floats:
     return np.asarray(vertices[int(np.argmin(costs))])
 
 
-def best_weights(problem: Problem, ties_like: Floats | None = None) -> Floats:
+def best_weights(problem: Problem) -> Floats:
     """Return the weights of the mixture that costs least.
 
-    Members that give the same numbers share what they get as in `ties_like`; by
-    default the first of them takes it all.
+    Of members that give the same numbers the first takes all.
     """
-    columns, first, group = np.unique(
-        problem.predictions, axis=1, return_index=True, return_inverse=True
-    )
-    group = group.ravel()
-    order = np.argsort(first)  # members as they came, not as their numbers sort
-    different = replace(problem, predictions=columns[:, order])
-    found = np.empty(len(order))
-    found[order] = _solved(different)
+    _, first = np.unique(problem.predictions, axis=1, return_index=True)
+    first = np.sort(first)  # members as they came, not as their numbers sort
     weights = np.zeros(problem.n_members)
-    for place, weight in enumerate(found):
-        same = np.flatnonzero(group == place)
-        share = np.zeros(len(same)) if ties_like is None else ties_like[same]
-        if share.sum() == 0:
-            share = np.eye(len(same))[0]
-        weights[same] = weight * share / share.sum()
+    weights[first] = _solved(
+        replace(problem, predictions=problem.predictions[:, first])
+    )
     return weights
 
 

@@ -1,70 +1,60 @@
-"""Choose how to use several datasets."""
+"""Blend the ways of using the datasets, with weights that each source chooses."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import MetaEstimatorMixin, is_classifier
+from sklearn.base import MetaEstimatorMixin, is_regressor
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from sktandem._docs import documented
 from sktandem._routing import SOURCE_AND_GROUPS
-from sktandem._telling import warn
-from sktandem._typing import RandomState, UnknownSource
+from sktandem._settings import check_choice, check_integer
+from sktandem._telling import counted, warn
+from sktandem._typing import Floats, RandomState, UnknownSource
 from sktandem.data._cells import classes_by_source
-from sktandem.data._estimator import (
-    answer_rows,
-    depends_on_source,
-    fit_rows,
-    tags_like,
-)
+from sktandem.data._estimator import SourceEstimator, tags_like
 from sktandem.data._predictor import SourcePredictor
-from sktandem.data._rows import Rows, read_rows
+from sktandem.data._rows import Rows
+from sktandem.data._sources import UNKNOWN
 from sktandem.exceptions import SourceError
-from sktandem.members import OwnModels
-from sktandem.members._fill import as_model, check_estimator, filled, hole_of
-from sktandem.members._names import resolve_members
-from sktandem.model_selection._compare import (
-    check_comparison,
-    has_columns,
-    judges_for,
-    with_flat_classes,
+from sktandem.members import OtherSources, OwnModels, StackedOwnModels
+from sktandem.members._fill import as_model, check_estimator, filled, is_net
+from sktandem.members._names import default_members, member_name, resolve_members
+from sktandem.merge import Merged
+from sktandem.model_selection._compare import has_columns, with_flat_classes
+from sktandem.model_selection._folds import Fold, deal
+from sktandem.tandem._blend import Blender
+from sktandem.tandem._gains import BlendGains, Gain
+from sktandem.tandem._judge import Judge, Limits, judge_for
+from sktandem.tandem._out_of_fold import (
+    FittedMember,
+    OutOfFold,
+    answers_of,
+    out_of_fold,
 )
-from sktandem.model_selection._comparison import StrategyComparison
-from sktandem.model_selection._folds import (
-    Experiment,
-    Fold,
-    Measured,
-    deal,
-    try_folds,
-)
-from sktandem.model_selection._judges import metric_of
-from sktandem.model_selection._verdicts import compared
-from sktandem.model_selection._view import Scoring
-from sktandem.tandem._choice import Choice, Ranking, check_objective, on_source
-from sktandem.tandem._per_source import PerSource
 
 __all__ = ["Tandem"]
 
-MARGIN = 0.01
-FIRST_FOLDS = 2  # after which a strategy that is far behind leaves
+BECAUSE = "Each source has weights of its own"
+BLOCKS = 6  # of sources that are left out together
 
 
 @documented
 class Tandem(MetaEstimatorMixin, SourcePredictor):
-    """Use the other dataset only in the way, and if at all, that helps.
+    r"""Blend the ways of using several datasets, source by source.
 
-    No way of using a second dataset wins everywhere: equal weights repair a
-    small source with one model and ruin another. This estimator tries several
-    by cross-validation inside `fit`, takes the simplest that is not clearly
-    beaten, the sources' own models first, and fits it on all rows.
+    No way of using a second dataset wins everywhere: one merged model repairs a
+    small source and ruins another. This estimator fits several ways, the members,
+    and predicts for each source by a weighted mean of them. The weights are those
+    that would have been best for rows of the source that the members did not see,
+    so the blend is rarely worse than the source's own model, and usually better.
 
-    Read more in the :ref:`User Guide <comparing>`.
+    Read more in the :ref:`User Guide <blend>`.
 
     Parameters
     ----------
@@ -72,37 +62,31 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         A classifier, a regressor or a skorch net; Tandem is of its kind. None
         is a hole that a comparison fills with the estimator that it compares.
 
-    strategies : {"default", "all"}, list of estimator or dict, default="default"
-        What to choose from, the simplest first: a list that suits the
-        estimator; members, as of :mod:`sktandem.members`; or these and any
-        other estimators by name. A member whose `estimator` (or `net`) is None
-        is filled with `estimator`. Own models are always among them, and first.
+    members : "default", list of estimator or dict, default="default"
+        What to blend: a list that suits the estimator; members, as of
+        :mod:`sktandem.members`; or these and any other estimators by name. A
+        member whose `estimator` (or `net`) is None is filled with `estimator`.
+        Own models are always among them, and first.
+
+    combine : {"blend", "choose"}, default="blend"
+        "choose" takes for each source the one member that is best, for those
+        who want a model that they can name.
 
     {source}
 
     {primary_source}
 
-    objective : {"macro", "worst", "primary"}, default="macro"
-        What to make small: the mean of the sources' losses, each as a part of
-        its own model's; that of the source that fares worst; or that of the
-        primary source alone.
-
-    per_source : bool, default=False
-        Whether to choose a strategy for each source. `objective` is ignored
-        then, and every row to predict needs its source.
-
-    scoring : str or callable, default=None
-        Choose by this metric, its mean or worst over sources, rather than by
-        log loss or squared error.
+    loss : str or float, default="auto"
+        What the weights make small. "auto" is the loss that the estimator is made
+        for: the pinball loss of a quantile, absolute error, a deviance or squared
+        error; log loss of classifiers, or the Brier score of their votes where
+        they give no probabilities. Or one of "log_loss", "brier_score",
+        "squared_error", "absolute_error", "poisson" and "gamma"; a number
+        between 0 and 1 is the quantile of a pinball loss.
 
     cv : int, default=5
         Inner folds, stratified by source and by class, or quantile of the
         target.
-
-    tolerance : "one-se" or float, default="one-se"
-        How much worse than the best a simpler strategy may be: one standard
-        error of their difference [1]_, or a part of the own model's loss (with
-        `scoring`, a difference of scores).
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in :class:`~sktandem.Merged`, in
@@ -110,34 +94,30 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
 
     unknown_source : {"error", "primary", "pooled"}, default="error"
         What to do with a row whose source was not there in `fit`, or is not
-        given, where the prediction depends on it.
+        given: raise, treat it as the primary source's, or blend by weights
+        learned from leaving whole sources out (of two sources, by weights common
+        to both).
 
     n_jobs : int, default=None
-        How many fits to run at once in the choice.
+        How many fits to run at once.
 
     random_state : int, RandomState instance or None, default=None
         Seeds the folds and every model.
 
-    verbose : int, default=None
-        Whether to print what is tried and what is chosen.
+    verbose : int, default=0
+        Whether to print what is fitted and what it costs.
 
     Attributes
     ----------
-    strategy_ : estimator or dict of {source: estimator}
-        What was chosen, unfitted; with `per_source` for each source.
+    weights_ : dict of {source: dict of {str: float}}
+        The weight of each member; for each source they add up to 1.
 
-    model_ : estimator instance
-        The same around `estimator`, fitted on all rows.
+    members_ : dict of {str: estimator}
+        The members, fitted on all rows.
 
-    ranking_ : Ranking, dict of {source: Ranking} or None
-        Why it was chosen: what each strategy costs, how far it is behind the
-        best, and how far it may be. None where there was one source.
-
-    comparison_ : StrategyComparison or None
-        What the inner folds tell of each strategy and source, as in
-        :func:`~sktandem.model_selection.compare_strategies`. Its words ask for
-        more than the choice does, which has to be made even where rows are too
-        few to tell. The chosen strategy flatters itself a little there.
+    gain_ : BlendGains
+        For each source the loss of its own model and of the blend, and an
+        interval of the difference. Print it, or draw it with its `plot`.
 
     {classes_}
 
@@ -151,43 +131,59 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
 
     See Also
     --------
-    sktandem.model_selection.compare_strategies : Verdicts with intervals.
+    sktandem.model_selection.compare_strategies : Verdicts on single ways.
+    sktandem.inspection.BlendDisplay : Draws the weights and the gains.
 
     Notes
     -----
-    After two folds a strategy more than three standard errors behind the
-    leader is given up. There is no `sample_weight`: a choice by folds cannot
-    treat a row of weight 2 as two rows. The cost is at most ``cv`` fits of each
-    strategy, and one of the chosen.
+    It is the super learner [1]_ for several sources. Member :math:`k` predicts
+    :math:`f_k(x_i)` for a row that it did not see, and the weights of source
+    :math:`s` solve
+
+    .. math:: \min_w \sum_{i \in s} \ell(y_i, \textstyle\sum_k w_k f_k(x_i))
+        + \frac{100}{n_{-s}} \sum_{i \notin s} \ell(y_i,
+        \textstyle\sum_k w_k f_k(x_i)), \quad w_k \ge 0, \sum_k w_k = 1,
+
+    with losses in units of what the best constant costs on the source. The rows
+    of the others count as 100: they keep the weights of small sources near those
+    that suit all. Numbers are kept within the range of the source's target,
+    widened by a quarter; probabilities are mixed as
+    :math:`(n_s p + 1) / (n_s + K)`, so that no zero decides.
+
+    The cost is ``cv + 1`` fits of each member on all rows, less for a model of
+    other sources only, which needs no folds, and more for own predictions as a
+    feature, which come from folds of their own.
 
     References
     ----------
-    .. [1] L. Breiman et al. (1984), "Classification and Regression Trees", 3.4.3.
+    .. [1] M. J. van der Laan, E. C. Polley and A. E. Hubbard (2007), "Super
+       Learner", Statistical Applications in Genetics and Molecular Biology 6.
 
     Examples
     --------
-    A lab of 48 rows beside one of 952, with the opposite rule and with the
-    same one, scored on as many rows again:
+    A lab of 48 rows beside one of 952, with the opposite rule and with the same
+    one. The loss on as many fresh rows, as a part of the own model's:
 
+    >>> import numpy as np
     >>> from sklearn.linear_model import Ridge
     >>> from sktandem import Tandem
     >>> from sktandem.datasets import make_two_sources
-    >>> from sktandem.model_selection import score_by_source
+    >>> from sktandem.members import OwnModels
     >>> for angle in 180, 0:
     ...     X, y, source = make_two_sources(
     ...         2000, n_features=20, size_ratio=0.05,
     ...         concept_angle=angle, return_X_y=True, random_state=0,
     ...     )
-    ...     model = Tandem(
-    ...         Ridge(), primary_source="first", objective="primary", random_state=0
-    ...     )
-    ...     model = model.fit(X[::2], y[::2], sample_source=source[::2])
-    ...     scores = score_by_source(
-    ...         model, X[1::2], y[1::2], sample_source=source[1::2]
-    ...     )
-    ...     print(angle, model.ranking_.chosen, round(scores.by_source["first"], 2))
-    180 own models 0.67
-    0 merged 0.75
+    ...     new = np.arange(2000) % 2 == 1
+    ...     lab = new & (source == "first")
+    ...     losses = []
+    ...     for model in Tandem(Ridge(), random_state=0), OwnModels(Ridge()):
+    ...         _ = model.fit(X[~new], y[~new], sample_source=source[~new])
+    ...         predicted = model.predict(X[lab], sample_source=source[lab])
+    ...         losses.append(np.mean((y[lab] - predicted) ** 2))
+    ...     print(angle, round(losses[0] / losses[1], 2))
+    180 1.0
+    0 0.74
     """
 
     # Groups are for the inner folds, as they are for the splitters.
@@ -197,29 +193,25 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         self,
         estimator: Any = None,
         *,
-        strategies: str | Sequence[Any] | Mapping[str, Any] = "default",
+        members: str | Sequence[Any] | Mapping[str, Any] = "default",
+        combine: Literal["blend", "choose"] = "blend",
         source: str | int | None = None,
         primary_source: Hashable = None,
-        objective: Literal["macro", "worst", "primary"] = "macro",
-        per_source: bool = False,
-        scoring: Scoring = None,
+        loss: str | float = "auto",
         cv: int = 5,
-        tolerance: float | Literal["one-se"] = "one-se",
         scaler: Any = "standard",
         unknown_source: UnknownSource = "error",
         n_jobs: int | None = None,
         random_state: RandomState = None,
-        verbose: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
-        self.strategies = strategies
+        self.members = members
+        self.combine = combine
         self.source = source
         self.primary_source = primary_source
-        self.objective = objective
-        self.per_source = per_source
-        self.scoring = scoring
+        self.loss = loss
         self.cv = cv
-        self.tolerance = tolerance
         self.scaler = scaler
         self.unknown_source = unknown_source
         self.n_jobs = n_jobs
@@ -227,15 +219,23 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         self.verbose = verbose
 
     def fit(
-        self, X: Any, y: Any, *, sample_source: Any = None, groups: Any = None
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        sample_source: Any = None,
+        groups: Any = None,
     ) -> Self:
-        """Choose a strategy by cross-validation and fit it on all rows.
+        """Fit the members, on folds and on all rows, and learn their weights.
 
         Parameters
         ----------
         {X}
 
         {y}
+
+        {sample_weight}
 
         {sample_source}
 
@@ -250,157 +250,170 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         Raises
         ------
         SourceError
-            If labels or settings do not fit the data, or own models fail.
+            If labels or settings do not fit the data, a member that was named
+            fails, or all of them do.
         """
         self._check_settings()
-        return self._fit(X, y, sample_source=sample_source, groups=groups)
+        given = {"sample_weight": sample_weight, "sample_source": sample_source}
+        return self._fit(X, y, groups=groups, **given)
 
     def _check_settings(self) -> None:
         check_estimator(self)
-        objective = "macro" if self.per_source else self.objective
-        check_objective(objective, self.tolerance, self.primary_source)
-        check_comparison(MARGIN, self.cv, 1)
-
-    @property
-    def _classifies(self) -> bool:
-        return bool(is_classifier(as_model(self.estimator)))
+        check_choice("combine", self.combine, ("blend", "choose"))
+        check_integer("cv", self.cv, least=2)
 
     def _fit_rows(self, rows: Rows) -> None:
         self._check_settings()
-        rows = with_flat_classes(rows, as_model(self.estimator))
+        model = as_model(self.estimator)
+        rows = with_flat_classes(rows, model)
+        judge = judge_for(model, self.loss, rows.y)
+        target = judge.target(rows.y)
         rng = check_random_state(self.random_state)
-        strategy: Any = OwnModels()
-        comparison: StrategyComparison | None = None
-        ranking: Ranking | dict[Hashable, Ranking] | None = None
+        members = self._members(rows, rng)
+        folds = deal(rows, self._n_folds(rows), 1, None, rng)
+        found = self._kept(
+            out_of_fold(members, rows, folds, judge, self.n_jobs, self._tell)
+        )
+        blender = Blender(found, rows, judge, target, self.combine == "choose")
+        weights = blender.weights()
+        of_unknown = np.zeros(len(found.names))
+        if self.unknown_source == "pooled" and len(rows.names) > 1:
+            of_unknown = self._of_unknown(found, blender, members)
+        gains = self._gains(blender, weights, len(folds))
+        for name in ("classes_", "classes_by_source_"):  # of an earlier fit
+            self.__dict__.pop(name, None)
+        if judge.classes is not None:
+            self.classes_ = judge.classes
+            self.classes_by_source_ = classes_by_source(rows.sources, rows.y)
+        self.members_ = {
+            name: found.models[name].model
+            for name in found.names
+            if found.models[name].model is not None
+        }
+        self.weights_, self.gain_ = dict(gains.weights), gains
+        self._fitted_members = tuple(found.models[name] for name in found.names)
+        # The last row is for unknown sources, whose code is -1.
+        self._weights = np.vstack([weights, of_unknown])
+        self._judge, self._limits = judge, Limits.of(judge, target, rows.sources)
+        self._flat = rows.y.ndim == 1
+        self.sources_ = rows.names
+        self._tell(str(gains))
+
+    def _n_folds(self, rows: Rows) -> int:
+        units = (
+            rows.sources.sizes
+            if rows.groups is None
+            else [len(np.unique(rows.groups[own])) for own in rows.sources.rows]
+        )
+        return max(2, min(self.cv, int(max(units))))
+
+    def _members(self, rows: Rows, rng: np.random.RandomState) -> dict[str, Any]:
+        """Return the members by name, filled and seeded, own models first."""
         if len(rows.names) == 1:
             warn(
-                f"Only one source, {rows.names[0]!r}: there is nothing to choose, and "
+                f"Only one source, {rows.names[0]!r}: there is nothing to blend, and "
                 "its own model is fitted. Pass sample_source, or name its column by "
                 "source."
             )
+            named: dict[str, Any] = {member_name(OwnModels()): OwnModels()}
+        elif isinstance(self.members, str):
+            check_choice("members", self.members, ("default",))
+            named = blend_members(self.estimator, has_columns(rows), self.scaler)
         else:
-            strategy, comparison, ranking = self._choose(rows, rng)
-        model = fit_rows(self._final(strategy, rng), rows)
-        for name in ("classes_", "classes_by_source_"):  # of an earlier fit
-            self.__dict__.pop(name, None)
-        if self._classifies:
-            self.classes_ = model.classes_
-            self.classes_by_source_ = classes_by_source(rows.sources, rows.y)
-        self.model_, self.strategy_ = model, strategy
-        self.comparison_, self.ranking_ = comparison, ranking
-        self.sources_ = rows.names
-
-    def _choose(
-        self, rows: Rows, rng: np.random.RandomState
-    ) -> tuple[Any, StrategyComparison, Ranking | dict[Hashable, Ranking]]:
-        """Return the strategy, what was compared, and why it was chosen."""
-        only = self.objective == "primary" and not self.per_source
-        tested = (self.primary_source,) if only else rows.names
-        metric = metric_of(self.scoring, as_model(self.estimator))
-        experiment = Experiment(
-            rows=rows,
-            strategies=resolve_members(
-                self.strategies,
-                self.estimator,
-                columns=has_columns(rows),
-                scaler=self.scaler,
-            ),
-            estimator=self.estimator,
-            scaler=self.scaler,
-            judges=judges_for(rows, tested, self._classifies, metric),
-        )
-        experiment.check()
-        folds = deal(rows, self.cv, 1, self.primary_source if only else None, rng)
-        measured, left = self._race(experiment, folds)
-        names = [name for name in experiment.strategies if name not in left]
-        measured = measured.only(names)
-        choice = self._choice(measured, rows)
-        comparison = compared(experiment, measured, metric, MARGIN, tuple(_notes(left)))
-        if not self.per_source:
-            ranking = choice.rank(names)
-            self._tell(f"chose {ranking.chosen!r}\n{ranking}")
-            return experiment.strategies[ranking.chosen], comparison, ranking
-        rankings: dict[Hashable, Ranking] = {}
-        for source in rows.names:
-            rankings[source] = own = on_source(choice, source).rank(names)
-            self._tell(f"chose {own.chosen!r} for {source!r}\n{own}")
-        chosen = {
-            source: experiment.strategies[own.chosen]
-            for source, own in rankings.items()
-        }
-        return chosen, comparison, rankings
-
-    def _choice(self, measured: Measured, rows: Rows) -> Choice:
-        by_metric = self.scoring is not None
-        objective = "macro" if self.objective == "primary" else self.objective
-        settings = objective, self.tolerance, by_metric, rows.groups
-        return Choice(measured, measured.judges, *settings)
-
-    def _race(
-        self, experiment: Experiment, folds: Sequence[Fold]
-    ) -> tuple[Measured, dict[str, str]]:
-        """Fit all on the first folds; what is far behind then leaves."""
-        names, judges = list(experiment.strategies), experiment.judges
-        measured = Measured(judges, names, 1, self.cv)
-        first, rest = folds[:FIRST_FOLDS], folds[FIRST_FOLDS:]
-        left = self._run(experiment, first, names, measured)
-        names = [name for name in names if name not in left]
-        if rest and (self.scoring is None or all(judge.by_row for judge in judges)):
-            choice = self._choice(measured.only(names), experiment.rows)
-            for name in self._hopeless(choice, names):
-                left[name] = f"far behind after {len(first)} of {self.cv} folds"
-        names = [name for name in names if name not in left]
-        left |= self._run(experiment, rest, names, measured)
-        for name, why in left.items():
-            self._tell(f"{name!r} left: {why}")
-        return measured, left
-
-    def _run(
-        self,
-        experiment: Experiment,
-        folds: Sequence[Fold],
-        names: Sequence[str],
-        measured: Measured,
-    ) -> dict[str, str]:
-        """Enter what every strategy costs; return which failed, and why."""
-        failed: dict[str, str] = {}
-        for fold, name, result in try_folds(experiment, folds, names, self.n_jobs):
-            if not isinstance(result, SourceError):
-                measured.add(fold, name, result)
-            elif name == names[0]:  # the reference, without which nothing counts
-                raise result
-            else:
-                failed.setdefault(name, str(result).splitlines()[0])
-            if name == names[-1]:
-                tried = f"{len(names)} strategies" if len(names) > 1 else names[0]
-                self._tell(f"fold {fold.number + 1} of {self.cv}, {tried}")
-        return failed
-
-    def _hopeless(self, choice: Choice, names: Sequence[str]) -> list[str]:
-        """Return what is far behind; of strategies by source, on every source."""
-        if not self.per_source:
-            return choice.hopeless(names)
-        by_source = [
-            set(on_source(choice, judge.name).hopeless(names))
-            for judge in choice.judges
-        ]
-        return [name for name in names if all(name in some for some in by_source)]
-
-    def _final(self, strategy: Any, rng: np.random.RandomState) -> Any:
-        """Return the chosen strategy's model, unfitted, for labels by keyword."""
+            named = resolve_members(self.members, self.estimator, argument="members")
         seeded = self.random_state is not None
-        given = {
-            "scaler": self.scaler,
-            "primary_source": self.primary_source,
-            "unknown_source": self.unknown_source,
+        members = {}
+        for name, member in named.items():
+            seed = int(rng.randint(np.iinfo(np.int32).max))
+            members[name] = filled(
+                member,
+                self.estimator,
+                rng=np.random.RandomState(seed) if seeded else None,
+                scaler=self.scaler,
+                primary_source=self.primary_source,
+                unknown_source=self.unknown_source,
+                **({"random_state": seed} if seeded else {}),
+            )
+            if isinstance(members[name], SourceEstimator):
+                members[name]._check_settings()
+        return members
+
+    def _kept(self, found: OutOfFold) -> OutOfFold:
+        """Leave out members of ours that failed; refuse those the user named."""
+        lives = np.isfinite(found.answers).any(axis=(1, 2))
+        dead = [name for name, alive in zip(found.names, lives) if not alive]
+        errors = [next(iter(found.models[n].failures.values())) for n in dead]
+        if errors and (
+            len(dead) == len(found.names) or not isinstance(self.members, str)
+        ):
+            raise errors[0]
+        if dead:
+            warn(
+                f"{counted(len(dead), 'member')} left out: "
+                + "; ".join(str(error).splitlines()[0] for error in errors)
+            )
+        names = tuple(name for name in found.names if name not in dead)
+        return replace(found, names=names, answers=found.answers[lives])
+
+    def _of_unknown(
+        self, found: OutOfFold, blender: Blender, members: Mapping[str, Any]
+    ) -> Floats:
+        """Return the weights for rows of sources that were not there in `fit`."""
+        rows = blender.rows
+        able = np.array(
+            [
+                place
+                for place, name in enumerate(found.names)
+                if not found.models[name].failures
+            ]
+        )
+        if len(able) == 0:
+            raise SourceError(
+                "unknown_source='pooled' needs a member that answers for any source, "
+                f"and none of {list(found.names)} could be fitted for all."
+            )
+        if len(rows.names) < 3:
+            return blender.common(found.answers, able)
+        block = np.arange(len(rows.names)) % min(BLOCKS, len(rows.names))
+        of_row = block[rows.sources.codes]
+        folds = [
+            Fold(0, b, np.flatnonzero(of_row != b), np.flatnonzero(of_row == b), 0)
+            for b in range(block.max() + 1)
+        ]
+        names = [found.names[place] for place in able]
+        left_out = out_of_fold(
+            {name: members[name] for name in names},
+            rows,
+            folds,
+            blender.judge,
+            self.n_jobs,
+            self._tell,
+            unknown=True,
+        )
+        answers = np.full_like(found.answers, np.nan)
+        answers[able] = left_out.answers
+        able = able[np.isfinite(answers[able]).all(axis=(1, 2))]
+        return blender.common(answers, able)
+
+    def _gains(self, blender: Blender, weights: Floats, n_splits: int) -> BlendGains:
+        names = blender.found.names
+        gains: dict[Hashable, Gain] = {}
+        for source, measured in blender.measured(n_splits).items():
+            own, blend = measured.own.mean(), measured.blend.mean()
+            low, high = measured.gain.interval()
+            reason = ""
+            if not np.isfinite(own):
+                failed = blender.found.models[names[0]].failures.get(source)
+                reason = f"it has no own model: {failed}"
+            gains[source] = Gain(
+                float(own), float(blend), measured.gain.estimate, low, high, reason
+            )
+        by_name = {
+            source: dict(zip(names, own.tolist()))
+            for source, own in zip(blender.names, weights)
         }
-        by_source = isinstance(strategy, dict)
-        if seeded and (by_source or hole_of(strategy) in ("estimator", "net")):
-            given["random_state"] = int(rng.randint(np.iinfo(np.int32).max))
-        if by_source:
-            return PerSource(self.estimator, members=strategy, **given)
-        of_others = rng if seeded else None
-        return filled(strategy, self.estimator, rng=of_others, **given)
+        n_rows = dict(zip(blender.names, blender.rows.sources.sizes.tolist()))
+        return BlendGains(gains, by_name, blender.judge.loss_name, n_rows)
 
     def _tell(self, line: str) -> None:
         if self.verbose:
@@ -409,37 +422,131 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
     # Answers ----------------------------------------------------------------------
 
     def _depends_on_source(self) -> str | None:
-        return depends_on_source(self.model_)
+        return None if len(self.sources_) == 1 else BECAUSE
+
+    def _mixed(self, rows: Rows) -> Floats:
+        """Return the weighted mean of what the members answer."""
+        codes = rows.sources.codes
+        self._warn_of_unknown(codes)
+        weights = self._weights[codes]
+        width = (
+            self._limits.low.shape[1]
+            if self._judge.classes is None
+            else len(self._judge.classes)
+        )
+        mixed = np.zeros((len(rows), width))
+        for place, member in enumerate(self._fitted_members):
+            asked = np.flatnonzero(weights[:, place] > 0)
+            if len(asked):
+                answers = self._of_member(member, rows, asked)
+                mixed[asked] += weights[asked, place, None] * answers
+        return mixed
+
+    def _of_member(
+        self, member: FittedMember, rows: Rows, asked: NDArray[np.intp]
+    ) -> Floats:
+        judge: Judge = self._judge
+        if len(self._fitted_members) == 1:
+            return judge.read(member.model, rows.take(asked))
+        return answers_of(member, rows, asked, judge, self._limits)[0]
+
+    def _warn_of_unknown(self, codes: NDArray[Any]) -> None:
+        unknown = codes == UNKNOWN
+        if unknown.any():
+            warn(
+                f"{counted(int(unknown.sum()), 'row')} of {len(codes):,} have no "
+                "source that was there in fit: they are predicted by weights for unknown "
+                "sources, as unknown_source='pooled' says."
+            )
 
     def _answer(self, method: str, rows: Rows) -> NDArray[Any]:
-        return np.asarray(answer_rows(self.model_, method, rows))
+        mixed = self._mixed(rows)
+        if method == "predict_proba":
+            return mixed
+        answer = self._judge.predicted(mixed)
+        return answer.ravel() if answer.ndim == 2 and self._flat else answer
 
-    def _read_to_score(self, X: Any, y: Any, **given: Any) -> Rows:
-        check_is_fitted(self)
-        because = self._depends_on_source()
-        # A model that needs no sources is scored by source all the same.
-        return read_rows(
-            self,
-            X,
-            y,
-            **given,
-            names=self.sources_,
-            needed_because=because or "",
-            settled=because is not None,
-        )
+    def predict_members(
+        self, X: Any, *, sample_source: Any = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return what each member answers, for those who look inside.
 
-    def _to_score(self, rows: Rows) -> Rows:
-        because = self._depends_on_source()
-        if because is not None:
-            return rows.known_to(self, because)
-        return replace(rows, sources=rows.sources.among(self.sources_))
+        Parameters
+        ----------
+        {X_seen}
+
+        {sample_source_seen}
+
+        Returns
+        -------
+        answers : dict of {str: ndarray of shape (n_samples, n_classes or n_outputs)}
+            Probabilities of the classes, or numbers, as they are mixed; nan where a
+            member could not be fitted for a row's source.
+        """
+        rows = self._read(X, sample_source=sample_source)
+        every = np.arange(len(rows))
+        return {
+            name: self._of_member(member, rows, every)
+            for name, member in zip(self.gain_.member_names, self._fitted_members)
+        }
+
+    def _offers(self, method: str) -> bool:
+        return method == "predict_proba" and hasattr(as_model(self.estimator), method)
 
     def _is_scored_by_source(self) -> bool:
-        # Whichever strategy was chosen, so that the score means the same.
         return True
 
-    def _inner(self) -> list[Any]:
-        return [getattr(self, "model_", as_model(self.estimator))]
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; of members in a dict those of each, too.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return those of the estimators inside.
+
+        Returns
+        -------
+        params : dict
+            Parameters by name, such as ``members__merged__balance``.
+        """
+        params: dict[str, Any] = super().get_params(deep=deep)
+        if deep and isinstance(self.members, Mapping):
+            for name, member in self.members.items():
+                params[f"members__{name}"] = member
+                if hasattr(member, "get_params") and not isinstance(member, type):
+                    for key, value in member.get_params().items():
+                        params[f"members__{name}__{key}"] = value
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; of members in a dict those of each, too.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name, such as ``members__merged__balance``.
+
+        Returns
+        -------
+        self : Tandem
+            This estimator.
+        """
+        nested = {k: params.pop(k) for k in list(params) if k.startswith("members__")}
+        super().set_params(**params)
+        for key, value in nested.items():
+            name, _, rest = key.removeprefix("members__").partition("__")
+            if not isinstance(self.members, Mapping) or name not in self.members:
+                known = list(self.members) if isinstance(self.members, Mapping) else []
+                raise ValueError(
+                    f"{key!r} names no member: members is {self.members!r}."
+                    if not known
+                    else f"{key!r} names no member. The members are {known}."
+                )
+            if rest:
+                self.members[name].set_params(**{rest: value})
+            else:
+                self.members = {**self.members, name: value}
+        return self
 
     def __sklearn_tags__(self) -> Tags:
         model = as_model(self.estimator)
@@ -449,7 +556,19 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         return tags
 
 
-def _notes(left: Mapping[str, str]) -> Iterator[str]:
-    """Say what left early, and why."""
-    for name, why in left.items():
-        yield f"Left out: {name}, {why}{'' if why.endswith('.') else '.'}"
+def blend_members(estimator: Any, columns: bool, scaler: Any) -> dict[str, Any]:
+    """Return the members that are blended where the user names none, by name."""
+    if is_net(estimator):
+        return {member_name(member): member for member in default_members(estimator)}
+    members: dict[str, Any] = {member_name(OwnModels()): OwnModels()}
+    members["merged"] = Merged()
+    if columns:
+        members["with indicator"] = Merged(representation="indicator")
+        if isinstance(scaler, str):
+            # The only repair where the units of the sources differ.
+            by_source = Merged(scale_by="source", representation="indicator")
+            if is_regressor(estimator):
+                by_source.set_params(scale_target_by="source")
+            members["scaled by source"] = by_source
+        members["own as a feature"] = StackedOwnModels()
+    return {**members, "other sources": OtherSources()}

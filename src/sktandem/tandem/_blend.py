@@ -1,0 +1,182 @@
+"""The weights of members, source by source, and what the blend gains."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktandem._typing import Floats
+from sktandem.data._rows import Rows
+from sktandem.stats._inference import Difference, group_means
+from sktandem.tandem._judge import Judge
+from sktandem.tandem._out_of_fold import OutOfFold
+from sktandem.tandem._simplex import best_vertex, best_weights
+
+__all__ = ["Blender", "Measured"]
+
+# How many rows those of the other sources count as, in all. They keep the weights of
+# a source of few rows near those that suit every source.
+OTHERS = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What own models and the blend cost on the rows of a source.
+
+    Attributes
+    ----------
+    own, blend : ndarray of shape (n_rows,)
+        The loss of each row, out of fold; own is nan where there is no own model.
+
+    gain : Difference
+        The mean of what the blend saves.
+    """
+
+    own: Floats
+    blend: Floats
+    gain: Difference
+
+
+@dataclass(frozen=True, eq=False)
+class Blender:
+    """Learns the weights of members from what they predict out of fold.
+
+    Attributes
+    ----------
+    found : OutOfFold
+        What each member predicts.
+
+    rows : Rows
+        The rows of all sources.
+
+    judge : Judge
+        What a mixture costs.
+
+    target : ndarray of shape (n_rows, n_values)
+        What is true.
+
+    choose : bool
+        Whether each source takes one member, the best, rather than a mixture.
+    """
+
+    found: OutOfFold
+    rows: Rows
+    judge: Judge
+    target: Floats
+    choose: bool
+
+    def weights(self, among: NDArray[np.bool_] | None = None) -> Floats:
+        """Return the weights, a row for each source, learned from some rows."""
+        used = np.ones(len(self.rows), dtype=bool) if among is None else among
+        values = self._values(used)
+        return np.array([self._of_source(name, used, values) for name in self.names])
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """The sources."""
+        return self.rows.names
+
+    def common(self, answers: Floats, able: NDArray[np.intp]) -> Floats:
+        """Return the weights of the mixture of some members that suits all sources."""
+        used = np.isfinite(answers[able]).all(axis=(0, 2))
+        values = self._values(used)
+        weights = np.zeros(len(answers))
+        weights[able] = self._solve(answers[np.ix_(able, used)], used, values[used])
+        return weights
+
+    def _values(self, used: NDArray[np.bool_]) -> Floats:
+        """Return what each value counts: by its weight, in units of its source."""
+        rows = self.rows
+        values = np.ones(len(rows)) if rows.weights is None else rows.weights
+        values = np.repeat(values[:, None], self.target.shape[1], axis=1)
+        for own in rows.sources.rows:
+            own = own[used[own]]
+            if len(own):
+                values[own] /= self.judge.scale(self.target[own])
+        return values
+
+    def _of_source(
+        self, name: Hashable, used: NDArray[np.bool_], values: Floats
+    ) -> Floats:
+        """Return the weights of the members that can answer for a source."""
+        answers, rows = self.found.answers, self.rows
+        own = np.zeros(len(rows), dtype=bool)
+        own[rows.of(name)] = True
+        weights = np.zeros(len(answers))
+        able = self.found.able(np.flatnonzero(own))
+        if len(able) == 0:
+            return weights
+        # Rows of others say which mixture suits where these members all answer.
+        full: NDArray[np.bool_] = np.isfinite(answers[able]).all(axis=(0, 2)) & used
+        others = full & ~own
+        counts = values.copy()
+        total = values[others].sum()
+        if total > 0:
+            counts[others] *= OTHERS * self.target.shape[1] / total
+        if self.choose:
+            full = full & own if (full & own).any() else full
+        weights[able] = self._solve(answers[np.ix_(able, full)], full, counts[full])
+        return weights
+
+    def _solve(
+        self, answers: Floats, used: NDArray[np.bool_], counts: Floats
+    ) -> Floats:
+        problem = self.judge.problem(self.target[used], answers, counts / counts.sum())
+        return best_vertex(problem) if self.choose else best_weights(problem)
+
+    def mixed(self, weights: Floats, rows: NDArray[np.intp]) -> Floats:
+        """Return what mixtures of members predict out of fold for some rows."""
+        own = weights[self.rows.sources.codes[rows]]  # a row's weights
+        answers = self.found.answers[:, rows]
+        # A member without weight may have no answer.
+        parts = np.where(own.T[:, :, None] > 0, answers, 0.0) * own.T[:, :, None]
+        return np.asarray(parts.sum(axis=0))
+
+    def measured(self, n_splits: int) -> dict[Hashable, Measured]:
+        """Return what the blend saves on each source, weights learned by folds.
+
+        The weights for the rows of a fold come from the other folds, so that what
+        is measured is the gain of a blend fitted on as many rows as a fold trains on.
+        """
+        rows, fold = self.rows, self.found.fold
+        blend = np.full(self.target.shape, np.nan)
+        for number in range(n_splits):
+            test = np.flatnonzero(fold == number)
+            if len(test):
+                blend[test] = self.mixed(self.weights(fold != number), test)
+        costs = self.judge.costs(self.target, np.where(np.isfinite(blend), blend, 0.5))
+        own_answers = self.found.answers[0]
+        known = np.isfinite(own_answers).all(axis=1)
+        own = np.full(len(rows), np.nan)
+        own[known] = self.judge.costs(self.target[known], own_answers[known])
+        return {
+            name: Measured(
+                own[rows.of(name)],
+                costs[rows.of(name)],
+                self._gain(own[rows.of(name)] - costs[rows.of(name)], name, n_splits),
+            )
+            for name in self.names
+        }
+
+    def _gain(self, saved: Floats, name: Hashable, n_splits: int) -> Difference:
+        """Return the mean of what is saved, with the error of rows and of refitting.
+
+        The models of the folds share most of their rows. Their common luck, which
+        the variance over rows cannot show, adds by Nadeau and Bengio as much as
+        the test rows, times k / (k - 1).
+        """
+        if not np.isfinite(saved).all():
+            return Difference(np.nan, np.nan, 1, 0)
+        weights = self.rows.weights
+        counts = None if weights is None else weights[self.rows.of(name)]
+        mean = float(np.average(saved, weights=counts))
+        if self.rows.groups is not None:
+            saved = group_means(saved[None], self.rows.groups[self.rows.of(name)])[0]
+        n = len(saved)
+        if n < 2:
+            return Difference(mean, np.nan, 1, n)
+        variance = saved.var(ddof=1) / n * (1 + n_splits / (n_splits - 1))
+        return Difference(mean, float(np.sqrt(variance)), n - 1, n)

@@ -1,0 +1,228 @@
+"""What members answer, in numbers that can be mixed, and what a mixture costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+
+from sktandem._settings import is_number
+from sktandem._typing import Floats
+from sktandem.data._cells import class_codes
+from sktandem.data._estimator import answer_rows
+from sktandem.data._rows import Rows
+from sktandem.data._sources import Sources
+from sktandem.exceptions import SourceError
+from sktandem.stats._losses import aligned, log_losses
+from sktandem.stats._row_loss import SQUARED_ERROR, RowLoss, loss_of
+from sktandem.tandem._simplex import Problem
+
+__all__ = ["LOSSES", "Judge", "Limits", "judge_for"]
+
+# By name, besides "auto", and a number for the quantile of a pinball loss.
+LOSSES: dict[str, RowLoss | None] = {
+    "log_loss": None,
+    "brier_score": SQUARED_ERROR,
+    "squared_error": SQUARED_ERROR,
+    "absolute_error": RowLoss("absolute error"),
+    "poisson": RowLoss("deviance", 1),
+    "gamma": RowLoss("deviance", 2),
+}
+FEW = 30  # rows, below which a source's own range of y is too narrow to clip to
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Reads answers as an array of a row for each row and a column for each value.
+
+    A classifier has a column for each class of all sources, with probabilities or
+    votes; a regressor one for each output.
+
+    Attributes
+    ----------
+    classes : ndarray or None
+        The classes; None for numbers.
+
+    loss : RowLoss or None
+        What a number costs; None is the log loss of probabilities. Votes, and the
+        Brier score, are numbers: a square for each class.
+    """
+
+    classes: NDArray[Any] | None
+    loss: RowLoss | None
+
+    @property
+    def loss_name(self) -> str:
+        """What tables call the loss."""
+        if self.loss is None:
+            return "log loss"
+        return self.loss.name if self.classes is None else "Brier score"
+
+    def target(self, y: NDArray[Any]) -> Floats:
+        """Return y as the numbers that answers are compared with."""
+        if self.classes is None:
+            return np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        place = {label: column for column, label in enumerate(self.classes.tolist())}
+        codes = [place[label] for label in y.ravel().tolist()]
+        return np.asarray(np.eye(len(place))[codes])
+
+    def read(self, model: Any, rows: Rows) -> Floats:
+        """Return what a fitted model answers for rows."""
+        if self.classes is None:
+            predicted = answer_rows(model, "predict", rows)
+            return np.asarray(predicted, dtype=np.float64).reshape(len(rows), -1)
+        if hasattr(model, "predict_proba"):
+            given = answer_rows(model, "predict_proba", rows)
+            parts, _ = aligned(np.asarray(given), model.classes_, self.classes)
+            return parts
+        return self.target(np.asarray(answer_rows(model, "predict", rows)))
+
+    def within(self, answers: Floats, codes: NDArray[Any], limits: Limits) -> Floats:
+        """Return answers without what no mixture should be led astray by.
+
+        A column that is constant in fifty training rows makes a linear model absurd
+        on fresh ones, and a probability of 0 can never be outvoted.
+        """
+        if self.classes is None:
+            return np.clip(answers, limits.low[codes], limits.high[codes])
+        if self.loss is not None:
+            return answers
+        n = limits.n_rows[codes][:, None]
+        return (n * answers + 1) / (n + answers.shape[1])
+
+    def costs(self, target: Floats, answers: Floats) -> Floats:
+        """Return what answers cost on each row."""
+        if self.loss is None:
+            return log_losses(answers, target.argmax(axis=1))
+        each = self.loss.of_rows(target.ravel(), answers.ravel()).reshape(target.shape)
+        if self.classes is None:
+            return np.asarray(each.mean(axis=1))
+        # As scikit-learn's Brier score: of two classes half the sum.
+        return np.asarray(each.sum(axis=1) / (2 if target.shape[1] == 2 else 1))
+
+    def problem(self, target: Floats, answers: Floats, weights: Floats) -> Problem:
+        """Return what the mixtures of members cost on rows of given weights.
+
+        Parameters
+        ----------
+        target : ndarray of shape (n_rows, n_values)
+            What is true.
+
+        answers : ndarray of shape (n_members, n_rows, n_values)
+            What each member answers.
+
+        weights : ndarray of shape (n_rows, n_values)
+            What each value counts.
+        """
+        if self.loss is None:
+            true = np.take_along_axis(
+                answers, target.argmax(axis=1)[None, :, None], axis=2
+            )
+            return Problem(true[:, :, 0].T, None, weights[:, 0], None)
+        flat = answers.reshape(len(answers), -1).T
+        return Problem(flat, target.ravel(), weights.ravel(), self.loss)
+
+    def scale(self, target: Floats) -> Floats:
+        """Return what the best constant costs, output by output: the unit of a loss.
+
+        So a source, or an output, in larger units counts no more than others.
+        """
+        if self.loss is None or self.classes is not None:
+            return np.ones(target.shape[1])
+        constant = np.broadcast_to(self.loss.constant(target), target.shape)
+        lost = self.loss.of_rows(target.ravel(), constant.ravel()).reshape(target.shape)
+        unit = lost.mean(axis=0)
+        return np.where(unit > 0, unit, 1.0)
+
+    def predicted(self, answers: Floats) -> NDArray[Any]:
+        """Return the classes, or the numbers, that mixed answers stand for."""
+        if self.classes is not None:
+            return np.asarray(self.classes[answers.argmax(axis=1)])
+        return answers
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """The range of y by source, and its rows, as training knows them.
+
+    Attributes
+    ----------
+    low, high : ndarray of shape (n_sources + 1, n_outputs)
+        Between what a prediction stays; the last row is for unknown sources.
+
+    n_rows : ndarray of shape (n_sources + 1,)
+        The training rows.
+    """
+
+    low: Floats
+    high: Floats
+    n_rows: Floats
+
+    @classmethod
+    def of(cls, judge: Judge, target: Floats, sources: Sources) -> Limits:
+        """Return the limits that training rows give."""
+        every = np.arange(len(target))
+        parts = [*sources.rows, every]
+        n_rows = np.array([len(part) for part in parts], dtype=np.float64)
+        if judge.classes is not None:
+            empty = np.zeros((len(parts), 0))
+            return cls(empty, empty, n_rows)
+        lows, highs = [], []
+        for rows in parts:
+            own = target[rows if len(rows) else every]
+            low, high = own.min(axis=0), own.max(axis=0)
+            if 0 < len(rows) < FEW and len(rows) < len(every):
+                low, high = _widest(target, rows, low, high)
+            margin = (high - low) / 4
+            lows.append(low - margin)
+            highs.append(high + margin)
+        low, high = np.array(lows), np.array(highs)
+        if judge.loss is not None and judge.loss.is_of_positive:
+            positive = target[target > 0]
+            low = np.maximum(low, positive.min() / 2 if len(positive) else 0)
+        return cls(low, high, n_rows)
+
+
+def _widest(
+    target: Floats, rows: NDArray[np.intp], low: Floats, high: Floats
+) -> tuple[Floats, Floats]:
+    """Return the wider of a small source's range and of all, put on its scale."""
+    own = target[rows]
+    spread, mean = target.std(axis=0), target.mean(axis=0)
+    ratio = own.std(axis=0) / np.where(spread > 0, spread, 1.0)
+    pooled = (target - mean) * ratio + own.mean(axis=0)
+    return np.minimum(low, pooled.min(axis=0)), np.maximum(high, pooled.max(axis=0))
+
+
+def judge_for(estimator: Any, loss: Any, y: NDArray[Any]) -> Judge:
+    """Return the judge for an estimator: by the loss it is made for, or one named."""
+    classifies = bool(is_classifier(estimator))
+    classes = class_codes(y)[0] if classifies else None
+    if is_number(loss):
+        if classifies or not 0 < loss < 1:
+            raise SourceError(
+                f"loss={loss!r} is the quantile of a pinball loss: a number between 0 "
+                "and 1, for regressors."
+            )
+        return Judge(None, RowLoss("pinball loss", float(loss)))
+    suit = ("log_loss", "brier_score") if classifies else tuple(LOSSES)[2:]
+    if loss != "auto":
+        if loss not in suit:
+            kind = "classifier" if classifies else "regressor"
+            raise SourceError(
+                f"loss must be 'auto' or one of {list(suit)} for a {kind}, got "
+                f"{loss!r}."
+            )
+        if loss == "log_loss" and not hasattr(estimator, "predict_proba"):
+            raise SourceError(
+                f"loss='log_loss' needs probabilities, and {estimator!r} gives none. "
+                "Leave it at 'auto': votes are judged by the Brier score."
+            )
+        return Judge(classes, LOSSES[loss])
+    if not classifies:
+        return Judge(None, loss_of(estimator))
+    proba = hasattr(estimator, "predict_proba")
+    return Judge(classes, None if proba else SQUARED_ERROR)

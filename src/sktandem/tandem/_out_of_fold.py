@@ -1,0 +1,248 @@
+"""What every member predicts for rows that it was not trained on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
+
+from sktandem._typing import Floats
+from sktandem.data._estimator import fit_rows
+from sktandem.data._rows import Rows
+from sktandem.data._sources import UNKNOWN, Sources
+from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.members import OtherSources
+from sktandem.members._models import SourceModels
+from sktandem.model_selection._folds import Fold
+from sktandem.tandem._judge import Judge, Limits
+
+__all__ = ["FittedMember", "OutOfFold", "answers_of", "out_of_fold"]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMember:
+    """A member that was fitted, for the sources for which that worked.
+
+    Attributes
+    ----------
+    model : estimator instance or None
+        The fitted estimator; None if it failed for all.
+
+    failures : dict of {source: Exception}
+        Why it cannot answer for a source.
+    """
+
+    model: Any
+    failures: dict[Hashable, Exception]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One fit: of a member, on the training rows of a fold, or on all rows.
+
+    Attributes
+    ----------
+    name : str
+        The member.
+
+    model : estimator instance
+        It, unfitted.
+
+    fold : Fold or None
+        The fold; None for all rows.
+
+    unknown : bool
+        Whether the held-out rows are asked as those of unknown sources.
+    """
+
+    name: str
+    model: Any
+    fold: Fold | None
+    unknown: bool = False
+
+
+def fit_member(model: Any, rows: Rows) -> FittedMember:
+    """Fit a clone of a member; of models by source as many as can be fitted."""
+    names = rows.names
+    by_source = isinstance(model, SourceModels)
+    how: dict[str, Any] = {"for_sources": names} if by_source else {}
+    with warnings.catch_warnings():
+        # A fold of one source alone is what own models are.
+        warnings.filterwarnings("ignore", "Only one source", SourceWarning)
+        try:
+            return FittedMember(fit_rows(clone(model), rows, **how), {})
+        except Exception as error:
+            if isinstance(error, MemoryError):
+                raise
+            if not by_source or len(names) == 1:
+                return FittedMember(None, dict.fromkeys(rows.names, error))
+        failures = {}
+        for name in names:
+            try:
+                fit_rows(clone(model), rows, for_sources=[name])
+            except MemoryError:
+                raise
+            except Exception as error:
+                failures[name] = error
+        able = [name for name in names if name not in failures]
+        fitted = fit_rows(clone(model), rows, for_sources=able) if able else None
+        return FittedMember(fitted, failures)
+
+
+def run(
+    tasks: Sequence[Task], rows: Rows, judge: Judge, target: Floats, n_jobs: int | None
+) -> Iterator[tuple[Task, FittedMember, Floats | None, int]]:
+    """Yield each task with its fitted member and what it answers for the held out.
+
+    The last is how many numbers were clipped.
+    """
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    done = parallel(delayed(_done)(task, rows, judge, target) for task in tasks)
+    for task, (fitted, answers, clipped) in zip(tasks, done):
+        yield task, fitted, answers, clipped
+
+
+def _done(
+    task: Task, rows: Rows, judge: Judge, target: Floats
+) -> tuple[FittedMember, Floats | None, int]:
+    every = np.arange(len(rows))
+    train = every if task.fold is None else task.fold.train
+    fitted = fit_member(task.model, rows.take(train))
+    sees_own = not isinstance(task.model, OtherSources)
+    if fitted.model is None or (task.fold is None and sees_own):
+        return fitted, None, 0
+    test = every if task.fold is None else task.fold.test
+    codes = rows.sources.codes
+    limits = Limits.of(judge, target[train], Sources(rows.names, codes[train]))
+    if task.unknown:
+        rows = replace(rows, sources=Sources(rows.names, np.full_like(codes, UNKNOWN)))
+    try:
+        found = answers_of(fitted, rows, test, judge, limits)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return FittedMember(None, dict.fromkeys(rows.names, error)), None, 0
+    # A model of a fold has done its work.
+    kept = fitted if task.fold is None else FittedMember(None, fitted.failures)
+    return kept, *found
+
+
+def answers_of(
+    fitted: FittedMember,
+    rows: Rows,
+    asked: NDArray[np.intp],
+    judge: Judge,
+    limits: Limits,
+) -> tuple[Floats, int]:
+    """Return what a fitted member answers for the rows asked, and the clipped.
+
+    It is nan for the sources that the member cannot answer for.
+    """
+    codes = rows.sources.codes[asked]
+    # The last place is that of unknown sources, whose code is -1.
+    able = np.array([name not in fitted.failures for name in rows.names] + [True])
+    can = able[codes]
+    width = limits.low.shape[1] if judge.classes is None else len(judge.classes)
+    answers = np.full((len(asked), width), np.nan)
+    if not can.any():
+        return answers, 0
+    raw = judge.read(fitted.model, rows.take(asked[can]))
+    answers[can] = judge.within(raw, codes[can], limits)
+    n_clipped = 0 if judge.classes is not None else int((answers[can] != raw).sum())
+    return answers, n_clipped
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """What members predict for all rows, each by a model that did not see it.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The members.
+
+    answers : ndarray of shape (n_members, n_rows, n_values)
+        What they predict; nan where a member cannot answer for a source.
+
+    models : dict of {str: FittedMember}
+        The members fitted on all rows.
+
+    fold : ndarray of shape (n_rows,)
+        The fold in which each row was held out.
+
+    clipped : dict of {str: int}
+        How many numbers of each member were clipped.
+    """
+
+    names: tuple[str, ...]
+    answers: Floats
+    models: dict[str, FittedMember]
+    fold: NDArray[np.intp]
+    clipped: dict[str, int]
+
+    def able(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the members that answer for all of some rows."""
+        finite = np.isfinite(self.answers[:, rows]).all(axis=(1, 2))
+        return np.flatnonzero(finite)
+
+
+def out_of_fold(
+    members: Mapping[str, Any],
+    rows: Rows,
+    folds: Sequence[Fold],
+    judge: Judge,
+    n_jobs: int | None,
+    tell: Any,
+    *,
+    unknown: bool = False,
+) -> OutOfFold:
+    """Fit every member on every fold, and on all rows.
+
+    With `unknown` the folds leave out whole sources, their rows are asked as those
+    of unknown ones, and nothing is fitted on all rows.
+    """
+    target = judge.target(rows.y)
+    names = tuple(members)
+    # A model that never sees its source's rows needs no folds.
+    tasks = [
+        Task(name, model, fold, unknown)
+        for fold in ([*folds] if unknown else [*folds, None])
+        for name, model in members.items()
+        if fold is None or unknown or not isinstance(model, OtherSources)
+    ]
+    answers = np.full((len(names), *target.shape), np.nan)
+    held = np.zeros(len(rows), dtype=np.intp)
+    models: dict[str, FittedMember] = {}
+    failures: dict[str, dict[Hashable, Exception]] = {name: {} for name in names}
+    clipped = dict.fromkeys(names, 0)
+    for task, fitted, found, n_clipped in run(tasks, rows, judge, target, n_jobs):
+        test = slice(None) if task.fold is None else task.fold.test
+        if found is not None:
+            answers[names.index(task.name), test] = found
+        if task.fold is None:
+            models[task.name] = fitted
+            tell(f"fitted {task.name!r} on all {len(rows):,} rows")
+        else:
+            held[task.fold.test] = task.fold.number
+            tell(f"fold {task.fold.number + 1} of {len(folds)}: {task.name!r}")
+        clipped[task.name] += n_clipped
+        for source, error in fitted.failures.items():
+            where = "all rows" if task.fold is None else f"fold {task.fold.number + 1}"
+            explained = SourceError(
+                f"The member {task.name!r} failed on {where}: {error}"
+            )
+            explained.__cause__ = error
+            failures[task.name].setdefault(source, explained)
+    for place, name in enumerate(names):
+        for source in failures[name]:
+            # What cannot be fitted in one fold has no weight that could be learned.
+            answers[place, rows.of(source)] = np.nan
+        whole = models[name].model if name in models else None
+        models[name] = FittedMember(whole, failures[name])
+    return OutOfFold(names, answers, models, held, clipped)
