@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sktandem._docs import documented
+from sktandem._telling import warn
 from sktandem.data._rows import Rows
-from sktandem.exceptions import SourceError
 from sktandem.members._models import SourceModels, Units
 
 __all__ = ["OtherSources"]
@@ -81,11 +81,12 @@ class OtherSources(SourceModels):
     def _fit_models(
         self, names: Sequence[Hashable], rows: Rows, units: Units
     ) -> dict[Hashable, Any]:
-        if len(rows.names) < 2:
-            raise SourceError(
-                "OtherSources needs two sources or more, got only "
-                f"{list(rows.names)}. Pass sample_source, or name its column by source."
+        if len(rows.names) == 1:
+            warn(
+                f"Only one source, {rows.names[0]!r}: there are no others, and its own "
+                "model is fitted. Pass sample_source, or name its column by source."
             )
+            return super()._fit_models(names, rows, units)
         blocks = {name: place % MOST for place, name in enumerate(rows.names)}
         of_block: dict[int, Any] = {}
         for name in names:
@@ -94,6 +95,8 @@ class OtherSources(SourceModels):
         return {name: of_block[blocks[name]] for name in names}
 
     def _model_for(self, name: Hashable, rows: Rows, units: Units) -> Any:
+        if len(rows.names) == 1:
+            return units.fit(rows)
         left_out = rows.names.index(name) % MOST
         codes = np.arange(len(rows.names)) % MOST != left_out
         return units.fit(rows.take(np.flatnonzero(codes[rows.sources.codes])))

@@ -65,9 +65,10 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
     own_models_ : OwnModels
         The fitted model of each source.
 
-    merged_ : Merged
-        The fitted model of all rows, an indicator of the source and the
-        prediction of its own model.
+    merged_ : Merged or None
+        The fitted model of all rows, with an indicator of the source and the
+        prediction of its own model. None where there is one source, whose own
+        model is all there is.
 
     {classes_}
 
@@ -162,8 +163,22 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
         rng = check_random_state(self.random_state)
         classifies = is_classifier(as_model(self.estimator))
         classes = class_codes(rows.y)[0] if classifies else None
-        opinion = self._out_of_fold(rows, rng, classes)
+        merged = None
+        if len(rows.names) > 1:  # or the own model is all that there is
+            opinion = self._out_of_fold(rows, rng, classes)
+            merged = self._merged(rows, opinion, rng)
         own = fit_rows(self._own(rng), rows)
+        for name in ("classes_", "classes_by_source_"):  # of an earlier fit
+            self.__dict__.pop(name, None)
+        if classes is not None:
+            self.classes_ = classes
+            self.classes_by_source_ = classes_by_source(rows.sources, rows.y)
+        self.own_models_, self.merged_, self.sources_ = own, merged, rows.names
+
+    def _merged(
+        self, rows: Rows, opinion: Floats, rng: np.random.RandomState
+    ) -> Merged:
+        """Return the merged model, fitted on X and what own models predict."""
         merged = Merged(
             self.estimator,
             scaler=self.scaler,
@@ -174,13 +189,9 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
         if hasattr(self.scaler, "fit"):
             width = rows.X.shape[1]
             merged.scaler = widened(self.scaler, width, width + opinion.shape[1])
-        fit_rows(merged, replace(rows, X=with_columns(rows.X, opinion, "own")))
-        for name in ("classes_", "classes_by_source_"):  # of an earlier fit
-            self.__dict__.pop(name, None)
-        if classes is not None:
-            self.classes_ = classes
-            self.classes_by_source_ = classes_by_source(rows.sources, rows.y)
-        self.own_models_, self.merged_, self.sources_ = own, merged, rows.names
+        widened_rows = replace(rows, X=with_columns(rows.X, opinion, "own"))
+        fitted: Merged = fit_rows(merged, widened_rows)
+        return fitted
 
     def _own(self, rng: np.random.RandomState) -> OwnModels:
         return OwnModels(
@@ -213,13 +224,18 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
         return None if len(self.sources_) == 1 else "Own models differ by source"
 
     def _answer(self, method: str, rows: Rows) -> NDArray[Any]:
+        if self.merged_ is None:
+            return np.asarray(answer_rows(self.own_models_, method, rows))
         classes = getattr(self, "classes_", None)
         opinion = opinion_of(self.own_models_, rows, classes)
         rows = replace(rows, X=with_columns(rows.X, opinion, "own"))
         return np.asarray(answer_rows(self.merged_, method, rows))
 
     def _inner(self) -> list[Any]:
-        return [getattr(self, "merged_", as_model(self.estimator))]
+        fitted = getattr(self, "own_models_", None)
+        merged = getattr(self, "merged_", None)
+        known = [each for each in (merged, fitted) if each is not None]
+        return known[:1] or [as_model(self.estimator)]
 
     def __sklearn_tags__(self) -> Tags:
         model = as_model(self.estimator)

@@ -71,6 +71,8 @@ class Blender:
     def weights(self, among: NDArray[np.bool_] | None = None) -> Floats:
         """Return the weights, a row for each source, learned from some rows."""
         used = np.ones(len(self.rows), dtype=bool) if among is None else among
+        if len(self.names) == 1:
+            return np.ones((1, 1))
         values = self._values(used)
         return np.array([self._of_source(name, used, values) for name in self.names])
 
@@ -81,7 +83,7 @@ class Blender:
 
     def common(self, answers: Floats, able: NDArray[np.intp]) -> Floats:
         """Return the weights of the mixture of some members that suits all sources."""
-        used = np.isfinite(answers[able]).all(axis=(0, 2))
+        used = np.asarray(np.isfinite(answers[able]).all(axis=(0, 2)))
         values = self._values(used)
         weights = np.zeros(len(answers))
         weights[able] = self._solve(answers[np.ix_(able, used)], used, values[used])
@@ -110,7 +112,7 @@ class Blender:
         if len(able) == 0:
             return weights
         # Rows of others say which mixture suits where these members all answer.
-        full: NDArray[np.bool_] = np.isfinite(answers[able]).all(axis=(0, 2)) & used
+        full = np.asarray(np.isfinite(answers[able]).all(axis=(0, 2))) & used
         others = full & ~own
         counts = values.copy()
         total = values[others].sum()

@@ -87,11 +87,12 @@ class Judge:
         on fresh ones, and a probability of 0 can never be outvoted.
         """
         if self.classes is None:
-            return np.clip(answers, limits.low[codes], limits.high[codes])
+            low, high = limits.low[codes], limits.high[codes]
+            return np.asarray(np.clip(answers, low, high))
         if self.loss is not None:
             return answers
         n = limits.n_rows[codes][:, None]
-        return (n * answers + 1) / (n + answers.shape[1])
+        return np.asarray((n * answers + 1) / (n + answers.shape[1]))
 
     def costs(self, target: Floats, answers: Floats) -> Floats:
         """Return what answers cost on each row."""

@@ -22,7 +22,7 @@ from sktandem.members._models import SourceModels
 from sktandem.model_selection._folds import Fold
 from sktandem.tandem._judge import Judge, Limits
 
-__all__ = ["FittedMember", "OutOfFold", "answers_of", "out_of_fold"]
+__all__ = ["FittedMember", "OutOfFold", "alone", "answers_of", "out_of_fold"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,3 +246,12 @@ def out_of_fold(
         whole = models[name].model if name in models else None
         models[name] = FittedMember(whole, failures[name])
     return OutOfFold(names, answers, models, held, clipped)
+
+
+def alone(members: Mapping[str, Any], rows: Rows, target: Floats) -> OutOfFold:
+    """Fit the one member that is left where there is a single source."""
+    ((name, model),) = members.items()
+    fitted = FittedMember(fit_rows(clone(model), rows), {})
+    answers = np.full((1, *target.shape), np.nan)
+    held = np.zeros(len(rows), dtype=np.intp)
+    return OutOfFold((name,), answers, {name: fitted}, held, {name: 0})

@@ -34,6 +34,7 @@ from sktandem.tandem._judge import Judge, Limits, judge_for
 from sktandem.tandem._out_of_fold import (
     FittedMember,
     OutOfFold,
+    alone,
     answers_of,
     out_of_fold,
 )
@@ -183,7 +184,7 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
     ...         losses.append(np.mean((y[lab] - predicted) ** 2))
     ...     print(angle, round(losses[0] / losses[1], 2))
     180 1.0
-    0 0.74
+    0 0.78
     """
 
     # Groups are for the inner folds, as they are for the splitters.
@@ -270,10 +271,13 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         target = judge.target(rows.y)
         rng = check_random_state(self.random_state)
         members = self._members(rows, rng)
-        folds = deal(rows, self._n_folds(rows), 1, None, rng)
-        found = self._kept(
-            out_of_fold(members, rows, folds, judge, self.n_jobs, self._tell)
-        )
+        if len(rows.names) == 1:
+            folds, found = [], alone(members, rows, target)
+        else:
+            folds = deal(rows, self._n_folds(rows), 1, None, rng)
+            found = self._kept(
+                out_of_fold(members, rows, folds, judge, self.n_jobs, self._tell)
+            )
         blender = Blender(found, rows, judge, target, self.combine == "choose")
         weights = blender.weights()
         of_unknown = np.zeros(len(found.names))
@@ -340,7 +344,7 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
 
     def _kept(self, found: OutOfFold) -> OutOfFold:
         """Leave out members of ours that failed; refuse those the user named."""
-        lives = np.isfinite(found.answers).any(axis=(1, 2))
+        lives = np.asarray(np.isfinite(found.answers).any(axis=(1, 2)))
         dead = [name for name, alive in zip(found.names, lives) if not alive]
         errors = [next(iter(found.models[n].failures.values())) for n in dead]
         if errors and (
@@ -401,8 +405,8 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         for source, measured in blender.measured(n_splits).items():
             own, blend = measured.own.mean(), measured.blend.mean()
             low, high = measured.gain.interval()
-            reason = ""
-            if not np.isfinite(own):
+            reason = "" if n_splits else "there is no other source"
+            if n_splits and not np.isfinite(own):
                 failed = blender.found.models[names[0]].failures.get(source)
                 reason = f"it has no own model: {failed}"
             gains[source] = Gain(
@@ -455,8 +459,8 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         if unknown.any():
             warn(
                 f"{counted(int(unknown.sum()), 'row')} of {len(codes):,} have no "
-                "source that was there in fit: they are predicted by weights for unknown "
-                "sources, as unknown_source='pooled' says."
+                "source that was there in fit: they are predicted by the weights for "
+                "unknown sources, as unknown_source='pooled' says."
             )
 
     def _answer(self, method: str, rows: Rows) -> NDArray[Any]:
