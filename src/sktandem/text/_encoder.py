@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sktandem._telling import did_you_mean, outside
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem._telling import did_you_mean, warn
+from sktandem.exceptions import SourceError
 from sktandem.nn._heads import make_head, width_of
 from sktandem.text._transformers import (
     embeddings_of,
@@ -230,11 +229,9 @@ class EncoderOf:
         if self.pooling != "pooler":
             missing = [name for name in missing if "pooler" not in name]
         if missing:
-            warnings.warn(
+            warn(
                 f"checkpoint {named(self.checkpoint)} has no weights for "
-                f"{missing[:3]}: they begin at random.",
-                SourceWarning,
-                stacklevel=outside(),
+                f"{missing[:3]}: they begin at random."
             )
 
     def _frozen(self, model: Any) -> list[nn.Module]:

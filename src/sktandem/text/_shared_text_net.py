@@ -302,7 +302,7 @@ class SharedTextNet(NetEstimator):
         callbacks: Any = None,
         history_detail: str = "batch",
         random_state: Any = None,
-        verbose: int = 0,
+        verbose: int | None = 0,
     ) -> None:
         self.checkpoint = checkpoint
         self.source = source
@@ -340,6 +340,7 @@ class SharedTextNet(NetEstimator):
 
     _kind = "classification"
     _embeds = True
+    _takes_rows = False  # a column of texts is found by the reader of texts only
 
     def _check_settings(self) -> None:
         check_checkpoint(self.checkpoint)
@@ -573,7 +574,7 @@ class SharedTextNet(NetEstimator):
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         shown = object.__new__(type(self))
-        vars(shown).update(vars(self))
+        shown.__dict__.update(self.__dict__)
         if isinstance(self.checkpoint, tuple | list) and len(self.checkpoint) == 2:
             shown.checkpoint = _Shown(named(self.checkpoint))
         return str(BaseEstimator.__repr__(shown, N_CHAR_MAX))
