@@ -343,7 +343,7 @@ def test_a_folder_of_another_format_is_refused(heads, tmp_path):
 def test_names_that_no_file_can_hold_write_nothing(heads, tmp_path):
     source = [(name, 1) for name in SOURCE.tolist()]
     model = of(heads).fit(TEXTS, Y, sample_source=source)
-    told = r"The source \('de', 1\) is of type tuple, and a folder holds texts and numb"
+    told = r"The source \('de', 1\) is of type tuple, and a folder holds strings and"
     with pytest.raises(SourceError, match=told):
         model.save_pretrained(tmp_path / "new")
     assert not (tmp_path / "new").exists()

@@ -111,9 +111,9 @@ def test_it_learns_what_its_texts_say():
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["a", None], r"X lacks 1 text, the first at row 1 \(None\)"),
+        (["a", None], r"no text in 1 row, the first at row 1 \(None\)"),
         (["a", " "], "X holds 1 empty text, the first at row 1"),
-        ([1, 2], "X must hold texts, got 1 of type int at row 0"),
+        ([1, 2], "X must hold strings, got 1 of type int at row 0"),
     ],
 )
 def test_what_is_no_text_is_refused(texts, message):

@@ -812,17 +812,17 @@ REFUSED = {
     "one text": (TEXTS[0], r"X is one text, 'my card a is lost'.* Pass \[text\]"),
     "empty": ([*TEXTS[:9], "", *TEXTS[10:]], "holds 1 empty text, the first at row 9"),
     "blank": ([" \n\t"] * 2 + TEXTS[2:], "holds 2 empty texts, the first at row 0"),
-    "None": ([None, *TEXTS[1:]], r"X lacks 1 text, the first at row 0 \(None\)"),
-    "NaN": ([*TEXTS[:27], float("nan")], r"lacks 1 text, the first at row 27 \(nan\)"),
-    "NA": ([pd.NA, pd.NA, *TEXTS[2:]], r"X lacks 2 texts, the first at row 0 \(<NA>\)"),
-    "missing": (pd.Series([None, *TEXTS[1:]]), "X lacks 1 text, the first at row 0"),
-    "a number": ([*TEXTS[:27], 3], "X must hold texts, got 3 of type int at row 27"),
-    "bytes": ([b"text"] * 28, "X must hold texts, got b'text' of type bytes at row 0"),
+    "None": ([None, *TEXTS[1:]], r"no text in 1 row, the first at row 0 \(None\)"),
+    "NaN": ([*TEXTS[:27], float("nan")], r"in 1 row, the first at row 27 \(nan\)"),
+    "NA": ([pd.NA, pd.NA, *TEXTS[2:]], r"in 2 rows, the first at row 0 \(<NA>\)"),
+    "missing": (pd.Series([None, *TEXTS[1:]]), "no text in 1 row, the first at row 0"),
+    "a number": ([*TEXTS[:27], 3], "X must hold strings, got 3 of type int at row 27"),
+    "bytes": ([b"text"] * 28, "strings, got b'text' of type bytes at row 0"),
     "floats": (
         np.ones(28),
-        "got 1.0 of type float64 at row 0. Numbers and",
+        "got 1.0 of type float64 at row 0. Numbers, and",
     ),
-    "a tensor": (torch.ones(28), "of type Tensor at row 0. Numbers and tokens made"),
+    "a tensor": (torch.ones(28), "of type Tensor at row 0. Numbers, and tokens"),
     "a column of numbers": (np.ones((28, 1)), "of type float64 at row 0"),
     "three dimensions": (np.array(TEXTS)[:, None, None], r"got shape \(28, 1, 1\)"),
     "two columns": (
@@ -945,6 +945,27 @@ def test_labels_of_two_kinds_without_sources_are_told_in_words():
         SourceError, match=r"are numbers and strings: .* Pass sample_source"
     ):
         of("source").fit(TEXTS, MIXED)
+
+
+@EITHER_HEADS
+def test_there_are_texts_and_labels(heads, fitted):
+    for X in (TEXTS, FRAME[["text"]]):
+        with pytest.raises(ValueError, match="requires y to be passed, but the target"):
+            of(heads).fit(X, None, sample_source=SOURCE)
+    with pytest.raises(SourceError, match="X has no rows to fit"):
+        of(heads).fit([], [])
+    for method in ("predict", "predict_proba", "transform"):
+        with pytest.raises(SourceError, match="no texts, so there is nothing to pred"):
+            getattr(fitted[heads], method)([], sample_source=[])
+
+
+@EITHER_HEADS
+def test_bare_texts_after_a_frame_have_no_columns(heads, framed):
+    model = pickle.loads(pickle.dumps(framed[heads])).set_params(source=None)
+    assert model.n_features_in_ == 2
+    model.fit(TEXTS, LABELS[heads], sample_source=SOURCE)
+    assert not hasattr(model, "n_features_in_")
+    assert not hasattr(model, "feature_names_in_")
 
 
 @EITHER_HEADS

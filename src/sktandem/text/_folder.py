@@ -231,7 +231,7 @@ def _plain(name: Any, what: str) -> Any:
     if not isinstance(name, PLAIN):
         raise SourceError(
             f"{what} {name!r} is of type {type(name).__name__}, and a folder holds "
-            "texts and numbers. Rename it before fit."
+            "strings and numbers. Rename it before fit."
         )
     return name
 

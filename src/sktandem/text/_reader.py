@@ -38,6 +38,8 @@ class TextReader(Reader):
         if fitting and reset:
             self._learn_columns(X, y)
         texts = self._texts(X, fitting)
+        if not fitting and len(texts) == 0:
+            raise SourceError("X holds no texts, so there is nothing to predict.")
         source = self._column_of(X, sample_source, fitting)
         if fitting and source is not None and sample_source is None:
             _refuse_texts_as_sources(X, source)
@@ -54,8 +56,8 @@ class TextReader(Reader):
         if has_columns(X):
             validate_data(model, X, y, skip_check_array=True)
             return
+        validate_data(model, y=y, skip_check_array=True)  # forgets names of columns
         vars(model).pop("n_features_in_", None)
-        vars(model).pop("feature_names_in_", None)
 
     def _texts(self, X: Any, fitting: bool) -> Any:
         model = self.estimator

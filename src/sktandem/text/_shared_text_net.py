@@ -363,7 +363,7 @@ class SharedTextNet(NetEstimator):
             raise SourceError(f"verbose must be 0, 1 or 2, got {self.verbose!r}.")
         if not isinstance(self.prefix, str):
             raise SourceError(
-                "prefix must be a text to put in front of every text, got "
+                "prefix must be a string to put in front of every text, got "
                 f"{self.prefix!r}."
             )
         check_fraction(self.validation_fraction)
@@ -469,6 +469,54 @@ class SharedTextNet(NetEstimator):
                 self.loss_weights,
                 REMEDY,
             ),
+        )
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
+        """Fine-tune the encoder and train the heads on all sources.
+
+        Parameters
+        ----------
+        X : list, array or series of str, or data frame
+            Texts of all sources, alone or in the column `text_column`.
+
+        y : array-like of shape (n_samples,)
+            Labels of any kind; with heads by source each source may have its own.
+
+        {sample_source}
+
+        validation_data : tuple (X, y) or (X, y, sample_source), default=None
+            Texts to validate on instead of a part of X.
+
+        resume_from : str or path, default=None
+            The folder of a skorch ``Checkpoint``: training goes on after its
+            last epoch, up to `max_epochs`.
+
+        Returns
+        -------
+        self : SharedTextNet
+            The fitted instance.
+
+        Raises
+        ------
+        SourceError
+            If texts are missing, empty or not strings, the checkpoint is not there
+            or does not fit its tokenizer, labels and settings do not fit each
+            other, or the loss is not finite any more.
+        """
+        return super().fit(
+            X,
+            y,
+            sample_source=sample_source,
+            validation_data=validation_data,
+            resume_from=resume_from,
         )
 
     def partial_fit(
