@@ -131,7 +131,8 @@ def refuse_nested(params: Mapping[str, Any], current: Mapping[str, Any]) -> None
     for key in params:
         owner, nested, _ = key.partition("__")
         value = params.get(owner, current.get(owner))
-        if nested and owner in EXAMPLES and (value is None or isinstance(value, str)):
+        known = nested and owner in EXAMPLES and owner in current
+        if known and (value is None or isinstance(value, str)):
             raise SourceError(
                 f"{key!r} cannot be set, because {owner} is {value!r}. Pass the object "
                 f"that has it, such as {owner}={EXAMPLES[owner]}."

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sktandem._telling import did_you_mean
-from sktandem.data._sources import UNKNOWN, resolve_sources
+from sktandem.data._sources import UNKNOWN, matched, resolve_sources
 from sktandem.exceptions import SourceError
 
 LABELS = st.one_of(
@@ -120,9 +120,7 @@ def test_whole_floats_are_named_as_integers():
 
 
 def test_at_predict_unseen_and_missing_labels_are_unknown():
-    _, sources = resolve_sources(
-        np.zeros((4, 1)), ["b", "new", None, "a"], names=("a", "b")
-    )
+    sources = matched(["b", "new", None, "a"], 4, ("a", "b"))
 
     np.testing.assert_array_equal(sources.codes, [1, UNKNOWN, UNKNOWN, 0])
 
@@ -158,7 +156,7 @@ def test_unhashable_labels_are_refused():
     with pytest.raises(SourceError, match=r"hashable, got \['a'\] of type list"):
         resolve_sources(np.zeros((2, 1)), [["a"], ["b"]])
     with pytest.raises(SourceError, match="Labels must be hashable"):
-        resolve_sources(np.zeros((2, 1)), [["a"], ["b"]], names=("a", "b"))
+        matched([["a"], ["b"]], 2, ("a", "b"))
 
 
 def test_labels_in_two_columns_are_refused():
@@ -225,10 +223,9 @@ def test_ten_sources_of_one_row_are_lawful():
 def test_dates_are_the_same_in_any_container():
     days = np.array(["2026-01-01", "2026-01-02"], dtype="datetime64[ns]")
     by_array = resolve_sources(np.zeros((2, 1)), days)[1]
-    by_series = resolve_sources(
-        np.zeros((2, 1)), pd.Series(days), names=by_array.names
-    )[1]
+    by_series = resolve_sources(np.zeros((2, 1)), pd.Series(days))[1]
 
+    assert by_array.names == by_series.names
     np.testing.assert_array_equal(by_array.codes, by_series.codes)
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 
 import huggingface_hub
@@ -15,38 +14,21 @@ import pytest
 import torch
 import transformers
 from huggingface_hub.utils import RepositoryNotFoundError
+from small_texts import CHECKPOINT, EITHER_HEADS, SOURCE, TEXTS, Y, distilbert, of
 from torch import nn
 
 from sktandem import SourceError, SourceWarning
-from sktandem.text import (
-    SharedTextNet,
-    small_encoder,
-)
+from sktandem.text import SharedTextNet
 
-HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
-ONE_HEAD = partial(SharedTextNet, heads="shared")
 pytestmark = pytest.mark.slow
 
-TEXTS = [f"my card {word} is lost" for word in "abcdefgh"] + [
-    f"das schmeckt {word} gut" for word in "abcdefgh"
-]
-SOURCE = np.repeat(["en", "de"], 8)
-Y = np.tile(["no", "yes"], 8)
-CHECKPOINT = small_encoder(TEXTS, hidden_size=16, n_layers=2, random_state=0)
 MODEL, TOKENIZER = CHECKPOINT
 N_TOKENS = len(TOKENIZER)
-EACH = {"heads": HEADS_BY_SOURCE, "one head": ONE_HEAD}
-EVERY_KIND = pytest.mark.parametrize("kind", EACH)
 
 
-def of(kind, checkpoint=CHECKPOINT, **params):
-    settings = {"lr": 0.01, "max_epochs": 1, "random_state": 0}
-    return EACH[kind](checkpoint, **settings | params)
-
-
-def refused(kind, message, checkpoint=CHECKPOINT, **params):
+def refused(heads, message, checkpoint=CHECKPOINT, **params):
     """Fit, which must fail with this message and leave nothing behind."""
-    model = of(kind, checkpoint, **params)
+    model = of(heads, checkpoint, **params)
     with pytest.raises(SourceError, match=message):
         model.fit(TEXTS, Y, sample_source=SOURCE)
     assert not hasattr(model, "net_")
@@ -54,7 +36,7 @@ def refused(kind, message, checkpoint=CHECKPOINT, **params):
 
 # Settings ---------------------------------------------------------------------
 
-WHOLE = "must be a whole number of at least"
+INTEGER = "must be an integer of at least"
 SETTINGS = [
     ({"pooling": "men"}, r"pooling must be one of .* 'men'\. Did you mean 'mean'\?"),
     ({"pooling": None}, r"pooling must be one of .* got None\."),
@@ -65,9 +47,9 @@ SETTINGS = [
     ({"freeze": 3}, "freeze=3 layers, but BertModel has 2. freeze='encoder' keeps all"),
     ({"mixed_precision": "fp16"}, r"mixed_precision must .* Did you mean 'bf16'\?"),
     ({"mixed_precision": True}, r"mixed_precision must be one of .* got True\."),
-    ({"max_length": 2}, f"max_length {WHOLE} 3, got 2"),
-    ({"max_length": 64.0}, f"max_length {WHOLE} 3, got 64.0"),
-    ({"max_length": None}, f"max_length {WHOLE} 3, got None"),
+    ({"max_length": 2}, f"max_length {INTEGER} 3, got 2"),
+    ({"max_length": 64.0}, f"max_length {INTEGER} 3, got 64.0"),
+    ({"max_length": None}, f"max_length {INTEGER} 3, got None"),
     ({"max_length": 129}, "max_length=129 is more than the 128 positions of the enco"),
     ({"lr": 0}, "lr must be a number above 0, got 0"),
     ({"lr": "small"}, "lr must be a number above 0, got 'small'"),
@@ -81,18 +63,18 @@ SETTINGS = [
     ({"weight_decay": -1}, "weight_decay must be a number 0 or above, got -1"),
     ({"dropout": 1}, "dropout must be a number at least 0 and below 1, got 1"),
     ({"dropout": -0.5}, "dropout must be a number at least 0 and below 1, got -0.5"),
-    ({"patience": 0}, f"patience {WHOLE} 1, got 0"),
-    ({"patience": 1.5}, f"patience {WHOLE} 1, got 1.5"),
+    ({"patience": 0}, f"patience {INTEGER} 1, got 0"),
+    ({"patience": 1.5}, f"patience {INTEGER} 1, got 1.5"),
     (
         {"patience": 2, "validation_fraction": None},
         "patience=2 waits for a lower validation loss, and no row is held out. Set val",
     ),
-    ({"max_epochs": 0}, f"max_epochs {WHOLE} 1, got 0"),
-    ({"max_epochs": "many"}, f"max_epochs {WHOLE} 1, got 'many'"),
-    ({"gradient_accumulation_steps": 0}, f"gradient_accumulation_steps {WHOLE} 1"),
+    ({"max_epochs": 0}, f"max_epochs {INTEGER} 1, got 0"),
+    ({"max_epochs": "many"}, f"max_epochs {INTEGER} 1, got 'many'"),
+    ({"gradient_accumulation_steps": 0}, f"gradient_accumulation_steps {INTEGER} 1"),
     ({"gradient_accumulation_steps": 2.0}, "accumulation_steps must be .* got 2.0"),
-    ({"prefix": None}, "prefix must be a text to put in front of every text, got None"),
-    ({"prefix": 3}, "prefix must be a text to put in front of every text, got 3"),
+    ({"prefix": None}, "prefix must be a string to put in front of .* got None"),
+    ({"prefix": 3}, "prefix must be a string to put in front of .* got 3"),
     ({"batch_size": 0}, "batch_size must be a number of rows, .* got 0"),
     ({"batch_size": {"en": 4}}, r"batch_size gives no size to \['de'\]"),
     ({"keep": "bst"}, r"keep must be one of .* Did you mean 'best'\?"),
@@ -103,45 +85,42 @@ SETTINGS = [
 ]
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize(
     ("params", "message"),
     SETTINGS,
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_settings_that_make_no_sense(kind, params, message):
-    refused(kind, message, **params)
+def test_settings_that_make_no_sense(heads, params, message):
+    refused(heads, message, **params)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["heads", pytest.param("one head")],
-)
-def test_a_head_that_makes_no_sense(kind):
-    refused(kind, "head must be None .* got 'linear'", head="linear")
+@EITHER_HEADS
+def test_a_head_that_makes_no_sense(heads):
+    refused(heads, "head must be None .* got 'linear'", head="linear")
 
 
-@EVERY_KIND
-def test_patience_with_a_primary_source_that_is_not_validated(kind):
+@EITHER_HEADS
+def test_patience_with_a_primary_source_that_is_not_validated(heads):
     part = {"validation_fraction": {"en": 0.2}, "primary_source": "de"}
-    model = of(kind, patience=1, keep="last", **part)
+    model = of(heads, patience=1, keep="last", **part)
     with pytest.raises(SourceError, match="'de'"):
         model.fit(TEXTS, Y, sample_source=SOURCE)
 
 
-@EVERY_KIND
-def test_a_loss_that_is_no_number_names_parameters_that_are_there(kind):
+@EITHER_HEADS
+def test_a_loss_that_is_no_number_names_parameters_that_are_there(heads):
     with pytest.raises(SourceError) as caught:
-        of(kind, lr=float("inf")).fit(TEXTS, Y, sample_source=SOURCE)
+        of(heads, lr=float("inf")).fit(TEXTS, Y, sample_source=SOURCE)
     assert "net__lr" not in str(caught.value)
 
 
 def test_weights_of_losses_that_make_no_sense():
-    refused("heads", r"weight to \['de'\]", loss_weights={"en": 1})
-    refused("heads", "Did you mean 'uncertainty'", loss_weights="uncertain")
+    refused("source", r"weight to \['de'\]", loss_weights={"en": 1})
+    refused("source", "Did you mean 'uncertainty'", loss_weights="uncertain")
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize(
     "params",
     [
@@ -175,19 +154,19 @@ def test_weights_of_losses_that_make_no_sense():
     ],
     ids=lambda params: ", ".join(params),
 )
-def test_settings_at_the_edge_of_what_makes_sense(kind, params):
+def test_settings_at_the_edge_of_what_makes_sense(heads, params):
     proba = (
-        of(kind, **params)
+        of(heads, **params)
         .fit(TEXTS, Y, sample_source=SOURCE)
         .predict_proba(TEXTS, sample_source=SOURCE)
     )
     assert np.isfinite(proba).all()
 
 
-@EVERY_KIND
-def test_a_prefix_is_a_part_of_every_text(kind):
-    model = of(kind, prefix="query: ").fit(TEXTS, Y, sample_source=SOURCE)
-    by_hand = of(kind).fit(
+@EITHER_HEADS
+def test_a_prefix_is_a_part_of_every_text(heads):
+    model = of(heads, prefix="query: ").fit(TEXTS, Y, sample_source=SOURCE)
+    by_hand = of(heads).fit(
         [f"query: {text}" for text in TEXTS], Y, sample_source=SOURCE
     )
     np.testing.assert_array_equal(
@@ -208,14 +187,6 @@ def tiny(family, **config):
     return getattr(transformers, f"{family}Model")(made)
 
 
-def distilbert():
-    sizes = {"dim": 16, "hidden_dim": 16, "n_layers": 2, "n_heads": 2}
-    config = transformers.DistilBertConfig(
-        vocab_size=N_TOKENS, max_position_embeddings=64, **sizes
-    )
-    return transformers.DistilBertModel(config)
-
-
 def t5():
     sizes = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
     return transformers.T5Model(transformers.T5Config(vocab_size=N_TOKENS, **sizes))
@@ -226,7 +197,7 @@ FAMILIES = {
     "electra": lambda: tiny("Electra", embedding_size=16),
     "mpnet": lambda: tiny("MPNet"),
     "roberta": lambda: tiny("Roberta", pad_token_id=0),
-    "distilbert": distilbert,
+    "distilbert": lambda: distilbert(N_TOKENS),
     "half of t5": lambda: transformers.T5EncoderModel(t5().config),
     "with a head of its own": lambda: transformers.BertForSequenceClassification(
         MODEL.config
@@ -235,55 +206,55 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@EVERY_KIND
-def test_encoders_of_any_family_are_trained(kind, family):
+@EITHER_HEADS
+def test_encoders_of_any_family_are_trained(heads, family):
     encoder = FAMILIES[family]()
     for freeze in ("embeddings", "encoder", None):
-        model = of(kind, (encoder, TOKENIZER), max_length=32, freeze=freeze)
+        model = of(heads, (encoder, TOKENIZER), max_length=32, freeze=freeze)
         proba = model.fit(TEXTS, Y, sample_source=SOURCE).predict_proba(
             TEXTS, sample_source=SOURCE
         )
         np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
 
 
-@EVERY_KIND
-def test_layers_that_are_one_cannot_be_frozen_one_by_one(kind):
+@EITHER_HEADS
+def test_layers_that_are_one_cannot_be_frozen_one_by_one(heads):
     shared = (FAMILIES["albert"](), TOKENIZER)
     told = "AlbertModel shows no list of its 2 layers, so that a number of them cannot"
-    refused(kind, told, shared, freeze=1)
+    refused(heads, told, shared, freeze=1)
 
 
-@EVERY_KIND
-def test_what_an_encoder_does_not_have_cannot_be_asked_for(kind):
-    small = (distilbert(), TOKENIZER)
+@EITHER_HEADS
+def test_what_an_encoder_does_not_have_cannot_be_asked_for(heads):
+    small = (distilbert(N_TOKENS, 64), TOKENIZER)
     told = "pooling='pooler' needs an encoder with a pooler, and DistilBertModel has no"
-    refused(kind, told, small, max_length=32, pooling="pooler")
+    refused(heads, told, small, max_length=32, pooling="pooler")
     told = r"max_length=128 is more than the 64 positions of .*\(DistilBert.* max_lengt"
-    refused(kind, told, small)
+    refused(heads, told, small)
     told = "freeze=3 layers, but DistilBertModel has 2"
-    refused(kind, told, small, max_length=32, freeze=3)
+    refused(heads, told, small, max_length=32, freeze=3)
 
 
-@EVERY_KIND
-def test_positions_before_the_first_token_do_not_count(kind):
+@EITHER_HEADS
+def test_positions_before_the_first_token_do_not_count(heads):
     roberta = tiny("Roberta", pad_token_id=0, max_position_embeddings=34)
     long = " ".join(TEXTS)
-    model = of(kind, (roberta, TOKENIZER), max_length=33)
+    model = of(heads, (roberta, TOKENIZER), max_length=33)
     with pytest.warns(SourceWarning, match="16 texts of 16 have max_length=33"):
         model.fit([f"{text} {long}" for text in TEXTS], Y, sample_source=SOURCE)
     told = "max_length=34 is more than the 33 positions"
-    refused(kind, told, (roberta, TOKENIZER), max_length=34)
+    refused(heads, told, (roberta, TOKENIZER), max_length=34)
 
 
-@EVERY_KIND
-def test_an_encoder_with_a_decoder_is_refused(kind):
+@EITHER_HEADS
+def test_an_encoder_with_a_decoder_is_refused(heads):
     told = "T5Model of .* is an encoder with a decoder. Give checkpoint=.model.get_enco"
-    refused(kind, told, (t5(), TOKENIZER))
+    refused(heads, told, (t5(), TOKENIZER))
 
 
-@EVERY_KIND
-def test_the_encoder_of_a_pair_is_taken_as_the_refusal_says(kind):
-    model = of(kind, (t5().get_encoder(), TOKENIZER))
+@EITHER_HEADS
+def test_the_encoder_of_a_pair_is_taken_as_the_refusal_says(heads):
+    model = of(heads, (t5().get_encoder(), TOKENIZER))
     proba = model.fit(TEXTS, Y, sample_source=SOURCE).predict_proba(
         TEXTS, sample_source=SOURCE
     )
@@ -293,42 +264,42 @@ def test_the_encoder_of_a_pair_is_taken_as_the_refusal_says(kind):
 # Tokenizers -------------------------------------------------------------------
 
 
-@EVERY_KIND
-def test_a_tokenizer_needs_a_padding_token(kind):
+@EITHER_HEADS
+def test_a_tokenizer_needs_a_padding_token(heads):
     tokenizer = copy.deepcopy(TOKENIZER)
     tokenizer.pad_token = None
     told = (
         r"The tokenizer of \(BertModel, .* has no padding token, .* tokenizer.pad_tok"
     )
-    refused(kind, told, (MODEL, tokenizer))
+    refused(heads, told, (MODEL, tokenizer))
 
 
-@EVERY_KIND
-def test_a_tokenizer_knows_no_more_tokens_than_the_encoder(kind):
+@EITHER_HEADS
+def test_a_tokenizer_knows_no_more_tokens_than_the_encoder(heads):
     tokenizer = copy.deepcopy(TOKENIZER)
     tokenizer.add_tokens([f"<{i}>" for i in range(5)])
     told = f"knows {N_TOKENS + 5} tokens, .* embeds {N_TOKENS}. Take the tokenizer of"
-    refused(kind, told, (MODEL, tokenizer))
+    refused(heads, told, (MODEL, tokenizer))
 
     model = copy.deepcopy(MODEL)
     model.resize_token_embeddings(len(tokenizer))
-    of(kind, (model, tokenizer)).fit(
+    of(heads, (model, tokenizer)).fit(
         TEXTS, Y, sample_source=SOURCE
     )  # as the message says
 
 
-@EVERY_KIND
-def test_a_folder_without_a_tokenizer_is_refused(kind, tmp_path):
-    of(kind).fit(TEXTS, Y, sample_source=SOURCE).save_pretrained(tmp_path)
+@EITHER_HEADS
+def test_a_folder_without_a_tokenizer_is_refused(heads, tmp_path):
+    of(heads).fit(TEXTS, Y, sample_source=SOURCE).save_pretrained(tmp_path)
     for file in (tmp_path / "encoder").glob("tokenizer*"):
         file.unlink()
-    refused(kind, "okenizer", tmp_path / "encoder")
+    refused(heads, "okenizer", tmp_path / "encoder")
 
 
 # Where a checkpoint is --------------------------------------------------------
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize(
     ("checkpoint", "message"),
     [
@@ -364,30 +335,30 @@ def test_a_folder_without_a_tokenizer_is_refused(kind, tmp_path):
         "no name",
     ],
 )
-def test_what_is_no_checkpoint(kind, checkpoint, message):
-    refused(kind, message, checkpoint)
+def test_what_is_no_checkpoint(heads, checkpoint, message):
+    refused(heads, message, checkpoint)
 
 
-@EVERY_KIND
-def test_a_folder_holds_a_model_of_the_library(kind, tmp_path):
+@EITHER_HEADS
+def test_a_folder_holds_a_model_of_the_library(heads, tmp_path):
     told = "is a folder without a config.json, which save_pretrained of a transformers"
-    refused(kind, told, tmp_path)
-    refused(kind, told, str(tmp_path))
-    refused(kind, "is not there: no such folder", tmp_path / "deeper")
-    of(kind).fit(TEXTS, Y, sample_source=SOURCE).save_pretrained(tmp_path)
-    refused(kind, "is opened by from_pretrained of the estimator", tmp_path)
+    refused(heads, told, tmp_path)
+    refused(heads, told, str(tmp_path))
+    refused(heads, "is not there: no such folder", tmp_path / "deeper")
+    of(heads).fit(TEXTS, Y, sample_source=SOURCE).save_pretrained(tmp_path)
+    refused(heads, "is opened by from_pretrained of the estimator", tmp_path)
 
-    of(kind, tmp_path / "encoder").fit(TEXTS, Y, sample_source=SOURCE)
+    of(heads, tmp_path / "encoder").fit(TEXTS, Y, sample_source=SOURCE)
     (tmp_path / "encoder" / "model.safetensors").unlink()
-    refused(kind, "The encoder of .* cannot be loaded: ", tmp_path / "encoder")
+    refused(heads, "The encoder of .* cannot be loaded: ", tmp_path / "encoder")
     (tmp_path / "encoder" / "config.json").write_text("{")
-    refused(kind, "of checkpoint=.* cannot be loaded: ", tmp_path / "encoder")
+    refused(heads, "of checkpoint=.* cannot be loaded: ", tmp_path / "encoder")
 
 
-@EVERY_KIND
-def test_a_model_without_its_tokenizer_is_told_in_few_words(kind):
+@EITHER_HEADS
+def test_a_model_without_its_tokenizer_is_told_in_few_words(heads):
     with pytest.raises(SourceError, match="BertModel") as caught:
-        of(kind, MODEL).fit(TEXTS, Y, sample_source=SOURCE)
+        of(heads, MODEL).fit(TEXTS, Y, sample_source=SOURCE)
     assert len(str(caught.value)) < 300
 
 
@@ -401,24 +372,24 @@ def fails(error):
     return ask
 
 
-@EVERY_KIND
-def test_a_hub_out_of_reach_is_told_at_once(kind, monkeypatch):
+@EITHER_HEADS
+def test_a_hub_out_of_reach_is_told_at_once(heads, monkeypatch):
     """The library itself asks again and again, for the better part of a minute."""
     unreachable = ConnectionError("Name or service not known")
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", fails(unreachable))
     start = time.perf_counter()
     told = f"'{NAME}' is neither a folder .* the hub cannot be asked for it: Name or se"
-    refused(kind, told, NAME)
+    refused(heads, told, NAME)
     assert time.perf_counter() - start < 5
 
 
-@EVERY_KIND
-def test_a_name_that_the_hub_does_not_know(kind, monkeypatch):
+@EITHER_HEADS
+def test_a_name_that_the_hub_does_not_know(heads, monkeypatch):
     error = RepositoryNotFoundError.__new__(RepositoryNotFoundError)
     error.args = ("404 Client Error. Repository Not Found.\nPlease make sure",)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", fails(error))
     told = f"'{NAME}' is neither a folder here nor a model that the hub shows: .*404"
-    refused(kind, told, NAME)
+    refused(heads, told, NAME)
 
 
 IN_A_PROCESS = """
@@ -428,7 +399,8 @@ from sktandem.text import SharedTextNet
 start = time.perf_counter()
 for heads in ("source", "shared"):
     try:
-        kind("nobody-here/a-model").fit(["a", "b"], [0, 1], ["x", "y"])
+        model = SharedTextNet("nobody-here/a-model", heads=heads)
+        model.fit(["a", "b"], [0, 1], sample_source=["x", "y"])
     except Exception as error:
         print(type(error).__name__, str(error).splitlines()[0])
 print("quick" if time.perf_counter() - start < TIME else "slow")

@@ -1,20 +1,17 @@
 """The encoder as a trunk: padding, parts of a batch, what is frozen, precision."""
 
 import copy
-from functools import cache, partial
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_texts import EITHER_HEADS, corpora, distilbert, roberta, tiny, weights_of
 
 from sktandem import SourceError
 from sktandem.nn._ragged import Ragged
-from sktandem.text import (
-    SharedTextNet,
-    small_encoder,
-)
+from sktandem.text import SharedTextNet
 from sktandem.text._encoder import (
     WORTH_SPLITTING,
     Encoder,
@@ -22,49 +19,11 @@ from sktandem.text._encoder import (
     short_and_long,
 )
 
-HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
-ONE_HEAD = partial(SharedTextNet, heads="shared")
-
-transformers = pytest.importorskip("transformers")
-
-WORDS = "the a card money lost sent where is my das ist gut sehr schlecht und teuer"
-
-
-@cache
-def tiny():
-    return small_encoder([WORDS], hidden_size=16, random_state=0)
-
-
-def roberta(vocab_size, pad_token_id):
-    config = transformers.RobertaConfig(
-        vocab_size=vocab_size,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=40,
-        pad_token_id=pad_token_id,
-    )
-    return transformers.RobertaModel(config)
-
-
-def distilbert(vocab_size, pad_token_id):
-    config = transformers.DistilBertConfig(
-        vocab_size=vocab_size,
-        dim=16,
-        n_layers=2,
-        n_heads=2,
-        hidden_dim=32,
-        pad_token_id=pad_token_id,
-    )
-    return transformers.DistilBertModel(config)
-
-
-def bert(vocab_size, pad_token_id):
-    return tiny()[0]
-
-
-KINDS = [bert, distilbert, roberta]
+KINDS = {
+    "bert": lambda pad_token_id: tiny()[0],
+    "distilbert": lambda pad_token_id: distilbert(30),
+    "roberta": lambda pad_token_id: roberta(30, pad_token_id, 40),
+}
 
 
 def rows_of_tokens(lengths, vocab_size=30, seed=0):
@@ -87,7 +46,7 @@ LENGTHS = [3, 30, 7, 1, 12, 4, 30, 2]
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_alone_is_the_same_as_among_others(kind, pooling, pad_token_id):
     torch.manual_seed(0)
-    encoder = Encoder(kind(30, pad_token_id), pooling, pad_token_id).eval()
+    encoder = Encoder(KINDS[kind](pad_token_id), pooling, pad_token_id).eval()
     tokens = rows_of_tokens(LENGTHS)
 
     with torch.no_grad():
@@ -100,7 +59,7 @@ def test_a_text_alone_is_the_same_as_among_others(kind, pooling, pad_token_id):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_width_of_the_padding_does_not_matter(kind):
     torch.manual_seed(0)
-    encoder = Encoder(kind(30, 1), "mean", 1).eval()
+    encoder = Encoder(KINDS[kind](1), "mean", 1).eval()
     tokens = rows_of_tokens([9, 12, 11, 10]).index_select(0, torch.arange(4))
 
     with torch.no_grad():
@@ -111,11 +70,11 @@ def test_the_width_of_the_padding_does_not_matter(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [HEADS_BY_SOURCE, ONE_HEAD])
+@EITHER_HEADS
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
-def test_predictions_do_not_depend_on_what_is_predicted_together(kind, freeze):
-    model = fitted(kind, freeze=freeze, max_epochs=1)
-    texts, _, sample_source = corpora()
+def test_predictions_do_not_depend_on_what_is_predicted_together(heads, freeze):
+    model = fitted(heads, freeze=freeze, max_epochs=1)
+    texts, _, sample_source = corpora().values()
 
     vectors = model.transform(texts)
     together = model.predict_proba(texts, sample_source=sample_source)
@@ -191,18 +150,11 @@ def test_gradients_are_those_of_the_batch_in_one_part(monkeypatch):
 # What is frozen ------------------------------------------------------------------
 
 
-def corpora(seed=0, n_texts=32):
-    rng = np.random.default_rng(seed)
-    words = WORDS.split()
-    texts = [" ".join(rng.choice(words, rng.integers(1, 9))) for _ in range(n_texts)]
-    sample_source = np.repeat(["de", "en"], n_texts // 2)
-    return texts, np.arange(n_texts) % 3, sample_source
-
-
-def fitted(kind=HEADS_BY_SOURCE, checkpoint=None, **settings):
+def fitted(heads="source", checkpoint=None, **settings):
     settings = {"lr": 1e-3, "batch_size": 8, "max_epochs": 2} | settings
     settings = {"validation_fraction": None, "random_state": 0} | settings
-    return kind(checkpoint or tiny(), **settings).fit(*corpora())
+    model = SharedTextNet(checkpoint or tiny(), heads=heads, **settings)
+    return model.fit(**corpora())
 
 
 # The gradient of a key's bias is 0 but for rounding, so that it may move or not.
@@ -273,7 +225,7 @@ def test_a_frozen_encoder_reads_each_text_once(monkeypatch, max_epochs):
 
     model = fitted(checkpoint=checkpoint, freeze="encoder", max_epochs=max_epochs)
 
-    tokenized = checkpoint[1](corpora()[0])["input_ids"]
+    tokenized = checkpoint[1](corpora()["X"])["input_ids"]
     assert sorted(read) == sorted(map(tuple, tokenized))
     start = checkpoint[0].state_dict()
     for name, weight in model.features_.encoder.model.state_dict().items():
@@ -285,13 +237,13 @@ def test_rows_held_out_are_read_once_too(monkeypatch):
 
     fitted(freeze="encoder", validation_fraction=0.25, max_epochs=5)
 
-    assert len(read) == len(corpora()[0])
+    assert len(read) == len(corpora()["X"])
 
 
 def test_heads_on_a_frozen_encoder_get_its_vectors():
     checkpoint = tiny()
     model = fitted(checkpoint=checkpoint, freeze="encoder")
-    texts = corpora()[0]
+    texts = corpora()["X"]
 
     encoder = Encoder(checkpoint[0], "mean", 0).eval()
     tokens = Ragged.of(checkpoint[1](texts)["input_ids"])
@@ -318,7 +270,7 @@ def test_more_layers_than_there_are_cannot_be_frozen():
 
 
 def test_a_pooler_that_is_not_there_is_refused():
-    model, tokenizer = distilbert(100, 0), tiny()[1]
+    model, tokenizer = distilbert(100), tiny()[1]
 
     with pytest.raises(SourceError, match="DistilBertModel has none"):
         fitted(checkpoint=(model, tokenizer), pooling="pooler")
@@ -326,30 +278,26 @@ def test_a_pooler_that_is_not_there_is_refused():
 
 def test_roberta_has_fewer_positions_than_its_config_says():
     tokenizer = tiny()[1]
-    make = EncoderOf((roberta(100, 1), tokenizer), "mean", 1, len(tokenizer), 39)
+    make = EncoderOf((roberta(100, 1, 40), tokenizer), "mean", 1, len(tokenizer), 39)
 
     with pytest.raises(
         SourceError, match="max_length=39 is more than the 38 positions"
     ):
         make()
     longest = torch.full((2, 38), 7)
-    make = EncoderOf((roberta(100, 1), tokenizer), "mean", 1, len(tokenizer), 38)
+    make = EncoderOf((roberta(100, 1, 40), tokenizer), "mean", 1, len(tokenizer), 38)
     assert make()(longest).shape == (2, 16)
 
 
 # Precision -----------------------------------------------------------------------
 
 
-def weights_of(model):
-    return model.module_.state_dict()
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [HEADS_BY_SOURCE, ONE_HEAD])
-def test_in_half_the_precision_weights_stay_single(kind):
-    half = fitted(kind, mixed_precision="bf16", freeze=None)
-    full = fitted(kind, mixed_precision=None, freeze=None)
-    texts = corpora()[0]
+@EITHER_HEADS
+def test_in_half_the_precision_weights_stay_single(heads):
+    half = fitted(heads, mixed_precision="bf16", freeze=None)
+    full = fitted(heads, mixed_precision=None, freeze=None)
+    texts = corpora()["X"]
 
     assert {weight.dtype for weight in weights_of(half).values()} == {torch.float32}
     losses = [[row["train_loss"] for row in model.history_] for model in (half, full)]
@@ -362,7 +310,7 @@ def test_in_half_the_precision_weights_stay_single(kind):
 def test_a_frozen_encoder_computes_in_half_the_precision_too():
     half = fitted(mixed_precision="bf16", freeze="encoder")
     full = fitted(freeze="encoder")
-    texts = corpora()[0]
+    texts = corpora()["X"]
 
     assert {weight.dtype for weight in weights_of(half).values()} == {torch.float32}
     np.testing.assert_allclose(half.transform(texts), full.transform(texts), atol=0.1)

@@ -13,36 +13,19 @@ import torch
 import transformers
 from safetensors.torch import load_file
 from sklearn.exceptions import NotFittedError
+from small_texts import CHECKPOINT, EITHER_HEADS, SOURCE, TEXTS, Y, of
 from torch import nn
 
 from sktandem import SourceError, SourceWarning
 from sktandem.inspection import HistoryDisplay
 from sktandem.schedules import EpochAlternation
-from sktandem.text import (
-    SharedTextNet,
-    small_encoder,
-)
+from sktandem.text import SharedTextNet
 
-HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
-ONE_HEAD = partial(SharedTextNet, heads="shared")
 pytestmark = pytest.mark.slow
 
-TEXTS = [f"my card {word} is lost" for word in "abcdefgh"] + [
-    f"das schmeckt {word} wirklich sehr gut" for word in "abcdefgh"
-]
-SOURCE = np.repeat(["en", "de"], 8)
-Y = np.tile(["no", "yes"], 8)
 YES = Y == "yes"
 FRAME = pd.DataFrame({"text": TEXTS, "language": SOURCE})
-CHECKPOINT = small_encoder(TEXTS, hidden_size=16, n_layers=2, random_state=0)
-EACH = {"heads": HEADS_BY_SOURCE, "one head": ONE_HEAD}
-EVERY_KIND = pytest.mark.parametrize("kind", EACH)
 PLAIN_FILES = {".json", ".safetensors", ".txt"}
-
-
-def of(kind, **params):
-    settings = {"lr": 0.01, "max_epochs": 2, "random_state": 0}
-    return EACH[kind](CHECKPOINT, **settings | params)
 
 
 def written(model, folder, X=TEXTS, y=Y, source=SOURCE):
@@ -53,7 +36,9 @@ def written(model, folder, X=TEXTS, y=Y, source=SOURCE):
 def assert_same(found, expected, X=TEXTS, source=SOURCE):
     """Two models say the same of everything, to the last bit."""
     for method in ("predict_proba", "predict", "transform"):
-        ours, theirs = (getattr(m, method)(X, source) for m in (found, expected))
+        ours, theirs = (
+            getattr(m, method)(X, sample_source=source) for m in (found, expected)
+        )
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)
     assert found.sources_ == expected.sources_
@@ -89,14 +74,14 @@ SETTINGS = [
 ]
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize(
     "params", SETTINGS, ids=lambda params: ", ".join(map(str, params)) or "plain"
 )
-def test_a_model_comes_back_as_it_was_written(kind, params, tmp_path):
-    model = written(of(kind, **params), tmp_path)
+def test_a_model_comes_back_as_it_was_written(heads, params, tmp_path):
+    model = written(of(heads, **params), tmp_path)
 
-    again = EACH[kind].from_pretrained(tmp_path)
+    again = SharedTextNet.from_pretrained(tmp_path)
 
     assert_same(again, model)
     given, kept = model.get_params(deep=False), again.get_params(deep=False)
@@ -107,7 +92,7 @@ def test_a_model_comes_back_as_it_was_written(kind, params, tmp_path):
             again.predict(TEXTS, sample_source=["fr"] * 16),
             model.predict(TEXTS, sample_source=["fr"] * 16),
         )
-    if kind == "heads":
+    if heads == "source":
         heads = again.predict_heads(TEXTS)
         for name, answer in model.predict_heads(TEXTS).items():
             np.testing.assert_array_equal(heads[name], answer)
@@ -115,7 +100,7 @@ def test_a_model_comes_back_as_it_was_written(kind, params, tmp_path):
 
 @pytest.mark.parametrize("weights", ["uncertainty", "dwa", "size", {"en": 1, "de": 2}])
 def test_weights_of_losses_come_back(weights, tmp_path):
-    model = written(of("heads", loss_weights=weights), tmp_path)
+    model = written(of("source", loss_weights=weights), tmp_path)
     again = SharedTextNet.from_pretrained(tmp_path)
     assert again.loss_weights == weights
     assert_same(again, model)
@@ -131,15 +116,15 @@ LABELS = {
 }
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.filterwarnings("ignore:No two sources have a class in common")
-def test_labels_come_back_as_what_they_were(kind, labels, tmp_path):
-    model = written(of(kind), tmp_path, y=LABELS[labels])
-    assert_same(EACH[kind].from_pretrained(tmp_path), model)
+def test_labels_come_back_as_what_they_were(heads, labels, tmp_path):
+    model = written(of(heads), tmp_path, y=LABELS[labels])
+    assert_same(SharedTextNet.from_pretrained(tmp_path), model)
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize(
     "source",
     [
@@ -150,60 +135,60 @@ def test_labels_come_back_as_what_they_were(kind, labels, tmp_path):
     ],
     ids=["int", "list of int", "float", "bool"],
 )
-def test_names_of_sources_come_back_as_what_they_were(kind, source, tmp_path):
+def test_names_of_sources_come_back_as_what_they_were(heads, source, tmp_path):
     first, second = np.unique(source).tolist()
-    model = of(kind, batch_size={first: 4, second: 2}, primary_source=first)
+    model = of(heads, batch_size={first: 4, second: 2}, primary_source=first)
     written(model, tmp_path, source=source)
-    again = EACH[kind].from_pretrained(tmp_path)
+    again = SharedTextNet.from_pretrained(tmp_path)
     assert_same(again, model, source=source)
     assert again.batch_size == {first: 4, second: 2}
     assert again.fit(TEXTS, Y, sample_source=source).sources_ == (first, second)
 
 
-@EVERY_KIND
-def test_columns_come_back(kind, tmp_path):
-    model = of(kind, source="language", text_column="text").fit(FRAME, Y)
+@EITHER_HEADS
+def test_columns_come_back(heads, tmp_path):
+    model = of(heads, source="language", text_column="text").fit(FRAME, Y)
     model.save_pretrained(tmp_path)
-    again = EACH[kind].from_pretrained(tmp_path)
+    again = SharedTextNet.from_pretrained(tmp_path)
     assert_same(again, model, FRAME, None)
     assert again.n_features_in_ == 2
     assert again.feature_names_in_.tolist() == ["text", "language"]
     assert_same(again, model, FRAME[["language", "text"]], None)
 
-    model = of(kind, source=1).fit(FRAME.to_numpy(), Y)
+    model = of(heads, source=1).fit(FRAME.to_numpy(), Y)
     model.save_pretrained(tmp_path / "array")
-    again = EACH[kind].from_pretrained(tmp_path / "array")
+    again = SharedTextNet.from_pretrained(tmp_path / "array")
     assert_same(again, model, FRAME.to_numpy(), None)
 
 
-@EVERY_KIND
-def test_numbers_of_numpy_are_numbers(kind, tmp_path):
+@EITHER_HEADS
+def test_numbers_of_numpy_are_numbers(heads, tmp_path):
     """A search over np.arange or np.logspace leaves such numbers behind."""
     params = {"max_length": np.int64(5), "freeze": np.int64(1), "lr": np.float32(0.5)}
     with pytest.warns(UserWarning, match="max_length=5"):
-        model = written(of(kind, **params), tmp_path)
-    again = EACH[kind].from_pretrained(tmp_path)
+        model = written(of(heads, **params), tmp_path)
+    again = SharedTextNet.from_pretrained(tmp_path)
     assert again.max_length == 5
     assert again.freeze == 1
     assert again.lr == 0.5
     assert_same(again, model)
 
 
-@EVERY_KIND
-def test_what_json_cannot_hold_falls_back_to_its_default(kind, tmp_path):
+@EITHER_HEADS
+def test_what_json_cannot_hold_falls_back_to_its_default(heads, tmp_path):
     given = {"schedule": EpochAlternation(), "random_state": np.random.RandomState(0)}
-    model = written(of(kind, **given), tmp_path)
+    model = written(of(heads, **given), tmp_path)
 
     with pytest.warns(SourceWarning, match=r"\['random_state', 'schedule'\], which"):
-        again = EACH[kind].from_pretrained(tmp_path)
+        again = SharedTextNet.from_pretrained(tmp_path)
 
     assert_same(again, model)
-    defaults = EACH[kind](None).get_params(deep=False)
+    defaults = SharedTextNet().get_params(deep=False)
     assert again.schedule == defaults["schedule"]
     assert again.random_state is None
     record = json.loads((tmp_path / "sktandem.json").read_text())
     assert record["left_out"] == ["random_state", "schedule"]
-    other = EACH[kind].from_pretrained(
+    other = SharedTextNet.from_pretrained(
         tmp_path, schedule="epochs", verbose=1, random_state=0
     )
     assert (other.schedule, other.verbose) == ("epochs", 1)
@@ -213,23 +198,23 @@ def own_head(width, n_outputs, hidden):
     return nn.Sequential(nn.Linear(width, hidden), nn.Linear(hidden, n_outputs))
 
 
-@EVERY_KIND
-def test_a_head_made_by_a_function_asks_for_the_function(kind, tmp_path):
+@EITHER_HEADS
+def test_a_head_made_by_a_function_asks_for_the_function(heads, tmp_path):
     head = partial(own_head, hidden=5)
-    model = written(of(kind, head=head), tmp_path)
-    told = rf"which no file can hold: {EACH[kind].__name__}.from_pretrained\(folder, h"
+    model = written(of(heads, head=head), tmp_path)
+    told = r"which no file can hold: SharedTextNet.from_pretrained\(folder, h"
     with pytest.raises(SourceError, match=told):
-        EACH[kind].from_pretrained(tmp_path)
-    assert_same(EACH[kind].from_pretrained(tmp_path, head=head), model)
+        SharedTextNet.from_pretrained(tmp_path)
+    assert_same(SharedTextNet.from_pretrained(tmp_path, head=head), model)
 
 
 # The folder -------------------------------------------------------------------
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
-def test_nothing_in_a_folder_is_a_pickle(kind, freeze, tmp_path):
-    written(of(kind, freeze=freeze), tmp_path)
+def test_nothing_in_a_folder_is_a_pickle(heads, freeze, tmp_path):
+    written(of(heads, freeze=freeze), tmp_path)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} <= PLAIN_FILES
     for path in files:
@@ -237,14 +222,14 @@ def test_nothing_in_a_folder_is_a_pickle(kind, freeze, tmp_path):
             json.loads(path.read_text(encoding="utf8"))
         if path.suffix == ".safetensors":
             assert load_file(path)
-    n_heads = 2 if kind == "heads" else 1
+    n_heads = 2 if heads == "source" else 1
     assert len(list((tmp_path / "heads").iterdir())) == n_heads
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
-def test_the_encoder_is_a_folder_of_the_library(kind, freeze, tmp_path):
-    model = written(of(kind, freeze=freeze), tmp_path)
+def test_the_encoder_is_a_folder_of_the_library(heads, freeze, tmp_path):
+    model = written(of(heads, freeze=freeze), tmp_path)
 
     encoder = transformers.AutoModel.from_pretrained(tmp_path / "encoder").eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "encoder")
@@ -259,10 +244,10 @@ def test_the_encoder_is_a_folder_of_the_library(kind, freeze, tmp_path):
     np.testing.assert_allclose(model.transform(TEXTS), expected, atol=1e-5)
 
 
-@EVERY_KIND
-def test_the_history_comes_back_and_is_drawn(kind, tmp_path):
-    model = written(of(kind), tmp_path)
-    again = EACH[kind].from_pretrained(tmp_path)
+@EITHER_HEADS
+def test_the_history_comes_back_and_is_drawn(heads, tmp_path):
+    model = written(of(heads), tmp_path)
+    again = SharedTextNet.from_pretrained(tmp_path)
     for column in ("train_loss", "valid_loss[de]", "lr", "rows_seen[en]", "source"):
         assert again.history_[:, column] == model.history_[:, column]
     display = HistoryDisplay.from_estimator(again)
@@ -270,36 +255,36 @@ def test_the_history_comes_back_and_is_drawn(kind, tmp_path):
     assert "train_loss[de]" in display.to_frame()
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
-def test_a_folder_may_move(kind, freeze, tmp_path):
-    model = written(of(kind, freeze=freeze), tmp_path / "here")
+def test_a_folder_may_move(heads, freeze, tmp_path):
+    model = written(of(heads, freeze=freeze), tmp_path / "here")
     shutil.move(tmp_path / "here", tmp_path / "there")
-    again = EACH[kind].from_pretrained(str(tmp_path / "there"))
+    again = SharedTextNet.from_pretrained(str(tmp_path / "there"))
     shutil.rmtree(tmp_path / "there")
     assert_same(again, model)
     assert_same(pickle.loads(pickle.dumps(again)), model)
 
 
-@EVERY_KIND
-def test_the_first_checkpoint_is_not_needed_any_more(kind, tmp_path):
-    with_folder = of(kind)
+@EITHER_HEADS
+def test_the_first_checkpoint_is_not_needed_any_more(heads, tmp_path):
+    with_folder = of(heads)
     written(with_folder, tmp_path / "first")
-    again = of(kind).set_params(checkpoint=tmp_path / "first" / "encoder")
+    again = of(heads).set_params(checkpoint=tmp_path / "first" / "encoder")
     written(again, tmp_path / "second")
     shutil.rmtree(tmp_path / "first")
-    assert_same(EACH[kind].from_pretrained(tmp_path / "second"), again)
-    assert_same(again, EACH[kind].from_pretrained(tmp_path / "second"))
+    assert_same(SharedTextNet.from_pretrained(tmp_path / "second"), again)
+    assert_same(again, SharedTextNet.from_pretrained(tmp_path / "second"))
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
-def test_training_goes_on_after_a_folder_was_read(kind, freeze, tmp_path):
+def test_training_goes_on_after_a_folder_was_read(heads, freeze, tmp_path):
     settings = {"freeze": freeze, "max_epochs": 4, "average": None}
-    model = of(kind, **settings).partial_fit(TEXTS, Y, sample_source=SOURCE, epochs=2)
+    model = of(heads, **settings).partial_fit(TEXTS, Y, sample_source=SOURCE, epochs=2)
     model.save_pretrained(tmp_path)
 
-    again = EACH[kind].from_pretrained(tmp_path)
+    again = SharedTextNet.from_pretrained(tmp_path)
     before = again.predict_proba(TEXTS, sample_source=SOURCE)
     again.partial_fit(TEXTS, Y, sample_source=SOURCE)
 
@@ -308,12 +293,12 @@ def test_training_goes_on_after_a_folder_was_read(kind, freeze, tmp_path):
     with pytest.raises(SourceError, match="max_epochs=4: 4 are done, and 1 more"):
         again.partial_fit(TEXTS, Y, sample_source=SOURCE)
     again.save_pretrained(tmp_path)  # over the files that it was read from
-    assert_same(EACH[kind].from_pretrained(tmp_path), again)
+    assert_same(SharedTextNet.from_pretrained(tmp_path), again)
 
 
 def test_a_model_with_fewer_heads_leaves_none_of_the_old_ones(tmp_path):
-    written(of("heads"), tmp_path)
-    model = written(of("one head"), tmp_path)
+    written(of("source"), tmp_path)
+    model = written(of("shared"), tmp_path)
     assert len(list((tmp_path / "heads").iterdir())) == 1
     assert_same(SharedTextNet.from_pretrained(tmp_path), model)
 
@@ -321,55 +306,60 @@ def test_a_model_with_fewer_heads_leaves_none_of_the_old_ones(tmp_path):
 # Refusals ---------------------------------------------------------------------
 
 
-@EVERY_KIND
-def test_what_is_no_folder_of_ours(kind, tmp_path):
-    told = r"holds no sktandem\.json: it is not a folder that save_pretrained of Text"
+@EITHER_HEADS
+def test_what_is_no_folder_of_ours(heads, tmp_path):
+    told = r"holds no sktandem\.json: it is not a folder that save_pretrained of Shared"
     for folder in (tmp_path, tmp_path / "nowhere", str(tmp_path / "nowhere")):
         with pytest.raises(SourceError, match=told):
-            EACH[kind].from_pretrained(folder)
-    written(of(kind), tmp_path)
+            SharedTextNet.from_pretrained(folder)
+    written(of(heads), tmp_path)
     with pytest.raises(SourceError, match="checkpoint= takes the folder of a transfor"):
-        EACH[kind].from_pretrained(tmp_path / "encoder")
+        SharedTextNet.from_pretrained(tmp_path / "encoder")
+
+
+class Own(SharedTextNet):
+    """An estimator of the user's."""
 
 
 def test_a_folder_is_read_by_its_own_class(tmp_path):
-    written(of("heads"), tmp_path)
-    told = r"holds a TextMultiHeadClassifier\. Read it by TextMultiHeadClassifier\.from"
+    model = written(Own(CHECKPOINT, max_epochs=1), tmp_path)
+    assert_same(Own.from_pretrained(tmp_path), model)
+    told = r"holds a Own\. Read it by Own\.from_pretrained"
     with pytest.raises(SourceError, match=told):
         SharedTextNet.from_pretrained(tmp_path)
 
 
-@EVERY_KIND
-def test_a_folder_of_another_format_is_refused(kind, tmp_path):
-    written(of(kind), tmp_path)
+@EITHER_HEADS
+def test_a_folder_of_another_format_is_refused(heads, tmp_path):
+    written(of(heads), tmp_path)
     file = tmp_path / "sktandem.json"
     record = json.loads(file.read_text(encoding="utf8"))
     file.write_text(json.dumps(record | {"format": 99}), encoding="utf8")
     with pytest.raises(SourceError, match="is of format 99, and this version reads 1"):
-        EACH[kind].from_pretrained(tmp_path)
+        SharedTextNet.from_pretrained(tmp_path)
 
 
-@EVERY_KIND
-def test_names_that_no_file_can_hold_write_nothing(kind, tmp_path):
+@EITHER_HEADS
+def test_names_that_no_file_can_hold_write_nothing(heads, tmp_path):
     source = [(name, 1) for name in SOURCE.tolist()]
-    model = of(kind).fit(TEXTS, Y, sample_source=source)
-    told = r"The source \('de', 1\) is of type tuple, and a folder holds texts and numb"
+    model = of(heads).fit(TEXTS, Y, sample_source=source)
+    told = r"The source \('de', 1\) is of type tuple, and a folder holds strings and"
     with pytest.raises(SourceError, match=told):
         model.save_pretrained(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
-@EVERY_KIND
-def test_an_unfitted_model_is_not_written(kind, tmp_path):
+@EITHER_HEADS
+def test_an_unfitted_model_is_not_written(heads, tmp_path):
     with pytest.raises(NotFittedError, match="is not fitted yet"):
-        of(kind).save_pretrained(tmp_path / "new")
+        of(heads).save_pretrained(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
-@EVERY_KIND
-def test_a_parameter_to_change_must_be_one(kind, tmp_path):
-    written(of(kind), tmp_path)
+@EITHER_HEADS
+def test_a_parameter_to_change_must_be_one(heads, tmp_path):
+    written(of(heads), tmp_path)
     with pytest.raises(SourceError, match=r"'devise' is not a parameter of .*'device'"):
-        EACH[kind].from_pretrained(tmp_path, devise="cpu")
+        SharedTextNet.from_pretrained(tmp_path, devise="cpu")
     with pytest.raises(SourceError, match="max_length=999 is more than the 128"):
-        EACH[kind].from_pretrained(tmp_path, max_length=999)
+        SharedTextNet.from_pretrained(tmp_path, max_length=999)

@@ -78,7 +78,7 @@ tokenizer.save_pretrained(folder)
 def requests(name):
     before = len(asked)
     model = SharedTextNet(name, max_epochs=1, random_state=0, heads="source")
-    model.fit(texts, labels, sample_source)
+    model.fit(texts, labels, sample_source=sample_source)
     return len(asked) - before
 
 

@@ -4,27 +4,21 @@ import gc
 import json
 import tracemalloc
 import weakref
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from skorch.callbacks import Callback, Checkpoint
-from sktandem.members._units import multi_head
 from tokenizers import processors
 
-from sktandem import Merged, SharedNet, SourceError, SourceWarning
+from sktandem import SharedNet, SourceError, SourceWarning
+from sktandem.members._fill import filled
 from sktandem.model_selection import compare_strategies
 from sktandem.nn import _recorder
 from sktandem.schedules import Schedule, Step
-from sktandem.text import (
-    SharedTextNet,
-    small_encoder,
-)
+from sktandem.text import SharedTextNet, small_encoder
 
-HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
-ONE_HEAD = partial(SharedTextNet, heads="shared")
 pytestmark = pytest.mark.slow
 
 WORDS = ["red", "white", "rot", "weiss"]
@@ -35,9 +29,9 @@ FRAME = pd.DataFrame({"text": TEXTS, "language": SOURCE})
 CHECKPOINT = small_encoder(TEXTS, hidden_size=16, random_state=0)
 
 
-def estimator(kind=HEADS_BY_SOURCE, **settings):
+def estimator(heads="source", **settings):
     defaults = {"lr": 1e-2, "max_epochs": 2, "batch_size": 8, "random_state": 0}
-    return kind(CHECKPOINT, **defaults | settings)
+    return SharedTextNet(CHECKPOINT, heads=heads, **defaults | settings)
 
 
 def fitted(**settings):
@@ -295,7 +289,7 @@ def test_one_head_for_labels_that_have_nothing_in_common_warns():
     own = [f"{label} of {name}" for label, name in zip(LABELS, SOURCE)]
     told = "No two sources have a class in common: .*'0 of de'.*heads='source'"
     with pytest.warns(SourceWarning, match=told):
-        estimator(ONE_HEAD).fit(TEXTS, own, sample_source=SOURCE)
+        estimator("shared").fit(TEXTS, own, sample_source=SOURCE)
     X = np.arange(80.0).reshape(40, 2)
     with pytest.warns(SourceWarning, match=told):
         SharedNet(task="classification", random_state=0).fit(
@@ -306,28 +300,45 @@ def test_one_head_for_labels_that_have_nothing_in_common_warns():
 # Beside other strategies ---------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:Only one source", "ignore:There are only 20 rows")
+FEW = pytest.mark.filterwarnings("ignore:There are only 20 rows")
+ONCE = {"cv": 2, "n_repeats": 1, "scaler": None, "random_state": 0, "progress": False}
+
+
+def compared(strategies, X, model=None, **source):
+    model = model or estimator("shared", freeze="encoder", max_epochs=1)
+    settings = ONCE | source | {"strategies": strategies}
+    made = compare_strategies(model, X, LABELS, **settings)
+    return list(dict.fromkeys(contrast.strategy for contrast in made.contrasts))
+
+
+@FEW
 def test_strategies_are_compared_on_texts():
-    model = estimator(freeze="encoder", max_epochs=1, validation_fraction=None)
-    settings = {
-        "cv": 3,
-        "n_repeats": 1,
-        "scaler": None,
-        "random_state": 0,
-        "progress": False,
-    }
-    ways = {"two heads": model, "merged": Merged()}
+    own = estimator(freeze="encoder", max_epochs=1, validation_fraction=None)
+    ways = {"two heads": own, "merged": SharedNet(schedule="shuffled")}
 
-    texts = np.array(TEXTS, dtype=object)
-    made = compare_strategies(
-        model, texts, LABELS, sample_source=SOURCE, strategies=ways, **settings
-    )
+    found = compared(ways, np.array(TEXTS, dtype=object), sample_source=SOURCE)
 
-    assert "two heads" in repr(made)
-    assert "merged" in repr(made)
+    assert found == ["two heads", "merged"]
 
 
-def test_no_other_heads_are_put_on_texts():
-    told = r"builds its own net, .* strategies=\{'as it is': HEADS_BY_SOURCE"
+@FEW
+def test_the_usual_strategies_suit_a_table_of_texts():
+    model = estimator("shared", freeze="encoder", max_epochs=1, text_column="text")
+    X = FRAME.assign(note="none")
+
+    found = compared("default", X, model, source="language")
+
+    assert found == ["merged", "in turns by batches", "a head for each"]
+
+
+def test_a_member_says_how_the_sources_share_a_net_of_texts():
+    mine = estimator("shared", head=(4,), pooling="cls")
+
+    made = filled(SharedNet(heads="source", schedule="epochs"), mine)
+
+    assert isinstance(made, SharedTextNet)
+    assert (made.heads, made.schedule) == ("source", "epochs")
+    assert (made.head, made.pooling) == ((4,), "cls")
+    told = "SharedTextNet has no scale_by, which SharedNet is to set"
     with pytest.raises(SourceError, match=told):
-        multi_head(estimator())
+        filled(SharedNet(scale_by="source"), mine)

@@ -1,49 +1,26 @@
 """The rate over a fit, and fits that go on: nothing depends on how they were cut."""
 
 import pickle
-from functools import cache, partial
 
 import numpy as np
 import pytest
 import torch
+import transformers
 from skorch.callbacks import Callback, Checkpoint
+from small_texts import EITHER_HEADS, corpora, tiny, weights_of
 
 from sktandem import SourceError
 from sktandem.schedules import PlateauAlternation
-from sktandem.text import (
-    SharedTextNet,
-    small_encoder,
-)
+from sktandem.text import SharedTextNet, small_encoder
 from sktandem.text._rate import WarmupDecay
 
-HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
-ONE_HEAD = partial(SharedTextNet, heads="shared")
 pytestmark = pytest.mark.slow
 
-transformers = pytest.importorskip("transformers")
 
-KINDS = [HEADS_BY_SOURCE, ONE_HEAD]
-SIZES = {"de": 16, "en": 24}
-WORDS = "the a card money lost sent where is my das ist gut sehr schlecht und teuer"
-
-
-@cache
-def checkpoint():
-    return small_encoder([WORDS], hidden_size=16, random_state=0)
-
-
-def corpora(factor=1):
-    rng = np.random.default_rng(0)
-    words, n_texts = WORDS.split(), factor * sum(SIZES.values())
-    texts = [" ".join(rng.choice(words, rng.integers(1, 9))) for _ in range(n_texts)]
-    sample_source = np.repeat(list(SIZES), [factor * n for n in SIZES.values()])
-    return texts, np.arange(n_texts) % 3, sample_source
-
-
-def estimator(kind=HEADS_BY_SOURCE, given=None, **settings):
+def estimator(heads="source", given=None, **settings):
     defaults = {"lr": 1e-3, "batch_size": 4, "max_epochs": 3, "random_state": 0}
     defaults |= {"validation_fraction": 0.25, "keep": "last"}
-    return kind(given or checkpoint(), **defaults | settings)
+    return SharedTextNet(given or tiny(), heads=heads, **defaults | settings)
 
 
 class Rates(Callback):
@@ -88,7 +65,7 @@ def test_the_factor_is_that_of_transformers(n_warm, n_steps):
 def test_the_rates_of_a_fit_are_those_of_transformers(schedule):
     settings = {"schedule": schedule, "warmup_ratio": 0.25, "head_lr": 0.1}
     settings |= {"validation_fraction": None, "max_epochs": 4}
-    model = estimator(callbacks=[Rates()], **settings).fit(*corpora())
+    model = estimator(callbacks=[Rates()], **settings).fit(**corpora())
 
     rates = rates_of(model)
     if schedule == "epochs":
@@ -103,7 +80,7 @@ def test_the_rates_of_a_fit_are_those_of_transformers(schedule):
 
 
 def test_the_history_tells_the_encoders_last_rate():
-    model = estimator(callbacks=[Rates()]).fit(*corpora())
+    model = estimator(callbacks=[Rates()]).fit(**corpora())
 
     steps = [len(row["batches"]) for row in model.history_]
     n_training = [
@@ -118,17 +95,13 @@ def test_the_history_tells_the_encoders_last_rate():
 def test_a_turn_that_may_end_early_does_not_use_up_the_rate_beforehand():
     schedule = PlateauAlternation(3, check_every="batch", reset_on_switch=True)
     settings = {"schedule": schedule, "max_epochs": 2, "lr": 1e-2, "batch_size": 2}
-    model = estimator(callbacks=[Rates()], **settings).fit(*corpora(3))
+    model = estimator(callbacks=[Rates()], **settings).fit(**corpora(3))
 
     rates, first = rates_of(model)[:, 0], len(model.history_[0]["batches"])
     assert (np.diff(rates[max(1, first // 3) : first]) != 0).all()
 
 
 # Going on ------------------------------------------------------------------------
-
-
-def weights_of(model):
-    return model.module_.state_dict()
 
 
 def assert_same(model, other):
@@ -148,14 +121,14 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@EITHER_HEADS
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-def test_three_epochs_one_by_one_are_a_fit_of_three(kind, settings):
-    whole = estimator(kind, **settings).fit(*corpora())
+def test_three_epochs_one_by_one_are_a_fit_of_three(heads, settings):
+    whole = estimator(heads, **settings).fit(**corpora())
 
-    parts = estimator(kind, **settings)
+    parts = estimator(heads, **settings)
     for _ in range(3):
-        parts.partial_fit(*corpora(), epochs=1)
+        parts.partial_fit(**corpora(), epochs=1)
 
     assert_same(whole, parts)
     assert [row["lr"] for row in whole.history_] == [r["lr"] for r in parts.history_]
@@ -163,39 +136,39 @@ def test_three_epochs_one_by_one_are_a_fit_of_three(kind, settings):
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_a_pickle_between_epochs_changes_nothing(settings):
-    whole = estimator(**settings).fit(*corpora())
+    whole = estimator(**settings).fit(**corpora())
 
     parts = estimator(**settings)
     for _ in range(3):
-        parts = pickle.loads(pickle.dumps(parts.partial_fit(*corpora(), epochs=1)))
+        parts = pickle.loads(pickle.dumps(parts.partial_fit(**corpora(), epochs=1)))
 
     assert_same(whole, parts)
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_a_checkpoint_is_gone_on_from(tmp_path, settings):
-    whole = estimator(**settings).fit(*corpora())
+    whole = estimator(**settings).fit(**corpora())
 
     saves = Checkpoint(monitor=None, dirname=tmp_path)
-    estimator(callbacks=[saves], **settings).partial_fit(*corpora(), epochs=1)
-    resumed = estimator(**settings).fit(*corpora(), resume_from=tmp_path)
+    estimator(callbacks=[saves], **settings).partial_fit(**corpora(), epochs=1)
+    resumed = estimator(**settings).fit(**corpora(), resume_from=tmp_path)
 
     assert_same(whole, resumed)
 
 
 def test_epochs_beyond_the_last_are_refused():
-    model = estimator().partial_fit(*corpora())
+    model = estimator().partial_fit(**corpora())
 
     assert len(model.history_) == 3
     with pytest.raises(SourceError, match=r"max_epochs=3.*Set max_epochs=4 before"):
-        model.partial_fit(*corpora(), epochs=1)
+        model.partial_fit(**corpora(), epochs=1)
 
 
 def test_more_epochs_can_be_asked_for_later():
-    model = estimator().fit(*corpora()).set_params(max_epochs=5)
+    model = estimator().fit(**corpora()).set_params(max_epochs=5)
     before = {name: weight.clone() for name, weight in weights_of(model).items()}
 
-    model.partial_fit(*corpora())
+    model.partial_fit(**corpora())
 
     assert [row["lr"] > 0 for row in model.history_] == [True] * 5
     head = "heads.0.weight"
@@ -203,10 +176,10 @@ def test_more_epochs_can_be_asked_for_later():
 
 
 def test_no_epochs_at_all_change_nothing():
-    model = estimator().partial_fit(*corpora(), epochs=1)
+    model = estimator().partial_fit(**corpora(), epochs=1)
     before = {name: weight.clone() for name, weight in weights_of(model).items()}
 
-    model.partial_fit(*corpora(), epochs=0)
+    model.partial_fit(**corpora(), epochs=0)
 
     assert all(torch.equal(before[name], w) for name, w in weights_of(model).items())
 
@@ -215,14 +188,14 @@ def test_no_epochs_at_all_change_nothing():
 
 
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_same_seed_gives_the_same_weights(kind, freeze):
+@EITHER_HEADS
+def test_the_same_seed_gives_the_same_weights(heads, freeze):
     settings = {"freeze": freeze, "dropout": 0.3}
-    first = estimator(kind, **settings).fit(*corpora())
+    first = estimator(heads, **settings).fit(**corpora())
     torch.manual_seed(12345)
 
-    again = estimator(kind, **settings).fit(*corpora())
-    other = estimator(kind, **settings | {"random_state": 1}).fit(*corpora())
+    again = estimator(heads, **settings).fit(**corpora())
+    other = estimator(heads, **settings | {"random_state": 1}).fit(**corpora())
 
     assert_same(first, again)
     names = weights_of(first)
@@ -232,7 +205,7 @@ def test_the_same_seed_gives_the_same_weights(kind, freeze):
 @pytest.fixture(scope="module")
 def without_pooler(tmp_path_factory):
     """Return the folder of a model that has no pooler, as language models have none."""
-    model, tokenizer = checkpoint()
+    model, tokenizer = tiny()
     folder = tmp_path_factory.mktemp("encoder")
     bare = transformers.BertModel(model.config, add_pooling_layer=False)
     bare.save_pretrained(folder)
@@ -247,7 +220,8 @@ def test_torchs_random_state_stays_as_it_was(freeze, stored, without_pooler):
     torch.manual_seed(3)
     before = torch.get_rng_state()
 
-    model.fit(*corpora()).predict(corpora()[0], sample_source=corpora()[2])
+    texts, _, sample_source = corpora().values()
+    model.fit(**corpora()).predict(texts, sample_source=sample_source)
 
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -259,13 +233,13 @@ def test_weights_that_a_checkpoint_lacks_come_from_the_seed(freeze, without_pool
     for seed in (0, 1):
         torch.manual_seed(seed)
         model = estimator(given=without_pooler, pooling="pooler", freeze=freeze)
-        vectors.append(model.fit(*corpora()).transform(corpora()[0]))
+        vectors.append(model.fit(**corpora()).transform(corpora()["X"]))
 
     assert np.array_equal(*vectors)
 
 
 def test_a_small_encoder_is_the_same_for_the_same_seed():
-    texts = corpora()[0]
+    texts = corpora()["X"]
     made = [small_encoder(texts, hidden_size=16, random_state=0) for _ in range(5)]
 
     (first, tokenizer), *others = made
@@ -296,13 +270,13 @@ def test_the_settings_of_transformers_stay(
     logging.set_verbosity(level)
     (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
 
-    estimator(given=without_pooler, max_epochs=1).fit(*corpora())
+    estimator(given=without_pooler, max_epochs=1).fit(**corpora())
     assert logging.get_verbosity() == level
     assert logging.is_progress_bar_enabled() == shown
 
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(SourceError, match="cannot be loaded"):
-        estimator(given=tmp_path).fit(*corpora())
+        estimator(given=tmp_path).fit(**corpora())
     assert logging.get_verbosity() == level
     assert logging.is_progress_bar_enabled() == shown
 
@@ -314,7 +288,7 @@ def test_progress_bars_of_the_hub_that_are_off_stay_off(
     settings_of_transformers.enable_progress_bar()
     hub.disable_progress_bars()
     try:
-        estimator(given=without_pooler, max_epochs=1).fit(*corpora())
+        estimator(given=without_pooler, max_epochs=1).fit(**corpora())
         assert hub.are_progress_bars_disabled()
     finally:
         hub.enable_progress_bars()

@@ -14,7 +14,7 @@ from sktandem.text import SharedTextNet, small_encoder
 TEXTS = ["red wine", "white wine", "sparkling white wine", "roter Wein", "weißer Wein"]
 
 
-def weights_of(model):
+def flat_weights(model):
     return torch.cat([weight.detach().ravel() for weight in model.parameters()])
 
 
@@ -42,9 +42,9 @@ def test_a_seed_gives_the_same_encoder_and_touches_nothing_global():
     other, _ = small_encoder(TEXTS, random_state=4)
 
     assert torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(weights_of(one), weights_of(again))
-    assert torch.equal(weights_of(one), weights_of(of_generator))
-    assert not torch.equal(weights_of(one), weights_of(other))
+    assert torch.equal(flat_weights(one), flat_weights(again))
+    assert torch.equal(flat_weights(one), flat_weights(of_generator))
+    assert not torch.equal(flat_weights(one), flat_weights(other))
 
 
 def test_it_has_the_sizes_that_were_asked_for():
@@ -86,7 +86,7 @@ def test_it_goes_to_a_folder_and_back(tmp_path):
     again = transformers.AutoModel.from_pretrained(tmp_path)
     spelt = transformers.AutoTokenizer.from_pretrained(tmp_path)
 
-    assert torch.equal(weights_of(again), weights_of(model))
+    assert torch.equal(flat_weights(again), flat_weights(model))
     for text in (*TEXTS, "Wine never seen"):
         assert spelt(text)["input_ids"] == tokenizer(text)["input_ids"]
 
@@ -111,9 +111,9 @@ def test_it_learns_what_its_texts_say():
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["a", None], r"X lacks 1 text, the first at row 1 \(None\)"),
+        (["a", None], r"no text in 1 row, the first at row 1 \(None\)"),
         (["a", " "], "X holds 1 empty text, the first at row 1"),
-        ([1, 2], "X must hold texts, got 1 of type int at row 0"),
+        ([1, 2], "X must hold strings, got 1 of type int at row 0"),
     ],
 )
 def test_what_is_no_text_is_refused(texts, message):

@@ -1,23 +1,14 @@
 """Text on a GPU, where there is one."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
+from small_texts import EITHER_HEADS
 
-from sktandem.text import (
-    SharedTextNet,
-    small_encoder,
-)
+from sktandem.text import SharedTextNet, small_encoder
 
-HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
-ONE_HEAD = partial(SharedTextNet, heads="shared")
-
-pytest.importorskip("transformers")
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
-KINDS = [HEADS_BY_SOURCE, ONE_HEAD]
 GOOD, BAD = "good gut fine schön great toll", "bad schlecht poor mies"
 OTHER = "the food was und das essen ist very sehr so here today"
 
@@ -32,36 +23,36 @@ def reviews(n_texts=160):
         told = rng.choice((GOOD if label else BAD).split())
         words.insert(rng.integers(len(words) + 1), told)
         texts.append(" ".join(words))
-    return texts, y, np.repeat(["de", "en"], [n_texts // 4, n_texts - n_texts // 4])
+    sample_source = np.repeat(["de", "en"], [n_texts // 4, n_texts - n_texts // 4])
+    return {"X": texts, "y": y, "sample_source": sample_source}
 
 
-def fitted(kind, device, checkpoint=None, **settings):
-    texts, y, sample_source = reviews()
-    checkpoint = checkpoint or small_encoder(texts, random_state=0)
+def fitted(heads, device, checkpoint=None, **settings):
+    checkpoint = checkpoint or small_encoder(reviews()["X"], random_state=0)
     settings = {"lr": 3e-3, "max_epochs": 20, "random_state": 0} | settings
-    model = kind(checkpoint, device=device, **settings)
-    return model.fit(texts, y, sample_source=sample_source)
+    model = SharedTextNet(checkpoint, heads=heads, device=device, **settings)
+    return model.fit(**reviews())
 
 
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
 @pytest.mark.parametrize("schedule", ["joint", "batches", "shuffled"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_gpu_learns_what_the_cpu_learns(kind, schedule, freeze):
-    checkpoint = small_encoder(reviews()[0], random_state=0)
+@EITHER_HEADS
+def test_a_gpu_learns_what_the_cpu_learns(heads, schedule, freeze):
+    checkpoint = small_encoder(reviews()["X"], random_state=0)
     settings = {"schedule": schedule, "freeze": freeze, "average": "ema"}
     scores = {}
     for device in ("cpu", "cuda"):
-        model = fitted(kind, device, checkpoint, **settings)
-        scores[device] = model.score(*reviews())
+        model = fitted(heads, device, checkpoint, **settings)
+        scores[device] = model.score(**reviews())
         assert next(model.module_.parameters()).device.type == device
 
     assert scores["cuda"] == pytest.approx(scores["cpu"], abs=0.08)
     assert freeze == "encoder" or scores["cuda"] > 0.9
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_without_rounding_a_gpu_ends_near_the_cpu(kind):
-    checkpoint = small_encoder(reviews()[0], random_state=0)
+@EITHER_HEADS
+def test_without_rounding_a_gpu_ends_near_the_cpu(heads):
+    checkpoint = small_encoder(reviews()["X"], random_state=0)
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
         setattr(checkpoint[0].config, name, 0.0)
     torch.manual_seed(0)
@@ -69,7 +60,7 @@ def test_without_rounding_a_gpu_ends_near_the_cpu(kind):
     settings = {"mixed_precision": None, "dropout": 0.0, "max_epochs": 1}
     settings |= {"validation_fraction": None}
     models = [
-        fitted(kind, device, checkpoint, **settings) for device in ("cpu", "cuda")
+        fitted(heads, device, checkpoint, **settings) for device in ("cpu", "cuda")
     ]
 
     losses = [model.history_[0]["train_loss"] for model in models]
@@ -79,9 +70,9 @@ def test_without_rounding_a_gpu_ends_near_the_cpu(kind):
 def test_auto_is_half_the_precision_on_a_gpu_that_has_it():
     if not torch.cuda.is_bf16_supported(including_emulation=False):
         pytest.skip("this GPU has no bfloat16")
-    checkpoint = small_encoder(reviews()[0], random_state=0)
+    checkpoint = small_encoder(reviews()["X"], random_state=0)
     auto, half, full = (
-        fitted(HEADS_BY_SOURCE, "cuda", checkpoint, mixed_precision=precision)
+        fitted("source", "cuda", checkpoint, mixed_precision=precision)
         for precision in ("auto", "bf16", None)
     )
 
@@ -94,17 +85,17 @@ def test_auto_is_half_the_precision_on_a_gpu_that_has_it():
 
 
 def test_a_model_that_is_on_the_gpu_already_can_be_given():
-    model, tokenizer = small_encoder(reviews()[0], random_state=0)
+    model, tokenizer = small_encoder(reviews()["X"], random_state=0)
 
-    fit = fitted(HEADS_BY_SOURCE, "cuda", (model.cuda(), tokenizer))
+    fit = fitted("source", "cuda", (model.cuda(), tokenizer))
 
     assert next(model.parameters()).device.type == "cuda"
-    assert np.isfinite(fit.transform(reviews()[0])).all()
+    assert np.isfinite(fit.transform(reviews()["X"])).all()
 
 
 def test_texts_alone_and_together_are_the_same_on_a_gpu():
-    model = fitted(ONE_HEAD, "cuda", mixed_precision=None)
-    texts = reviews()[0][:20]
+    model = fitted("shared", "cuda", mixed_precision=None)
+    texts = reviews()["X"][:20]
 
     together = model.predict_proba(texts)
 
@@ -118,6 +109,6 @@ def test_torchs_random_state_of_the_gpu_stays_as_it_was():
     torch.cuda.manual_seed(0)
     before = torch.cuda.get_rng_state()
 
-    fitted(HEADS_BY_SOURCE, "cuda", max_epochs=1)
+    fitted("source", "cuda", max_epochs=1)
 
     assert torch.equal(torch.cuda.get_rng_state(), before)

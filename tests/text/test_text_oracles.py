@@ -1,26 +1,19 @@
 """Text models against transformers' own forward pass, and the loops they replace."""
 
 import copy
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
+import transformers
 from skorch.callbacks import Callback
+from small_texts import EITHER_HEADS, WORDS, distilbert, roberta, tiny
 from torch import nn
 
-from sktandem.text import (
-    SharedTextNet,
-    small_encoder,
-)
+from sktandem.text import SharedTextNet
 
-HEADS_BY_SOURCE = partial(SharedTextNet, heads="source")
-ONE_HEAD = partial(SharedTextNet, heads="shared")
 pytestmark = pytest.mark.slow
 
-transformers = pytest.importorskip("transformers")
-
-WORDS = "the a card money lost sent where is my das ist gut sehr schlecht und teuer"
 SIZES = {"de": 12, "en": 24}
 N_CLASSES = {"de": 3, "en": 4}
 
@@ -36,12 +29,13 @@ def two_corpora(n_classes=N_CLASSES, seed=0):
     texts = texts_of(sum(SIZES.values()), rng)
     sample_source = np.repeat(list(SIZES), list(SIZES.values()))
     each = np.repeat([n_classes[name] for name in SIZES], list(SIZES.values()))
-    return texts, np.arange(len(texts)) % each, sample_source
+    y = np.arange(len(texts)) % each
+    return {"X": texts, "y": y, "sample_source": sample_source}
 
 
 def still_encoder():
     """Return an encoder without dropout, whose loss is a function of its weights."""
-    model, tokenizer = small_encoder([WORDS], hidden_size=16, random_state=0)
+    model, tokenizer = tiny()
     return without_dropout(model), tokenizer
 
 
@@ -151,32 +145,14 @@ def test_a_batch_is_that_of_transformers_own_sequence_classification():
     assert_same_gradients(ours, given)
 
 
-def distilbert(vocab_size):
-    config = transformers.DistilBertConfig(
-        vocab_size=vocab_size, dim=16, n_layers=2, n_heads=2, hidden_dim=32
-    )
-    return without_dropout(transformers.DistilBertModel(config))
+FAMILIES = {"bert": None, "distilbert": distilbert, "roberta": roberta}
 
 
-def roberta(vocab_size, pad_token_id=0):
-    config = transformers.RobertaConfig(
-        vocab_size=vocab_size,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=140,
-        pad_token_id=pad_token_id,
-    )
-    return without_dropout(transformers.RobertaModel(config))
-
-
-KINDS = {"bert": None, "distilbert": distilbert, "roberta": roberta}
-
-
-def of_kind(kind):
+def of_family(family):
     model, tokenizer = still_encoder()
-    return (model if kind == "bert" else KINDS[kind](len(tokenizer))), tokenizer
+    if family != "bert":
+        model = without_dropout(FAMILIES[family](len(tokenizer)))
+    return model, tokenizer
 
 
 def pooled(hidden, mask, pooling):
@@ -190,9 +166,9 @@ def pooled(hidden, mask, pooling):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_batch_is_that_of_the_encoder_pooled_by_hand(kind, pooling):
-    model, tokenizer = of_kind(kind)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_batch_is_that_of_the_encoder_pooled_by_hand(family, pooling):
+    model, tokenizer = of_family(family)
 
     fitted, tape = one_batch(model, tokenizer, pooling)
 
@@ -321,13 +297,14 @@ SETTINGS = {
 ROUNDING = "attention.self.key.bias"
 
 
-def assert_the_loop_by_hand(kind, schedule, **changes):
+def assert_the_loop_by_hand(heads, schedule, **changes):
     settings = SETTINGS | changes
     model, tokenizer = still_encoder()
-    shared = kind is ONE_HEAD
+    shared = heads == "shared"
     n_classes = dict.fromkeys(SIZES, 3) if shared else N_CLASSES
-    fitted = kind(
+    fitted = SharedTextNet(
         (model, tokenizer),
+        heads=heads,
         schedule=schedule,
         batch_size=4,
         dropout=0.0,
@@ -336,7 +313,7 @@ def assert_the_loop_by_hand(kind, schedule, **changes):
         callbacks=[Tape()],
         random_state=0,
         **settings,
-    ).fit(*two_corpora(n_classes))
+    ).fit(**two_corpora(n_classes))
     tape = recorded(fitted)
 
     n_outputs = [3] if shared else list(N_CLASSES.values())
@@ -356,33 +333,33 @@ def assert_the_loop_by_hand(kind, schedule, **changes):
 
 
 @pytest.mark.parametrize("schedule", ["joint", "batches", "shuffled"])
-@pytest.mark.parametrize("kind", [HEADS_BY_SOURCE, ONE_HEAD])
-def test_weights_are_those_of_the_loop_by_hand(kind, schedule):
-    assert_the_loop_by_hand(kind, schedule)
+@EITHER_HEADS
+def test_weights_are_those_of_the_loop_by_hand(heads, schedule):
+    assert_the_loop_by_hand(heads, schedule)
 
 
 @pytest.mark.parametrize("freeze", [None, 1])
 @pytest.mark.parametrize("schedule", ["joint", "batches"])
 def test_what_is_frozen_takes_no_part_in_the_loop_by_hand(schedule, freeze):
-    assert_the_loop_by_hand(HEADS_BY_SOURCE, schedule, freeze=freeze)
+    assert_the_loop_by_hand("source", schedule, freeze=freeze)
 
 
 @goes_ahead
-@pytest.mark.parametrize("kind", [HEADS_BY_SOURCE, ONE_HEAD])
+@EITHER_HEADS
 @pytest.mark.parametrize("schedule", ["joint", "batches", "shuffled"])
-def test_three_batches_make_one_step_of_the_loop_by_hand(kind, schedule):
-    assert_the_loop_by_hand(kind, schedule, gradient_accumulation_steps=3)
+def test_three_batches_make_one_step_of_the_loop_by_hand(heads, schedule):
+    assert_the_loop_by_hand(heads, schedule, gradient_accumulation_steps=3)
 
 
 @goes_ahead
 @pytest.mark.parametrize("max_grad_norm", [None, 0.05])
 def test_gradients_are_clipped_as_in_the_loop_by_hand(max_grad_norm):
     changes = {"max_grad_norm": max_grad_norm, "gradient_accumulation_steps": 3}
-    assert_the_loop_by_hand(HEADS_BY_SOURCE, "joint", **changes)
+    assert_the_loop_by_hand("source", "joint", **changes)
 
 
 def test_without_a_warm_up_the_rate_falls_from_the_first_step():
-    assert_the_loop_by_hand(HEADS_BY_SOURCE, "joint", warmup_ratio=0.0)
+    assert_the_loop_by_hand("source", "joint", warmup_ratio=0.0)
 
 
 class HeadsByHand(nn.Module):
@@ -413,7 +390,7 @@ def test_heads_of_a_frozen_encoder_are_those_of_the_loop_by_hand(schedule):
         random_state=0,
         **settings,
         heads="source",
-    ).fit(*two_corpora())
+    ).fit(**two_corpora())
     tape = recorded(fitted)
 
     by_hand = HeadsByHand(tape.start_)
@@ -436,8 +413,8 @@ def test_an_epoch_reads_every_text_of_the_longest_source_once():
         random_state=0,
         heads="source",
     )
-    texts, y, sample_source = two_corpora()
-    fitted.fit(texts, y, sample_source=sample_source)
+    texts, _, sample_source = two_corpora().values()
+    fitted.fit(**two_corpora())
 
     read = [
         tuple(row[row >= 0].tolist())

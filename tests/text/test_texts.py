@@ -20,6 +20,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from small_texts import EITHER_HEADS
 
 from sktandem import SourceError, SourceWarning, stack_sources
 from sktandem.inspection import HistoryDisplay
@@ -31,10 +32,7 @@ from sktandem.model_selection import (
     source_scorers,
 )
 from sktandem.schedules import EpochAlternation, Joint
-from sktandem.text import (
-    SharedTextNet,
-    small_encoder,
-)
+from sktandem.text import SharedTextNet, small_encoder
 
 pytestmark = pytest.mark.slow
 
@@ -54,33 +52,28 @@ CHECKPOINT = small_encoder(TEXTS, hidden_size=16, n_layers=1, random_state=0)
 QUICK = {"lr": 0.01, "max_epochs": 2, "random_state": 0}
 
 
-def of_heads(checkpoint=CHECKPOINT, **params):
-    return SharedTextNet(checkpoint, **QUICK | params, heads="source")
+def of(heads, checkpoint=CHECKPOINT, **params):
+    return SharedTextNet(checkpoint, heads=heads, **QUICK | params)
 
 
-def of_one(checkpoint=CHECKPOINT, **params):
-    return SharedTextNet(checkpoint, **QUICK | params, heads="shared")
-
-
-EACH = {"heads": (of_heads, OWN), "one head": (of_one, SHARED)}
-EVERY_KIND = pytest.mark.parametrize("kind", EACH)
+LABELS = {"source": OWN, "shared": SHARED}
 ROUTING = pytest.mark.parametrize("routing", [False, True], ids=["off", "on"])
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A model of each kind, fitted on bare texts; for tests that only read it."""
+    """A model with either heads, fitted on bare texts; for tests that only read it."""
     return {
-        kind: make(unknown_source="error").fit(TEXTS, y, sample_source=SOURCE)
-        for kind, (make, y) in EACH.items()
+        heads: of(heads).fit(TEXTS, y, sample_source=SOURCE)
+        for heads, y in LABELS.items()
     }
 
 
 @pytest.fixture(scope="module")
 def framed():
-    """A model of each kind, fitted on a data frame with a column of sources."""
+    """A model with either heads, fitted on a data frame with a column of sources."""
     return {
-        kind: make(source="language").fit(FRAME, y) for kind, (make, y) in EACH.items()
+        heads: of(heads, source="language").fit(FRAME, y) for heads, y in LABELS.items()
     }
 
 
@@ -98,11 +91,11 @@ def folder(tmp_path_factory):
 # Parameters -------------------------------------------------------------------
 
 
-@EVERY_KIND
-def test_the_constructor_only_stores(kind):
+@EITHER_HEADS
+def test_the_constructor_only_stores(heads):
     head, callbacks, schedule = (8,), [], Joint()
-    model = EACH[kind][0](
-        head=head, callbacks=callbacks, schedule=schedule, prefix="query: "
+    model = of(
+        heads, head=head, callbacks=callbacks, schedule=schedule, prefix="query: "
     )
 
     assert model.checkpoint is CHECKPOINT
@@ -113,11 +106,11 @@ def test_the_constructor_only_stores(kind):
 
 
 @pytest.mark.parametrize("form", ["pair", "folder", "text", "hub"])
-@EVERY_KIND
-def test_a_clone_is_unfitted_and_has_the_same_parameters(kind, form, folder):
+@EITHER_HEADS
+def test_a_clone_is_unfitted_and_has_the_same_parameters(heads, form, folder):
     forms = {"pair": CHECKPOINT, "folder": folder, "text": str(folder), "hub": "a/b"}
-    make, y = EACH[kind]
-    model = make(forms[form], head=(4,), freeze=1)
+    y = LABELS[heads]
+    model = of(heads, forms[form], head=(4,), freeze=1)
     if form != "hub":
         model.fit(TEXTS, y, sample_source=SOURCE)
 
@@ -137,37 +130,37 @@ def test_a_clone_is_unfitted_and_has_the_same_parameters(kind, form, folder):
         np.testing.assert_array_equal(found, expected)
 
 
-@EVERY_KIND
-def test_a_folder_and_what_is_in_it_are_the_same_checkpoint(kind, folder, fitted):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_a_folder_and_what_is_in_it_are_the_same_checkpoint(heads, folder, fitted):
+    y = LABELS[heads]
     found = (
-        make(folder)
+        of(heads, folder)
         .fit(TEXTS, y, sample_source=SOURCE)
         .predict_proba(TEXTS, sample_source=SOURCE)
     )
-    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
+    expected = fitted[heads].predict_proba(TEXTS, sample_source=SOURCE)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@EVERY_KIND
-def test_parameters_are_set_by_name(kind):
-    model = EACH[kind][0]().set_params(
+@EITHER_HEADS
+def test_parameters_are_set_by_name(heads):
+    model = of(heads).set_params(
         lr=0.5, schedule=EpochAlternation(), schedule__epoch_length="longest"
     )
 
     assert model.lr == 0.5
     assert model.get_params()["schedule__epoch_length"] == "longest"
-    with pytest.raises(ValueError, match="Invalid parameter 'net' for estimator Text"):
+    with pytest.raises(ValueError, match="Invalid parameter 'net' for estimator"):
         model.set_params(net__lr=0.1)
     with pytest.raises(ValueError, match="Invalid parameter 'learning_rate'"):
         model.set_params(learning_rate=0.1)
-    with pytest.raises(SourceError, match=r"schedule is 'joint'.* schedule=Joint\(\)"):
+    with pytest.raises(SourceError, match=r"schedule is 'joint'\. .* schedule=Batch"):
         model.set_params(schedule="joint", schedule__epoch_length=3)
 
 
-@EVERY_KIND
-def test_a_model_prints_in_few_words(kind, fitted):
-    for model in (EACH[kind][0](), fitted[kind]):
+@EITHER_HEADS
+def test_a_model_prints_in_few_words(heads, fitted):
+    for model in (of(heads), fitted[heads]):
         assert len(repr(model)) < 250
         assert "checkpoint=(BertModel, " in repr(model)
         assert type(model).__name__ in model._repr_html_()
@@ -177,14 +170,14 @@ def test_a_model_prints_in_few_words(kind, fitted):
 # Fitting ----------------------------------------------------------------------
 
 
-@EVERY_KIND
-def test_a_fit_changes_nothing_that_it_was_given(kind):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_a_fit_changes_nothing_that_it_was_given(heads):
+    y = LABELS[heads]
     model, tokenizer = CHECKPOINT
     weights = {name: w.clone() for name, w in model.state_dict().items()}
     vocabulary, trains = tokenizer.get_vocab(), model.training
     frame, labels = FRAME.copy(), y.copy()
-    estimator = make(source="language", freeze=None)
+    estimator = of(heads, source="language", freeze=None)
     params = dict(vars(estimator))
 
     estimator.fit(frame, labels)
@@ -196,19 +189,19 @@ def test_a_fit_changes_nothing_that_it_was_given(kind):
     assert model.training == trains
     assert tokenizer.get_vocab() == vocabulary
     assert all(vars(estimator)[name] is value for name, value in params.items())
-    own = set(vars(estimator)) - set(params)
+    own = set(vars(estimator)) - set(params) - {"_fitted"}
     assert all(name.endswith("_") and not name.startswith("_") for name in own)
 
 
-@EVERY_KIND
-def test_a_fit_that_fails_leaves_everything_as_it_was(kind, framed):
-    make, y = EACH[kind]
-    fresh, before = make(), set(vars(make()))
+@EITHER_HEADS
+def test_a_fit_that_fails_leaves_everything_as_it_was(heads, framed):
+    y = LABELS[heads]
+    fresh, before = of(heads), set(vars(of(heads)))
     with pytest.raises(SourceError, match="1 empty text"):
         fresh.fit([*TEXTS[:-1], " "], y, sample_source=SOURCE)
     assert set(vars(fresh)) == before
 
-    fitted = pickle.loads(pickle.dumps(framed[kind]))
+    fitted = pickle.loads(pickle.dumps(framed[heads]))
     names, expected = set(vars(fitted)), fitted.predict_proba(FRAME)
     fitted.set_params(freeze=9)
     with pytest.raises(SourceError, match="freeze=9 layers, but BertModel has 1"):
@@ -217,13 +210,13 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(kind, framed):
     np.testing.assert_array_equal(fitted.predict_proba(FRAME), expected)
 
 
-@EVERY_KIND
-def test_a_pickle_predicts_the_same(kind, fitted):
-    make, y = EACH[kind]
-    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
+@EITHER_HEADS
+def test_a_pickle_predicts_the_same(heads, fitted):
+    y = LABELS[heads]
+    expected = fitted[heads].predict_proba(TEXTS, sample_source=SOURCE)
 
-    again = pickle.loads(pickle.dumps(fitted[kind]))
-    unfitted = pickle.loads(pickle.dumps(make()))
+    again = pickle.loads(pickle.dumps(fitted[heads]))
+    unfitted = pickle.loads(pickle.dumps(of(heads)))
 
     np.testing.assert_array_equal(
         again.predict_proba(TEXTS, sample_source=SOURCE), expected
@@ -234,25 +227,24 @@ def test_a_pickle_predicts_the_same(kind, fitted):
     np.testing.assert_array_equal(found, expected)
 
 
-@EVERY_KIND
-def test_a_seed_and_a_generator_seeded_with_it_are_the_same(kind, fitted):
-    make, y = EACH[kind]
-    model = make(random_state=np.random.RandomState(0)).fit(
+@EITHER_HEADS
+def test_a_seed_and_a_generator_seeded_with_it_are_the_same(heads, fitted):
+    y = LABELS[heads]
+    model = of(heads, random_state=np.random.RandomState(0)).fit(
         TEXTS, y, sample_source=SOURCE
     )
     np.testing.assert_array_equal(
         model.predict_proba(TEXTS, sample_source=SOURCE),
-        fitted[kind].predict_proba(TEXTS, sample_source=SOURCE),
+        fitted[heads].predict_proba(TEXTS, sample_source=SOURCE),
     )
 
 
-@EVERY_KIND
-def test_labels_keep_their_kind(kind):
-    make, _ = EACH[kind]
+@EITHER_HEADS
+def test_labels_keep_their_kind(heads):
     yes = SHARED == "yes"
     for y in (yes, yes.astype(int), SHARED, SHARED.astype(object)):
         predicted = (
-            make()
+            of(heads)
             .fit(TEXTS, y, sample_source=SOURCE)
             .predict(TEXTS, sample_source=SOURCE)
         )
@@ -261,7 +253,7 @@ def test_labels_keep_their_kind(kind):
 
 
 def test_labels_of_two_kinds_stay_what_they_are():
-    model = of_heads(max_epochs=12).fit(TEXTS, MIXED, sample_source=SOURCE)
+    model = of("source", max_epochs=12).fit(TEXTS, MIXED, sample_source=SOURCE)
 
     predicted = model.predict(TEXTS, sample_source=SOURCE)
 
@@ -281,18 +273,24 @@ def test_stacked_texts_with_labels_as_text_are_learned():
         {"en": (BANK, ["card"] * 8 + ["money"] * 8), "de": (FOOD, [1] * 6 + [0] * 6)},
         labels="str",
     )
-    model = of_heads().fit(texts, y, sample_source=source)
+    model = of("source").fit(texts, y, sample_source=source)
     assert model.classes_by_source_["de"].tolist() == ["0", "1"]
     assert model.classes_by_source_["en"].tolist() == ["card", "money"]
 
 
-@EVERY_KIND
-def test_other_texts_may_be_given_to_validate_on(kind):
-    make, y = EACH[kind]
-    for given in ((TEXTS[::3], y[::3], SOURCE[::3]), (FRAME[::3], y[::3])):
-        data = (FRAME, y) if len(given) == 2 else (TEXTS, y, SOURCE)
-        model = make(source="language" if len(given) == 2 else None)
-        model.fit(*data, validation_data=given)
+@EITHER_HEADS
+def test_other_texts_may_be_given_to_validate_on(heads):
+    y = LABELS[heads]
+    by_keyword = of(heads).fit(
+        TEXTS,
+        y,
+        sample_source=SOURCE,
+        validation_data=(TEXTS[::3], y[::3], SOURCE[::3]),
+    )
+    by_column = of(heads, source="language").fit(
+        FRAME, y, validation_data=(FRAME[::3], y[::3])
+    )
+    for model in (by_keyword, by_column):
         assert model.n_samples_by_source_ == {"de": 12, "en": 16}
         assert np.isfinite(model.history_[:, "valid_loss[de]"]).all()
 
@@ -300,22 +298,13 @@ def test_other_texts_may_be_given_to_validate_on(kind):
 # Warnings ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kind", "case"),
-    [
-        ("heads", "one source"),
-        pytest.param("heads", "long texts"),
-        ("heads", "single class"),
-        ("one head", "one source"),
-        ("one head", "long texts"),
-        ("one head", "single class"),
-    ],
-)
-def test_a_warning_comes_once_and_points_at_the_call_of_fit(kind, case):
-    make, y = EACH[kind]
-    model, labels = make(), SOURCE
+@pytest.mark.parametrize("case", ["one source", "long texts", "single class"])
+@EITHER_HEADS
+def test_a_warning_comes_once_and_points_at_the_call_of_fit(heads, case):
+    y = LABELS[heads]
+    model, labels = of(heads), SOURCE
     if case == "one source":
-        y, labels, told = SHARED, None, "Only one source, 'all': nobody to take turns"
+        y, labels, told = SHARED, None, "Only one source, 'all': there are no turns"
     elif case == "long texts":
         model.set_params(max_length=4)
         told = "28 texts of 28 have max_length=4 tokens or more; what is beyond"
@@ -330,13 +319,13 @@ def test_a_warning_comes_once_and_points_at_the_call_of_fit(kind, case):
     assert caught[0].filename == __file__
 
 
-@EVERY_KIND
-def test_a_hundredth_of_long_texts_is_not_worth_a_word(kind):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_a_hundredth_of_long_texts_is_not_worth_a_word(heads):
+    y = LABELS[heads]
     long = " ".join(TEXTS)
     texts = TEXTS * 4
     texts[3] = long
-    model = make(max_length=32, max_epochs=1)
+    model = of(heads, max_length=32, max_epochs=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(texts, np.tile(y, 4), sample_source=np.tile(SOURCE, 4))
@@ -364,14 +353,14 @@ BARE = {
 
 
 @pytest.mark.parametrize("container", BARE)
-@EVERY_KIND
-def test_texts_may_come_in_any_container(kind, container, fitted):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_texts_may_come_in_any_container(heads, container, fitted):
+    y = LABELS[heads]
     X = BARE[container](TEXTS)
 
-    model = make().fit(X, y, sample_source=SOURCE)
+    model = of(heads).fit(X, y, sample_source=SOURCE)
 
-    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
+    expected = fitted[heads].predict_proba(TEXTS, sample_source=SOURCE)
     np.testing.assert_array_equal(
         model.predict_proba(X, sample_source=SOURCE), expected
     )
@@ -380,13 +369,13 @@ def test_texts_may_come_in_any_container(kind, container, fitted):
     )
 
 
-@EVERY_KIND
-def test_a_series_of_polars_is_as_good_as_a_list(kind, fitted):
+@EITHER_HEADS
+def test_a_series_of_polars_is_as_good_as_a_list(heads, fitted):
     polars = pytest.importorskip("polars")
-    make, y = EACH[kind]
+    y = LABELS[heads]
     X = polars.Series(TEXTS)
-    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
-    found = make().fit(
+    expected = fitted[heads].predict_proba(TEXTS, sample_source=SOURCE)
+    found = of(heads).fit(
         X, polars.Series(y.tolist()), sample_source=polars.Series(SOURCE.tolist())
     )
     np.testing.assert_array_equal(
@@ -411,45 +400,45 @@ COLUMNS = {
 
 
 @pytest.mark.parametrize("table", COLUMNS)
-@EVERY_KIND
-def test_texts_may_be_a_column_of_a_table(kind, table, fitted):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_texts_may_be_a_column_of_a_table(heads, table, fitted):
+    y = LABELS[heads]
     X, columns = COLUMNS[table]
 
-    model = make(**columns).fit(X, y)
+    model = of(heads, **columns).fit(X, y)
 
-    expected = fitted[kind].predict_proba(TEXTS, sample_source=SOURCE)
+    expected = fitted[heads].predict_proba(TEXTS, sample_source=SOURCE)
     np.testing.assert_array_equal(model.predict_proba(X), expected)
     assert model.n_features_in_ == np.shape(X)[1]
 
 
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.filterwarnings("ignore:X has feature names")  # of older scikit-learn
-def test_a_frame_of_polars_is_a_frame(kind, framed):
+def test_a_frame_of_polars_is_a_frame(heads, framed):
     polars = pytest.importorskip("polars")
-    make, y = EACH[kind]
+    y = LABELS[heads]
     X = polars.DataFrame({"text": TEXTS, "language": SOURCE.tolist()})
-    expected = framed[kind].predict_proba(FRAME)
+    expected = framed[heads].predict_proba(FRAME)
     for columns in ({"source": "language"}, {"source": -1, "text_column": "text"}):
-        model = make(**columns).fit(X, y)
+        model = of(heads, **columns).fit(X, y)
         np.testing.assert_array_equal(model.predict_proba(X), expected)
         np.testing.assert_array_equal(model.predict_proba(FRAME), expected)
 
 
-@EVERY_KIND
-def test_the_keyword_wins_over_the_column(kind, framed):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_the_keyword_wins_over_the_column(heads, framed):
+    y = LABELS[heads]
     wrong = FRAME.assign(language="en")
-    model = make(source="language").fit(wrong, y, sample_source=SOURCE)
-    expected = framed[kind].predict_proba(FRAME)
+    model = of(heads, source="language").fit(wrong, y, sample_source=SOURCE)
+    expected = framed[heads].predict_proba(FRAME)
     np.testing.assert_array_equal(
         model.predict_proba(wrong, sample_source=SOURCE), expected
     )
 
 
-@EVERY_KIND
-def test_texts_by_themselves_are_welcome_after_a_fit_on_a_frame(kind, framed):
-    model = framed[kind]
+@EITHER_HEADS
+def test_texts_by_themselves_are_welcome_after_a_fit_on_a_frame(heads, framed):
+    model = framed[heads]
     expected = model.predict_proba(FRAME)
     np.testing.assert_array_equal(
         model.predict_proba(TEXTS, sample_source=SOURCE), expected
@@ -459,9 +448,9 @@ def test_texts_by_themselves_are_welcome_after_a_fit_on_a_frame(kind, framed):
     )
 
 
-@EVERY_KIND
-def test_the_order_of_texts_and_their_company_do_not_matter(kind, fitted):
-    model = fitted[kind]
+@EITHER_HEADS
+def test_the_order_of_texts_and_their_company_do_not_matter(heads, fitted):
+    model = fitted[heads]
     expected = model.predict_proba(TEXTS, sample_source=SOURCE)
     order = np.random.default_rng(0).permutation(28)
     for rows in (order, order[:9], order[:1]):
@@ -476,22 +465,24 @@ def test_the_order_of_texts_and_their_company_do_not_matter(kind, fitted):
 # Predicting -------------------------------------------------------------------
 
 
-@EVERY_KIND
-def test_the_score_is_the_accuracy(kind, fitted, framed):
-    y = EACH[kind][1]
-    predicted = fitted[kind].predict(TEXTS, sample_source=SOURCE)
+@EITHER_HEADS
+def test_the_score_is_the_accuracy(heads, fitted, framed):
+    y = LABELS[heads]
+    predicted = fitted[heads].predict(TEXTS, sample_source=SOURCE)
     expected = accuracy_score(y, predicted)
-    assert fitted[kind].score(TEXTS, y, sample_source=SOURCE) == pytest.approx(expected)
-    assert framed[kind].score(FRAME, y) == pytest.approx(expected)
+    assert fitted[heads].score(TEXTS, y, sample_source=SOURCE) == pytest.approx(
+        expected
+    )
+    assert framed[heads].score(FRAME, y) == pytest.approx(expected)
     weights = np.arange(28.0)
-    assert fitted[kind].score(
+    assert fitted[heads].score(
         TEXTS, y, sample_source=SOURCE, sample_weight=weights
     ) == pytest.approx(accuracy_score(y, predicted, sample_weight=weights))
 
 
-@EVERY_KIND
-def test_the_likeliest_class_is_predicted(kind, fitted):
-    model = fitted[kind]
+@EITHER_HEADS
+def test_the_likeliest_class_is_predicted(heads, fitted):
+    model = fitted[heads]
     proba = model.predict_proba(TEXTS, sample_source=SOURCE)
     np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
     likeliest = model.classes_[proba.argmax(axis=1)]
@@ -499,7 +490,7 @@ def test_the_likeliest_class_is_predicted(kind, fitted):
 
 
 def test_a_heads_answer_for_its_own_texts_is_the_prediction(fitted, framed):
-    model = fitted["heads"]
+    model = fitted["source"]
     answers = model.predict_heads(TEXTS)
     assert set(answers) == {"de", "en"}
     predicted = model.predict(TEXTS, sample_source=SOURCE)
@@ -511,16 +502,16 @@ def test_a_heads_answer_for_its_own_texts_is_the_prediction(fitted, framed):
             answer, model.predict(TEXTS, sample_source=[name] * 28)
         )
         np.testing.assert_array_equal(
-            answer, framed["heads"].predict_heads(FRAME)[name]
+            answer, framed["source"].predict_heads(FRAME)[name]
         )
 
 
-@EVERY_KIND
-def test_the_embedding_is_what_the_heads_stand_on(kind, fitted, framed):
-    model = fitted[kind]
+@EITHER_HEADS
+def test_the_embedding_is_what_the_heads_stand_on(heads, fitted, framed):
+    model = fitted[heads]
     embedding = model.transform(TEXTS, sample_source=SOURCE)
     np.testing.assert_array_equal(model.transform(TEXTS), embedding)
-    np.testing.assert_array_equal(framed[kind].transform(FRAME), embedding)
+    np.testing.assert_array_equal(framed[heads].transform(FRAME), embedding)
     assert embedding.shape == (28, model.width_) == (28, 16)
 
     modules = getattr(model.module_, "heads", None) or [model.module_.head] * 2
@@ -533,22 +524,22 @@ def test_the_embedding_is_what_the_heads_stand_on(kind, fitted, framed):
         np.testing.assert_allclose(scores, proba, atol=1e-5)
 
 
-@EVERY_KIND
-def test_the_embedding_has_names_and_may_be_a_frame(kind, framed):
-    model = clone(framed[kind]).set_output(transform="pandas")
-    made = model.fit_transform(FRAME, EACH[kind][1])
+@EITHER_HEADS
+def test_the_embedding_has_names_and_may_be_a_frame(heads, framed):
+    model = clone(framed[heads]).set_output(transform="pandas")
+    made = model.fit_transform(FRAME, LABELS[heads])
 
     names = model.get_feature_names_out()
-    kind_of = type(model).__name__.lower()
-    assert names.tolist() == [f"{kind_of}{i}" for i in range(16)]
+    name = type(model).__name__.lower()
+    assert names.tolist() == [f"{name}{i}" for i in range(16)]
     assert made.columns.tolist() == names.tolist()
-    np.testing.assert_array_equal(made.to_numpy(), framed[kind].transform(FRAME))
+    np.testing.assert_array_equal(made.to_numpy(), framed[heads].transform(FRAME))
 
 
-@EVERY_KIND
-def test_with_a_frozen_encoder_the_embedding_is_the_encoders(kind):
-    make, y = EACH[kind]
-    model = make(freeze="encoder").fit(TEXTS, y, sample_source=SOURCE)
+@EITHER_HEADS
+def test_with_a_frozen_encoder_the_embedding_is_the_encoders(heads):
+    y = LABELS[heads]
+    model = of(heads, freeze="encoder").fit(TEXTS, y, sample_source=SOURCE)
     encoder, tokenizer = CHECKPOINT
     inputs = tokenizer(TEXTS, padding=True, return_tensors="pt")
     with torch.no_grad():
@@ -561,7 +552,7 @@ def test_with_a_frozen_encoder_the_embedding_is_the_encoders(kind):
 
 
 def test_an_unknown_source_may_ask_the_primary_head():
-    model = of_heads(unknown_source="primary", primary_source="de")
+    model = of("source", unknown_source="primary", primary_source="de")
     model.fit(TEXTS, OWN, sample_source=SOURCE)
     answers = model.predict_heads(TEXTS)["de"]
     np.testing.assert_array_equal(
@@ -571,34 +562,36 @@ def test_an_unknown_source_may_ask_the_primary_head():
 
 
 def test_an_unknown_source_may_take_the_mean_over_heads_of_one_label_space():
-    model = of_heads(unknown_source="pooled").fit(TEXTS, SHARED, sample_source=SOURCE)
+    model = of("source", unknown_source="pooled").fit(
+        TEXTS, SHARED, sample_source=SOURCE
+    )
     each = [
         model.predict_proba(TEXTS, sample_source=[name] * 28) for name in ("de", "en")
     ]
     found = model.predict_proba(TEXTS, sample_source=["fr"] * 28)
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-6)
 
-    other = of_heads(unknown_source="pooled").fit(TEXTS, OWN, sample_source=SOURCE)
+    other = of("source", unknown_source="pooled").fit(TEXTS, OWN, sample_source=SOURCE)
     with pytest.raises(SourceError, match="they do not answer the same question"):
         other.predict(TEXTS, sample_source=["fr"] * 28)
 
 
 def test_one_head_answers_for_texts_of_anywhere(fitted, framed):
-    expected = fitted["one head"].predict_proba(TEXTS)
+    expected = fitted["shared"].predict_proba(TEXTS)
     for given in (SOURCE, ["fr"] * 28, [None] * 28):
-        found = fitted["one head"].predict_proba(TEXTS, sample_source=given)
+        found = fitted["shared"].predict_proba(TEXTS, sample_source=given)
         np.testing.assert_array_equal(found, expected)
-    found = framed["one head"].predict_proba(FRAME.assign(language="fr"))
+    found = framed["shared"].predict_proba(FRAME.assign(language="fr"))
     np.testing.assert_array_equal(found, expected)
 
 
-@EVERY_KIND
-def test_the_curves_are_drawn(kind, fitted):
-    display = HistoryDisplay.from_estimator(fitted[kind])
+@EITHER_HEADS
+def test_the_curves_are_drawn(heads, fitted):
+    display = HistoryDisplay.from_estimator(fitted[heads])
 
     plt.close(display.figure_)
     assert {"train_loss[de]", "valid_loss[en]"} <= set(display.to_frame())
-    history = fitted[kind].history_
+    history = fitted[heads].history_
     assert len(history) == 2
     assert {"lr", "rows_seen[en]", "valid_loss_macro", "source"} <= set(history[-1])
 
@@ -607,13 +600,13 @@ def test_the_curves_are_drawn(kind, fitted):
 
 
 @ROUTING
-@EVERY_KIND
+@EITHER_HEADS
 @pytest.mark.parametrize("scoring", ["accuracy", "f1_macro", "neg_log_loss"])
-def test_named_scorers_are_right_by_the_column_door(kind, scoring, routing):
-    make, y = EACH[kind]
+def test_named_scorers_are_right_by_the_column_door(heads, scoring, routing):
+    y = LABELS[heads]
     cv = SourceKFold(2, source="language")
     with config_context(enable_metadata_routing=routing):
-        model = make(source="language", max_epochs=1)
+        model = of(heads, source="language", max_epochs=1)
         scores = cross_val_score(model, FRAME, y, cv=cv, scoring=scoring)
 
     assert np.isfinite(scores).all()
@@ -625,11 +618,11 @@ def test_named_scorers_are_right_by_the_column_door(kind, scoring, routing):
 
 
 @ROUTING
-@EVERY_KIND
-def test_predictions_of_folds_are_those_by_hand(kind, routing):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_predictions_of_folds_are_those_by_hand(heads, routing):
+    y = LABELS[heads]
     cv = SourceKFold(2, source="language")
-    model = make(source="language")
+    model = of(heads, source="language")
     with config_context(enable_metadata_routing=routing):
         found = cross_val_predict(model, FRAME, y, cv=cv)
 
@@ -640,7 +633,7 @@ def test_predictions_of_folds_are_those_by_hand(kind, routing):
 
 def test_a_language_that_is_left_out_is_predicted_by_the_shared_head():
     cv = LeaveOneSourceOut(source="language")
-    model = of_one(source="language", schedule="shuffled")
+    model = of("shared", source="language", schedule="shuffled")
     scores = cross_val_score(model, FRAME, SHARED, cv=cv, scoring="f1_macro")
     assert len(scores) == 2
     assert np.isfinite(scores).all()
@@ -649,15 +642,15 @@ def test_a_language_that_is_left_out_is_predicted_by_the_shared_head():
 @pytest.mark.parametrize(
     ("door", "routing"), [("column", False), ("column", True), ("keyword", True)]
 )
-@EVERY_KIND
-def test_a_search_over_schedule_and_rate(kind, door, routing):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_a_search_over_schedule_and_rate(heads, door, routing):
+    y = LABELS[heads]
     column = "language" if door == "column" else None
     X = FRAME if door == "column" else np.array(TEXTS, dtype=object)
     labels = {} if door == "column" else {"sample_source": SOURCE}
     scorers = source_scorers("f1_macro", ["de", "en"], source=column)
     search = GridSearchCV(
-        make(source=column, max_epochs=1),
+        of(heads, source=column, max_epochs=1),
         {"schedule": ["joint", EpochAlternation()], "lr": [1e-9, 0.01]},
         cv=SourceKFold(2, source=column),
         scoring=scorers,
@@ -681,7 +674,7 @@ def test_a_search_finds_the_same_in_two_processes():
     grid = {"schedule": ["joint", "epochs"], "lr": [1e-9, 0.01]}
     found = []
     for n_jobs in (1, 2):
-        model = of_heads(source="language", max_epochs=1)
+        model = of("source", source="language", max_epochs=1)
         search = GridSearchCV(
             model, grid, cv=2, scoring="neg_log_loss", n_jobs=n_jobs, refit=False
         )
@@ -698,15 +691,15 @@ def shout_in_frame(frame):
 
 
 @ROUTING
-@EVERY_KIND
-def test_texts_may_be_mended_in_a_pipeline(kind, routing, fitted):
-    make, y = EACH[kind]
-    expected = fitted[kind].predict_proba(
+@EITHER_HEADS
+def test_texts_may_be_mended_in_a_pipeline(heads, routing, fitted):
+    y = LABELS[heads]
+    expected = fitted[heads].predict_proba(
         TEXTS, sample_source=SOURCE
     )  # which takes no capitals
     with config_context(enable_metadata_routing=routing):
         column = make_pipeline(
-            FunctionTransformer(shout_in_frame), make(source="language")
+            FunctionTransformer(shout_in_frame), of(heads, source="language")
         ).fit(FRAME, y)
         np.testing.assert_array_equal(column.predict_proba(FRAME), expected)
         assert np.isfinite(
@@ -714,7 +707,7 @@ def test_texts_may_be_mended_in_a_pipeline(kind, routing, fitted):
         ).all()
         if not routing:
             return
-        keyword = make_pipeline(FunctionTransformer(shout), make())
+        keyword = make_pipeline(FunctionTransformer(shout), of(heads))
         keyword.fit(TEXTS, y, sample_source=SOURCE)
         found = keyword.predict_proba(TEXTS, sample_source=SOURCE)
     np.testing.assert_array_equal(found, expected)
@@ -722,27 +715,27 @@ def test_texts_may_be_mended_in_a_pipeline(kind, routing, fitted):
 
 def test_the_embedding_serves_another_model_in_a_pipeline():
     model = make_pipeline(
-        of_one(source="language", freeze="encoder"), LogisticRegression()
+        of("shared", source="language", freeze="encoder"), LogisticRegression()
     )
     assert model.fit(FRAME, SHARED).score(FRAME, SHARED) > 0.5
 
 
 @ROUTING
-@EVERY_KIND
-def test_each_source_has_an_f1_of_its_own(kind, routing, fitted, framed):
-    y = EACH[kind][1]
-    predicted = fitted[kind].predict(TEXTS, sample_source=SOURCE)
+@EITHER_HEADS
+def test_each_source_has_an_f1_of_its_own(heads, routing, fitted, framed):
+    y = LABELS[heads]
+    predicted = fitted[heads].predict(TEXTS, sample_source=SOURCE)
     expected = {
         name: f1_score(y[name == SOURCE], predicted[name == SOURCE], average="macro")
         for name in ("de", "en")
     }
     with config_context(enable_metadata_routing=routing):
         by_keyword = score_by_source(
-            fitted[kind], TEXTS, y, sample_source=SOURCE, scoring="f1_macro"
+            fitted[heads], TEXTS, y, sample_source=SOURCE, scoring="f1_macro"
         )
-        by_column = score_by_source(framed[kind], FRAME, y, scoring="f1_macro")
+        by_column = score_by_source(framed[heads], FRAME, y, scoring="f1_macro")
         one = source_scorer("f1_macro", "de", source="language")
-        of_de = one(framed[kind], FRAME, y)
+        of_de = one(framed[heads], FRAME, y)
     assert by_keyword.by_source == pytest.approx(expected)
     assert by_column.by_source == pytest.approx(expected)
     assert of_de == pytest.approx(expected["de"])
@@ -752,12 +745,12 @@ def test_each_source_has_an_f1_of_its_own(kind, routing, fitted, framed):
 # In several calls -------------------------------------------------------------
 
 
-@EVERY_KIND
-def test_two_calls_are_one_fit(kind):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_two_calls_are_one_fit(heads):
+    y = LABELS[heads]
     settings = {"keep": "last", "validation_fraction": None}
-    whole = make(**settings).fit(TEXTS, y, sample_source=SOURCE)
-    parts = make(**settings).partial_fit(TEXTS, y, sample_source=SOURCE, epochs=1)
+    whole = of(heads, **settings).fit(TEXTS, y, sample_source=SOURCE)
+    parts = of(heads, **settings).partial_fit(TEXTS, y, sample_source=SOURCE, epochs=1)
     parts = pickle.loads(pickle.dumps(parts)).partial_fit(
         TEXTS, y, sample_source=SOURCE
     )
@@ -769,30 +762,32 @@ def test_two_calls_are_one_fit(kind):
     assert len(parts.history_) == 2
 
 
-@EVERY_KIND
-def test_training_ends_where_the_rate_has_fallen_to_zero(kind, fitted):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_training_ends_where_the_rate_has_fallen_to_zero(heads, fitted):
+    y = LABELS[heads]
     told = r"max_epochs=2: 2 are done, and 1 more go beyond. Set max_epochs=3 befor"
-    model = make().fit(TEXTS, y, sample_source=SOURCE)
+    model = of(heads).fit(TEXTS, y, sample_source=SOURCE)
     expected = model.predict_proba(TEXTS, sample_source=SOURCE)
     for epochs in (None, 1):
         with pytest.raises(SourceError, match=told):
             model.partial_fit(TEXTS, y, sample_source=SOURCE, epochs=epochs)
     with pytest.raises(SourceError, match="Set max_epochs=3 before"):
-        make().partial_fit(TEXTS, y, sample_source=SOURCE, epochs=3)
+        of(heads).partial_fit(TEXTS, y, sample_source=SOURCE, epochs=3)
     for epochs in (-1, 0.5):
-        with pytest.raises(SourceError, match="epochs must be a whole number of at"):
-            make().partial_fit(TEXTS, y, sample_source=SOURCE, epochs=epochs)
+        with pytest.raises(SourceError, match="epochs must be an integer of at"):
+            of(heads).partial_fit(TEXTS, y, sample_source=SOURCE, epochs=epochs)
     np.testing.assert_array_equal(
         model.predict_proba(TEXTS, sample_source=SOURCE), expected
     )
 
 
 def test_later_calls_bring_no_other_classes():
-    one = of_heads().partial_fit(TEXTS, OWN, sample_source=SOURCE, epochs=1)
+    one = of("source").partial_fit(TEXTS, OWN, sample_source=SOURCE, epochs=1)
     with pytest.raises(SourceError, match=r"classes=\{'en': \['a'\]\} are not those"):
         one.partial_fit(TEXTS, OWN, sample_source=SOURCE, classes={"en": ["a"]})
-    with pytest.raises(SourceError, match=r"rows of 'de' hold the classes \['money'\]"):
+    with pytest.raises(
+        SourceError, match=r"y of 'de' holds \['money'\], which fit did"
+    ):
         one.partial_fit(TEXTS, np.repeat(["card", "money"], 14), sample_source=SOURCE)
     with pytest.raises(SourceError, match="holds 'fr', which is not among the sources"):
         one.partial_fit(
@@ -800,7 +795,7 @@ def test_later_calls_bring_no_other_classes():
         )
     assert len(one.history_) == 1
 
-    other = of_one().partial_fit(TEXTS, SHARED, sample_source=SOURCE, epochs=1)
+    other = of("shared").partial_fit(TEXTS, SHARED, sample_source=SOURCE, epochs=1)
     with pytest.raises(SourceError, match=r"y holds \['noo'\].* Did you mean 'no'"):
         other.partial_fit(
             TEXTS, np.where(SHARED == "no", "noo", "yes"), sample_source=SOURCE
@@ -817,17 +812,17 @@ REFUSED = {
     "one text": (TEXTS[0], r"X is one text, 'my card a is lost'.* Pass \[text\]"),
     "empty": ([*TEXTS[:9], "", *TEXTS[10:]], "holds 1 empty text, the first at row 9"),
     "blank": ([" \n\t"] * 2 + TEXTS[2:], "holds 2 empty texts, the first at row 0"),
-    "None": ([None, *TEXTS[1:]], r"X lacks 1 text, the first at row 0 \(None\)"),
-    "NaN": ([*TEXTS[:27], float("nan")], r"lacks 1 text, the first at row 27 \(nan\)"),
-    "NA": ([pd.NA, pd.NA, *TEXTS[2:]], r"X lacks 2 texts, the first at row 0 \(<NA>\)"),
-    "missing": (pd.Series([None, *TEXTS[1:]]), "X lacks 1 text, the first at row 0"),
-    "a number": ([*TEXTS[:27], 3], "X must hold texts, got 3 of type int at row 27"),
-    "bytes": ([b"text"] * 28, "X must hold texts, got b'text' of type bytes at row 0"),
+    "None": ([None, *TEXTS[1:]], r"no text in 1 row, the first at row 0 \(None\)"),
+    "NaN": ([*TEXTS[:27], float("nan")], r"in 1 row, the first at row 27 \(nan\)"),
+    "NA": ([pd.NA, pd.NA, *TEXTS[2:]], r"in 2 rows, the first at row 0 \(<NA>\)"),
+    "missing": (pd.Series([None, *TEXTS[1:]]), "no text in 1 row, the first at row 0"),
+    "a number": ([*TEXTS[:27], 3], "X must hold strings, got 3 of type int at row 27"),
+    "bytes": ([b"text"] * 28, "strings, got b'text' of type bytes at row 0"),
     "floats": (
         np.ones(28),
-        "got 1.0 of type float64 at row 0. Numbers and",
+        "got 1.0 of type float64 at row 0. Numbers, and",
     ),
-    "a tensor": (torch.ones(28), "of type Tensor at row 0. Numbers and tokens made"),
+    "a tensor": (torch.ones(28), "of type Tensor at row 0. Numbers, and tokens"),
     "a column of numbers": (np.ones((28, 1)), "of type float64 at row 0"),
     "three dimensions": (np.array(TEXTS)[:, None, None], r"got shape \(28, 1, 1\)"),
     "two columns": (
@@ -847,26 +842,23 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-@EVERY_KIND
-def test_what_is_no_text_is_refused_in_fit_and_in_predict(kind, case, fitted):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_what_is_no_text_is_refused_in_fit_and_in_predict(heads, case, fitted):
+    y = LABELS[heads]
     X, message = REFUSED[case]
-    model = make()
+    model = of(heads)
     with pytest.raises(SourceError, match=message):
         model.fit(X, y, sample_source=SOURCE)
     assert not hasattr(model, "net_")
     for method in ("predict", "transform"):
         with pytest.raises(SourceError, match=message):
-            getattr(fitted[kind], method)(X, SOURCE)
+            getattr(fitted[heads], method)(X, sample_source=SOURCE)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param("heads"), "one head"],
-)
-def test_one_text_has_no_probabilities(kind, fitted):
+@EITHER_HEADS
+def test_one_text_has_no_probabilities(heads, fitted):
     with pytest.raises(SourceError, match=r"X is one text.* Pass \[text\]"):
-        fitted[kind].predict_proba(TEXTS[0], sample_source=SOURCE)
+        fitted[heads].predict_proba(TEXTS[0], sample_source=SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -889,84 +881,100 @@ def test_one_text_has_no_probabilities(kind, fitted):
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-@EVERY_KIND
-def test_columns_that_are_not_there(kind, params, message):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_columns_that_are_not_there(heads, params, message):
+    y = LABELS[heads]
     with pytest.raises(SourceError, match=message):
-        make(**{"source": "language", **params}).fit(FRAME, y)
+        of(heads, **{"source": "language", **params}).fit(FRAME, y)
 
 
-@EVERY_KIND
-def test_a_frame_for_predict_needs_only_its_texts_and_sources(kind, framed):
-    expected = framed[kind].predict_proba(FRAME)
-    swapped = framed[kind].predict_proba(FRAME[["language", "text"]])
+@EITHER_HEADS
+def test_a_frame_for_predict_needs_only_its_texts_and_sources(heads, framed):
+    expected = framed[heads].predict_proba(FRAME)
+    swapped = framed[heads].predict_proba(FRAME[["language", "text"]])
     np.testing.assert_array_equal(swapped, expected)
     with pytest.raises(SourceError, match=r"one holds the texts. Name it by text_col"):
-        framed[kind].predict(FRAME.assign(place="Ulm"))
+        framed[heads].predict(FRAME.assign(place="Ulm"))
 
 
-@EVERY_KIND
-def test_a_source_for_each_text_and_a_label_for_each(kind, fitted):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_a_source_for_each_text_and_a_label_for_each(heads, fitted):
+    y = LABELS[heads]
     with pytest.raises(SourceError, match="X has 28, sample_source has 27"):
-        make().fit(TEXTS, y, sample_source=SOURCE[:27])
+        of(heads).fit(TEXTS, y, sample_source=SOURCE[:27])
     with pytest.raises(SourceError, match="source='language' names a column, but X ha"):
-        make(source="language").fit(TEXTS, y)
+        of(heads, source="language").fit(TEXTS, y)
     with pytest.raises(SourceError, match="sample_source leaves 12 samples unlabelled"):
-        make().fit(TEXTS, y, sample_source=np.where(SOURCE == "de", None, SOURCE))
+        of(heads).fit(TEXTS, y, sample_source=np.where(SOURCE == "de", None, SOURCE))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        make().fit(TEXTS, y[:20], sample_source=SOURCE)
+        of(heads).fit(TEXTS, y[:20], sample_source=SOURCE)
     with pytest.raises(SourceError, match="y leaves 28 samples without a label"):
-        make().fit(TEXTS, [None] * 28, sample_source=SOURCE)
+        of(heads).fit(TEXTS, [None] * 28, sample_source=SOURCE)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["heads", pytest.param("one head")],
-)
-def test_a_short_list_of_sources_is_refused_in_predict(kind, fitted):
+@EITHER_HEADS
+def test_a_short_list_of_sources_is_refused_in_predict(heads, fitted):
     with pytest.raises(SourceError, match="X has 28, sample_source has 3"):
-        fitted[kind].predict(TEXTS, sample_source=SOURCE[:3])
+        fitted[heads].predict(TEXTS, sample_source=SOURCE[:3])
 
 
 def test_a_head_must_be_known(fitted, framed):
-    model = fitted["heads"]
-    with pytest.raises(
-        SourceError, match="28 of 28 have none, the first 'fr' at row 0"
-    ):
+    model = fitted["source"]
+    told = r"28 rows of 28 have no source .* the first 'fr' at row 0"
+    with pytest.raises(SourceError, match=told):
         model.predict(TEXTS, sample_source=["fr"] * 28)
     with pytest.raises(SourceError, match=r"the first 'enn'.* Did you mean 'en'"):
         model.predict(TEXTS, sample_source=np.where(SOURCE == "en", "enn", SOURCE))
     with pytest.raises(SourceError, match="so each row's source is needed: pass samp"):
         model.predict(TEXTS)
     with pytest.raises(SourceError, match=r"the first 'fr' at row 0.* \['de', 'en'\]"):
-        framed["heads"].predict(FRAME.assign(language="fr"))
+        framed["source"].predict(FRAME.assign(language="fr"))
     with pytest.raises(SourceError, match="so each row's source is needed: pass samp"):
-        framed["heads"].predict(TEXTS)
+        framed["source"].predict(TEXTS)
 
 
 def test_an_unknown_source_of_bare_texts_is_told_after_a_fit_on_a_frame(framed):
-    with pytest.raises(
-        SourceError, match="28 of 28 have none, the first 'fr' at row 0"
-    ):
-        framed["heads"].predict(TEXTS, sample_source=["fr"] * 28)
+    told = r"28 rows of 28 have no source .* the first 'fr' at row 0"
+    with pytest.raises(SourceError, match=told):
+        framed["source"].predict(TEXTS, sample_source=["fr"] * 28)
 
 
 @pytest.mark.filterwarnings("ignore:Only one source")
 def test_labels_of_two_kinds_without_sources_are_told_in_words():
     with pytest.raises(
-        SourceError, match=r"are numbers and texts: .* Pass sample_source"
+        SourceError, match=r"are numbers and strings: .* Pass sample_source"
     ):
-        of_heads().fit(TEXTS, MIXED)
+        of("source").fit(TEXTS, MIXED)
 
 
-@EVERY_KIND
-def test_an_unfitted_model_says_so(kind):
-    make, y = EACH[kind]
+@EITHER_HEADS
+def test_there_are_texts_and_labels(heads, fitted):
+    for X in (TEXTS, FRAME[["text"]]):
+        with pytest.raises(ValueError, match="requires y to be passed, but the target"):
+            of(heads).fit(X, None, sample_source=SOURCE)
+    with pytest.raises(SourceError, match="X has no rows to fit"):
+        of(heads).fit([], [])
+    for method in ("predict", "predict_proba", "transform"):
+        with pytest.raises(SourceError, match="no texts, so there is nothing to pred"):
+            getattr(fitted[heads], method)([], sample_source=[])
+
+
+@EITHER_HEADS
+def test_bare_texts_after_a_frame_have_no_columns(heads, framed):
+    model = pickle.loads(pickle.dumps(framed[heads])).set_params(source=None)
+    assert model.n_features_in_ == 2
+    model.fit(TEXTS, LABELS[heads], sample_source=SOURCE)
+    assert not hasattr(model, "n_features_in_")
+    assert not hasattr(model, "feature_names_in_")
+
+
+@EITHER_HEADS
+def test_an_unfitted_model_says_so(heads):
+    y = LABELS[heads]
     for method in ("predict", "predict_proba", "transform"):
         with pytest.raises(NotFittedError, match="instance is not fitted yet"):
-            getattr(make(), method)(TEXTS, SOURCE)
+            getattr(of(heads), method)(TEXTS, sample_source=SOURCE)
     with pytest.raises(NotFittedError, match="instance is not fitted yet"):
-        make().score(TEXTS, y, sample_source=SOURCE)
+        of(heads).score(TEXTS, y, sample_source=SOURCE)
     with pytest.raises(NotFittedError, match="instance is not fitted yet"):
-        make().get_feature_names_out()
+        of(heads).get_feature_names_out()

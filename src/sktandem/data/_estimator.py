@@ -63,6 +63,9 @@ class SourceEstimator(RequestsSource, BaseEstimator):
     unknown_source: str
     sources_: tuple[Hashable, ...]
 
+    # Whether rows that others in the package have read are as good as its own.
+    _takes_rows = True
+
     def _fit(self, X: Any, y: Any, **given: Any) -> Self:
         """Read the rows and fit on them, or leave everything as it was."""
         with all_or_nothing(self):
@@ -137,9 +140,10 @@ def tags_like(tags: Tags, estimator: Any, *others: Any) -> Tags:
 def is_ours(model: Any, method: str) -> bool:
     """Tell whether rows may go straight to what a method of this package does.
 
-    A subclass of the user's may do more in its own `fit` or `predict`.
+    A subclass of the user's may do more in its own `fit` or `predict`, and an
+    estimator of texts looks for their column in X itself.
     """
-    if not isinstance(model, SourceEstimator):
+    if not isinstance(model, SourceEstimator) or not model._takes_rows:
         return False
     module: str = getattr(type(model), method).__module__
     return module.split(".")[0] == "sktandem"

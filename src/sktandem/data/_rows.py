@@ -151,6 +151,7 @@ def read_rows(
     needed_because: str | None = "",
     settled: bool = True,
     reset: bool = True,
+    columns: bool = True,
 ) -> Rows:
     """Read the arguments of a public call: the one place where doors are opened.
 
@@ -169,7 +170,7 @@ def read_rows(
         The arguments, as they came. y is None where there is none to read.
 
     source : str or int, default=None
-        The column of X that holds the source, where `estimator` is None.
+        The column of X that holds the source, where that of `estimator` does not.
 
     names : sequence of hashable, default=None
         The sources known from `fit`. None means that these rows make them known.
@@ -192,13 +193,17 @@ def read_rows(
         sources decide whether the rule for unknown ones can be kept; not such as
         are to be scored.
 
+    columns : bool, default=True
+        Whether X has the columns of `estimator`, its `source` among them. Texts by
+        themselves do not, and the estimator sees to their columns.
+
     Returns
     -------
     rows : Rows
         The rows. Codes are ``UNKNOWN`` where the pooled rule applies.
     """
     refuse_datasets(X)
-    if estimator is not None:
+    if estimator is not None and columns:
         source = estimator.source
         if names is None and reset:
             validate_data(estimator, X, y, skip_check_array=True)

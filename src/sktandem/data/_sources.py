@@ -103,13 +103,11 @@ def resolve_sources(
     sample_source: Any = None,
     *,
     source: str | int | None = None,
-    names: Sequence[Hashable] | None = None,
     fitting: bool = True,
 ) -> tuple[Any, Sources]:
     """Find every row's source through either door.
 
-    Labels must be complete, unless `names` are known from fit; with no label at
-    all there is one source.
+    Labels must be complete; with no label at all there is one source.
 
     Parameters
     ----------
@@ -135,8 +133,6 @@ def resolve_sources(
         The record of all rows.
     """
     features, labels = split_source(X, sample_source, source)
-    if names is not None:
-        return features, matched(labels, n_rows(features), names)
     if labels is None:
         return features, Sources((ONLY_SOURCE,), np.zeros(n_rows(features), np.int8))
     sources = _record(labels)

@@ -225,10 +225,10 @@ def _on_net(member: Any, estimator: Any, settled: dict[str, Any]) -> Any:
     given.pop("scaler", None)  # it has one of its own
     own = {key: value for key, value in changed(member).items() if key != "source"}
     how = {"schedule": member.schedule, "source": None}
-    if member.heads == "source":
+    known, name = estimator.get_params(deep=False), type(estimator).__name__
+    if member.heads == "source" and "scale_target_by" in known:
         how |= {"scale_target_by": "auto"}  # heads know no other way
     given = {**how, **own, **given}
-    known, name = estimator.get_params(deep=False), type(estimator).__name__
     for key in given:
         if key not in known:
             raise SourceError(

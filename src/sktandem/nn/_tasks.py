@@ -150,7 +150,7 @@ class NumberTask:
 
     @property
     def width(self) -> int:
-        """Columns of a matrix of targets."""
+        """How many columns of a matrix of targets it has."""
         return len(self.columns)
 
     @property

@@ -60,7 +60,7 @@ class Reading:
         )
         if self.freeze != "encoder":
             return features
-        # What a checkpoint lacks is drawn.
+        # Weights that the checkpoint does not have are drawn.
         with seeded(derive_seed(seed, "init"), self.device):
             return replace(features, encoder=self._encoder_of(features)())
 

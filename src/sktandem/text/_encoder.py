@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sktandem._telling import did_you_mean, outside
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem._settings import is_integer
+from sktandem._telling import did_you_mean, warn
+from sktandem.exceptions import SourceError
 from sktandem.nn._heads import make_head, width_of
 from sktandem.text._transformers import (
     embeddings_of,
@@ -34,9 +33,8 @@ def check_encoder_settings(pooling: Any, freeze: Any) -> None:
             f"pooling must be one of {list(POOLINGS)}, got {pooling!r}."
             f"{did_you_mean(pooling, POOLINGS)}"
         )
-    whole = isinstance(freeze, Integral) and not isinstance(freeze, bool)
     known = freeze is None or (isinstance(freeze, str) and freeze in FROZEN)
-    if not known and not (whole and freeze >= 0):
+    if not known and not (is_integer(freeze) and freeze >= 0):
         raise SourceError(
             f"freeze must be one of {list(FROZEN)}, the number of layers that stay as "
             f"they are besides the embeddings, or None, got {freeze!r}."
@@ -226,15 +224,13 @@ class EncoderOf:
             )
 
     def _tell_missing(self, missing: list[str]) -> None:
-        """Warn of weights that begin at random because the checkpoint lacks them."""
+        """Warn of weights that the checkpoint does not have, so that they are drawn."""
         if self.pooling != "pooler":
             missing = [name for name in missing if "pooler" not in name]
         if missing:
-            warnings.warn(
+            warn(
                 f"checkpoint {named(self.checkpoint)} has no weights for "
-                f"{missing[:3]}: they begin at random.",
-                SourceWarning,
-                stacklevel=outside(),
+                f"{missing[:3]}: they begin at random."
             )
 
     def _frozen(self, model: Any) -> list[nn.Module]:

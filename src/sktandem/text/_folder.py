@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 
-from sktandem._telling import did_you_mean, outside
+from sktandem._telling import did_you_mean, warn
 from sktandem.data._rows import Rows
 from sktandem.data._sources import Sources, plain_label
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.exceptions import SourceError
 from sktandem.nn._average import Averaged
 from sktandem.nn._fitted import Fitted
 from sktandem.nn._preparation import Part, Prepared
@@ -95,12 +94,10 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
             "head=...) takes it."
         )
     if lost:
-        warnings.warn(
+        warn(
             f"The folder {os.fspath(folder)!r} does not hold {lost}, which no file can "
             f"hold: they are at their defaults. {kind.__name__}.from_pretrained takes "
-            "them by name.",
-            SourceWarning,
-            stacklevel=outside(),
+            "them by name."
         )
     if not any((path / "encoder").glob("*.safetensors")):
         raise SourceError(
@@ -234,7 +231,7 @@ def _plain(name: Any, what: str) -> Any:
     if not isinstance(name, PLAIN):
         raise SourceError(
             f"{what} {name!r} is of type {type(name).__name__}, and a folder holds "
-            "texts and numbers. Rename it before fit."
+            "strings and numbers. Rename it before fit."
         )
     return name
 

@@ -8,9 +8,9 @@ from typing import Any
 from sklearn.utils.validation import validate_data
 
 from sktandem._settings import is_integer
-from sktandem.data._rows import Rows, _settled, check_unknown_rule, read_rows
+from sktandem.data._rows import Rows, read_rows
 from sktandem.data._sources import distinct, split_source
-from sktandem.data._tables import as_table, column_names
+from sktandem.data._tables import as_table, column_names, refuse_datasets
 from sktandem.exceptions import SourceError
 from sktandem.nn._reader import Reader
 from sktandem.text._texts import has_columns, texts_of
@@ -29,42 +29,23 @@ class TextReader(Reader):
         *,
         sample_source: Any = None,
         names: Any = None,
-        among: Any = None,
-        needed_because: str | None = "",
-        settled: bool = True,
         reset: bool = True,
         **how: Any,
     ) -> Rows:
         """Read one set of arguments; the rows' X is an array of strings."""
-        model, fitting = self.estimator, names is None
+        refuse_datasets(X)
+        fitting = names is None
         if fitting and reset:
             self._learn_columns(X, y)
         texts = self._texts(X, fitting)
+        if not fitting and len(texts) == 0:
+            raise SourceError("X holds no texts, so there is nothing to predict.")
         source = self._column_of(X, sample_source, fitting)
-        table = texts if source is None else X
         if fitting and source is not None and sample_source is None:
             _refuse_texts_as_sources(X, source)
-        # Without the estimator, whose column of sources X need not have; what depends
-        # on its parameters is settled here.
-        rows = read_rows(
-            None,
-            table,
-            y,
-            sample_source=sample_source,
-            source=source,
-            names=names,
-            among=among,
-            needed_because=needed_because,
-            settled=False,
-            reset=reset,
-            **how,
-        )
-        if fitting and (reset or among is not None):
-            check_unknown_rule(model.unknown_source, model.primary_source, rows.names)
-        elif not fitting and settled and needed_because is not None:
-            _, labels = split_source(table, sample_source, source)
-            sources = _settled(rows.sources, labels, model, needed_because)
-            rows = replace(rows, sources=sources)
+        how |= {"sample_source": sample_source, "names": names, "reset": reset}
+        table = texts if source is None else X
+        rows = read_rows(self.estimator, table, y, source=source, columns=False, **how)
         return replace(rows, X=texts)
 
     def check_columns(self, X: Any) -> None:
@@ -75,8 +56,8 @@ class TextReader(Reader):
         if has_columns(X):
             validate_data(model, X, y, skip_check_array=True)
             return
+        validate_data(model, y=y, skip_check_array=True)  # forgets names of columns
         vars(model).pop("n_features_in_", None)
-        vars(model).pop("feature_names_in_", None)
 
     def _texts(self, X: Any, fitting: bool) -> Any:
         model = self.estimator
@@ -105,6 +86,7 @@ class TextReader(Reader):
 def _refuse_texts_as_sources(X: Any, source: Any) -> None:
     """Refuse a column of sources that tells nearly every row from the others."""
     labels = split_source(X, None, source)[1]
+    assert labels is not None  # there is a column
     n_labels = len(distinct(labels)[0])
     if n_labels > max(10, len(labels) / 2):
         raise SourceError(

@@ -302,7 +302,7 @@ class SharedTextNet(NetEstimator):
         callbacks: Any = None,
         history_detail: str = "batch",
         random_state: Any = None,
-        verbose: int = 0,
+        verbose: int | None = 0,
     ) -> None:
         self.checkpoint = checkpoint
         self.source = source
@@ -340,6 +340,7 @@ class SharedTextNet(NetEstimator):
 
     _kind = "classification"
     _embeds = True
+    _takes_rows = False  # a column of texts is found by the reader of texts only
 
     def _check_settings(self) -> None:
         check_checkpoint(self.checkpoint)
@@ -362,7 +363,7 @@ class SharedTextNet(NetEstimator):
             raise SourceError(f"verbose must be 0, 1 or 2, got {self.verbose!r}.")
         if not isinstance(self.prefix, str):
             raise SourceError(
-                "prefix must be a text to put in front of every text, got "
+                "prefix must be a string to put in front of every text, got "
                 f"{self.prefix!r}."
             )
         check_fraction(self.validation_fraction)
@@ -470,6 +471,54 @@ class SharedTextNet(NetEstimator):
             ),
         )
 
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_source: Any = None,
+        validation_data: Any = None,
+        resume_from: Any = None,
+    ) -> Self:
+        """Fine-tune the encoder and train the heads on all sources.
+
+        Parameters
+        ----------
+        X : list, array or series of str, or data frame
+            Texts of all sources, alone or in the column `text_column`.
+
+        y : array-like of shape (n_samples,)
+            Labels of any kind; with heads by source each source may have its own.
+
+        {sample_source}
+
+        validation_data : tuple (X, y) or (X, y, sample_source), default=None
+            Texts to validate on instead of a part of X.
+
+        resume_from : str or path, default=None
+            The folder of a skorch ``Checkpoint``: training goes on after its
+            last epoch, up to `max_epochs`.
+
+        Returns
+        -------
+        self : SharedTextNet
+            The fitted instance.
+
+        Raises
+        ------
+        SourceError
+            If texts are missing, empty or not strings, the checkpoint is not there
+            or does not fit its tokenizer, labels and settings do not fit each
+            other, or the loss is not finite any more.
+        """
+        return super().fit(
+            X,
+            y,
+            sample_source=sample_source,
+            validation_data=validation_data,
+            resume_from=resume_from,
+        )
+
     def partial_fit(
         self,
         X: Any,
@@ -573,7 +622,7 @@ class SharedTextNet(NetEstimator):
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         shown = object.__new__(type(self))
-        vars(shown).update(vars(self))
+        shown.__dict__.update(self.__dict__)
         if isinstance(self.checkpoint, tuple | list) and len(self.checkpoint) == 2:
             shown.checkpoint = _Shown(named(self.checkpoint))
         return str(BaseEstimator.__repr__(shown, N_CHAR_MAX))

@@ -86,22 +86,24 @@ def _refuse_others(texts: NDArray[np.object_]) -> None:
     missing = [row for row, text in enumerate(texts) if is_missing(text)]
     if missing:
         raise SourceError(
-            f"X lacks {counted(len(missing), 'text')}, the first at row {missing[0]} "
-            f"({texts[missing[0]]!r}). Drop such rows, or write a text for them."
+            f"X has no text in {counted(len(missing), 'row')}, the first at row "
+            f"{missing[0]} ({texts[missing[0]]!r}). Drop such rows, or write a text "
+            "for them."
         )
     others = [row for row, text in enumerate(texts) if not isinstance(text, str)]
     if others:
         row = others[0]
         raise SourceError(
-            f"X must hold texts, got {_shown(texts[row])} of type "
-            f"{type(texts[row]).__name__} at row {row}. Numbers and tokens made "
-            "elsewhere go into AlternatingClassifier or MultiHeadClassifier."
+            f"X must hold strings, got {_shown(texts[row])} of type "
+            f"{type(texts[row]).__name__} at row {row}. Numbers, and tokens made "
+            "elsewhere, go into SharedNet."
         )
     torn = [row for row, text in enumerate(texts) if not _is_unicode(text)]
     if torn:
         raise SourceError(
-            f"The text at row {torn[0]}, {_shown(texts[torn[0]])}, is no valid Unicode "
-            "and cannot be read. Decode it anew, with errors='replace' for instance."
+            f"The text at row {torn[0]}, {_shown(texts[torn[0]])}, is not valid "
+            "Unicode and cannot be read. Decode it anew, for instance with "
+            "errors='replace'."
         )
     empty = [row for row, text in enumerate(texts) if not text.strip()]
     if empty:

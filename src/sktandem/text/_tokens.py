@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from sktandem._telling import counted, outside
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem._telling import counted, warn
+from sktandem.exceptions import SourceError
 from sktandem.nn._ragged import Ragged
 
 __all__ = ["TextFeatures"]
@@ -127,12 +126,10 @@ class TextFeatures:
         """Warn if many texts fill all the room there is: most of them were cut."""
         n_full = int((tokens.lengths >= self.max_length).sum())
         if n_full > MANY_CUT * len(tokens):
-            warnings.warn(
+            warn(
                 f"{counted(n_full, 'text')} of {len(tokens):,} have max_length="
                 f"{self.max_length} tokens or more; what is beyond is cut off. A "
-                "larger max_length reads more of them, and takes longer.",
-                SourceWarning,
-                stacklevel=outside(),
+                "larger max_length reads more of them, and takes longer."
             )
 
     def vectors(self, tokens: Ragged) -> NDArray[np.float32]:

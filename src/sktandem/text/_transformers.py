@@ -160,7 +160,7 @@ def load_tokenizer(checkpoint: Any) -> Any:
 
 
 def load_encoder(checkpoint: Any) -> tuple[nn.Module, list[str]]:
-    """Return the encoder in single precision, and the weights that it lacked.
+    """Return the encoder in single precision, and the names of weights it did not have.
 
     An encoder that was given loaded is copied, never trained in place.
     """
