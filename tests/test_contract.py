@@ -2,9 +2,9 @@
 
 import pytest
 from sklearn import config_context
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sktandem import (
@@ -62,7 +62,7 @@ ESTIMATORS = [
     SourceScaler(scaler="minmax"),
     SourceScaler(scaler=StandardScaler()),
     Tandem(LogisticRegression(max_iter=1000), random_state=0),
-    Tandem(HistGradientBoostingClassifier(max_iter=5), combine="choose", cv=2),
+    Tandem(DecisionTreeClassifier(max_depth=3), combine="choose", cv=2),
     Tandem(Ridge(), random_state=0),
     Tandem(Ridge(), members=[Merged()], combine="choose", scaler=None),
     OwnModels(LogisticRegression()),

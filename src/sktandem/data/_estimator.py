@@ -27,6 +27,7 @@ __all__ = [
     "depends_on_source",
     "fit_rows",
     "is_ours",
+    "one_class",
     "score_rows",
     "tags_like",
 ]
@@ -134,6 +135,14 @@ def tags_like(tags: Tags, estimator: Any, *others: Any) -> Tags:
     tags.target_tags = inner.target_tags
     tags.classifier_tags = inner.classifier_tags
     tags.regressor_tags = inner.regressor_tags
+    return tags
+
+
+def one_class(tags: Tags) -> Tags:
+    """Say of a classifier that each row has one class."""
+    if tags.classifier_tags is not None:
+        tags.classifier_tags.multi_label = False
+        tags.target_tags.multi_output = False
     return tags
 
 

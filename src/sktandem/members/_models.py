@@ -19,6 +19,7 @@ from sktandem.data._cells import class_codes, classes_by_source
 from sktandem.data._estimator import (
     answer_rows,
     fit_rows,
+    one_class,
     tags_like,
 )
 from sktandem.data._predictor import SourcePredictor
@@ -112,9 +113,7 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
         self.unknown_source = unknown_source
         self.random_state = random_state
 
-    def fit(
-        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
-    ) -> Self:
+    def fit(self, X: Any, y: Any, *, sample_source: Any = None) -> Self:
         """Fit a model for each source.
 
         Parameters
@@ -122,8 +121,6 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
         {X}
 
         {y}
-
-        {sample_weight}
 
         {sample_source}
 
@@ -138,8 +135,7 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
             If labels or settings do not fit the data.
         """
         self._check_settings()
-        given = {"sample_weight": sample_weight, "sample_source": sample_source}
-        return self._fit(X, y, **given)
+        return self._fit(X, y, sample_source=sample_source)
 
     def _check_settings(self) -> None:
         check_estimator(self)
@@ -251,7 +247,4 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
 
     def __sklearn_tags__(self) -> Tags:
         model = as_model(self.estimator)
-        tags = tags_like(super().__sklearn_tags__(), model, self.scaler)
-        if tags.estimator_type == "classifier":
-            tags.target_tags.multi_output = False
-        return tags
+        return one_class(tags_like(super().__sklearn_tags__(), model, self.scaler))

@@ -20,7 +20,7 @@ from sktandem.data._cells import (
     deal_folds,
     target_strata,
 )
-from sktandem.data._estimator import answer_rows, fit_rows, tags_like
+from sktandem.data._estimator import answer_rows, fit_rows, one_class, tags_like
 from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
 from sktandem.members._fill import as_model, check_estimator
@@ -125,9 +125,7 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
         self.unknown_source = unknown_source
         self.random_state = random_state
 
-    def fit(
-        self, X: Any, y: Any, *, sample_weight: Any = None, sample_source: Any = None
-    ) -> Self:
+    def fit(self, X: Any, y: Any, *, sample_source: Any = None) -> Self:
         """Fit the own models, then one merged model on what they predict.
 
         Parameters
@@ -135,8 +133,6 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
         {X}
 
         {y}
-
-        {sample_weight}
 
         {sample_source}
 
@@ -151,8 +147,7 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
             If labels or settings do not fit the data.
         """
         self._check_settings()
-        given = {"sample_weight": sample_weight, "sample_source": sample_source}
-        return self._fit(X, y, **given)
+        return self._fit(X, y, sample_source=sample_source)
 
     def _check_settings(self) -> None:
         check_estimator(self)
@@ -239,7 +234,4 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
 
     def __sklearn_tags__(self) -> Tags:
         model = as_model(self.estimator)
-        tags = tags_like(super().__sklearn_tags__(), model, self.scaler)
-        if tags.estimator_type == "classifier":
-            tags.target_tags.multi_output = False
-        return tags
+        return one_class(tags_like(super().__sklearn_tags__(), model, self.scaler))

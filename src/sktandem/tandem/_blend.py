@@ -144,6 +144,9 @@ class Blender:
         is measured is the gain of a blend fitted on as many rows as a fold trains on.
         """
         rows, fold = self.rows, self.found.fold
+        if n_splits == 0:
+            nothing = np.full(len(rows), np.nan), Difference(np.nan, np.nan, 1, 0)
+            return {self.names[0]: Measured(nothing[0], *nothing)}
         blend = np.full(self.target.shape, np.nan)
         for number in range(n_splits):
             test = np.flatnonzero(fold == number)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
+from sklearn.utils import assert_all_finite, check_array
 
 from sktandem._settings import is_number
 from sktandem._typing import Floats
@@ -64,7 +65,8 @@ class Judge:
     def target(self, y: NDArray[Any]) -> Floats:
         """Return y as the numbers that answers are compared with."""
         if self.classes is None:
-            return np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+            columns = np.reshape(y, (len(y), -1))
+            return np.asarray(check_array(columns, dtype=np.float64, input_name="y"))
         place = {label: column for column, label in enumerate(self.classes.tolist())}
         codes = [place[label] for label in y.ravel().tolist()]
         return np.asarray(np.eye(len(place))[codes])
@@ -201,6 +203,8 @@ def _widest(
 def judge_for(estimator: Any, loss: Any, y: NDArray[Any]) -> Judge:
     """Return the judge for an estimator: by the loss it is made for, or one named."""
     classifies = bool(is_classifier(estimator))
+    if y.dtype.kind == "f":
+        assert_all_finite(y, input_name="y")
     classes = class_codes(y)[0] if classifies else None
     if is_number(loss):
         if classifies or not 0 < loss < 1:

@@ -9,15 +9,16 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MetaEstimatorMixin, is_regressor
+from sklearn.model_selection import check_cv
 from sklearn.utils import Tags, check_random_state
 
 from sktandem._docs import documented
 from sktandem._routing import SOURCE_AND_GROUPS
-from sktandem._settings import check_choice, check_integer
+from sktandem._settings import check_choice, check_integer, is_integer, is_number
 from sktandem._telling import counted, warn
 from sktandem._typing import Floats, RandomState, UnknownSource
 from sktandem.data._cells import classes_by_source
-from sktandem.data._estimator import SourceEstimator, tags_like
+from sktandem.data._estimator import SourceEstimator, one_class, tags_like
 from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
 from sktandem.data._sources import UNKNOWN
@@ -85,9 +86,9 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         "squared_error", "absolute_error", "poisson" and "gamma"; a number
         between 0 and 1 is the quantile of a pinball loss.
 
-    cv : int, default=5
-        Inner folds, stratified by source and by class, or quantile of the
-        target.
+    cv : int, cross-validator or iterable of splits, default=5
+        Inner folds. A number of them is stratified by source and by class, or
+        quantile of the target; others must hold out every row once.
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`, as in :class:`~sktandem.Merged`, in
@@ -261,7 +262,8 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
     def _check_settings(self) -> None:
         check_estimator(self)
         check_choice("combine", self.combine, ("blend", "choose"))
-        check_integer("cv", self.cv, least=2)
+        if is_number(self.cv) or isinstance(self.cv, str):
+            check_integer("cv", self.cv, least=2)
 
     def _fit_rows(self, rows: Rows) -> None:
         self._check_settings()
@@ -274,7 +276,7 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         if len(rows.names) == 1:
             folds, found = [], alone(members, rows, target)
         else:
-            folds = deal(rows, self._n_folds(rows), 1, None, rng)
+            folds = self._folds(rows, rng)
             found = self._kept(
                 out_of_fold(members, rows, folds, judge, self.n_jobs, self._tell)
             )
@@ -302,6 +304,22 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         self._flat = rows.y.ndim == 1
         self.sources_ = rows.names
         self._tell(str(gains))
+
+    def _folds(self, rows: Rows, rng: np.random.RandomState) -> list[Fold]:
+        if is_integer(self.cv):
+            return deal(rows, self._n_folds(rows), 1, None, rng)
+        splits = check_cv(self.cv).split(rows.X, rows.y, rows.groups)
+        folds = [
+            Fold(0, number, train, test, int(rng.randint(np.iinfo(np.int32).max)))
+            for number, (train, test) in enumerate(splits)
+        ]
+        held = np.concatenate([fold.test for fold in folds])
+        if not np.array_equal(np.sort(held), np.arange(len(rows))):
+            raise SourceError(
+                f"cv must hold out every row once, got {len(held):,} held-out rows of "
+                f"{len(rows):,}. Repeated and shuffled splits do not."
+            )
+        return folds
 
     def _n_folds(self, rows: Rows) -> int:
         units = (
@@ -554,10 +572,7 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
 
     def __sklearn_tags__(self) -> Tags:
         model = as_model(self.estimator)
-        tags = tags_like(super().__sklearn_tags__(), model, self.scaler)
-        if tags.estimator_type == "classifier":
-            tags.target_tags.multi_output = False
-        return tags
+        return one_class(tags_like(super().__sklearn_tags__(), model, self.scaler))
 
 
 def blend_members(estimator: Any, columns: bool, scaler: Any) -> dict[str, Any]:
