@@ -1,632 +1,539 @@
-"""Estimators that choose a strategy by themselves."""
+"""Tandem blends the ways of using several datasets."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from scipy import sparse
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
-from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
 from sklearn.model_selection import (
     GridSearchCV,
-    LeaveOneGroupOut,
+    KFold,
+    ShuffleSplit,
     cross_val_predict,
     cross_val_score,
 )
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from sktandem import Merged, SourceError, SourceWarning, Tandem
-from sktandem.data._rows import read_rows
-from sktandem.members import OwnModels, StackedPrediction
-from sktandem.members._names import member_name
-from sktandem.model_selection import SourceKFold, StrategyComparison, score_by_source
-from sktandem.model_selection._compare import judges_for
-from sktandem.model_selection._folds import Measured, deal
-from sktandem.model_selection._judges import Metric
-from sktandem.tandem._choice import Choice
+from sktandem.inspection import BlendDisplay
+from sktandem.members import OtherSources, OwnModels, StackedOwnModels
+from sktandem.model_selection import SourceKFold, score_by_source
+from sktandem.tandem._tandem import blend_members
 
 N_A, N_B = 60, 240
-LETTERS = list("abcdefghijklmnopqrst")
+LETTERS = list("abcdefgh")
 SOURCE = np.repeat(["a", "b"], [N_A, N_B])
 IN_A = SOURCE == "a"
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(300, 20))
-NOISE = 3 * RNG.normal(size=300)
+X = RNG.normal(size=(300, 8))
+NOISE = RNG.normal(size=300)
 SAME = X.sum(axis=1) + NOISE
 OPPOSITE = np.where(IN_A, 1, -1) * X.sum(axis=1) + NOISE
-AGREE = np.where(SAME > 0, "ill", "well")
-DISAGREE = np.where(OPPOSITE > 0, "ill", "well")
+CLASSES = np.where(SAME > 0, "ill", "well")
 FRAME = pd.DataFrame(X, columns=LETTERS).assign(ward=SOURCE)
-TWO = {"strategies": [Merged()], "random_state": 0}
+TWO = {"members": [Merged()], "random_state": 0}
 
 
-LOGISTIC = LogisticRegression(max_iter=1000)
-
-
-def classifier(estimator=LOGISTIC, **changed):
+def classifier(estimator=None, **changed):
+    estimator = LogisticRegression() if estimator is None else estimator
     return Tandem(estimator, **TWO | changed)
 
 
 def regressor(estimator=None, **changed):
-    return Tandem(estimator or Ridge(), **TWO | changed)
+    return Tandem(Ridge() if estimator is None else estimator, **TWO | changed)
 
 
-def fit(model, y, X=X):
-    return model.fit(X, y, sample_source=SOURCE)
+def fit(model, y, X=X, **given):
+    return model.fit(X, y, sample_source=SOURCE, **given)
 
 
-# The choice
+# The blend
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("objective", ["macro", "worst", "primary"])
-def test_rows_of_the_same_rule_are_merged_and_of_the_opposite_kept_apart(objective):
-    settings = {"objective": objective, "primary_source": "a"}
+def test_weights_add_up_to_one_and_go_where_the_rule_is():
+    same, opposite = fit(regressor(), SAME), fit(regressor(), OPPOSITE)
 
-    for model, agree, disagree in (
-        (classifier(**settings), AGREE, DISAGREE),
-        (regressor(**settings), SAME, OPPOSITE),
-    ):
-        assert fit(model, disagree).ranking_.chosen == "own models"
-        if objective == "primary":
-            assert fit(model, agree).ranking_.chosen == "merged"
+    for model in same, opposite:
+        for weights in model.weights_.values():
+            assert list(weights) == ["own models", "merged"]
+            assert sum(weights.values()) == pytest.approx(1)
+    assert same.weights_["a"]["merged"] > 0.5
+    assert opposite.weights_["a"]["own models"] > 0.99
 
 
-def inner_losses(y, test_source=None):
-    """Return the squared error of own models and of a merge on each row, by hand."""
-    rows = read_rows(None, X, y, sample_source=SOURCE)
-    rng = np.random.RandomState(0)
-    losses = np.full((2, 300), np.nan)
-    for fold in deal(rows, 5, 1, test_source, rng):
-        for test in fold.test:
-            own = fold.train[SOURCE[fold.train] == SOURCE[test]]
-            for place, taken in enumerate((own, fold.train)):
-                key = place, SOURCE[test] if place == 0 else "", fold.number
-                if key not in (cache := inner_losses.cache):
-                    model = make_pipeline(StandardScaler(), Ridge())
-                    cache[key] = model.fit(X[taken], y[taken])
-                predicted = cache[key].predict(X[[test]])[0]
-                losses[place, test] = (predicted - y[test]) ** 2
-    return losses
+def test_predictions_are_the_weighted_mean_of_the_members():
+    model = fit(regressor(), SAME)
 
-
-def test_the_comparison_holds_the_inner_losses():
-    inner_losses.cache = {}
-    own, merged = inner_losses(SAME)
-
-    comparison = fit(regressor(), SAME).comparison_
-
-    assert isinstance(comparison, StrategyComparison)
-    for c in comparison.contrasts:
-        rows = c.source == SOURCE
-        assert c.reference_loss == pytest.approx(own[rows].mean())
-        assert c.loss == pytest.approx(merged[rows].mean())
-    assert (comparison.design.n_splits, comparison.design.n_repeats) == (5, 1)
-
-
-@pytest.mark.parametrize("objective", ["macro", "worst"])
-@pytest.mark.parametrize("y", [SAME, OPPOSITE], ids=["same", "opposite"])
-def test_without_tolerance_the_smallest_cost_wins(objective, y):
-    model = fit(regressor(objective=objective, tolerance=0), y)
-
-    summary = {"macro": np.mean, "worst": np.max}[objective]
-    relative = [c.loss / c.reference_loss for c in model.comparison_.contrasts]
-    better = summary(relative) < 1
-    assert model.ranking_.chosen == ("merged" if better else "own models")
-
-
-def test_tolerance_is_a_part_of_the_own_models_loss():
-    settings = {"objective": "primary", "primary_source": "a"}
-    (c,) = fit(regressor(**settings), SAME).comparison_.contrasts
-    behind = c.gain / c.reference_loss
-    assert behind > 0
-
-    for factor, name in (0.99, "merged"), (1.01, "own models"):
-        model = fit(regressor(**settings, tolerance=factor * behind), SAME)
-        assert model.ranking_.chosen == name
-
-
-@pytest.mark.parametrize("tolerance", [0, 0.1, "one-se"])
-def test_of_equals_the_first_is_taken(tolerance):
-    twins = {"one": Merged(), "two": Merged(), "three": Merged()}
-    settings = {"objective": "primary", "primary_source": "a", "tolerance": tolerance}
-
-    model = fit(regressor(strategies=twins, **settings), SAME)
-
-    assert model.strategy_ is twins["one"] or repr(model.strategy_) == "Merged()"
-    assert [c.strategy for c in model.comparison_.contrasts] == list(twins)
-    only_own = fit(regressor(strategies={"again": OwnModels()}), SAME)
-    assert isinstance(only_own.strategy_, OwnModels)
-
-
-def test_each_source_may_have_its_own_strategy():
-    """What helps the small source hurts the large one, whose units differ."""
-    y = np.where(IN_A, SAME, SAME + 30 * (X[:, 0] > 0))
-    model = regressor(per_source=True, tolerance=0)
-
-    fit(model, y)
-
-    assert set(model.strategy_) == {"a", "b"}
-    for c in model.comparison_.contrasts:
-        chosen = "merged" if c.gain > 0 else "own models"
-        assert member_name(model.strategy_[c.source]) == chosen
-    with pytest.raises(SourceError, match="each row's source is needed"):
-        model.predict(X)
-
-
-@pytest.mark.parametrize("scoring", ["accuracy", "roc_auc", "f1_macro"])
-def test_a_metric_may_choose(scoring):
-    model = fit(classifier(scoring=scoring, tolerance=0), DISAGREE)
-
-    assert model.ranking_.chosen == "own models"
-    assert model.comparison_.design.metric == scoring
-    for c in model.comparison_.contrasts:
-        assert c.reference_score > c.score
-
-
-def test_what_is_hopeless_leaves_after_two_folds_and_the_best_stays():
-    class Awful(RegressorMixin, BaseEstimator):
-        n_fits = 0
-
-        def fit(self, X, y):
-            type(self).n_fits += 1
-            return self
-
-        def predict(self, X):
-            return np.full(len(X), 100.0)
-
-    strategies = {"awful": Awful(), "merged": Merged()}
-
-    raced = fit(regressor(strategies=strategies, tolerance=0), SAME)
-
-    assert Awful.n_fits == 2
-    assert raced.comparison_.design.notes[-1] == (
-        "Left out: awful, far behind after 2 of 5 folds."
+    parts = model.predict_members(X, sample_source=SOURCE)
+    mixed = sum(
+        np.array([model.weights_[s][name] for s in SOURCE]) * part.ravel()
+        for name, part in parts.items()
     )
-    assert {c.strategy for c in raced.comparison_.contrasts} == {"merged"}
-    without = fit(regressor(tolerance=0), SAME)
-    assert raced.ranking_.chosen == without.ranking_.chosen
+
+    np.testing.assert_allclose(model.predict(X, sample_source=SOURCE), mixed)
+    own = model.members_["own models"].predict(X, sample_source=SOURCE)
+    np.testing.assert_allclose(parts["own models"].ravel(), own)
 
 
-def test_what_is_tried_and_chosen_is_told_if_asked_for(capsys):
-    fit(regressor(), OPPOSITE)
-    assert capsys.readouterr() == ("", "")
+@pytest.mark.parametrize("y", [SAME, CLASSES], ids=["numbers", "classes"])
+def test_out_of_fold_predictions_are_those_of_a_loop_by_hand(y):
+    """Weights learned from a loop over the same folds are the same."""
+    folds = list(KFold(4, shuffle=True, random_state=0).split(X))
+    numbers = y is SAME
+    make = Ridge if numbers else LogisticRegression
+    model = fit(Tandem(make(), members=[Merged()], cv=iter(folds)), y)
 
-    fit(regressor(verbose=1), OPPOSITE)
-    told = capsys.readouterr().out
-    assert "[Tandem] fold 1 of 5, 2 strategies\n" in told
-    assert "[Tandem] chose 'own models'\n" in told
+    one, two = np.zeros((2, 300, 1 if numbers else 2))
+    for train, test in folds:
+        merged = make_pipeline(StandardScaler(), make()).fit(X[train], y[train])
+        answer = merged.predict(X[test]) if numbers else merged.predict_proba(X[test])
+        two[test] = answer.reshape(len(test), -1)
+        for name in "ab":
+            mine, asked = train[SOURCE[train] == name], test[SOURCE[test] == name]
+            own = make_pipeline(StandardScaler(), make()).fit(X[mine], y[mine])
+            answer = own.predict(X[asked]) if numbers else own.predict_proba(X[asked])
+            one[asked] = answer.reshape(len(asked), -1)
+
+    def cost(w):  # on a, where the rows of b count as 100
+        mixed = w * one + (1 - w) * two
+        if numbers:
+            units = np.array([y[IN_A].var(), y[~IN_A].var()])[(~IN_A).astype(int)]
+            lost = (y - mixed[:, 0]) ** 2 / units
+            counts = np.where(IN_A, 1, 100 / (1 / units)[~IN_A].sum())
+            return lost @ counts
+        n = np.where(IN_A, N_A, N_B)  # about: a fold has a fourth less
+        true = np.where(y == "ill", mixed[:, 0], mixed[:, 1])
+        lost = -np.log((0.75 * n * true + 1) / (0.75 * n + 2))
+        return lost @ np.where(IN_A, 1, 100 / N_B)
+
+    grid = np.linspace(0, 1, 1001)
+    by_hand = grid[np.argmin([cost(w) for w in grid])]
+    assert model.weights_["a"]["own models"] == pytest.approx(by_hand, abs=0.02)
 
 
-# The fitted model
-
-
-@pytest.mark.parametrize("y", [SAME, OPPOSITE], ids=["same", "opposite"])
-def test_the_model_is_what_the_chosen_strategy_builds(y):
-    model = fit(regressor(objective="primary", primary_source="a"), y)
-
-    by_hand = clone(model.strategy_).set_params(estimator=Ridge())
-    by_hand.fit(X, y, sample_source=SOURCE)
+def test_a_blend_of_own_models_alone_is_the_own_models():
+    model = fit(Tandem(Ridge(), members=[OwnModels()]), SAME)
+    alone = OwnModels(Ridge()).fit(X, SAME, sample_source=SOURCE)
 
     np.testing.assert_allclose(
-        model.predict(X, sample_source=SOURCE), by_hand.predict(X, sample_source=SOURCE)
+        model.predict(X, sample_source=SOURCE), alone.predict(X, sample_source=SOURCE)
     )
-    by_source = score_by_source(by_hand, X, y, sample_source=SOURCE, scoring="r2")
-    assert model.score(X, y, sample_source=SOURCE) == pytest.approx(by_source.macro)
 
 
-def test_probabilities_and_decisions_are_the_models():
-    model = fit(classifier(), DISAGREE)
+def test_the_order_of_sources_and_members_does_not_matter():
+    folds = list(KFold(4, shuffle=True, random_state=0).split(X))
+    order = np.r_[N_A:300, :N_A]  # the sources in the other order
+    place = np.argsort(order)
+    turned = [(place[train], place[test]) for train, test in folds]
+    members = {"merged": Merged(), "with": Merged(representation="indicator")}
+    model = fit(Tandem(Ridge(), members=members, cv=folds), OPPOSITE)
 
-    proba = model.predict_proba(X, sample_source=SOURCE)
-    likeliest = model.classes_[proba.argmax(axis=1)]
+    other = Tandem(Ridge(), members=dict(reversed(members.items())), cv=turned)
+    other.fit(X[order], OPPOSITE[order], sample_source=SOURCE[order])
 
-    np.testing.assert_array_equal(model.predict(X, sample_source=SOURCE), likeliest)
-    decided = model.decision_function(X, sample_source=SOURCE) > 0
-    np.testing.assert_array_equal(decided, likeliest == "well")
-    assert not hasattr(fit(classifier(estimator=LinearSVC()), AGREE), "predict_proba")
-    assert not hasattr(classifier(estimator=LinearSVC()), "predict_proba")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("labels", [list(SOURCE), pd.Series(SOURCE), SOURCE[:, None]])
-def test_labels_may_come_in_any_container(labels):
-    model = classifier().fit(X, DISAGREE, sample_source=labels)
-
-    same = fit(classifier(), DISAGREE).predict(X, sample_source=SOURCE)
-    np.testing.assert_array_equal(model.predict(X, sample_source=labels), same)
-    assert model.sources_ == ("a", "b")
-    assert model.classes_by_source_["a"].tolist() == ["ill", "well"]
+    for source in "ab":
+        for name, weight in model.weights_[source].items():
+            assert other.weights_[source][name] == pytest.approx(weight, abs=1e-4)
 
 
-def test_the_column_is_the_keyword():
-    by_column = classifier(source="ward").fit(FRAME, DISAGREE)
-    by_keyword = fit(classifier(), DISAGREE, FRAME[LETTERS])
+def test_choose_takes_one_member_for_each_source():
+    model = fit(regressor(combine="choose"), OPPOSITE)
 
+    assert model.weights_["a"] == {"own models": 1.0, "merged": 0.0}
     np.testing.assert_allclose(
-        by_column.predict_proba(FRAME),
-        by_keyword.predict_proba(FRAME[LETTERS], sample_source=SOURCE),
-        rtol=1e-9,
-    )
-    assert by_column.feature_names_in_.tolist() == [*LETTERS, "ward"]
-    assert by_column.n_features_in_ == 21
-
-
-@pytest.mark.slow
-def test_several_workers_and_seeds_give_the_same_model():
-    forest = RandomForestClassifier(3, max_depth=3)
-    state = np.random.get_state()[1].copy()  # noqa: NPY002
-
-    one, two, other = (
-        fit(classifier(estimator=forest, **changed), AGREE).predict_proba(
-            X, sample_source=SOURCE
-        )
-        for changed in ({}, {"n_jobs": 2}, {"random_state": 1})
-    )
-
-    np.testing.assert_array_equal(one, two)
-    assert (one != other).any()
-    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("per_source", [False, True])
-def test_a_fitted_choice_can_be_cloned_kept_and_printed(per_source):
-    model = fit(classifier(per_source=per_source), DISAGREE)
-
-    again = pickle.loads(pickle.dumps(model))
-    twin = fit(clone(model), DISAGREE)
-
-    for other in again, twin:
-        ours, theirs = (
-            m.predict_proba(X, sample_source=SOURCE) for m in (model, other)
-        )
-        np.testing.assert_array_equal(ours, theirs)
-    assert "Tandem(" in repr(model)
-    assert not hasattr(clone(model), "model_")
-    with pytest.raises(NotFittedError):
-        clone(model).predict(X)
-
-
-def test_one_source_alone_warns_and_is_fitted():
-    with pytest.warns(SourceWarning, match="nothing to choose") as told:
-        model = regressor().fit(X, SAME)
-
-    assert [w.filename for w in told] == [__file__]
-    alone = make_pipeline(StandardScaler(), Ridge()).fit(X, SAME)
-    np.testing.assert_allclose(model.predict(X), alone.predict(X))
-    assert model.comparison_ is None
-    assert model.ranking_ is None
-    assert isinstance(model.strategy_, OwnModels)
-
-
-def test_groups_stay_together_in_the_inner_folds():
-    groups = np.arange(300) % 50
-    seen = []
-
-    class Spy(Ridge):
-        def fit(self, X, y):
-            self.rows_ = X[:, 0].astype(int)
-            return super().fit(X, y)
-
-        def predict(self, X):
-            seen.append((self.rows_, X[:, 0].astype(int)))
-            return super().predict(X)
-
-    numbered = np.column_stack([np.arange(300.0), X])
-    model = regressor(strategies={"spy": Spy()})
-    model.fit(numbered, SAME, sample_source=SOURCE, groups=groups)
-
-    assert len(seen) == 5
-    for train, test in seen:
-        assert not set(groups[train]) & set(groups[test])
-    assert model.comparison_.design.grouped
-
-
-def test_unknown_sources_follow_the_rule_that_was_set():
-    strict = fit(regressor(), OPPOSITE)
-    kind = fit(regressor(unknown_source="primary", primary_source="a"), OPPOSITE)
-
-    with pytest.raises(SourceError, match="the first 'z' at row 0"):
-        strict.predict(X[:2], sample_source=["z", "a"])
-    np.testing.assert_allclose(
-        kind.predict(X[:2], sample_source=["z", "z"]),
-        kind.predict(X[:2], sample_source=["a", "a"]),
+        model.predict(X, sample_source=SOURCE),
+        model.members_["own models"].predict(X, sample_source=SOURCE),
     )
 
 
-def test_several_targets_are_predicted_together():
-    both = np.column_stack([SAME, OPPOSITE])
+def test_many_small_sources_share_their_weights():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(600, 3))
+    y = X.sum(axis=1) + rng.normal(size=600)
+    source = np.arange(600) % 40
 
-    assert fit(regressor(), both).predict(X, sample_source=SOURCE).shape == (300, 2)
+    model = Tandem(Ridge(), members=[Merged()], random_state=0)
+    model.fit(X, y, sample_source=source)
 
-
-# Among scikit-learn's tools
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("routing", [False, True])
-@pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss", "f1_macro", None])
-def test_named_scorers_of_cross_validation_see_the_column(scoring, routing):
-    soft = LogisticRegression(C=0.05)
-    model = classifier(estimator=soft, source="ward", cv=2)
-    with config_context(enable_metadata_routing=routing):
-        scores = cross_val_score(
-            model, FRAME, DISAGREE, cv=SourceKFold(2, source="ward"), scoring=scoring
-        )
-
-    good = -0.67 if scoring == "neg_log_loss" else 0.6
-    assert scores.mean() > good
+    assert np.std([w["merged"] for w in model.weights_.values()]) < 0.2
 
 
-@pytest.mark.slow
-def test_a_grid_reaches_the_choice_and_the_estimator():
-    grid = {"objective": ["macro", "worst"], "estimator__C": [0.01, 1.0]}
-    model = classifier(estimator=LogisticRegression(), source="ward", cv=2)
+def test_predictions_stay_near_the_range_of_the_sources_target():
+    absurd = np.where(np.arange(300)[:, None] == 299, 1e6, X)
+    model = fit(regressor(LinearRegression()), SAME)
 
-    search = GridSearchCV(model, grid, cv=SourceKFold(2, source="ward")).fit(
-        FRAME, DISAGREE
-    )
+    found = model.predict(absurd, sample_source=SOURCE)
 
-    assert set(search.best_params_) == set(grid)
-    assert search.predict(FRAME).shape == (300,)
+    own = SAME[~IN_A]
+    assert own.min() - np.ptp(own) / 4 <= found[-1] <= own.max() + np.ptp(own) / 4
 
 
-def test_nested_names_of_a_hole_name_the_object_to_pass():
-    with pytest.raises(SourceError, match=r"estimator=LogisticRegression\(\)"):
-        Tandem().set_params(estimator__C=3)
-    model = Tandem().set_params(estimator=Ridge(), estimator__alpha=3)
-    assert model.estimator.alpha == 3
+def test_no_zero_decides():
+    """A tree is sure of every class; the blend never is."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    model = fit(classifier(DecisionTreeClassifier(random_state=0)), CLASSES)
+
+    p = model.predict_proba(X, sample_source=SOURCE)
+
+    assert p.min() > 0
+    np.testing.assert_allclose(p.sum(axis=1), 1)
 
 
-@pytest.mark.parametrize("routing", [False, True])
-def test_it_can_be_the_last_step_of_a_pipeline(routing):
-    with config_context(enable_metadata_routing=routing):
-        model = make_pipeline(PCA(19), classifier())
-        key = "sample_source" if routing else "tandem__sample_source"
-        model.fit(X, DISAGREE, **{key: SOURCE})
-        scores = score_by_source(model, X, DISAGREE, sample_source=SOURCE)
-
-    assert scores.by_source["a"] > 0.7
-
-
-@pytest.mark.slow
-def test_scores_by_source_and_out_of_fold_predictions():
-    model = classifier(source="ward").fit(FRAME, DISAGREE)
-
-    scores = score_by_source(model, FRAME, DISAGREE, sample_source=SOURCE)
-    predicted = cross_val_predict(
-        classifier(source="ward", unknown_source="pooled", cv=2),
-        FRAME,
-        AGREE,
-        cv=LeaveOneGroupOut(),
-        groups=np.arange(300) % 3,
-    )
-
-    by_hand = np.mean(model.predict(FRAME)[IN_A] == DISAGREE[IN_A])
-    assert scores.by_source["a"] == pytest.approx(by_hand)
-    assert set(predicted) <= {"ill", "well"}
+# The loss
 
 
 @pytest.mark.parametrize(
-    "routing",
+    ("estimator", "loss"),
     [
-        False,
-        True,
+        (Ridge(), "squared error"),
+        (QuantileRegressor(quantile=0.9, alpha=0), "pinball loss at 0.9"),
+        (make_pipeline(StandardScaler(), PoissonRegressor()), "Poisson deviance"),
+        (LogisticRegression(), "log loss"),
+        (LinearSVC(), "Brier score"),
     ],
 )
-def test_a_chosen_pipeline_scores_with_its_sources(routing):
-    piped = make_pipeline(
-        PCA(19), Merged(LogisticRegression(max_iter=1000), scale_by="source")
-    )
-    with config_context(enable_metadata_routing=routing):
-        model = fit(
-            classifier(
-                strategies={"piped": piped},
-                tolerance=0,
-                objective="primary",
-                primary_source="a",
-            ),
-            AGREE,
-        )
-        assert model.strategy_ is not None
-        assert type(model.model_).__name__ == "Pipeline"
-        predicted = model.predict(X, sample_source=SOURCE)
+def test_the_loss_is_the_one_the_estimator_is_made_for(estimator, loss):
+    y = CLASSES if loss in ("log loss", "Brier score") else np.exp(SAME / 4)
 
-        assert model.score(X, AGREE, sample_source=SOURCE) == np.mean(
-            predicted == AGREE
-        )
+    assert fit(Tandem(estimator, **TWO), y).gain_.loss == loss
 
 
-def test_an_estimator_that_reads_a_column_can_be_chosen_for_a_source():
-    mine = Merged(LogisticRegression(max_iter=1000), source="ward")
-    model = classifier(
-        strategies={"mine": mine}, source="ward", per_source=True, tolerance=0
+def test_a_quantile_is_blended_as_a_quantile():
+    """Of two constants, the low one right for a and the high one for b."""
+    y = np.where(IN_A, 0.0, 10.0) + RNG.exponential(size=300)
+    model = fit(
+        Tandem(DummyRegressor(strategy="quantile", quantile=0.9), loss=0.9, **TWO), y
     )
 
-    assert model.fit(FRAME, AGREE).predict(FRAME).shape == (300,)
+    below = y <= model.predict(X, sample_source=SOURCE) + 1e-9
+
+    assert below[IN_A].mean() == pytest.approx(0.9, abs=0.06)
+    assert below[~IN_A].mean() == pytest.approx(0.9, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "match"),
+    [
+        (regressor(loss="log_loss"), SAME, "for a regressor, got 'log_loss'"),
+        (classifier(loss="poisson"), CLASSES, "for a classifier, got 'poisson'"),
+        (classifier(loss=0.5), CLASSES, "quantile of a pinball loss"),
+        (classifier(LinearSVC(), loss="log_loss"), CLASSES, "needs probabilities"),
+        (regressor(combine="vote"), SAME, r"combine must be one of \['blend', 'choos"),
+        (regressor(cv=1), SAME, "cv must be an integer of at least 2, got 1"),
+        (regressor(members="all"), SAME, r"members must be one of \['default'\]"),
+        (regressor(members=[Ridge()]), SAME, r"members=\{'mine': estimator\}"),
+        (regressor(cv=ShuffleSplit(2)), SAME, "hold out every row once, got 60 held"),
+    ],
+)
+def test_settings_that_make_no_sense_leave_nothing_half_fitted(model, y, match):
+    with pytest.raises(SourceError, match=match):
+        fit(model, y)
+
+    assert not hasattr(model, "weights_")
+    assert not hasattr(model, "n_features_in_")
 
 
 # What fails
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("settings", "match"),
-    [
-        ({"objective": "macros"}, "Did you mean 'macro'"),
-        ({"objective": "primary"}, "objective='primary' needs primary_source"),
-        ({"tolerance": "two-se"}, "tolerance must be 'one-se' or a number"),
-        ({"tolerance": -0.1}, "got -0.1"),
-        ({"tolerance": True}, "got True"),
-        ({"primary_source": "A"}, "primary_source='A' is not a source"),
-        ({"unknown_source": "ask"}, "unknown_source must be one of"),
-        ({"strategies": "some"}, "strategies must be one of"),
-        ({"strategies": [StackedPrediction, Merged()]}, r"Pass StackedPrediction\(\)"),
-        ({"estimator": StandardScaler()}, "needs a classifier, a regressor or a sk"),
-        ({"estimator": None}, r"Pass .* such as Tandem\(LogisticRegression\(\)\)"),
-        ({"cv": 1}, "must be an integer of at least 2, got 1"),
-    ],
-)
-def test_settings_that_make_no_sense_leave_nothing_half_fitted(settings, match):
-    fresh, old = classifier(**settings), fit(classifier(), DISAGREE)
-    before = vars(old.set_params(**settings)).copy()
-
-    for model in fresh, old:
-        with pytest.raises(SourceError, match=match):
-            model.fit(FRAME, AGREE, sample_source=SOURCE)
-
-    assert not [name for name in vars(fresh) if name.endswith("_")]
-    assert vars(old) == before
-
-
 class Broken(RegressorMixin, BaseEstimator):
     def fit(self, X, y):
-        raise ValueError("out of paper")
+        raise ValueError("no such luck")
 
 
-def test_a_failing_strategy_leaves_and_the_record_says_why():
-    model = fit(regressor(strategies={"mine": Broken(), "merged": Merged()}), SAME)
-
-    note = model.comparison_.design.notes[-1]
-    assert note.startswith("Left out: mine, The strategy 'mine' failed on fold 1")
-    assert note.endswith("out of paper.")
-    assert set(model.ranking_.costs) == {"own models", "merged"}
+def test_a_member_that_was_named_and_fails_is_an_error():
+    with pytest.raises(SourceError, match=r"member 'mine' failed on fold 1: .*no such"):
+        fit(Tandem(Ridge(), members={"mine": Merged(Broken())}), SAME)
 
 
-def test_a_failing_reference_is_named_and_leaves_nothing_half_fitted():
-    model = Tandem(Broken(), strategies=[Merged()])
-
-    with pytest.raises(SourceError, match="'own models' failed on fold 1"):
-        fit(model, SAME)
-    assert not [name for name in vars(model) if name.endswith("_")]
+def test_where_all_fail_the_first_error_is_told():
+    with pytest.raises(SourceError, match=r"'own models' failed on fold 1: .*no such"):
+        fit(Tandem(Broken()), SAME)
 
 
-class Coin(ClassifierMixin, BaseEstimator):
-    """Know nothing, and count how often it was asked to learn."""
+def test_a_source_of_one_class_gets_the_others():
+    y = np.where(IN_A, "ill", CLASSES)
 
-    n_fits = 0
+    with pytest.warns(SourceWarning, match="1 member left out: .*'own as a feature'"):
+        model = fit(Tandem(LogisticRegression(), random_state=0), y)
 
-    def fit(self, X, y):
-        type(self).n_fits += 1
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict(self, X):
-        return np.repeat(self.classes_[:1], len(X))
-
-
-def test_what_is_hopeless_by_a_metric_of_rows_leaves_as_well(monkeypatch):
-    monkeypatch.setattr(Coin, "n_fits", 0)
-    far_apart = np.where(X[:, 0] > 0, "ill", "well")
-
-    fit(classifier(strategies={"coin": Coin()}, scoring="accuracy"), far_apart)
-
-    assert Coin.n_fits == 2
+    assert model.weights_["a"]["own models"] == 0
+    assert sum(model.weights_["a"].values()) == pytest.approx(1)
+    assert np.isnan(model.gain_["a"].gain)
+    assert "no own model" in model.gain_["a"].reason
+    assert set(model.predict(X[:3], sample_source=["a"] * 3)) <= {"ill", "well"}
 
 
-@pytest.mark.filterwarnings("ignore:Mean of empty slice")
-def test_a_rare_class_of_one_source_does_not_decide_the_choice():
-    """Three rows are ill in b, so that two folds of five have none."""
-    rare = np.where(IN_A, AGREE, "well")
-    rare[-3:] = "ill"
-    settings = {"scoring": "roc_auc", "tolerance": 0}
-
-    model = fit(classifier(**settings), rare)
-    gains = [c.score_gain for c in model.comparison_.contrasts]
-
-    assert np.isfinite(gains).all()
+# Unknown sources
 
 
-def test_groups_widen_what_counts_as_a_tie():
-    """A row that is there five times over is one piece of evidence, not five."""
-    rows = read_rows(None, X, (X[:, 0] > 0).astype(int), sample_source=SOURCE)
-    judges = judges_for(rows, ["a"], True, Metric("accuracy"))
-    measured = Measured(judges, ["own models", "merged"], 1, 5)
-    once = np.random.default_rng(1).normal(size=len(judges[0].rows) // 5)
-    shape = (1, len(judges[0].rows))
-    measured.values["own models", "a", "log loss"] = np.ones(shape)
-    losses = 1 + np.repeat(once, 5)[None]
-    measured.values["merged", "a", "log loss"] = losses
-    groups = np.full(len(X), -1)
-    groups[judges[0].rows] = np.repeat(np.arange(len(once)), 5)
+def test_unknown_sources_are_an_error_by_default():
+    with pytest.raises(SourceError, match="Each source has weights of its own"):
+        fit(regressor(), SAME).predict(X[:1], sample_source=["c"])
 
-    by_row, by_person = (
-        Choice(measured, judges, "macro", "one-se", False, groups).difference(
-            "merged", "own models", judges[0]
+
+def test_the_primary_source_may_stand_for_unknown_ones():
+    model = fit(regressor(unknown_source="primary", primary_source="a"), OPPOSITE)
+
+    np.testing.assert_allclose(
+        model.predict(X[:5], sample_source=["c"] * 5),
+        model.predict(X[:5], sample_source=["a"] * 5),
+    )
+
+
+def test_pooled_weights_come_from_leaving_sources_out():
+    source = np.arange(300) % 3
+    y = X.sum(axis=1) + NOISE + 5 * source
+    model = Tandem(Ridge(), members=[Merged()], unknown_source="pooled")
+    model.fit(X, y, sample_source=source)
+
+    with pytest.warns(SourceWarning, match="2 rows of 2 have no source that was there"):
+        found = model.predict(X[:2], sample_source=[7, 7])
+
+    assert np.isfinite(found).all()
+
+
+# What users of scikit-learn expect
+
+
+@pytest.mark.parametrize("make", [regressor, classifier])
+def test_the_column_is_the_keyword(make):
+    y = SAME if make is regressor else CLASSES
+    by_column = make(source="ward").fit(FRAME, y)
+    by_keyword = fit(make(), y, FRAME[LETTERS])
+
+    expected = by_keyword.predict(FRAME[LETTERS], sample_source=SOURCE)
+    assert (by_column.predict(FRAME) == expected).all()
+    assert by_column.score(FRAME, y) == pytest.approx(
+        by_keyword.score(FRAME[LETTERS], y, sample_source=SOURCE)
+    )
+
+
+def test_workers_pickles_and_clones_give_the_same():
+    model = fit(Tandem(Ridge(), random_state=0), SAME)
+    expected = model.predict(X, sample_source=SOURCE)
+
+    others = fit(Tandem(Ridge(), random_state=0, n_jobs=2), SAME)
+    for other in others, pickle.loads(pickle.dumps(model)), fit(clone(model), SAME):
+        np.testing.assert_allclose(other.predict(X, sample_source=SOURCE), expected)
+
+
+@pytest.mark.parametrize("container", [sparse.csr_matrix, pd.DataFrame])
+def test_x_may_be_sparse_or_a_frame(container):
+    model = fit(Tandem(Ridge(), random_state=0), SAME, container(X))
+
+    assert model.score(container(X), SAME, sample_source=SOURCE) > 0.8
+
+
+def test_several_outputs_of_any_units_are_blended_together():
+    y = np.column_stack([SAME, 1e6 * OPPOSITE])
+
+    model = fit(regressor(), y)
+
+    assert model.predict(X, sample_source=SOURCE).shape == (300, 2)
+    assert model.score(X, y, sample_source=SOURCE) > 0.7
+
+
+def test_rows_of_no_weight_are_not_there():
+    weight = np.where(np.arange(300) % 5 == 0, 0.0, 1.0)
+    wrong = np.where(weight == 0, 1e3, SAME)
+    folds = list(KFold(3, shuffle=True, random_state=0).split(X))
+    settings = {"members": [Merged()], "cv": folds, "scaler": None}
+    one = fit(Tandem(Ridge(), **settings), SAME, sample_weight=weight)
+    two = fit(Tandem(Ridge(), **settings), wrong, sample_weight=weight)
+
+    for name, share in one.weights_["b"].items():
+        assert two.weights_["b"][name] == pytest.approx(share)
+    assert two.gain_["b"].gain == pytest.approx(one.gain_["b"].gain)
+    np.testing.assert_allclose(
+        two.predict(X, sample_source=SOURCE), one.predict(X, sample_source=SOURCE)
+    )
+
+
+def test_an_estimator_without_weights_says_so():
+    with pytest.raises(SourceError, match="takes no sample_weight"):
+        fit(regressor(KNeighborsRegressor()), SAME, sample_weight=np.ones(300) + IN_A)
+
+
+def test_groups_stay_together_in_the_inner_folds():
+    groups = np.arange(300) // 3
+    noisy = np.repeat(RNG.normal(size=(100, 8)), 3, axis=0)
+    y = np.repeat(RNG.normal(size=100), 3)
+
+    apart = fit(regressor(KNeighborsRegressor(1)), y, noisy, groups=groups)
+    together = fit(regressor(KNeighborsRegressor(1)), y, noisy)
+
+    assert apart.gain_["b"].own > 1 > 0.1 > together.gain_["b"].own
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss", None])
+def test_named_scorers_of_cross_validation_see_the_column(scoring, routing):
+    cv = SourceKFold(3, source="ward")
+
+    with config_context(enable_metadata_routing=routing):
+        scores = cross_val_score(
+            classifier(source="ward"), FRAME, CLASSES, cv=cv, scoring=scoring
         )
-        for groups in (None, groups)
-    )
 
-    assert by_person.estimate == pytest.approx(by_row.estimate)
-    assert by_person.se > 2 * by_row.se
+    assert np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("cv", [1, 2.5, "5"])
-def test_folds_that_make_no_sense_are_refused_by_their_name(cv):
-    with pytest.raises(SourceError, match="cv must be an integer of at least 2"):
-        classifier(cv=cv).fit(X, AGREE, sample_source=SOURCE)
-
-
-def test_groups_reach_the_fit_through_a_pipeline_with_routing_on():
-    spied = make_pipeline(StandardScaler(), classifier(strategies=[Merged()]))
-    groups = np.repeat(np.arange(len(X) // 2), 2)
-
-    with config_context(enable_metadata_routing=True):
-        spied.fit(X, AGREE, sample_source=SOURCE, groups=groups)
-
-    assert spied[-1].comparison_.design.grouped
-
-
-def test_the_ranking_tells_why():
-    model = fit(regressor(tolerance="one-se"), OPPOSITE)
-
-    ranking = model.ranking_
-
-    assert ranking.chosen == model.ranking_.chosen == "own models"
-    assert ranking.costs["own models"] == pytest.approx(1)  # of its own loss
-    assert ranking.behind["merged"] > ranking.bearable["merged"] > 0
-    assert min(ranking.behind.values()) == 0
-    assert repr(ranking).splitlines()[1].endswith("chosen")
-
-
-def test_each_source_has_a_ranking_where_each_has_a_strategy():
-    model = fit(regressor(per_source=True), OPPOSITE)
-
-    assert {s: r.chosen for s, r in model.ranking_.items()} == {
-        source: member_name(member) for source, member in model.strategy_.items()
+def test_a_grid_reaches_members_and_their_estimators():
+    grid = {
+        "members__merged__balance": [None, "sources"],
+        "estimator__alpha": [0.1, 10.0],
+        "combine": ["blend", "choose"],
     }
+    model = Tandem(Ridge(), members={"merged": Merged()}, source="ward")
+
+    search = GridSearchCV(model, grid, cv=SourceKFold(2, source="ward"))
+    search.fit(FRAME, SAME)
+
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert model.members["merged"].balance is None
 
 
-def test_the_score_means_the_same_whichever_strategy_is_chosen():
-    """Another level in each source: pooled R2 would praise a merge for that."""
-    y = SAME + 100 * IN_A
-    own, merged = (
-        fit(Tandem(Ridge(), strategies=listed, random_state=0), y)
-        for listed in ([OwnModels()], [Merged(representation="indicator")])
+def test_members_in_a_dict_are_parameters():
+    model = Tandem(Ridge(), members={"merged": Merged()})
+
+    model.set_params(members__merged__balance="sources")
+    assert model.get_params()["members__merged__balance"] == "sources"
+    model.set_params(members__merged=OtherSources())
+    assert isinstance(model.members["merged"], OtherSources)
+    with pytest.raises(ValueError, match=r"The members are \['merged'\]"):
+        model.set_params(members__mergd__balance="sources")
+    with pytest.raises(ValueError, match="members is 'default'"):
+        Tandem(Ridge()).set_params(members__merged__balance="sources")
+
+
+def test_one_source_alone_warns_and_is_fitted():
+    with pytest.warns(SourceWarning, match="Only one source, 'all': there is nothing"):
+        model = Tandem(Ridge()).fit(X, SAME)
+
+    alone = make_pipeline(StandardScaler(), Ridge()).fit(X, SAME)
+    np.testing.assert_allclose(model.predict(X), alone.predict(X))
+    assert model.gain_["all"].reason == "there is no other source"
+
+
+def test_scores_by_source_and_out_of_fold_predictions():
+    model = regressor(source="ward").fit(FRAME, SAME)
+
+    scores = score_by_source(model, FRAME, SAME)
+    found = cross_val_predict(model, FRAME, SAME, cv=SourceKFold(3, source="ward"))
+
+    assert list(scores.by_source) == ["a", "b"]
+    assert np.isfinite(found).all()
+
+
+# What is gained, and how it is shown
+
+
+def test_the_gain_is_measured_on_rows_held_out():
+    model = fit(Tandem(Ridge(), random_state=0), SAME)
+
+    gain = model.gain_["a"]
+
+    assert gain.own - gain.blend == pytest.approx(gain.gain)
+    assert gain.low < gain.gain < gain.high
+    assert gain.gain > 0
+
+
+def test_gains_are_shown_in_sentences_tables_and_pictures():
+    gains = fit(Tandem(Ridge(), random_state=0), SAME).gain_
+
+    assert gains.summary().startswith("On a: ")
+    assert "squared error" in gains.summary()
+    assert gains.to_frame().index.tolist() == ["a", "b"]
+    assert "<img" in gains.to_html()
+    assert "| ---: |" in gains.to_markdown()
+    assert repr(gains).splitlines()[0].split()[0] == "source"
+    assert list(gains) == ["a", "b"]
+    assert len(gains) == 2
+
+
+def test_the_display_draws_a_bar_for_each_member_and_source():
+    model = fit(Tandem(Ridge(), random_state=0), SAME)
+
+    display = BlendDisplay.from_estimator(model, ax=Figure().subplots(), name="wards")
+
+    widths = {
+        name: [bar.get_width() for bar in bars] for name, bars in display.bars_.items()
+    }
+    for place, source in enumerate("ab"):
+        for name, weight in model.weights_[source].items():
+            assert widths[name][place] == pytest.approx(weight)
+    assert display.ax_.get_title() == "wards"
+    with pytest.raises(SourceError, match="gain_ of a fitted Tandem"):
+        BlendDisplay.from_estimator(Ridge())
+
+
+def test_verbose_prints_what_is_fitted(capsys):
+    fit(regressor(verbose=1, cv=2), SAME)
+
+    printed = capsys.readouterr().out
+    assert "[Tandem] fold 1 of 2: 'own models'" in printed
+    assert "[Tandem] fitted 'merged' on all 300 rows" in printed
+
+
+# Members
+
+
+def test_the_default_members_suit_the_estimator():
+    named = blend_members(Ridge(), True, "standard")
+
+    assert list(named) == [
+        *("own models", "merged", "with indicator", "scaled by source"),
+        *("own as a feature", "other sources"),
+    ]
+    assert named["scaled by source"].scale_target_by == "source"
+    assert list(blend_members(Ridge(), False, None)) == [
+        *("own models", "merged", "other sources")
+    ]
+
+
+def test_a_model_of_other_sources_never_sees_its_own_rows():
+    model = OtherSources(LinearRegression(), scaler=None)
+    model.fit(X, OPPOSITE, sample_source=SOURCE)
+
+    alone = LinearRegression().fit(X[~IN_A], OPPOSITE[~IN_A])
+    np.testing.assert_allclose(
+        model.predict(X[IN_A], sample_source=SOURCE[IN_A]), alone.predict(X[IN_A])
     )
 
-    for model in own, merged:
-        by_source = score_by_source(model, X, y, sample_source=SOURCE, scoring="r2")
-        assert model.score(X, y, sample_source=SOURCE) == pytest.approx(by_source.macro)
+
+def test_many_sources_share_six_models_of_others():
+    source = np.arange(300) % 12
+    model = OtherSources(Ridge()).fit(X, SAME, sample_source=source)
+
+    assert len({id(fitted) for fitted in model.models_.values()}) == 6
+    assert model.models_[0] is model.models_[6]
 
 
-@pytest.mark.slow
-def test_a_class_that_few_rows_have_stops_no_choice():
-    y = np.where(SAME > 0, 1, 0)
-    y[IN_A] = 0
-    y[:2] = 1
+@pytest.mark.parametrize("y", [SAME, CLASSES], ids=["numbers", "classes"])
+@pytest.mark.parametrize("scaler", ["standard", None, StandardScaler()])
+def test_own_predictions_are_a_feature(y, scaler):
+    make = Ridge if y is SAME else LogisticRegression
+    model = StackedOwnModels(make(), scaler=scaler, random_state=0)
 
-    model = Tandem(LOGISTIC, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SourceWarning)
-        model.fit(X, y, sample_source=SOURCE)
+    model.fit(X, y, sample_source=SOURCE)
 
-    assert model.predict(X, sample_source=SOURCE).shape == y.shape
+    # The features, an indicator for each of two sources, and the prediction.
+    assert model.merged_.estimator_.n_features_in_ == 8 + 2 + 1
+    assert model.score(X, y, sample_source=SOURCE) > 0.8

@@ -28,16 +28,19 @@ class Measured:
 
     Attributes
     ----------
-    own, blend : ndarray of shape (n_rows,)
-        The loss of each row, out of fold; own is nan where there is no own model.
+    own, blend : float
+        The mean loss, out of fold; own is nan where there is no own model.
 
     gain : Difference
         The mean of what the blend saves.
     """
 
-    own: Floats
-    blend: Floats
+    own: float
+    blend: float
     gain: Difference
+
+
+NOTHING = Measured(np.nan, np.nan, Difference(np.nan, np.nan, 1, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +98,7 @@ class Blender:
         values = np.ones(len(rows)) if rows.weights is None else rows.weights
         values = np.repeat(values[:, None], self.target.shape[1], axis=1)
         for own in rows.sources.rows:
-            own = own[used[own]]
+            own = own[used[own] & (values[own, 0] > 0)]
             if len(own):
                 values[own] /= self.judge.scale(self.target[own])
         return values
@@ -145,8 +148,7 @@ class Blender:
         """
         rows, fold = self.rows, self.found.fold
         if n_splits == 0:
-            nothing = np.full(len(rows), np.nan), Difference(np.nan, np.nan, 1, 0)
-            return {self.names[0]: Measured(nothing[0], *nothing)}
+            return {self.names[0]: NOTHING}
         blend = np.full(self.target.shape, np.nan)
         for number in range(n_splits):
             test = np.flatnonzero(fold == number)
@@ -157,16 +159,21 @@ class Blender:
         known = np.isfinite(own_answers).all(axis=1)
         own = np.full(len(rows), np.nan)
         own[known] = self.judge.costs(self.target[known], own_answers[known])
-        return {
-            name: Measured(
-                own[rows.of(name)],
-                costs[rows.of(name)],
-                self._gain(own[rows.of(name)] - costs[rows.of(name)], name, n_splits),
+        found = {}
+        for name in self.names:
+            of = rows.of(name)
+            counts = np.ones(len(of)) if rows.weights is None else rows.weights[of]
+            of, counts = of[counts > 0], counts[counts > 0]
+            found[name] = Measured(
+                float(np.average(own[of], weights=counts)),
+                float(np.average(costs[of], weights=counts)),
+                self._gain(own[of] - costs[of], of, counts, n_splits),
             )
-            for name in self.names
-        }
+        return found
 
-    def _gain(self, saved: Floats, name: Hashable, n_splits: int) -> Difference:
+    def _gain(
+        self, saved: Floats, of: NDArray[np.intp], counts: Floats, n_splits: int
+    ) -> Difference:
         """Return the mean of what is saved, with the error of rows and of refitting.
 
         The models of the folds share most of their rows. Their common luck, which
@@ -175,11 +182,9 @@ class Blender:
         """
         if not np.isfinite(saved).all():
             return Difference(np.nan, np.nan, 1, 0)
-        weights = self.rows.weights
-        counts = None if weights is None else weights[self.rows.of(name)]
         mean = float(np.average(saved, weights=counts))
         if self.rows.groups is not None:
-            saved = group_means(saved[None], self.rows.groups[self.rows.of(name)])[0]
+            saved = group_means(saved[None], self.rows.groups[of])[0]
         n = len(saved)
         if n < 2:
             return Difference(mean, np.nan, 1, n)

@@ -15,7 +15,6 @@ from sktandem._typing import Floats
 from sktandem.data._cells import class_codes
 from sktandem.data._estimator import answer_rows
 from sktandem.data._rows import Rows
-from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError
 from sktandem.stats._losses import aligned, log_losses
 from sktandem.stats._row_loss import SQUARED_ERROR, RowLoss, loss_of
@@ -165,35 +164,40 @@ class Limits:
     n_rows: Floats
 
     @classmethod
-    def of(cls, judge: Judge, target: Floats, sources: Sources) -> Limits:
-        """Return the limits that training rows give."""
-        every = np.arange(len(target))
-        parts = [*sources.rows, every]
+    def of(
+        cls, judge: Judge, target: Floats, rows: Rows, train: Any = slice(None)
+    ) -> Limits:
+        """Return the limits that training rows of some weight give."""
+        counts = np.zeros(len(target), dtype=bool)
+        counts[train] = True
+        if rows.weights is not None:
+            counts &= rows.weights > 0
+        every = np.flatnonzero(counts)
+        parts = [*(own[counts[own]] for own in rows.sources.rows), every]
         n_rows = np.array([len(part) for part in parts], dtype=np.float64)
         if judge.classes is not None:
             empty = np.zeros((len(parts), 0))
             return cls(empty, empty, n_rows)
         lows, highs = [], []
-        for rows in parts:
-            own = target[rows if len(rows) else every]
+        for part in parts:
+            own = target[part if len(part) else every]
             low, high = own.min(axis=0), own.max(axis=0)
-            if 0 < len(rows) < FEW and len(rows) < len(every):
-                low, high = _widest(target, rows, low, high)
+            if 0 < len(part) < FEW and len(part) < len(every):
+                low, high = _widest(target[every], own, low, high)
             margin = (high - low) / 4
             lows.append(low - margin)
             highs.append(high + margin)
         low, high = np.array(lows), np.array(highs)
         if judge.loss is not None and judge.loss.is_of_positive:
-            positive = target[target > 0]
+            positive = target[every][target[every] > 0]
             low = np.maximum(low, positive.min() / 2 if len(positive) else 0)
         return cls(low, high, n_rows)
 
 
 def _widest(
-    target: Floats, rows: NDArray[np.intp], low: Floats, high: Floats
+    target: Floats, own: Floats, low: Floats, high: Floats
 ) -> tuple[Floats, Floats]:
     """Return the wider of a small source's range and of all, put on its scale."""
-    own = target[rows]
     spread, mean = target.std(axis=0), target.mean(axis=0)
     ratio = own.std(axis=0) / np.where(spread > 0, spread, 1.0)
     pooled = (target - mean) * ratio + own.mean(axis=0)

@@ -119,7 +119,7 @@ def _done(
         return fitted, None, 0
     test = every if task.fold is None else task.fold.test
     codes = rows.sources.codes
-    limits = Limits.of(judge, target[train], Sources(rows.names, codes[train]))
+    limits = Limits.of(judge, target, rows, train)
     if task.unknown:
         rows = replace(rows, sources=Sources(rows.names, np.full_like(codes, UNKNOWN)))
     try:

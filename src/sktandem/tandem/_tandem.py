@@ -300,7 +300,7 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         self._fitted_members = tuple(found.models[name] for name in found.names)
         # The last row is for unknown sources, whose code is -1.
         self._weights = np.vstack([weights, of_unknown])
-        self._judge, self._limits = judge, Limits.of(judge, target, rows.sources)
+        self._judge, self._limits = judge, Limits.of(judge, target, rows)
         self._flat = rows.y.ndim == 1
         self.sources_ = rows.names
         self._tell(str(gains))
@@ -421,15 +421,13 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         names = blender.found.names
         gains: dict[Hashable, Gain] = {}
         for source, measured in blender.measured(n_splits).items():
-            own, blend = measured.own.mean(), measured.blend.mean()
             low, high = measured.gain.interval()
             reason = "" if n_splits else "there is no other source"
-            if n_splits and not np.isfinite(own):
+            if n_splits and not np.isfinite(measured.own):
                 failed = blender.found.models[names[0]].failures.get(source)
                 reason = f"it has no own model: {failed}"
-            gains[source] = Gain(
-                float(own), float(blend), measured.gain.estimate, low, high, reason
-            )
+            found = measured.own, measured.blend, measured.gain.estimate
+            gains[source] = Gain(*found, low, high, reason)
         by_name = {
             source: dict(zip(names, own.tolist()))
             for source, own in zip(blender.names, weights)
