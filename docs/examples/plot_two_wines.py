@@ -22,6 +22,7 @@ wines counting the same.
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_validate
 
 from sktandem import Merged
@@ -47,7 +48,7 @@ strategies = {
     "merged, wines count the same": {"balance": "sources"},
 }
 learners = {
-    "logistic regression": None,
+    "logistic regression": LogisticRegression(max_iter=1000),
     "random forest": RandomForestClassifier(
         50, min_samples_leaf=5, max_features=3, random_state=0
     ),
