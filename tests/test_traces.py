@@ -13,8 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from sktandem import Merged, Tandem
 from sktandem.members import (
     OnlySource,
+    OtherSources,
     OwnModels,
     SimilarityWeighted,
+    StackedOwnModels,
     StackedPrediction,
     WeightedMerge,
 )
@@ -66,7 +68,9 @@ ESTIMATORS = [
     SimilarityWeighted(Ridge(), cv=2),
     StackedPrediction(Ridge()),
     Tandem(Ridge(), cv=2, random_state=0),
-    Tandem(Ridge(), cv=2, per_source=True, random_state=0),
+    Tandem(Ridge(), cv=2, combine="choose", random_state=0),
+    OtherSources(Ridge()),
+    StackedOwnModels(Ridge()),
 ]
 
 
@@ -79,7 +83,7 @@ def test_every_call_of_an_estimator_reads_its_rows_once(estimator):
 
 @pytest.mark.parametrize("scoring", [None, "r2", ["r2", "neg_max_error"]], ids=str)
 def test_scores_by_source_are_of_rows_read_once(scoring):
-    for estimator in ESTIMATORS[0], ESTIMATORS[1], ESTIMATORS[-2]:
+    for estimator in ESTIMATORS[0], ESTIMATORS[1], ESTIMATORS[-3]:
         model = estimator.fit(X, NUMBERS, sample_source=SOURCE)
         given = {"sample_source": SOURCE, "scoring": scoring}
         assert once(score_by_source, model, X, NUMBERS, **given)

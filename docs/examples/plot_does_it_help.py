@@ -96,14 +96,16 @@ curve = learning_curve_by_source(
 _ = curve.plot()
 
 # %%
-# Or let it choose
-# ----------------
+# Or blend them all
+# -----------------
 #
-# The chooser makes the comparison inside ``fit``, by the hundred wines alone.
+# :class:`~sktandem.Tandem` mixes the ways, with weights that the hundred wines choose.
 
-chooser = Tandem(Ridge(), primary_source="red", objective="primary", random_state=0)
-chooser.fit(X[tasted], y[tasted], sample_source=wine[tasted])
+blend = Tandem(Ridge(), random_state=0)
+blend.fit(X[tasted], y[tasted], sample_source=wine[tasted])
 scores = score_by_source(
-    chooser, X[cellar], y[cellar], sample_source=wine[cellar], scoring="r2"
+    blend, X[cellar], y[cellar], sample_source=wine[cellar], scoring="r2"
 )
-print(f"{chooser.ranking_.chosen}: {scores.by_source['red']:.3f}")
+print(blend.gain_.summary())
+print(f"R2 on the cellar: {scores.by_source['red']:.3f}")
+_ = blend.gain_.plot()

@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
 
-from sktandem import Merged, Tandem
-from sktandem.exceptions import SourceError
 from sktandem.inspection import StrategyComparisonDisplay
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -244,23 +241,3 @@ def test_only_drawing_needs_matplotlib(monkeypatch):
 
     with pytest.raises(ImportError, match=r"StrategyComparisonDisplay needs matplotl"):
         StrategyComparisonDisplay.from_comparison(made)
-
-
-def test_a_chooser_shows_what_it_chose_by():
-    rng = np.random.default_rng(0)
-    X, source = rng.normal(size=(120, 2)), np.repeat(["clinic", "lab"], 60)
-    y = X[:, 0] + rng.normal(size=120) > 0
-    model = Tandem(LogisticRegression(), strategies=[Merged()], random_state=0)
-    model.fit(X, y, sample_source=source)
-
-    display = StrategyComparisonDisplay.from_estimator(model, ax=Figure().subplots())
-
-    assert display.contrasts == model.comparison_.contrasts
-
-
-@pytest.mark.filterwarnings("ignore:Only one source")
-def test_a_chooser_of_one_source_has_nothing_to_show():
-    model = Tandem(LogisticRegression()).fit([[0.0], [1.0]], [0, 1])
-
-    with pytest.raises(SourceError, match="on several sources, got Tandem"):
-        StrategyComparisonDisplay.from_estimator(model)

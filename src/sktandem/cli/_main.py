@@ -59,7 +59,7 @@ EFFORT = {"linear": (10, 5), "trees": (5, 1), "net": (5, 1)}
 WIDTH = 88  # of sentences on the screen
 KEEP = (
     "To fit and keep a model, in Python: stack_sources puts the tables together, and\n"
-    "Tandem chooses how to use them."
+    "Tandem blends the ways of using them."
 )
 RAREST = 5  # rows of a category that has a column of its own
 

@@ -6,10 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from sktandem.exceptions import SourceError
-from sktandem.inspection._history import innermost
 from sktandem.report._drawing import DARK, matplotlib_for, source_colors
 
 __all__ = ["StrategyComparisonDisplay"]
@@ -139,44 +136,6 @@ class StrategyComparisonDisplay:
         """
         display = cls(comparison.contrasts, comparison.design, name=name)
         return display.plot(ax)
-
-    @classmethod
-    def from_estimator(
-        cls, estimator: Any, *, ax: Any = None, name: str | None = None
-    ) -> StrategyComparisonDisplay:
-        """Plot what a fitted chooser chose by.
-
-        Parameters
-        ----------
-        estimator : estimator instance
-            Fitted :class:`~sktandem.Tandem`, or a fitted pipeline or search
-            around one.
-
-        ax : matplotlib axes, default=None
-            Axes object to plot on. If None, a new figure and axes is created.
-
-        name : str, default=None
-            The title of the plot. None means no title.
-
-        Returns
-        -------
-        display : StrategyComparisonDisplay
-            Object that stores the contrasts and what was drawn.
-
-        Raises
-        ------
-        SourceError
-            If `estimator` holds no comparison.
-        """
-        check_is_fitted(estimator)
-        fitted = innermost(estimator)
-        comparison = getattr(fitted, "comparison_", None)
-        if comparison is None:
-            raise SourceError(
-                "StrategyComparisonDisplay draws the comparison_ of a Tandem on "
-                f"several sources, got {fitted!r}, which has none."
-            )
-        return cls.from_comparison(comparison, ax=ax, name=name)
 
     def plot(
         self, ax: Any = None, *, name: str | None = None
