@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sktandem._typing import Floats
 from sktandem.data._rows import Rows
+from sktandem.exceptions import SourceError
+from sktandem.model_selection._folds import Fold
 from sktandem.stats._inference import Difference, group_means
+from sktandem.tandem._gains import BlendGains, Gain
 from sktandem.tandem._judge import Judge
-from sktandem.tandem._out_of_fold import OutOfFold
+from sktandem.tandem._out_of_fold import OutOfFold, out_of_fold
 from sktandem.tandem._simplex import best_vertex, best_weights
 
-__all__ = ["Blender", "Measured"]
+__all__ = ["Blender", "Measured", "gains_of", "weights_of_unknown"]
 
 # How many rows those of the other sources count as, in all. They keep the weights of
 # a source of few rows near those that suit every source.
 OTHERS = 100.0
+BLOCKS = 6  # of sources that are left out together
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,3 +195,62 @@ class Blender:
             return Difference(mean, np.nan, 1, n)
         variance = saved.var(ddof=1) / n * (1 + n_splits / (n_splits - 1))
         return Difference(mean, float(np.sqrt(variance)), n - 1, n)
+
+
+def weights_of_unknown(
+    blender: Blender, members: Mapping[str, Any], n_jobs: int | None, tell: Any
+) -> Floats:
+    """Return the weights for rows of sources that were not there in `fit`.
+
+    They come from leaving out whole sources, whose rows are then asked as unknown
+    ones; of two sources, one left out would leave nothing to share.
+    """
+    found, rows = blender.found, blender.rows
+    able = np.array(
+        [
+            place
+            for place, name in enumerate(found.names)
+            if not found.models[name].failures
+        ]
+    )
+    if len(able) == 0:
+        raise SourceError(
+            "unknown_source='pooled' needs a member that answers for any source, and "
+            f"none of {list(found.names)} could be fitted for all."
+        )
+    if len(rows.names) < 3:
+        return blender.common(found.answers, able)
+    block = np.arange(len(rows.names)) % min(BLOCKS, len(rows.names))
+    of_row = block[rows.sources.codes]
+    folds = [
+        Fold(0, b, np.flatnonzero(of_row != b), np.flatnonzero(of_row == b), 0)
+        for b in range(block.max() + 1)
+    ]
+    asked = {found.names[place]: members[found.names[place]] for place in able}
+    left_out = out_of_fold(
+        asked, rows, folds, blender.judge, n_jobs, tell, unknown=True
+    )
+    answers = np.full_like(found.answers, np.nan)
+    answers[able] = left_out.answers
+    able = able[np.isfinite(answers[able]).all(axis=(1, 2))]
+    return blender.common(answers, able)
+
+
+def gains_of(blender: Blender, weights: Floats, n_splits: int) -> BlendGains:
+    """Return what the blend gains on each source, as it is shown."""
+    names = blender.found.names
+    gains: dict[Hashable, Gain] = {}
+    for source, measured in blender.measured(n_splits).items():
+        low, high = measured.gain.interval()
+        reason = "" if n_splits else "there is no other source"
+        if n_splits and not np.isfinite(measured.own):
+            failed = blender.found.models[names[0]].failures.get(source)
+            reason = f"it has no own model: {failed}"
+        found = measured.own, measured.blend, measured.gain.estimate
+        gains[source] = Gain(*found, low, high, reason)
+    by_name = {
+        source: dict(zip(names, own.tolist()))
+        for source, own in zip(blender.names, weights)
+    }
+    n_rows = dict(zip(blender.names, blender.rows.sources.sizes.tolist()))
+    return BlendGains(gains, by_name, blender.judge.loss_name, n_rows)

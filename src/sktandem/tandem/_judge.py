@@ -139,12 +139,6 @@ class Judge:
         unit = lost.mean(axis=0)
         return np.where(unit > 0, unit, 1.0)
 
-    def predicted(self, answers: Floats) -> NDArray[Any]:
-        """Return the classes, or the numbers, that mixed answers stand for."""
-        if self.classes is not None:
-            return np.asarray(self.classes[answers.argmax(axis=1)])
-        return answers
-
 
 @dataclass(frozen=True, eq=False)
 class Limits:
@@ -157,11 +151,15 @@ class Limits:
 
     n_rows : ndarray of shape (n_sources + 1,)
         The training rows.
+
+    width : int
+        How many values answer for a row.
     """
 
     low: Floats
     high: Floats
     n_rows: Floats
+    width: int
 
     @classmethod
     def of(
@@ -177,7 +175,7 @@ class Limits:
         n_rows = np.array([len(part) for part in parts], dtype=np.float64)
         if judge.classes is not None:
             empty = np.zeros((len(parts), 0))
-            return cls(empty, empty, n_rows)
+            return cls(empty, empty, n_rows, target.shape[1])
         lows, highs = [], []
         for part in parts:
             own = target[part if len(part) else every]
@@ -191,7 +189,7 @@ class Limits:
         if judge.loss is not None and judge.loss.is_of_positive:
             positive = target[every][target[every] > 0]
             low = np.maximum(low, positive.min() / 2 if len(positive) else 0)
-        return cls(low, high, n_rows)
+        return cls(low, high, n_rows, target.shape[1])
 
 
 def _widest(

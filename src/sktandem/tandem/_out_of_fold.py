@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
+from sktandem._settings import is_integer
+from sktandem._telling import counted, warn
 from sktandem._typing import Floats
 from sktandem.data._estimator import fit_rows
 from sktandem.data._rows import Rows
@@ -19,10 +22,18 @@ from sktandem.data._sources import UNKNOWN, Sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.members import OtherSources
 from sktandem.members._models import SourceModels
-from sktandem.model_selection._folds import Fold
+from sktandem.model_selection._folds import Fold, deal
 from sktandem.tandem._judge import Judge, Limits
 
-__all__ = ["FittedMember", "OutOfFold", "alone", "answers_of", "out_of_fold"]
+__all__ = [
+    "FittedMember",
+    "OutOfFold",
+    "alone",
+    "answers_of",
+    "folds_of",
+    "kept",
+    "out_of_fold",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +159,7 @@ def answers_of(
     # The last place is that of unknown sources, whose code is -1.
     able = np.array([name not in fitted.failures for name in rows.names] + [True])
     can = able[codes]
-    width = limits.low.shape[1] if judge.classes is None else len(judge.classes)
-    answers = np.full((len(asked), width), np.nan)
+    answers = np.full((len(asked), limits.width), np.nan)
     if not can.any():
         return answers, 0
     raw = judge.read(fitted.model, rows.take(asked[can]))
@@ -255,3 +265,39 @@ def alone(members: Mapping[str, Any], rows: Rows, target: Floats) -> OutOfFold:
     answers = np.full((1, *target.shape), np.nan)
     held = np.zeros(len(rows), dtype=np.intp)
     return OutOfFold((name,), answers, {name: fitted}, held, {name: 0})
+
+
+def kept(found: OutOfFold, *, named: bool) -> OutOfFold:
+    """Leave out members of ours that failed; refuse those the user named."""
+    lives = np.asarray(np.isfinite(found.answers).any(axis=(1, 2)))
+    dead = [name for name, alive in zip(found.names, lives) if not alive]
+    errors = [next(iter(found.models[name].failures.values())) for name in dead]
+    if errors and (named or not lives.any()):
+        raise errors[0]
+    if dead:
+        told = "; ".join(str(error).splitlines()[0] for error in errors)
+        warn(f"{counted(len(dead), 'member')} left out: {told}")
+    names = tuple(name for name in found.names if name not in dead)
+    return replace(found, names=names, answers=found.answers[lives])
+
+
+def folds_of(cv: Any, rows: Rows, rng: np.random.RandomState) -> list[Fold]:
+    """Return the inner folds: so many, or those that the user gives."""
+    if is_integer(cv):
+        units = rows.sources.sizes
+        if rows.groups is not None:
+            parts = (rows.groups[own] for own in rows.sources.rows)
+            units = np.array([len(np.unique(part)) for part in parts])
+        return deal(rows, max(2, min(cv, int(units.max()))), 1, None, rng)
+    splits = check_cv(cv).split(rows.X, rows.y, rows.groups)
+    folds = [
+        Fold(0, number, train, test, int(rng.randint(np.iinfo(np.int32).max)))
+        for number, (train, test) in enumerate(splits)
+    ]
+    held = np.concatenate([fold.test for fold in folds])
+    if not np.array_equal(np.sort(held), np.arange(len(rows))):
+        raise SourceError(
+            f"cv must hold out every row once, got {len(held):,} held-out rows of "
+            f"{len(rows):,}. Repeated and shuffled splits do not."
+        )
+    return folds

@@ -3,51 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MetaEstimatorMixin, is_regressor
-from sklearn.model_selection import check_cv
 from sklearn.utils import Tags, check_random_state
 
 from sktandem._docs import documented
 from sktandem._routing import SOURCE_AND_GROUPS
-from sktandem._settings import check_choice, check_integer, is_integer, is_number
-from sktandem._telling import counted, warn
-from sktandem._typing import Floats, RandomState, UnknownSource
+from sktandem._settings import check_choice, check_integer, is_number
+from sktandem._telling import warn
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.data._cells import classes_by_source
 from sktandem.data._estimator import SourceEstimator, one_class, tags_like
 from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
-from sktandem.data._sources import UNKNOWN
-from sktandem.exceptions import SourceError
 from sktandem.members import OtherSources, OwnModels, StackedOwnModels
 from sktandem.members._fill import as_model, check_estimator, filled, is_net
+from sktandem.members._named import NamedMembers
 from sktandem.members._names import default_members, member_name, resolve_members
 from sktandem.merge import Merged
 from sktandem.model_selection._compare import has_columns, with_flat_classes
-from sktandem.model_selection._folds import Fold, deal
-from sktandem.tandem._blend import Blender
-from sktandem.tandem._gains import BlendGains, Gain
-from sktandem.tandem._judge import Judge, Limits, judge_for
-from sktandem.tandem._out_of_fold import (
-    FittedMember,
-    OutOfFold,
-    alone,
-    answers_of,
-    out_of_fold,
-)
+from sktandem.tandem._blend import Blender, gains_of, weights_of_unknown
+from sktandem.tandem._fitted import FittedBlend
+from sktandem.tandem._judge import Limits, judge_for
+from sktandem.tandem._out_of_fold import alone, folds_of, kept, out_of_fold
 
 __all__ = ["Tandem"]
 
 BECAUSE = "Each source has weights of its own"
-BLOCKS = 6  # of sources that are left out together
 
 
 @documented
-class Tandem(MetaEstimatorMixin, SourcePredictor):
+class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     r"""Blend the ways of using several datasets, source by source.
 
     No way of using a second dataset wins everywhere: one merged model repairs a
@@ -276,58 +265,35 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
         if len(rows.names) == 1:
             folds, found = [], alone(members, rows, target)
         else:
-            folds = self._folds(rows, rng)
-            found = self._kept(
-                out_of_fold(members, rows, folds, judge, self.n_jobs, self._tell)
-            )
+            folds = folds_of(self.cv, rows, rng)
+            found = out_of_fold(members, rows, folds, judge, self.n_jobs, self._tell)
+            found = kept(found, named=not isinstance(self.members, str))
         blender = Blender(found, rows, judge, target, self.combine == "choose")
-        weights = blender.weights()
-        of_unknown = np.zeros(len(found.names))
+        # The last row of weights is for unknown sources, whose code is -1.
+        weights = np.vstack([blender.weights(), np.zeros(len(found.names))])
         if self.unknown_source == "pooled" and len(rows.names) > 1:
-            of_unknown = self._of_unknown(found, blender, members)
-        gains = self._gains(blender, weights, len(folds))
+            weights[-1] = weights_of_unknown(blender, members, self.n_jobs, self._tell)
+        gains = gains_of(blender, weights, len(folds))
         for name in ("classes_", "classes_by_source_"):  # of an earlier fit
             self.__dict__.pop(name, None)
         if judge.classes is not None:
             self.classes_ = judge.classes
             self.classes_by_source_ = classes_by_source(rows.sources, rows.y)
+        self._blend = FittedBlend(
+            {name: found.models[name] for name in found.names},
+            weights,
+            judge,
+            Limits.of(judge, target, rows),
+            flat=rows.y.ndim == 1,
+        )
         self.members_ = {
-            name: found.models[name].model
-            for name in found.names
-            if found.models[name].model is not None
+            name: member.model
+            for name, member in self._blend.members.items()
+            if member.model is not None
         }
         self.weights_, self.gain_ = dict(gains.weights), gains
-        self._fitted_members = tuple(found.models[name] for name in found.names)
-        # The last row is for unknown sources, whose code is -1.
-        self._weights = np.vstack([weights, of_unknown])
-        self._judge, self._limits = judge, Limits.of(judge, target, rows)
-        self._flat = rows.y.ndim == 1
         self.sources_ = rows.names
         self._tell(str(gains))
-
-    def _folds(self, rows: Rows, rng: np.random.RandomState) -> list[Fold]:
-        if is_integer(self.cv):
-            return deal(rows, self._n_folds(rows), 1, None, rng)
-        splits = check_cv(self.cv).split(rows.X, rows.y, rows.groups)
-        folds = [
-            Fold(0, number, train, test, int(rng.randint(np.iinfo(np.int32).max)))
-            for number, (train, test) in enumerate(splits)
-        ]
-        held = np.concatenate([fold.test for fold in folds])
-        if not np.array_equal(np.sort(held), np.arange(len(rows))):
-            raise SourceError(
-                f"cv must hold out every row once, got {len(held):,} held-out rows of "
-                f"{len(rows):,}. Repeated and shuffled splits do not."
-            )
-        return folds
-
-    def _n_folds(self, rows: Rows) -> int:
-        units = (
-            rows.sources.sizes
-            if rows.groups is None
-            else [len(np.unique(rows.groups[own])) for own in rows.sources.rows]
-        )
-        return max(2, min(self.cv, int(max(units))))
 
     def _members(self, rows: Rows, rng: np.random.RandomState) -> dict[str, Any]:
         """Return the members by name, filled and seeded, own models first."""
@@ -360,81 +326,6 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
                 members[name]._check_settings()
         return members
 
-    def _kept(self, found: OutOfFold) -> OutOfFold:
-        """Leave out members of ours that failed; refuse those the user named."""
-        lives = np.asarray(np.isfinite(found.answers).any(axis=(1, 2)))
-        dead = [name for name, alive in zip(found.names, lives) if not alive]
-        errors = [next(iter(found.models[n].failures.values())) for n in dead]
-        if errors and (
-            len(dead) == len(found.names) or not isinstance(self.members, str)
-        ):
-            raise errors[0]
-        if dead:
-            warn(
-                f"{counted(len(dead), 'member')} left out: "
-                + "; ".join(str(error).splitlines()[0] for error in errors)
-            )
-        names = tuple(name for name in found.names if name not in dead)
-        return replace(found, names=names, answers=found.answers[lives])
-
-    def _of_unknown(
-        self, found: OutOfFold, blender: Blender, members: Mapping[str, Any]
-    ) -> Floats:
-        """Return the weights for rows of sources that were not there in `fit`."""
-        rows = blender.rows
-        able = np.array(
-            [
-                place
-                for place, name in enumerate(found.names)
-                if not found.models[name].failures
-            ]
-        )
-        if len(able) == 0:
-            raise SourceError(
-                "unknown_source='pooled' needs a member that answers for any source, "
-                f"and none of {list(found.names)} could be fitted for all."
-            )
-        if len(rows.names) < 3:
-            return blender.common(found.answers, able)
-        block = np.arange(len(rows.names)) % min(BLOCKS, len(rows.names))
-        of_row = block[rows.sources.codes]
-        folds = [
-            Fold(0, b, np.flatnonzero(of_row != b), np.flatnonzero(of_row == b), 0)
-            for b in range(block.max() + 1)
-        ]
-        names = [found.names[place] for place in able]
-        left_out = out_of_fold(
-            {name: members[name] for name in names},
-            rows,
-            folds,
-            blender.judge,
-            self.n_jobs,
-            self._tell,
-            unknown=True,
-        )
-        answers = np.full_like(found.answers, np.nan)
-        answers[able] = left_out.answers
-        able = able[np.isfinite(answers[able]).all(axis=(1, 2))]
-        return blender.common(answers, able)
-
-    def _gains(self, blender: Blender, weights: Floats, n_splits: int) -> BlendGains:
-        names = blender.found.names
-        gains: dict[Hashable, Gain] = {}
-        for source, measured in blender.measured(n_splits).items():
-            low, high = measured.gain.interval()
-            reason = "" if n_splits else "there is no other source"
-            if n_splits and not np.isfinite(measured.own):
-                failed = blender.found.models[names[0]].failures.get(source)
-                reason = f"it has no own model: {failed}"
-            found = measured.own, measured.blend, measured.gain.estimate
-            gains[source] = Gain(*found, low, high, reason)
-        by_name = {
-            source: dict(zip(names, own.tolist()))
-            for source, own in zip(blender.names, weights)
-        }
-        n_rows = dict(zip(blender.names, blender.rows.sources.sizes.tolist()))
-        return BlendGains(gains, by_name, blender.judge.loss_name, n_rows)
-
     def _tell(self, line: str) -> None:
         if self.verbose:
             print(f"[{type(self).__name__}] {line}")
@@ -444,47 +335,10 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
     def _depends_on_source(self) -> str | None:
         return None if len(self.sources_) == 1 else BECAUSE
 
-    def _mixed(self, rows: Rows) -> Floats:
-        """Return the weighted mean of what the members answer."""
-        codes = rows.sources.codes
-        self._warn_of_unknown(codes)
-        weights = self._weights[codes]
-        width = (
-            self._limits.low.shape[1]
-            if self._judge.classes is None
-            else len(self._judge.classes)
-        )
-        mixed = np.zeros((len(rows), width))
-        for place, member in enumerate(self._fitted_members):
-            asked = np.flatnonzero(weights[:, place] > 0)
-            if len(asked):
-                answers = self._of_member(member, rows, asked)
-                mixed[asked] += weights[asked, place, None] * answers
-        return mixed
-
-    def _of_member(
-        self, member: FittedMember, rows: Rows, asked: NDArray[np.intp]
-    ) -> Floats:
-        judge: Judge = self._judge
-        if len(self._fitted_members) == 1:
-            return judge.read(member.model, rows.take(asked))
-        return answers_of(member, rows, asked, judge, self._limits)[0]
-
-    def _warn_of_unknown(self, codes: NDArray[Any]) -> None:
-        unknown = codes == UNKNOWN
-        if unknown.any():
-            warn(
-                f"{counted(int(unknown.sum()), 'row')} of {len(codes):,} have no "
-                "source that was there in fit: they are predicted by the weights for "
-                "unknown sources, as unknown_source='pooled' says."
-            )
-
     def _answer(self, method: str, rows: Rows) -> NDArray[Any]:
-        mixed = self._mixed(rows)
-        if method == "predict_proba":
-            return mixed
-        answer = self._judge.predicted(mixed)
-        return answer.ravel() if answer.ndim == 2 and self._flat else answer
+        blend: FittedBlend = self._blend
+        mixed = blend.mixed(rows)
+        return mixed if method == "predict_proba" else blend.predicted(mixed)
 
     def predict_members(
         self, X: Any, *, sample_source: Any = None
@@ -504,69 +358,15 @@ class Tandem(MetaEstimatorMixin, SourcePredictor):
             member could not be fitted for a row's source.
         """
         rows = self._read(X, sample_source=sample_source)
+        blend: FittedBlend = self._blend
         every = np.arange(len(rows))
-        return {
-            name: self._of_member(member, rows, every)
-            for name, member in zip(self.gain_.member_names, self._fitted_members)
-        }
+        return {name: blend.answers(name, rows, every) for name in blend.members}
 
     def _offers(self, method: str) -> bool:
         return method == "predict_proba" and hasattr(as_model(self.estimator), method)
 
     def _is_scored_by_source(self) -> bool:
         return True
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters; of members in a dict those of each, too.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to return those of the estimators inside.
-
-        Returns
-        -------
-        params : dict
-            Parameters by name, such as ``members__merged__balance``.
-        """
-        params: dict[str, Any] = super().get_params(deep=deep)
-        if deep and isinstance(self.members, Mapping):
-            for name, member in self.members.items():
-                params[f"members__{name}"] = member
-                if hasattr(member, "get_params") and not isinstance(member, type):
-                    for key, value in member.get_params().items():
-                        params[f"members__{name}__{key}"] = value
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; of members in a dict those of each, too.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name, such as ``members__merged__balance``.
-
-        Returns
-        -------
-        self : Tandem
-            This estimator.
-        """
-        nested = {k: params.pop(k) for k in list(params) if k.startswith("members__")}
-        super().set_params(**params)
-        for key, value in nested.items():
-            name, _, rest = key.removeprefix("members__").partition("__")
-            if not isinstance(self.members, Mapping) or name not in self.members:
-                known = list(self.members) if isinstance(self.members, Mapping) else []
-                raise ValueError(
-                    f"{key!r} names no member: members is {self.members!r}."
-                    if not known
-                    else f"{key!r} names no member. The members are {known}."
-                )
-            if rest:
-                self.members[name].set_params(**{rest: value})
-            else:
-                self.members = {**self.members, name: value}
-        return self
 
     def __sklearn_tags__(self) -> Tags:
         model = as_model(self.estimator)
