@@ -79,7 +79,7 @@ class Blender:
     def weights(self, among: NDArray[np.bool_] | None = None) -> Floats:
         """Return the weights, a row for each source, learned from some rows."""
         used = np.ones(len(self.rows), dtype=bool) if among is None else among
-        if len(self.names) == 1:
+        if len(self.found.names) == 1 and len(self.names) == 1:
             return np.ones((1, 1))
         values = self._values(used)
         return np.array([self._of_source(name, used, values) for name in self.names])

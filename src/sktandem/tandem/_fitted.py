@@ -70,7 +70,7 @@ class FittedBlend:
         """Return what one member answers for the rows asked."""
         member = self.members[name]
         if len(self.members) == 1:  # nothing is mixed, so it is as it is
-            return self.judge.read(member.model, rows.take(asked))
+            return member.read(self.judge, rows, asked, rows.sources.codes[asked])
         return answers_of(member, rows, asked, self.judge, self.limits)[0]
 
     def predicted(self, mixed: Floats) -> NDArray[Any]:

@@ -52,6 +52,12 @@ class FittedMember:
     model: Any
     failures: dict[Hashable, Exception]
 
+    def read(
+        self, judge: Judge, rows: Rows, asked: NDArray[np.intp], codes: NDArray[Any]
+    ) -> Floats:
+        """Return what it answers for the rows asked, as a judge reads it."""
+        return judge.read(self.model, rows.take(asked))
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -162,7 +168,7 @@ def answers_of(
     answers = np.full((len(asked), limits.width), np.nan)
     if not can.any():
         return answers, 0
-    raw = judge.read(fitted.model, rows.take(asked[can]))
+    raw = fitted.read(judge, rows, asked[can], codes[can])
     answers[can] = judge.within(raw, codes[can], limits)
     n_clipped = 0 if judge.classes is not None else int((answers[can] != raw).sum())
     return answers, n_clipped

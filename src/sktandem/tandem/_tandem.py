@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from copy import copy
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import MetaEstimatorMixin, is_regressor
+from sklearn.base import MetaEstimatorMixin, _clone_parametrized, is_regressor
 from sklearn.utils import Tags, check_random_state
 
 from sktandem._docs import documented
@@ -26,6 +27,7 @@ from sktandem.members._names import default_members, member_name, resolve_member
 from sktandem.merge import Merged
 from sktandem.model_selection._compare import has_columns, with_flat_classes
 from sktandem.tandem._blend import Blender, gains_of, weights_of_unknown
+from sktandem.tandem._donors import check_donors, with_donors
 from sktandem.tandem._fitted import FittedBlend
 from sktandem.tandem._judge import Limits, judge_for
 from sktandem.tandem._out_of_fold import alone, folds_of, kept, out_of_fold
@@ -58,6 +60,13 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         :mod:`sktandem.members`; or these and any other estimators by name. A
         member whose `estimator` (or `net`) is None is filled with `estimator`.
         Own models are always among them, and first.
+
+    donors : dict of {str: model}, default=None
+        Fitted models of somebody else, whose data are not needed: any object
+        with `predict`, or `predict_proba` and `classes_`. Each is blended as it
+        is and re-calibrated on the rows of each source: by an intercept, and by
+        an intercept and a slope. A pair ``(model, {its class: class of y})``
+        translates its classes. Donors are never fitted, cloned or changed.
 
     combine : {"blend", "choose"}, default="blend"
         "choose" takes for each source the one member that is best, for those
@@ -185,6 +194,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         estimator: Any = None,
         *,
         members: str | Sequence[Any] | Mapping[str, Any] = "default",
+        donors: Mapping[str, Any] | None = None,
         combine: Literal["blend", "choose"] = "blend",
         source: str | int | None = None,
         primary_source: Hashable = None,
@@ -198,6 +208,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     ) -> None:
         self.estimator = estimator
         self.members = members
+        self.donors = donors
         self.combine = combine
         self.source = source
         self.primary_source = primary_source
@@ -250,6 +261,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
 
     def _check_settings(self) -> None:
         check_estimator(self)
+        check_donors(self.donors)
         check_choice("combine", self.combine, ("blend", "choose"))
         if is_number(self.cv) or isinstance(self.cv, str):
             check_integer("cv", self.cv, least=2)
@@ -262,12 +274,14 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         target = judge.target(rows.y)
         rng = check_random_state(self.random_state)
         members = self._members(rows, rng)
-        if len(rows.names) == 1:
+        donors = check_donors(self.donors)
+        if len(rows.names) == 1 and not donors:
             folds, found = [], alone(members, rows, target)
         else:
             folds = folds_of(self.cv, rows, rng)
             found = out_of_fold(members, rows, folds, judge, self.n_jobs, self._tell)
             found = kept(found, named=not isinstance(self.members, str))
+            found = with_donors(found, donors, rows, folds, judge, target)
         blender = Blender(found, rows, judge, target, self.combine == "choose")
         # The last row of weights is for unknown sources, whose code is -1.
         weights = np.vstack([blender.weights(), np.zeros(len(found.names))])
@@ -297,13 +311,15 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
 
     def _members(self, rows: Rows, rng: np.random.RandomState) -> dict[str, Any]:
         """Return the members by name, filled and seeded, own models first."""
-        if len(rows.names) == 1:
+        if len(rows.names) == 1 and self.donors:
+            named: dict[str, Any] = {member_name(OwnModels()): OwnModels()}
+        elif len(rows.names) == 1:
             warn(
                 f"Only one source, {rows.names[0]!r}: there is nothing to blend, and "
                 "its own model is fitted. Pass sample_source, or name its column by "
                 "source."
             )
-            named: dict[str, Any] = {member_name(OwnModels()): OwnModels()}
+            named = {member_name(OwnModels()): OwnModels()}
         elif isinstance(self.members, str):
             check_choice("members", self.members, ("default",))
             named = blend_members(self.estimator, has_columns(rows), self.scaler)
@@ -367,6 +383,13 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
 
     def _is_scored_by_source(self) -> bool:
         return True
+
+    def __sklearn_clone__(self) -> Self:
+        # Donors are somebody else's: a clone has the same ones, not copies.
+        bare = copy(self)
+        bare.donors = None
+        made: Self = _clone_parametrized(bare)
+        return made.set_params(donors=self.donors)
 
     def __sklearn_tags__(self) -> Tags:
         model = as_model(self.estimator)

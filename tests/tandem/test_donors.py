@@ -1,0 +1,182 @@
+"""Bring a model, not the data."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
+from sklearn.svm import LinearSVC
+
+from sktandem import SourceError, Tandem
+
+RNG = np.random.default_rng(0)
+X, X_THEIRS = RNG.normal(size=(80, 3)), RNG.normal(size=(400, 3))
+Y = X.sum(axis=1) + RNG.normal(size=80)
+Y_THEIRS = X_THEIRS.sum(axis=1) + RNG.normal(size=400)
+SOURCE = np.repeat(["a", "b"], [30, 50])
+CLASSES, CLASSES_THEIRS = np.where(Y > 0, "ill", "well"), (Y_THEIRS > 0).astype(int)
+WORDS = {1: "ill", 0: "well"}
+
+
+class Published:
+    """A score that answers to the few names that a donor may be asked for."""
+
+    def __init__(self, fitted):
+        self._fitted = fitted
+        self.classes_ = fitted.classes_
+        self.n_features_in_ = fitted.n_features_in_
+        self.asked = set()
+
+    def __getattr__(self, name):
+        if name not in ("feature_names_in_",) and not name.startswith("__"):
+            raise AssertionError(f"a donor was asked for {name}")
+        raise AttributeError(name)
+
+    def __deepcopy__(self, memo):
+        raise AssertionError("a donor was copied")
+
+    def predict(self, X):
+        return self._fitted.predict(X)
+
+    def predict_proba(self, X):
+        return self._fitted.predict_proba(X)
+
+
+def score():
+    return LogisticRegression().fit(X_THEIRS, CLASSES_THEIRS)
+
+
+def test_a_donor_helps_a_source_of_few_rows():
+    fresh = RNG.normal(size=(2000, 3))
+    truth = np.where(fresh.sum(axis=1) + RNG.normal(size=2000) > 0, 0, 1)
+    few = slice(0, 20)
+
+    def loss(model):
+        p = model.fit(X[few], CLASSES[few]).predict_proba(fresh)
+        return -np.log(p[np.arange(2000), truth]).mean()
+
+    donors = {"published": (score(), WORDS)}
+    blend = Tandem(LogisticRegression(C=10), donors=donors, random_state=0)
+    assert loss(blend) < 0.95 * loss(LogisticRegression(C=10))
+    assert blend.weights_["all"]["own models"] < 0.5
+
+
+def test_nothing_else_of_a_donor_is_asked_for_and_none_is_copied():
+    donors = {"published": (Published(score()), WORDS)}
+    model = clone(Tandem(LogisticRegression(), donors=donors, random_state=0))
+
+    model.fit(X, CLASSES, sample_source=SOURCE)
+
+    assert model.donors["published"][0] is donors["published"][0]
+    assert list(model.weights_["a"])[-3:] == [
+        *("published", "published, intercept", "published, slope")
+    ]
+    assert np.isfinite(model.predict_proba(X, sample_source=SOURCE)).all()
+
+
+def test_a_donor_of_numbers_is_moved_to_the_level_of_the_source():
+    donor = Ridge().fit(X_THEIRS, 2 * Y_THEIRS + 100)
+    model = Tandem(Ridge(), donors={"theirs": donor}, random_state=0).fit(X, Y)
+
+    parts = model.predict_members(X)
+
+    raw = donor.predict(X)
+    np.testing.assert_allclose(
+        parts["theirs, intercept"].ravel(),
+        np.clip(raw + (Y - raw).mean(), *limits(Y)),
+    )
+    slope, offset = np.polyfit(raw, Y, 1, w=np.ones(80))
+    by_hand = np.clip(slope * raw + offset, *limits(Y))
+    np.testing.assert_allclose(parts["theirs, slope"].ravel(), by_hand, atol=0.1)
+    assert model.weights_["all"]["theirs"] < 1e-3
+
+
+def limits(y):
+    return y.min() - np.ptp(y) / 4, y.max() + np.ptp(y) / 4
+
+
+def test_probabilities_are_recalibrated_as_a_penalised_regression_on_the_logit():
+    """With many rows, as scikit-learn's logistic regression on the logit."""
+    y = np.where(X_THEIRS.sum(axis=1) * 0.3 + 1 + RNG.logistic(size=400) > 0, 1, 0)
+    donor = score()
+    model = Tandem(LogisticRegression(), donors={"theirs": donor}, random_state=0).fit(
+        X_THEIRS, y
+    )
+
+    logit = donor.decision_function(X_THEIRS)[:, None]
+    by_hand = LogisticRegression(C=np.inf).fit(logit, y).predict_proba(logit)
+    found = model.predict_members(X_THEIRS)["theirs, slope"]
+    np.testing.assert_allclose(found, by_hand, atol=0.05)
+
+
+def test_a_quantile_donor_is_moved_by_the_quantile():
+    donor = Ridge().fit(X_THEIRS, Y_THEIRS)
+    made_for = QuantileRegressor(quantile=0.9, alpha=0)
+    model = Tandem(made_for, donors={"theirs": donor}, random_state=0).fit(X, Y)
+
+    found = model.predict_members(X)["theirs, intercept"].ravel()
+
+    assert np.mean(found >= Y) == pytest.approx(0.9, abs=0.03)
+
+
+def test_labels_alone_are_votes():
+    donor = LinearSVC().fit(X_THEIRS, CLASSES_THEIRS)
+    donors = {"theirs": (donor, WORDS)}
+    model = Tandem(LinearSVC(), donors=donors, random_state=0).fit(X, CLASSES)
+
+    assert list(model.weights_["all"]) == ["own models", "theirs"]
+    assert model.score(X, CLASSES) > 0.7
+
+
+def test_columns_are_taken_by_name():
+    theirs = pd.DataFrame(X_THEIRS, columns=["c", "b", "a"])
+    donor = Ridge().fit(theirs, Y_THEIRS)
+    ours = pd.DataFrame(X, columns=["c", "b", "a"])[["a", "b", "c"]].assign(d=1.0)
+    model = Tandem(Ridge(), donors={"theirs": donor}, random_state=0).fit(ours, Y)
+
+    expected = np.clip(donor.predict(ours[["c", "b", "a"]]), *limits(Y))
+    found = model.predict_members(ours)["theirs"].ravel()
+    np.testing.assert_allclose(found, expected)
+    with pytest.raises(SourceError, match=r"'theirs' needs the columns \['c'\]"):
+        Tandem(Ridge(), donors={"theirs": donor}).fit(ours[["a", "b"]], Y)
+
+
+def test_a_blend_with_donors_can_be_kept():
+    donors = {"theirs": FrozenEstimator(score())}
+    model = Tandem(LogisticRegression(), donors=donors, random_state=0)
+    y = (Y > 0).astype(int)
+    model.fit(X, y, sample_source=SOURCE)
+
+    again = pickle.loads(pickle.dumps(model))
+
+    expected = model.predict_proba(X, sample_source=SOURCE)
+    np.testing.assert_allclose(again.predict_proba(X, sample_source=SOURCE), expected)
+
+
+@pytest.mark.parametrize(
+    ("donors", "match"),
+    [
+        ([Ridge()], "must be a dict of fitted models by name"),
+        ({"theirs": Ridge}, "'theirs' must be a fitted model with predict"),
+        ({"theirs": "a score"}, "'theirs' must be a fitted model with predict"),
+        (
+            {"theirs": score()},
+            r"knows the classes \[0, 1\] and y has \['ill', 'well'\]. Say which is "
+            r"which: donors=\{'theirs': \(model, \{0: 'ill', ...\}\)\}",
+        ),
+        (
+            {"theirs": (LogisticRegression().fit(X[:, :2], CLASSES), None)},
+            "was fitted on 2 columns and X has 3",
+        ),
+    ],
+)
+def test_what_is_no_donor_is_refused(donors, match):
+    model = Tandem(LogisticRegression(), donors=donors)
+
+    with pytest.raises(SourceError, match=match):
+        model.fit(X, CLASSES, sample_source=SOURCE)
+
+    assert not hasattr(model, "weights_")
