@@ -262,6 +262,16 @@ def test_the_wines_need_neither_pandas_nor_matplotlib_nor_torch(tmp_path):
     assert "For the pictures: pip install" in page_of(tmp_path)
 
 
+def test_a_net_needs_torch_and_skorch():
+    done = main_without(["torch", "skorch"], "--net")
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "error: --net needs torch and skorch. Install them with: "
+        'pip install "sktandem[nets]"\n'
+    )
+
+
 def test_files_need_pandas(files):
     done = main_without(["pandas"], *files, "--target", "ill")
 
