@@ -3,17 +3,44 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 
-.PHONY: demo test lint docs bench test-oldest clean
+# What torch and the BLAS compute with on older machines, and on this one by one
+# thread and by two. They round otherwise, so a test that passes here by the last
+# digit of a number fails there.
+MACHINES := ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
+	MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Haswell OPENBLAS_CORETYPE=Prescott
+MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
+TESTS :=
+
+.PHONY: demo test test-fast test-portable test-portable-one lint docs bench
+.PHONY: test-oldest clean
 
 demo: $(VENV)/.has-test
 	$(BIN)/python -m sktandem --output sktandem-report
 
+# All tests: what must pass before a change lands.
 test: $(VENV)/.has-test
 	$(BIN)/python -m pytest
+
+# Under a minute, to run after each edit: no checks of scikit-learn, nothing slow.
+test-fast: $(VENV)/.has-test
+	$(BIN)/python -m pytest -m "not contract and not slow" tests
+
+# All tests in random order as each of MACHINES, by one thread and by two: hours.
+test-portable:
+	for machine in $(MACHINES); do for n in 1 2; do \
+	$(MAKE) test-portable-one MACHINE="$$machine OMP_NUM_THREADS=$$n" || exit 1; \
+	done; done
+
+# TESTS, or all, in random order as one MACHINE. Threads sleep while they wait:
+# there are more of them than cores.
+test-portable-one: $(VENV)/.has-test
+	env -u OPENBLAS_CORETYPE OMP_WAIT_POLICY=passive $(MACHINE) \
+	$(BIN)/python -m pytest -p randomly $(TESTS)
 
 lint: $(VENV)/.has-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell src tests docs benchmarks *.md
 	$(BIN)/mypy
 
 docs: $(VENV)/.has-docs
@@ -37,10 +64,10 @@ $(BIN)/python $(OLDEST)/bin/python:
 
 $(VENV)/.has-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[notebook,text]' --group $*
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[all]' --group $*
 	touch $@
 
 $(OLDEST)/.has-%: pyproject.toml constraints-oldest.txt | $(OLDEST)/bin/python
 	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-oldest.txt torch
-	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-oldest.txt --editable '.[notebook,text]' --group $*
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-oldest.txt --editable '.[all]' --group $*
 	touch $@

@@ -22,6 +22,8 @@ from sktandem.strategies import (
     WeightedMerge,
 )
 
+pytestmark = pytest.mark.contract
+
 ESTIMATORS = [
     MergedClassifier(),
     MergedClassifier(scaler=None),

@@ -17,7 +17,6 @@ from sktandem._inference import (
     simultaneous_alpha,
 )
 
-RNG = np.random.default_rng(0)
 K = 10
 # Of 20,000 draws: four standard errors of a share of .05.
 CHANCE = 4 * np.sqrt(0.05 * 0.95 / 20_000)
@@ -49,7 +48,7 @@ def test_one_repeat_is_scipys_paired_t_but_for_the_rows_that_training_lacks(n, s
 
 
 def test_the_interval_is_wider_by_the_rows_that_training_lacks():
-    d = RNG.normal(size=(1, 40))
+    d = np.random.default_rng(0).normal(size=(1, 40))
 
     two, ten = paired_rows(d, 2), paired_rows(d, 10)
 
@@ -69,7 +68,7 @@ def test_the_same_repeat_over_and_over_makes_no_interval_narrower(copies, seed):
 
 
 def test_repeats_are_averaged_in_the_estimate_and_in_the_variance():
-    d = RNG.normal(size=(5, 30))
+    d = np.random.default_rng(0).normal(size=(5, 30))
 
     ours = plain(paired_rows(d, K))
 
@@ -81,8 +80,9 @@ def test_repeats_are_averaged_in_the_estimate_and_in_the_variance():
 def test_groups_are_scipys_t_on_the_means_of_persons_of_any_size():
     sizes = [1, 2, 3, 7, 4, 1, 5]
     people = np.repeat(np.arange(7) + 40, sizes)
-    order = RNG.permutation(len(people))
-    people, d = people[order], RNG.normal(size=len(people))
+    rng = np.random.default_rng(0)
+    people = people[rng.permutation(len(people))]
+    d = rng.normal(size=len(people))
     means = [d[people == person].mean() for person in np.unique(people)]
 
     ours = plain(paired_rows(d[None], K, groups=people))
@@ -125,7 +125,7 @@ def test_one_class_against_another_is_welchs_t(a, b, seed):
 
 def test_classes_count_alike_as_in_scikit_learns_balanced_accuracy():
     y = np.repeat([0, 1, 2], [30, 12, 5])
-    one, two = RNG.integers(0, 3, size=(2, len(y)))
+    one, two = np.random.default_rng(0).integers(0, 3, size=(2, len(y)))
     d = (two == y).astype(float) - (one == y)
 
     ours = paired_rows(d[None], K, strata=y)
@@ -308,6 +308,7 @@ def test_one_interval_or_none_keeps_its_level(correlations):
     assert simultaneous_alpha(correlations, [100] * len(correlations)) == 0.05
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(m=st.integers(2, 6), rank=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
 def test_the_level_lies_between_bonferronis_and_a_single_one(m, rank, seed):

@@ -228,6 +228,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_importing_and_merging_leave_the_heavy_libraries_alone():
     done = subprocess.run(
         [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False
@@ -262,6 +263,7 @@ for call in (
 """
 
 
+@pytest.mark.slow
 def test_what_needs_pandas_says_how_to_get_it():
     done = subprocess.run(
         [sys.executable, "-c", NEEDS_PANDAS], capture_output=True, text=True, check=True

@@ -57,6 +57,7 @@ MODELS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_polars_and_pandas_give_the_same_predictions(model):
     pandas_X, polars_X, y = two_wards()

@@ -62,6 +62,7 @@ def test_without_the_sources_the_task_cannot_be_done():
     assert blind.max() < GOOD
 
 
+@pytest.mark.slow
 @both_modes
 @both_columns
 @pytest.mark.parametrize(

@@ -418,7 +418,7 @@ def test_a_source_is_predicted_once_for_each_metric():
 
 
 def test_a_callable_of_the_users_may_ask_more_of_predict():
-    y = X[:, 0] + RNG.normal(size=N)
+    y = X[:, 0] + np.random.default_rng(1).normal(size=N)
     model = BayesianRidge().fit(X, y)
 
     def sharpness(estimator, X, y):

@@ -133,7 +133,7 @@ def stack_sources(
         raise SourceError(f"join must be one of {list(JOINS)}, got {join!r}.")
     if labels not in (None, "str"):
         raise SourceError(f"labels must be None or 'str', got {labels!r}.")
-    if not isinstance(datasets, Mapping) or len(datasets) == 0:
+    if not _is_filled_mapping(datasets):
         raise SourceError(
             "stack_sources expects a dict {name: (X, y), ...}, got "
             f"{'an empty one' if datasets == {} else type(datasets).__name__}."
@@ -150,6 +150,10 @@ def stack_sources(
     if column is not None:
         X = _with_column(X, column, sample_source, np.repeat(sources.codes, sizes))
     return Stacked(X, _stack_targets(targets, as_text=labels == "str"), sample_source)
+
+
+def _is_filled_mapping(datasets: object) -> bool:
+    return isinstance(datasets, Mapping) and len(datasets) > 0
 
 
 def _checked_pair(name: Hashable, pair: Any) -> tuple[Any, Any]:

@@ -19,6 +19,8 @@ from sktandem.datasets import load_wine_quality
 from sktandem.inspection import shift_report
 from sktandem.model_selection import compare_strategies
 
+pytestmark = pytest.mark.slow
+
 QUICK = ["--folds", "2", "--repeats", "1"]
 
 

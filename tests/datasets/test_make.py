@@ -13,7 +13,7 @@ from sktandem.datasets import make_two_sources
 from sktandem.exceptions import SourceError
 
 SEEDS = st.integers(0, 2**32 - 1)
-FEW = settings(max_examples=20, deadline=None)
+FEW = settings(max_examples=20)
 
 
 def rows_of(pair, name):
@@ -182,6 +182,7 @@ def test_each_source_can_have_its_own_noise():
         assert np.std(y - values) == pytest.approx(noise, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_the_same_seed_gives_the_same_pair_and_another_another(task):
     asked = {"task": task, "concept_angle": 30, "missing_features": [0]}
@@ -228,6 +229,7 @@ def test_the_best_r2_counts_what_the_source_lacks_as_noise():
     assert fitted.score(X[:, seen], y) == pytest.approx(best, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label_shift", [0.0, 0.25])
 @pytest.mark.parametrize("noise", [0.1, 1.0])
 def test_the_best_scores_are_those_of_the_true_probabilities(label_shift, noise):
@@ -269,6 +271,7 @@ def test_without_noise_the_best_accuracy_follows_from_the_angle_to_what_is_seen(
     assert best == pytest.approx(1 - np.arccos(correlation) / np.pi, abs=1e-4)
 
 
+@pytest.mark.slow
 @FEW
 @given(seed=SEEDS, noise=st.floats(0, 1.5))
 def test_lacking_a_feature_never_raises_the_best_scores(seed, noise):
@@ -288,6 +291,7 @@ def test_lacking_a_feature_never_raises_the_best_scores(seed, noise):
         assert lacking[score] <= whole[score] + 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.05, 0.5])
 def test_the_best_scores_count_what_the_source_lacks_as_noise(noise):
     """Rows alike in what is seen have the true chances as their class shares."""
@@ -312,6 +316,7 @@ def test_the_best_scores_count_what_the_source_lacks_as_noise(noise):
     assert log_likelihood == pytest.approx(best["neg_log_loss"], abs=0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_no_fitted_model_beats_the_best_score_on_fresh_rows(task):
     pair = make_two_sources(

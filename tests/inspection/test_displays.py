@@ -103,7 +103,8 @@ def test_a_source_has_one_colour_solid_validated_and_dashed_trained():
         assert trained.get_linewidth() < valid.get_linewidth()
 
 
-@settings(deadline=None, max_examples=30)
+@pytest.mark.slow
+@settings(max_examples=30)
 @given(
     turns=st.lists(
         st.sets(st.sampled_from("abc"), min_size=1).map(sorted), min_size=1, max_size=9
@@ -307,6 +308,7 @@ def test_from_an_estimator_come_its_history_sources_and_name():
     assert display.plot(Figure().subplots(), name="Wines").ax_.get_title() == "Wines"
 
 
+@pytest.mark.slow
 def test_the_display_stays_as_it_was_when_the_estimator_trains_on():
     model = InTurns().fit(X, Y)
     display = HistoryDisplay.from_estimator(model, ax=Figure().subplots())

@@ -67,7 +67,8 @@ def band(display, source):
     return float(x.min()), float(x.max())
 
 
-@settings(deadline=None, max_examples=25)
+@pytest.mark.slow
+@settings(max_examples=25)
 @given(
     ends=st.tuples(st.floats(-50, 50), st.floats(-50, 50)).map(sorted),
     loss=st.floats(1e-6, 1e6),
@@ -222,6 +223,7 @@ def test_on_no_axes_a_new_figure_as_large_as_it_asks_is_made():
         plt.close(display.figure_)
 
 
+@pytest.mark.slow
 def test_columns_do_not_run_into_each_other():
     long = contrast(words="too few rows to tell: about 120,000 needed", n_rows=10**9)
     display = StrategyComparisonDisplay([long, contrast("lab")], comparison().design)

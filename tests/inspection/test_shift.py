@@ -25,6 +25,8 @@ from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.inspection import shift_report
 from sktandem.inspection._shift_joint import bounded_rows
 
+pytestmark = pytest.mark.slow
+
 TWO = np.repeat(["red", "white"], 150)
 
 

@@ -32,6 +32,7 @@ def axes():
     return Figure().subplots()
 
 
+@pytest.mark.slow
 def test_the_bars_are_the_distances_and_dark_where_flagged(report):
     display = ShiftDisplay.from_report(report, ax=axes())
 
@@ -82,6 +83,7 @@ def test_points_stand_at_distance_and_importance(report):
     assert {text.get_text() for text in display.texts_} == {"0", "1"}
 
 
+@pytest.mark.slow
 def test_names_do_not_cover_each_other():
     heart = load_heart_disease(as_frame=True)
     report = shift_report(heart.data, heart.target, heart.sample_source)

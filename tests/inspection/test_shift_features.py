@@ -75,6 +75,7 @@ def test_the_chance_of_numbers_is_the_bound_of_kolmogorov_and_smirnov():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [2, 3, 8, 40])
 def test_chance_alone_goes_beyond_the_band_of_one_column_in_a_twentieth(levels):
     rng = np.random.default_rng(levels)

@@ -167,6 +167,7 @@ def test_metrics_made_of_rows_are_the_mean_over_repeats(scoring):
         assert c.score_gain == pytest.approx(by_hand[1] - by_hand[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scoring", ["roc_auc", "f1_macro"])
 def test_metrics_of_folds_are_the_mean_over_folds(scoring):
     """Of the area too, up to folds of one row more or less."""
@@ -192,6 +193,7 @@ def test_metrics_of_folds_are_the_mean_over_folds(scoring):
         assert c.score_low < c.score_gain < c.score_high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("y", [Y, NUMBERS], ids=["classes", "numbers"])
 def test_workers_doors_and_containers_change_nothing(y):
     estimator = None if y is Y else Ridge()
@@ -543,6 +545,7 @@ def test_a_metric_that_does_not_suit_is_refused(estimator, y, scoring):
 # What is compared
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("y", "kind"),
     [
@@ -574,6 +577,7 @@ def test_estimators_of_the_user_read_no_column_and_get_the_sources():
     assert mine.source == "ward"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("routing", [False, True])
 def test_pipelines_and_searches_around_merges_can_be_compared(routing):
     by_source = MergedClassifier(scale_by="source")
@@ -626,6 +630,7 @@ def test_progress_goes_to_the_error_stream_alone(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_inputs_are_left_as_they_were():
     table, y = FRAME.copy(), NUMBERS.copy()
     with warnings.catch_warnings():
@@ -661,6 +666,7 @@ def test_classes_in_one_column_are_the_same_classes():
     assert numbers(column) == numbers(compare())
 
 
+@pytest.mark.slow
 def test_texts_get_the_strategies_that_need_no_columns():
     words = np.array([f"{'good' if y == 'well' else 'bad'} day" for y in Y], object)
     model = make_pipeline(TfidfVectorizer(), LogisticRegression())
@@ -703,6 +709,7 @@ def test_losses_and_gain_are_means_of_the_same_persons():
         assert contrast.score_gain == pytest.approx(gained)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scaler", [None, StandardScaler()], ids=["none", "object"])
 def test_scaling_by_source_is_tried_where_the_scaler_has_a_name(scaler):
     listed = [

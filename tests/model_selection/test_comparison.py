@@ -415,6 +415,7 @@ def test_the_markdown_table_keeps_its_cells_whatever_the_names(name):
     assert read == " ".join(name.split())
 
 
+@pytest.mark.slow
 def test_without_the_heavy_libraries_there_are_words_tables_and_html():
     code = """
 import sys

@@ -109,6 +109,7 @@ def test_sizes_may_be_parts_and_numbers_in_any_order():
     assert curve(train_sizes=(1.0, 20, 0.25, np.int64(20))).sizes == (20, 80)
 
 
+@pytest.mark.slow
 def test_workers_doors_and_frames_change_nothing():
     sizes = {"train_sizes": (0.5, 1.0)}
     plain = curve(**sizes)
@@ -132,6 +133,7 @@ def test_one_loss_serves_the_whole_curve():
     assert (found.reference_losses < 0.5).all()
 
 
+@pytest.mark.slow
 def test_too_few_persons_give_no_verdict_and_are_told():
     people = np.arange(240) // 12
 
@@ -144,6 +146,7 @@ def test_too_few_persons_give_no_verdict_and_are_told():
     assert "there is no verdict on merged" in by_person.summary()
 
 
+@pytest.mark.slow
 def test_what_never_differs_has_a_flat_curve():
     found = curve(strategies=[OnlySource("a"), WeightedMerge(weights=(0,))])
 

@@ -18,6 +18,8 @@ from sktandem.exceptions import SourceWarning
 from sktandem.model_selection import compare_strategies
 from sktandem.strategies import Merged
 
+pytestmark = pytest.mark.slow
+
 N_FOLDS, N_REPEATS = 10, 5
 
 

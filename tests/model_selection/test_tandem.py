@@ -68,6 +68,7 @@ def fit(model, y, X=X):
 # The choice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["macro", "worst", "primary"])
 def test_rows_of_the_same_rule_are_merged_and_of_the_opposite_kept_apart(objective):
     settings = {"objective": objective, "primary_source": "a"}
@@ -234,6 +235,7 @@ def test_probabilities_and_decisions_are_the_models():
     assert not hasattr(classifier(estimator=LinearSVC()), "predict_proba")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [list(SOURCE), pd.Series(SOURCE), SOURCE[:, None]])
 def test_labels_may_come_in_any_container(labels):
     model = classifier().fit(X, DISAGREE, sample_source=labels)
@@ -248,14 +250,16 @@ def test_the_column_is_the_keyword():
     by_column = classifier(source="ward").fit(FRAME, DISAGREE)
     by_keyword = fit(classifier(), DISAGREE, FRAME[LETTERS])
 
-    np.testing.assert_array_equal(
+    np.testing.assert_allclose(
         by_column.predict_proba(FRAME),
         by_keyword.predict_proba(FRAME[LETTERS], SOURCE),
+        rtol=1e-9,
     )
     assert by_column.feature_names_in_.tolist() == [*LETTERS, "ward"]
     assert by_column.n_features_in_ == 21
 
 
+@pytest.mark.slow
 def test_several_workers_and_seeds_give_the_same_model():
     forest = RandomForestClassifier(3, max_depth=3)
     state = np.random.get_state()[1].copy()  # noqa: NPY002
@@ -270,6 +274,7 @@ def test_several_workers_and_seeds_give_the_same_model():
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_source", [False, True])
 def test_a_fitted_choice_can_be_cloned_kept_and_printed(per_source):
     model = fit(classifier(per_source=per_source), DISAGREE)
@@ -340,6 +345,7 @@ def test_several_targets_are_predicted_together():
 # Among scikit-learn's tools
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("routing", [False, True])
 @pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss", "f1_macro", None])
 def test_named_scorers_of_cross_validation_see_the_column(scoring, routing):
@@ -354,6 +360,7 @@ def test_named_scorers_of_cross_validation_see_the_column(scoring, routing):
     assert scores.mean() > good
 
 
+@pytest.mark.slow
 def test_a_grid_reaches_the_choice_and_the_estimator():
     grid = {"objective": ["macro", "worst"], "estimator__C": [0.01, 1.0]}
     model = classifier(estimator=LogisticRegression(), source="ward", cv=2)
@@ -386,6 +393,7 @@ def test_it_can_be_the_last_step_of_a_pipeline(routing):
     assert scores.by_source["a"] > 0.7
 
 
+@pytest.mark.slow
 def test_scores_by_source_and_out_of_fold_predictions():
     model = classifier(source="ward").fit(FRAME, DISAGREE)
 
@@ -441,6 +449,7 @@ def test_an_estimator_that_reads_a_column_can_be_chosen_for_a_source():
 # What fails
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
@@ -600,6 +609,7 @@ def test_the_score_means_the_same_whichever_strategy_is_chosen():
         assert model.score(X, y, SOURCE) == pytest.approx(by_source.macro)
 
 
+@pytest.mark.slow
 def test_a_class_that_few_rows_have_stops_no_choice():
     y = np.where(SAME > 0, 1, 0)
     y[IN_A] = 0

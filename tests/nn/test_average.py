@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from skorch import NeuralNetRegressor
 from torch import nn
@@ -40,7 +40,6 @@ def shown_weight(net, average):
     return value
 
 
-@settings(deadline=None)
 @given(weights=WEIGHTS, decay=st.floats(0.01, 0.99))
 def test_an_exponential_average_forgets_by_its_decay(weights, decay):
     net, average = one_weight(decay, first=5.0)
@@ -69,7 +68,6 @@ def test_ema_has_a_decay_of_99_hundredths():
     assert shown_weight(*by_name) != pytest.approx(shown_weight(*one_weight(0.9)))
 
 
-@settings(deadline=None)
 @given(weights=WEIGHTS)
 def test_swa_is_the_mean_over_the_last_quarter_of_the_epochs(weights):
     net, average = one_weight("swa")

@@ -19,6 +19,8 @@ from sktandem import (
 from sktandem.nn import MLP, default_net
 from sktandem.schedules import SampledAlternation
 
+pytestmark = pytest.mark.contract
+
 
 class OwnNet(NeuralNetClassifier):
     """A net whose step is the user's own, so that skorch's own loop runs."""

@@ -243,7 +243,7 @@ def test_labels_must_be_as_many_as_rows():
 
 def test_weights_in_the_place_of_labels():
     with pytest.raises(SourceError, match="looks like a measurement"):
-        classifier().fit(X, Y, RNG.random(60))
+        classifier().fit(X, Y, np.random.default_rng(1).random(60))
 
 
 def test_a_scaled_source_column_is_refused():
@@ -353,6 +353,7 @@ def test_the_first_call_may_name_all_classes_and_sources_to_come():
     assert model.predict_proba(X).shape == (60, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fraction", [None, 0.2, {"a": 0.2, "b": 0.2}])
 @pytest.mark.parametrize("batch_size", [8, {"a": 8, "b": 4}])
 @pytest.mark.parametrize("scale_by", ["pooled", "source"])

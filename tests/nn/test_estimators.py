@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from net_callbacks import Ruins
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, log_loss, r2_score
@@ -221,6 +222,7 @@ def test_a_pickle_predicts_and_trains_on_the_same(net, average):
             one.partial_fit(X, Y, sample_source=SOURCE, epochs=1)
 
 
+@pytest.mark.slow
 def test_a_pickle_holds_no_data():
     wide = np.tile(X, (200, 1))
     model = classifier().fit(wide, np.tile(Y, 200), np.tile(SOURCE, 200))
@@ -256,7 +258,7 @@ def test_column_and_keyword_are_the_same_door(scale_by):
 
     expected = keyword.predict_proba(X, sample_source=SOURCE)
 
-    np.testing.assert_array_equal(column.predict_proba(FRAME), expected)
+    np.testing.assert_allclose(column.predict_proba(FRAME), expected, rtol=1e-5)
     assert column.score(FRAME, Y) == keyword.score(X, Y, sample_source=SOURCE)
     assert keyword.score(X, Y, SOURCE) == accuracy_score(
         Y, keyword.predict(X, sample_source=SOURCE)
@@ -282,7 +284,7 @@ def test_a_regressor_has_the_same_two_doors():
 
     predicted = keyword.predict(X, sample_source=SOURCE)
 
-    np.testing.assert_array_equal(column.predict(FRAME), predicted)
+    np.testing.assert_allclose(column.predict(FRAME), predicted, rtol=1e-5, atol=1e-5)
     macro = [r2_score(NUMBERS[s == SOURCE], predicted[s == SOURCE]) for s in ("a", "b")]
     assert column.score(FRAME, NUMBERS) == pytest.approx(np.mean(macro))
 
@@ -301,6 +303,7 @@ def test_a_pipeline_hands_the_source_on(routing):
     assert pipe[-1].sources_ == ("a", "b")
 
 
+@pytest.mark.slow
 @ROUTING
 def test_a_search_hands_the_source_on(routing):
     grid = {
@@ -373,6 +376,7 @@ def test_scores_by_source_are_scores_of_their_rows(routing):
     assert scores.by_source == expected == of_column.by_source
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds():
     model = classifier(source="ward")
     search = GridSearchCV(
@@ -558,7 +562,8 @@ def test_verbose_none_is_the_nets(capsys):
 
 def test_early_stopping_goes_by_the_macro_loss():
     stopping = EarlyStopping(monitor="valid_loss_macro", patience=3, threshold=0)
-    model = fitted(quick(callbacks=[stopping], max_epochs=60, lr=0.3))
+    callbacks = [Ruins(20), stopping]
+    model = fitted(quick(callbacks=callbacks, max_epochs=60, lr=0.1))
 
     losses = model.history_[:, "valid_loss_macro"]
     assert len(losses) < 60
@@ -586,11 +591,15 @@ def test_a_learning_rate_may_follow_its_own_plan():
 
 def test_a_learning_rate_may_follow_the_macro_loss():
     patient = LRScheduler(
-        "ReduceLROnPlateau", monitor="valid_loss_macro", patience=0, factor=0.5
+        "ReduceLROnPlateau",
+        monitor="valid_loss_macro",
+        patience=0,
+        factor=0.5,
+        threshold=0.9,  # a loss that falls by less has not fallen
     )
-    model = fitted(quick(callbacks=[patient], max_epochs=30, lr=0.3))
+    model = fitted(quick(callbacks=[patient], max_epochs=4))
 
-    assert model.net_.optimizer_.param_groups[0]["lr"] < 0.3
+    assert model.net_.optimizer_.param_groups[0]["lr"] == 0.02 * 0.5**3
 
 
 def test_a_progress_bar_moves(capsys):

@@ -148,7 +148,7 @@ def test_a_trunk_may_take_images():
         def __init__(self):
             super().__init__(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten())
 
-    images = RNG.normal(size=(60, 1, 5, 5))
+    images = np.random.default_rng(1).normal(size=(60, 1, 5, 5))
     net = NeuralNetClassifier(Convolution, criterion=nn.CrossEntropyLoss, verbose=0)
     model = MultiHeadClassifier(net, scaler=None, random_state=0)
 
@@ -334,6 +334,7 @@ def pens_and_scans(seed=0):
     return stack_sources(tables, join="outer")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scaler", "scale_by"),
     [(None, "pooled")]
@@ -405,7 +406,7 @@ def test_a_source_without_a_value_has_no_stem():
 
 
 def test_stems_take_columns():
-    images = RNG.normal(size=(60, 1, 5, 5))
+    images = np.random.default_rng(1).normal(size=(60, 1, 5, 5))
     model = MultiHeadClassifier(quick(), stems="source", scaler=None)
     with pytest.raises(SourceError, match=r"needs columns, but X has shape \(60, 1,"):
         model.fit(images, Y, SOURCE)

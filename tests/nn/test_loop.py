@@ -84,6 +84,7 @@ def slowly(monkeypatch):
     monkeypatch.setattr(_loop, "is_plain", lambda net: False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 def test_the_short_loop_is_skorchs_own_for_every_schedule(schedule, monkeypatch):
     short = fit(schedule)
@@ -92,6 +93,7 @@ def test_the_short_loop_is_skorchs_own_for_every_schedule(schedule, monkeypatch)
     assert_identical(short, fit(schedule))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 def test_callbacks_that_predict_in_mid_batch_change_nothing(schedule, monkeypatch):
     def net():
@@ -115,6 +117,7 @@ CALLBACKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled"])
 @pytest.mark.parametrize("name", CALLBACKS)
 def test_callbacks_change_nothing_in_that(name, schedule, monkeypatch):
@@ -138,6 +141,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS, ids=repr)
 @pytest.mark.parametrize("schedule", ["batches", "joint"])
 def test_settings_change_nothing_in_that(schedule, settings, monkeypatch):
@@ -203,6 +207,7 @@ def test_a_net_with_a_loss_of_its_own_trains_on_that_loss():
     assert first[1] > first[0] + 0.1
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_asks_again_gets_its_closure():
     lbfgs = {"optimizer": torch.optim.LBFGS, "lr": 0.1, "module__hidden_sizes": ()}
     net = NeuralNetClassifier(MLP, **PLAIN | {"max_epochs": 20}, **lbfgs)

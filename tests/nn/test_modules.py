@@ -234,6 +234,7 @@ def test_an_instance_is_never_trained_in_place():
         assert not torch.equal(value, model.module_.state_dict()[key])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "n_classes", "width"),
     [
@@ -299,6 +300,7 @@ def test_logarithms_of_probabilities_still_point_at_the_likeliest_class():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [NeuralNet, NeuralNetRegressor])
 @pytest.mark.parametrize("module", [Named, Flat])
 def test_every_kind_of_regressor_learns_a_line(kind, module):

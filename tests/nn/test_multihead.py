@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from net_callbacks import Ruins
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -101,6 +102,19 @@ EACH = {
 EVERY_KIND = pytest.mark.parametrize("kind", EACH)
 
 
+def assert_about(found, expected, digits=12):
+    """Labels are the same, and numbers to so many digits.
+
+    Not to the bit: sums are rounded by the shape of the batch, or by how the
+    numbers lie in memory, and a net is trained in single precision.
+    """
+    found, expected = (np.array(answer, dtype=object) for answer in (found, expected))
+    label = np.array([isinstance(answer, str) for answer in expected])
+    np.testing.assert_array_equal(found[label], expected[label])
+    found, expected = (answer[~label].astype(float) for answer in (found, expected))
+    np.testing.assert_allclose(found, expected, rtol=10**-digits, atol=10**-digits)
+
+
 # Label spaces -----------------------------------------------------------------
 
 
@@ -181,9 +195,10 @@ def test_a_heads_answer_for_its_own_rows_is_the_prediction(kind):
     predicted = model.predict(X, SOURCE)
     for name in ("a", "b"):
         own = name == SOURCE
-        assert answers[name][own].tolist() == predicted[own].tolist()
+        assert_about(answers[name][own], predicted[own])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [
@@ -217,7 +232,7 @@ def test_a_target_of_one_column_is_a_target(kind):
     else:
         model.fit(X, y[:, None], SOURCE)
 
-    assert model.predict(X, SOURCE).tolist() == expected.tolist()
+    assert_about(model.predict(X, SOURCE), expected, digits=5)
 
 
 # Doors and unknown sources ----------------------------------------------------
@@ -230,11 +245,13 @@ def test_column_and_keyword_are_the_same_door(kind, setting):
     keyword = make(**setting).fit(X, y, sample_source=SOURCE)
     column = make(source="ward", **setting).fit(FRAME, y)
 
-    expected = keyword.predict(X, sample_source=SOURCE).tolist()
+    expected = keyword.predict(X, sample_source=SOURCE)
 
-    assert column.predict(FRAME).tolist() == expected
-    np.testing.assert_array_equal(column.transform(FRAME), keyword.transform(X, SOURCE))
-    assert column.score(FRAME, y) == keyword.score(X, y, SOURCE)
+    assert_about(column.predict(FRAME), expected, digits=5)
+    np.testing.assert_allclose(
+        column.transform(FRAME), keyword.transform(X, SOURCE), rtol=1e-5, atol=1e-6
+    )
+    assert column.score(FRAME, y) == pytest.approx(keyword.score(X, y, SOURCE))
     assert column.n_features_in_ == 4
 
 
@@ -245,8 +262,8 @@ def test_the_column_may_be_told_by_its_place():
 
     column = classifier(source=0).fit(with_column, Y)
 
-    np.testing.assert_array_equal(
-        column.predict_proba(with_column), keyword.predict_proba(X, codes)
+    np.testing.assert_allclose(
+        column.predict_proba(with_column), keyword.predict_proba(X, codes), rtol=1e-5
     )
 
 
@@ -282,7 +299,8 @@ def test_numbers_of_an_unknown_source_are_the_mean_over_heads():
 
     np.testing.assert_allclose(model.predict(X), np.mean(heads, axis=0))
     pooled = model.predict(X)
-    assert model.score(X, NUMBERS, ["c"] * 90) == r2_score(NUMBERS, pooled)
+    found = model.score(X, NUMBERS, ["c"] * 90)
+    assert found == pytest.approx(r2_score(NUMBERS, pooled))
 
 
 def test_leaving_a_source_out_scores_the_pooled_heads():
@@ -417,6 +435,7 @@ def test_a_score_may_have_a_value_for_each_head_and_none_over_all():
     assert 0 < scores.worst <= scores.macro < 1
 
 
+@pytest.mark.slow
 @EVERY_SPACE
 @pytest.mark.parametrize("scoring", ["accuracy", "f1_macro", "neg_log_loss", None])
 def test_score_by_source_takes_labels_of_any_kind(space, scoring):
@@ -441,6 +460,7 @@ GRID = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("door", "routing"), [("column", False), ("column", True), ("keyword", True)]
 )
@@ -528,6 +548,7 @@ def padded():
     return y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["joint", "batches", "epochs", "shuffled"])
 def test_sources_may_have_another_number_of_targets(schedule):
     y = padded()
@@ -554,7 +575,7 @@ def test_sources_may_have_another_number_of_targets(schedule):
 def test_the_score_is_the_mean_over_sources():
     model = regressor().fit(X, NUMBERS, SOURCE)
     predicted = model.predict(X, SOURCE)
-    weight = RNG.random(90)
+    weight = np.random.default_rng(1).random(90)
 
     own = [r2_score(NUMBERS[IN_A], predicted[IN_A])]
     own.append(r2_score(NUMBERS[~IN_A], predicted[~IN_A]))
@@ -629,7 +650,7 @@ def test_all_tasks_may_be_of_one_kind(kind):
     found = model.fit(X, y, SOURCE).predict(X, SOURCE)
 
     expected = twin.fit(X, y, SOURCE).predict(X, SOURCE)
-    assert found.tolist() == expected.tolist()
+    assert_about(found, expected, digits=5)
 
 
 @ROUTING
@@ -649,25 +670,27 @@ def test_the_contract_of_scikit_learn(kind, routing):
         assert {k: vars(model)[k] for k in before} == before
         twin.fit(X, y, sample_source=SOURCE)
 
-        predicted = model.predict(X, SOURCE).tolist()
-        assert twin.predict(X, SOURCE).tolist() == predicted
-        assert model.fit(X, y, SOURCE).predict(X, SOURCE).tolist() == predicted
+        predicted = model.predict(X, SOURCE)
+        same = predicted.tolist()  # by the same operations: to the bit
+        assert twin.predict(X, SOURCE).tolist() == same
+        assert model.fit(X, y, SOURCE).predict(X, SOURCE).tolist() == same
         again = pickle.loads(pickle.dumps(model))
-        assert again.predict(X, SOURCE).tolist() == predicted
+        assert again.predict(X, SOURCE).tolist() == same
         assert again.score(X, y, SOURCE) == model.score(X, y, SOURCE)
 
         framed = make().fit(FRAME[list("uvw")], y, SOURCE)
-        assert framed.predict(FRAME[list("uvw")], SOURCE).tolist() == predicted
+        found = framed.predict(FRAME[list("uvw")], SOURCE)
+        assert_about(found, predicted, digits=5)
         assert framed.feature_names_in_.tolist() == list("uvw")
         assert model.n_features_in_ == 3
         for one in (make(), model):
             assert len(repr(one)) < 1500
             assert type(one).__name__ in one._repr_html_()
-        order = RNG.permutation(90)
-        shuffled = model.predict(X[order], SOURCE[order]).tolist()
-        assert shuffled == np.array(predicted, object)[order].tolist()
+        order = np.random.default_rng(1).permutation(90)
+        shuffled = model.predict(X[order], SOURCE[order])
+        assert_about(shuffled, predicted[order])
         one_row = [model.predict(X[[i]], SOURCE[[i]])[0] for i in (0, 60)]
-        assert one_row == [predicted[0], predicted[60]]
+        assert_about(one_row, predicted[[0, 60]])
 
 
 def test_a_mixed_estimator_is_searched_by_column():
@@ -711,8 +734,8 @@ def test_by_size_is_the_dict_of_sizes():
     by_size, by_hand = fitted(loss_weights="size"), fitted(loss_weights=spelt)
 
     assert by_size.n_samples_by_source_ == n_rows
-    np.testing.assert_array_equal(
-        by_size.predict_proba(X, SOURCE), by_hand.predict_proba(X, SOURCE)
+    np.testing.assert_allclose(
+        by_size.predict_proba(X, SOURCE), by_hand.predict_proba(X, SOURCE), rtol=1e-5
     )
 
 
@@ -753,6 +776,7 @@ SCHEDULES = ["joint", "batches", "epochs", "plateau", "sampled", "bandit", "shuf
 SCHEDULES.append("curriculum")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [None, "uncertainty", "dwa"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @EVERY_KIND
@@ -772,7 +796,7 @@ def test_any_schedule_goes_with_any_heads(kind, schedule, weights):
 
 def test_the_best_epoch_is_kept():
     validation = X[::3], Y[::3], SOURCE[::3]
-    model = classifier(quick(max_epochs=30, lr=0.3))
+    model = classifier(quick(max_epochs=30, lr=0.1, callbacks=[Ruins(25)]))
     model.fit(X, Y, SOURCE, validation_data=validation)
     losses = model.history_[:, "valid_loss_macro"]
     assert np.argmin(losses) < 29
@@ -812,6 +836,7 @@ def test_the_curves_of_the_heads_are_drawn(kind):
     assert {"train_loss[a]", "valid_loss[b]"} <= set(display.to_frame())
 
 
+@pytest.mark.slow
 @EVERY_KIND
 @pytest.mark.parametrize("weights", [None, "uncertainty", "dwa"])
 def test_three_calls_are_one_fit_pickles_between_them_or_not(kind, weights):

@@ -122,6 +122,7 @@ TURNS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", TURNS, ids=repr)
 def test_turns_train_the_trunk_and_the_head_of_the_source_in_turn(schedule):
     model, tape = trained(schedule, validation_fraction=0.2)
@@ -163,6 +164,7 @@ def test_mixed_batches_weigh_every_row_the_same():
 SCHEDULES = ["joint", "batches", "epochs", "shuffled", "sampled", "plateau", "bandit"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [None, "size", "uncertainty", "dwa"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_short_loop_is_skorchs_own(schedule, weights, monkeypatch):

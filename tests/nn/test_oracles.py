@@ -122,6 +122,7 @@ PRECISIONS = pytest.mark.parametrize(
 TASKS = pytest.mark.parametrize("classes", [True, False], ids=["classes", "numbers"])
 
 
+@pytest.mark.slow
 @PRECISIONS
 @TASKS
 def test_epoch_alternation_is_the_loop_over_one_loader_and_then_the_other(
@@ -143,6 +144,7 @@ def test_epoch_alternation_is_the_loop_over_one_loader_and_then_the_other(
     assert_same_weights(model, by_hand, dtype)
 
 
+@pytest.mark.slow
 @PRECISIONS
 @TASKS
 def test_batch_alternation_is_the_loop_that_switches_after_every_batch(classes, dtype):
@@ -160,6 +162,7 @@ def test_batch_alternation_is_the_loop_that_switches_after_every_batch(classes, 
     assert_same_weights(model, by_hand, dtype)
 
 
+@pytest.mark.slow
 @PRECISIONS
 @TASKS
 @pytest.mark.parametrize("module", [Linear, Dropped])
@@ -255,6 +258,7 @@ def test_a_joint_step_is_the_sum_of_a_loss_for_each_source(classes, dtype):
     assert_same_weights(model, by_hand, dtype)
 
 
+@pytest.mark.slow
 @PRECISIONS
 @pytest.mark.parametrize(
     "schedule", [BatchAlternation(), EpochAlternation(), Shuffled()], ids=repr

@@ -33,6 +33,7 @@ def test_the_draws_move_to_the_source_that_hurts():
     assert 0.9 < share_of_white(history[1:]) < 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("floor", [0.1, 0.4, 1.0])
 def test_no_source_is_drawn_less_than_the_floor(floor):
     schedule = Bandit(floor=floor, epoch_length=2000)
@@ -93,6 +94,7 @@ def test_within_a_block_the_probabilities_stay():
     assert hard == harder
 
 
+@pytest.mark.slow
 def test_what_is_remembered_does_not_grow_without_end():
     sizes = Sizes(("red", "white"), (60, 60), (30, 30))
 

@@ -95,6 +95,7 @@ def counted(schedule, **settings):
     return model, dict(model.net_.callbacks_)["counts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", FIXED, ids=shown)
 def test_a_rehearsal_counts_the_steps_of_each_epoch(schedule):
     _, counts = counted(schedule)

@@ -58,7 +58,7 @@ def test_annealing_moves_the_inverse_temperature_in_a_line(epoch, exponent):
     assert drawn[0] == pytest.approx(1 / (1 + 9**exponent), abs=0.015)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     rows=st.lists(st.integers(1, 300), min_size=1, max_size=5),
     repeats=st.integers(1, 4),

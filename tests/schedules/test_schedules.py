@@ -366,6 +366,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_schedules_need_no_heavy_library():
     done = subprocess.run(
         [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False

@@ -66,6 +66,10 @@ def scaled(estimator):
     return make_pipeline(StandardScaler(), estimator)
 
 
+def assert_close(ours, theirs, tolerance=1e-12):
+    np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
 def fitted(strategy, estimator, y, X=X, source=SOURCE, **options):
     return strategy.build(estimator, **options).fit(X, y, sample_source=source)
 
@@ -84,13 +88,12 @@ def test_own_models_are_those_fitted_apart(scaler):
     for name in "ab":
         rows = name == SOURCE
         alone = by_hand(Ridge()).fit(X[rows], NUMBERS[rows]).predict(X)
-        np.testing.assert_allclose(numbers.predict(X, [name] * 90), alone, rtol=1e-12)
+        assert_close(numbers.predict(X, [name] * 90), alone)
         alone = by_hand(LogisticRegression()).fit(X[rows], CLASSES[rows])
         ours = classes.predict_proba(X, [name] * 90)
-        np.testing.assert_allclose(ours, alone.predict_proba(X), rtol=1e-12)
-        np.testing.assert_allclose(
-            classes.decision_function(X, [name] * 90), alone.decision_function(X)
-        )
+        assert_close(ours, alone.predict_proba(X), 1e-9)  # a solver that iterates
+        decided = classes.decision_function(X, [name] * 90)
+        assert_close(decided, alone.decision_function(X), 1e-9)
 
 
 def test_one_sources_model_answers_for_all_rows_and_needs_no_labels():
@@ -98,8 +101,8 @@ def test_one_sources_model_answers_for_all_rows_and_needs_no_labels():
 
     alone = scaled(Ridge()).fit(X[~IN_A], NUMBERS[~IN_A]).predict(X)
 
-    np.testing.assert_allclose(model.predict(X), alone, rtol=1e-12)
-    np.testing.assert_allclose(model.predict(X, SOURCE), alone, rtol=1e-12)
+    assert_close(model.predict(X), alone)
+    assert_close(model.predict(X, SOURCE), alone)
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
@@ -189,6 +192,7 @@ def brute_force(name, y, weights, n_folds, folds_of, proba):
     return losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proba", [False, True])
 def test_the_chosen_weight_is_that_of_a_loop_over_the_same_folds(proba):
     y = CLASSES if proba else NUMBERS
@@ -295,7 +299,8 @@ def test_rows_weigh_the_cross_fitted_ratio_of_densities():
         np.testing.assert_allclose(weights, [*np.ones(n_own), *ratios], rtol=1e-6)
 
 
-@settings(max_examples=10, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=10)
 @given(seed=st.integers(0, 999), clip=st.sampled_from([0.5, 1.0, 3.0, 10.0]))
 def test_ratios_are_one_on_average_and_never_above_the_clip(seed, clip):
     rng = np.random.default_rng(seed)
@@ -333,7 +338,7 @@ def test_a_single_row_of_ones_own_leaves_the_others_at_weight_one():
 
 
 def test_missing_values_do_not_hinder_telling_sources_apart():
-    holes = np.where(RNG.uniform(size=X.shape) < 0.1, np.nan, X)
+    holes = np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X)
     model = make_pipeline(SimpleImputer(), Ridge())
 
     predicted = fitted(SimilarityWeighted(), model, NUMBERS, holes).predict(X, SOURCE)
@@ -453,7 +458,7 @@ def test_each_source_is_answered_by_its_own_strategy():
 
     own = fitted(OwnModels(), Ridge(), NUMBERS).predict(X, SOURCE)
     merged = fitted(Merged(scale_by="source"), Ridge(), NUMBERS).predict(X, SOURCE)
-    np.testing.assert_allclose(predicted, np.where(IN_A, own, merged), rtol=1e-12)
+    assert_close(predicted, np.where(IN_A, own, merged))
 
 
 def test_a_strategy_of_several_sources_is_fitted_once():
@@ -497,6 +502,7 @@ def test_sources_without_a_strategy_are_named(strategies, match):
 # What holds for all
 
 
+@pytest.mark.slow
 @each
 def test_both_doors_give_the_same_model(strategy):
     by_column = strategy.build(Ridge(), source="ward", random_state=0)
@@ -547,6 +553,7 @@ def test_numbers_of_one_source_stand_beside_texts_of_another(strategy):
     assert model.predict_proba(X, SOURCE).shape == (90, 4)
 
 
+@pytest.mark.slow
 @each
 def test_strategies_and_models_can_be_cloned_kept_and_printed(strategy):
     model = fitted(strategy, LogisticRegression(), CLASSES, random_state=0)
@@ -562,6 +569,7 @@ def test_strategies_and_models_can_be_cloned_kept_and_printed(strategy):
     assert type(strategy).__name__ in repr(strategy)
 
 
+@pytest.mark.slow
 @each_by_source
 def test_chance_is_seeded_and_the_global_seed_left_alone(strategy):
     state = np.random.get_state()[1].copy()  # noqa: NPY002
@@ -577,6 +585,7 @@ def test_chance_is_seeded_and_the_global_seed_left_alone(strategy):
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 @each
 def test_inputs_are_left_as_they_were(strategy):
     table, y, estimator = FRAME.copy(), NUMBERS.copy(), Ridge()
@@ -595,6 +604,7 @@ TEXTS = [f"{'good' if label == 'ill' else 'bad'} day" for label in CLASSES]
 READER = make_pipeline(TfidfVectorizer(), LogisticRegression())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [

@@ -79,6 +79,7 @@ def padded(tokens, width):
 LENGTHS = [3, 30, 7, 1, 12, 4, 30, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pad_token_id", [0, 1])
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,6 +108,7 @@ def test_the_width_of_the_padding_does_not_matter(kind):
             torch.testing.assert_close(wide, narrow, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [TextMultiHeadClassifier, TextAlternatingClassifier])
 @pytest.mark.parametrize("freeze", ["embeddings", "encoder"])
 def test_predictions_do_not_depend_on_what_is_predicted_together(kind, freeze):
@@ -201,6 +203,10 @@ def fitted(kind=TextMultiHeadClassifier, checkpoint=None, **settings):
     return kind(checkpoint or tiny(), **settings).fit(*corpora())
 
 
+# The gradient of a key's bias is 0 but for rounding, so that it may move or not.
+ROUNDING = "attention.self.key.bias"
+
+
 def still_and_moved(model, checkpoint):
     """Return the names of weights that are as they were, and of those that are not."""
     start, still, moved = checkpoint[0].state_dict(), set(), set()
@@ -222,6 +228,7 @@ FROZEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [None, "ema"])
 @pytest.mark.parametrize("freeze", FROZEN)
 def test_what_is_frozen_keeps_every_bit_and_has_no_gradient(freeze, average):
@@ -229,10 +236,12 @@ def test_what_is_frozen_keeps_every_bit_and_has_no_gradient(freeze, average):
     model = fitted(checkpoint=checkpoint, freeze=freeze, average=average)
 
     still, moved = still_and_moved(model, checkpoint)
-    assert still == {name for name in still | moved if name.startswith(FROZEN[freeze])}
-    assert without_gradient(model) == still
+    frozen = {name for name in still | moved if name.startswith(FROZEN[freeze])}
+    assert frozen <= still
+    assert all(ROUNDING in name for name in still - frozen)
+    assert without_gradient(model) == frozen
     weights = model.module_.trunk.model.named_parameters()
-    assert {name for name, weight in weights if not weight.requires_grad} == still
+    assert {name for name, weight in weights if not weight.requires_grad} == frozen
 
 
 def test_a_pooler_that_is_used_is_trained():
@@ -333,6 +342,7 @@ def weights_of(model):
     return model.module_.state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [TextMultiHeadClassifier, TextAlternatingClassifier])
 def test_in_half_the_precision_weights_stay_single(kind):
     half = fitted(kind, mixed_precision="bf16", freeze=None)

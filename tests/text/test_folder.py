@@ -24,6 +24,8 @@ from sktandem.text import (
     small_encoder,
 )
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [f"my card {word} is lost" for word in "abcdefgh"] + [
     f"das schmeckt {word} wirklich sehr gut" for word in "abcdefgh"
 ]

@@ -24,6 +24,8 @@ from sktandem.text import (
     small_encoder,
 )
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["red", "white", "rot", "weiss"]
 TEXTS = [f"{word} {n}" for n in range(10) for word in WORDS]
 SOURCE = np.array(["en", "en", "de", "de"] * 10)

@@ -17,6 +17,8 @@ from sktandem.text import (
 )
 from sktandem.text._rate import WarmupDecay
 
+pytestmark = pytest.mark.slow
+
 transformers = pytest.importorskip("transformers")
 
 KINDS = [TextMultiHeadClassifier, TextAlternatingClassifier]

@@ -14,6 +14,8 @@ from sktandem.text import (
     small_encoder,
 )
 
+pytestmark = pytest.mark.slow
+
 transformers = pytest.importorskip("transformers")
 
 WORDS = "the a card money lost sent where is my das ist gut sehr schlecht und teuer"
@@ -140,7 +142,7 @@ def test_a_batch_is_that_of_transformers_own_sequence_classification():
     output = theirs.train()(input_ids=ids, attention_mask=mask, labels=y)
     output.loss.backward()
 
-    assert fitted.history_[0]["train_loss"] == pytest.approx(output.loss.item(), 1e-6)
+    assert fitted.history_[0]["train_loss"] == pytest.approx(output.loss.item(), 1e-5)
     ours = {renamed(name): value for name, value in tape.gradients_.items()}
     given = {name: weight.grad for name, weight in theirs.named_parameters()}
     assert_same_gradients(ours, given)
@@ -199,7 +201,7 @@ def test_a_batch_is_that_of_the_encoder_pooled_by_hand(kind, pooling):
     loss = nn.functional.cross_entropy(head(pooled(hidden, mask, pooling)), y)
     loss.backward()
 
-    assert fitted.history_[0]["train_loss"] == pytest.approx(loss.item(), 1e-6)
+    assert fitted.history_[0]["train_loss"] == pytest.approx(loss.item(), 1e-5)
     named = [*model.named_parameters(prefix="trunk.model")]
     named += head.named_parameters(prefix="heads.0")
     given = {name: w.grad for name, w in named if w.grad is not None}

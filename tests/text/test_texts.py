@@ -37,6 +37,8 @@ from sktandem.text import (
     small_encoder,
 )
 
+pytestmark = pytest.mark.slow
+
 BANK = [f"my card {word} is lost" for word in "abcdefgh"] + [
     f"send some money to {word}, please" for word in "abcdefgh"
 ]

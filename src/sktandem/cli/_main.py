@@ -120,7 +120,9 @@ def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
             tables.X, tables.y, tables.sample_source, random_state=options.seed
         )
         notes += [
-            f.sentence for f in shift.flagged if f.check == "schema" and f.subject
+            f.sentence
+            for f in shift.flagged
+            if f.check == "schema" and f.subject is not None
         ]
         comparison = _compare(options, tables)
     run = Run(tables, task, comparison, shift, notes)

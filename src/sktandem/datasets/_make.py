@@ -260,7 +260,7 @@ def _shifted(
 # Parameters to arrays
 
 
-def _checked_names(names: Sequence[str]) -> tuple[str, str]:
+def _checked_names(names: Sequence[object]) -> tuple[str, str]:
     texts = [] if isinstance(names, str) else [n for n in names if isinstance(n, str)]
     if len(names) != 2 or len(set(texts)) != 2:
         raise SourceError(f"names must be two different texts, got {names!r}.")

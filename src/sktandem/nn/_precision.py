@@ -1,4 +1,4 @@
-"""Predictions that do not depend on which rows are predicted together."""
+"""Predictions that hardly depend on which rows are predicted together."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ class TurnBatches:
         parts = [feeds[source].part() for source in step.sources]
         return self._join(step.sources, parts, weights)
 
-    def _refuse_others(self, step: Step) -> None:
+    def _refuse_others(self, step: Any) -> None:
         known = range(len(self.names))
         if not isinstance(step.sources, tuple) or not step.sources:
             raise SourceError(

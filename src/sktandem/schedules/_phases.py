@@ -158,7 +158,7 @@ class Phases(Schedule):
         phases: list[Phase] = []
         start = 0
         for position, pair in enumerate(self.phases):
-            if not isinstance(pair, tuple | list) or len(pair) != 2:
+            if not _is_pair(pair):
                 raise SourceError(
                     f"phases[{position}] must be a schedule with its epochs, got "
                     f"{pair!r}. Pass pairs, such as {PHASES}."
@@ -182,3 +182,7 @@ def _counted_from(
         row | {key: row[key] - before.get(key, 0) for key in keys if key in row}
         for row in past[start:]
     ]
+
+
+def _is_pair(given: object) -> bool:
+    return isinstance(given, tuple | list) and len(given) == 2
