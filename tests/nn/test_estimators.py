@@ -574,7 +574,7 @@ def test_a_checkpoint_keeps_the_best_epoch(tmp_path):
     keeping = Checkpoint(monitor="valid_loss_macro_best", dirname=tmp_path)
     model = fitted(quick(callbacks=[keeping], max_epochs=20, lr=0.2))
 
-    kept = torch.load(tmp_path / "params.pt")
+    kept = torch.load(tmp_path / "params.pt", weights_only=True)
 
     best = model.module_.state_dict()
     assert all(torch.equal(kept[key], best[key]) for key in best)

@@ -151,7 +151,7 @@ def test_a_state_keeps_what_waits_and_the_first_rates():
     torch.save(optimizer.state_dict(), file)
     file.seek(0)
     loaded = ours(module_of(), accumulation=3)
-    loaded.load_state_dict(torch.load(file))
+    loaded.load_state_dict(torch.load(file, weights_only=True))
     copied = pickle.loads(pickle.dumps(optimizer))
 
     for other in (loaded, copied):

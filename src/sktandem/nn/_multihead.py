@@ -32,6 +32,7 @@ from sktandem.nn._alternating import BaseAlternating, n_features
 from sktandem.nn._heads import HeadsOn, check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import is_binary, parameters_of, probe, sized_net
+from sktandem.nn._precision import dtype_of
 from sktandem.nn._predicting import embedded, refuse_without_embedding, said_by_all
 from sktandem.nn._rows import Piece, Rows
 from sktandem.nn._tasks import ClassTask, NumberTask, Task
@@ -168,7 +169,7 @@ class BaseMultiHead(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAlter
             if isinstance(task, NumberTask):
                 values = targets[own, : task.width]
                 targets[own, : task.width] = task.standardised(values)
-        return torch.as_tensor(targets, dtype=learned["features_"].dtype)
+        return torch.as_tensor(targets, dtype=dtype_of(net))
 
     # The net ------------------------------------------------------------------
 
