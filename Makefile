@@ -41,6 +41,7 @@ lint: $(VENV)/.has-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell src tests docs benchmarks *.md
+	$(BIN)/numpydoc lint $$(find src -name "*.py")
 	$(BIN)/mypy
 
 docs: $(VENV)/.has-docs

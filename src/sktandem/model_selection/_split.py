@@ -96,7 +96,7 @@ class SourceKFold(_SourceSplitter):
 
     test_source : hashable, default=None
         Test on the rows of this source only. All other sources are always in
-        training: the question "what are they worth to this one?"
+        training, so that the score shows what they are worth to this one.
 
     shuffle : bool, default=False
         Whether to shuffle the rows of each cell before dealing them.
