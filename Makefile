@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
+RELEASE := .venv-release
 
 # What torch and the BLAS compute with on older machines, and on this one by one
 # thread and by two. They round otherwise, so a test that passes here by the last
@@ -12,7 +13,7 @@ MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
 TESTS :=
 
 .PHONY: demo test test-fast test-portable test-portable-one lint docs bench
-.PHONY: test-oldest clean
+.PHONY: test-oldest release-check clean
 
 demo: $(VENV)/.has-test
 	$(BIN)/python -m sktandem --output sktandem-report
@@ -54,18 +55,35 @@ bench: $(VENV)/.has-test
 test-oldest: $(OLDEST)/.has-test
 	$(OLDEST)/bin/python -m pytest tests src README.md
 
+# What users get: both archives build, and the wheel, in an environment without torch,
+# passes the tests that need none, from outside the tree, and its own examples.
+release-check: $(RELEASE)/.has-release
+	rm -rf dist build/release && mkdir -p build/release
+	$(RELEASE)/bin/python -m build --quiet
+	$(RELEASE)/bin/python -m twine check --strict dist/*
+	tar -xzf dist/*.tar.gz -C build/release --strip-components 1
+	$(PYTHON) -m venv build/release/venv
+	build/release/venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[notebook]" pytest pytest-xdist pytest-randomly hypothesis
+	rm -r build/release/src
+	cd build/release && venv/bin/python -m pytest -m "not contract" tests
+	cd build/release && venv/bin/python -m pytest --pyargs sktandem
+
 clean:
-	rm -rf $(VENV) $(OLDEST) docs/_build docs/auto_examples docs/api/generated sktandem-report
+	rm -rf $(VENV) $(OLDEST) $(RELEASE) build dist docs/_build docs/auto_examples docs/api/generated sktandem-report
 
 # A virtual environment of its own, then a dependency group on top: installed
 # anew only when what is asked for has changed. Groups need a recent pip.
-$(BIN)/python $(OLDEST)/bin/python:
+$(BIN)/python $(OLDEST)/bin/python $(RELEASE)/bin/python:
 	$(PYTHON) -m venv $(@D:/bin=)
 	$@ -m pip --disable-pip-version-check install --quiet --constraint constraints.txt pip
 
 $(VENV)/.has-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[all]' --group $*
+	touch $@
+
+$(RELEASE)/.has-%: pyproject.toml constraints.txt | $(RELEASE)/bin/python
+	$(RELEASE)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --group $*
 	touch $@
 
 $(OLDEST)/.has-%: pyproject.toml constraints-oldest.txt | $(OLDEST)/bin/python

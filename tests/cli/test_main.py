@@ -182,6 +182,7 @@ def test_one_source_persons_and_a_metric(files, capsys, tmp_path):
 
 
 def test_a_net_learns_mixed_columns(files, capsys, monkeypatch):
+    pytest.importorskip("torch")
     monkeypatch.setattr(command, "MAX_EPOCHS", 2)
 
     run(*files, "--target", "ill", "--ignore", "family", "--net", "--primary", "lab")
