@@ -77,7 +77,7 @@ class Averaged(nn.Module):
 
     def _held(self) -> list[Tensor]:
         held = [held for held in self._buffers.values() if held is not None]
-        return held[:-2]  # the last two are no weights
+        return held[:-2]  # the last two are not weights
 
     def after_step(self, net: NeuralNet) -> None:
         """Take in the weights after an optimizer step."""
