@@ -67,7 +67,6 @@ def back_in_its_own_dtypes(X, own):
 # Laws
 
 
-@pytest.mark.slow
 @given(some_datasets(), JOINS)
 def test_a_source_picked_back_from_a_join_is_the_dataset(datasets, join):
     X, _, sample_source = stack_sources(datasets, join=join)
@@ -81,7 +80,6 @@ def test_a_source_picked_back_from_a_join_is_the_dataset(datasets, join):
         pd.testing.assert_frame_equal(picked, own[shared], check_categorical=False)
 
 
-@pytest.mark.slow
 @given(some_datasets())
 def test_the_inner_join_is_the_outer_one_less_what_some_source_lacks(datasets):
     inner = stack_sources(datasets, join="inner").X
@@ -91,7 +89,6 @@ def test_the_inner_join_is_the_outer_one_less_what_some_source_lacks(datasets):
     pd.testing.assert_frame_equal(outer[everywhere], inner)
 
 
-@pytest.mark.slow
 @given(some_datasets(), JOINS)
 def test_the_order_of_the_sources_is_only_an_order(datasets, join):
     straight = stack_sources(datasets, join=join)
@@ -108,7 +105,6 @@ def test_the_order_of_the_sources_is_only_an_order(datasets, join):
     assert dict(turned.X.dtypes) == dict(straight.X.dtypes)
 
 
-@pytest.mark.slow
 @given(some_datasets())
 def test_where_all_have_the_same_columns_the_joins_agree(datasets):
     same = {name: (X[["c0"]], y) for name, (X, y) in datasets.items()}
@@ -119,7 +115,6 @@ def test_where_all_have_the_same_columns_the_joins_agree(datasets):
         pd.testing.assert_frame_equal(stack_sources(same, join=join).X, exact)
 
 
-@pytest.mark.slow
 @given(some_datasets(), JOINS)
 def test_the_datasets_are_left_as_they_were(datasets, join):
     before = {name: X.copy() for name, (X, _) in datasets.items()}

@@ -70,7 +70,6 @@ def test_repeating_one_source_does_not_move_an_equal_merge(seed, copies):
     np.testing.assert_allclose(often, once, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.slow
 @given(seed=SEEDS)
 def test_the_order_of_rows_and_of_sources_does_not_matter(seed):
     datasets = pair(seed)

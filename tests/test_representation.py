@@ -30,7 +30,6 @@ def augmented_by_hand(X, codes):
     return np.hstack(blocks)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix, pd.DataFrame])
 @pytest.mark.parametrize("allow_sparse", [False, True])
 @given(seed=st.integers(0, 999))
@@ -75,7 +74,6 @@ def test_without_the_shared_copy_an_unpenalised_linear_model_is_one_per_source(s
         np.testing.assert_allclose(X @ coef, alone.predict(X), atol=1e-6)
 
 
-@pytest.mark.slow
 @given(seed=st.integers(0, 999))
 def test_with_the_shared_copy_an_unpenalised_model_predicts_the_same(seed):
     X, codes = pack(seed, n=60)

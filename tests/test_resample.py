@@ -60,7 +60,6 @@ def rows(seed, n=60):
     return labels, resolve_sources(np.zeros((n, 1)), labels)[1], y
 
 
-@pytest.mark.slow
 @HOW
 @given(seed=SEEDS)
 def test_sources_classes_and_cells_come_out_equal(how, seed):

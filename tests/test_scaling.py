@@ -36,7 +36,6 @@ def two(seed, n=30, dtype=float):
     return X.astype(dtype), source
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", list(THEIRS))
 @given(seed=st.integers(0, 999))
 def test_each_source_is_scaled_as_scikit_learn_would_scale_it_alone(name, seed):
@@ -49,7 +48,6 @@ def test_each_source_is_scaled_as_scikit_learn_would_scale_it_alone(name, seed):
         np.testing.assert_allclose(scaled[own], alone, atol=1e-9)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scaler", ["standard", "minmax", "robust", StandardScaler()])
 @given(seed=st.integers(0, 999))
 def test_scaling_then_inverse_is_the_identity(scaler, seed):
@@ -79,7 +77,6 @@ def test_chunks_give_what_one_piece_gives(monkeypatch, name, dtype):
     )
 
 
-@pytest.mark.slow
 @given(seed=st.integers(0, 999))
 def test_a_weight_is_a_number_of_copies(seed):
     rng = np.random.default_rng(seed)

@@ -64,7 +64,6 @@ def test_a_continuous_target_has_the_same_spread_in_every_fold(seed):
             assert (counts == per_fold).all()
 
 
-@pytest.mark.slow
 @given(seed=st.integers(0, 999), shuffle=st.booleans())
 def test_persons_stay_together_across_sources(seed, shuffle):
     rng = np.random.default_rng(seed)

@@ -68,7 +68,6 @@ def test_a_curve_that_rises_by_chance_is_made_to_fall():
     assert curve.worth_["merged"] == (50, 0, -100, -300)
 
 
-@pytest.mark.slow
 @given(
     power=st.floats(0.1, 1),
     sizes=st.lists(st.integers(10, 10_000), min_size=2, max_size=8, unique=True),

@@ -68,7 +68,6 @@ def test_a_batch_is_as_wide_as_its_longest_row(rows, data):
     assert batch.tolist() == matrix_of([rows[i] for i in chosen])
 
 
-@pytest.mark.slow
 @given(st.lists(SOME_ROWS, min_size=1, max_size=4))
 def test_batches_are_stacked_as_wide_as_the_widest(batches):
     parts = []
