@@ -379,8 +379,8 @@ def test_a_tiny_source_is_refused_and_a_small_one_warned_of():
 @pytest.mark.parametrize(
     ("X", "y", "after", "words"),
     [
-        (np.zeros((300, 4, 4)), None, None, "has shape (300, 4, 4). Turn texts"),
-        (["text"] * 300, None, None, "has shape (300,). Turn texts"),
+        (np.zeros((300, 4, 4)), None, None, "has shape (300, 4, 4). Turn text"),
+        (["text"] * 300, None, None, "has shape (300,). Turn text"),
         (sparse.csr_array((300, 1001)), None, None, "sparse with 1,001 columns"),
         (noise(), np.zeros(7), None, "X has 300, y has 7"),
         (noise(), np.zeros((300, 2)), None, "y must be one column, got shape (300, 2)"),
@@ -389,7 +389,7 @@ def test_a_tiny_source_is_refused_and_a_small_one_warned_of():
         (noise(), None, Merged(Ridge()), "is not fitted, and fitting it needs y"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_with_a_cure(X, y, after, words):
+def test_what_cannot_be_compared_is_refused_with_a_remedy(X, y, after, words):
     with pytest.raises(SourceError, match=re.escape(words)):
         shift_report(X, y, sample_source=TWO, after=after)
 
