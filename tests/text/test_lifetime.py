@@ -9,10 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback, Checkpoint
 from tokenizers import processors
 
 from sktandem import SharedNet, SourceError, SourceWarning
+from sktandem.data._estimator import fit_rows
+from sktandem.data._rows import read_rows
+from sktandem.members import OwnModels
 from sktandem.members._fill import filled
 from sktandem.model_selection import compare_strategies
 from sktandem.nn import _recorder
@@ -308,7 +313,7 @@ def compared(strategies, X, model=None, **source):
     model = model or estimator("shared", freeze="encoder", max_epochs=1)
     settings = ONCE | source | {"strategies": strategies}
     made = compare_strategies(model, X, LABELS, **settings)
-    return list(dict.fromkeys(contrast.strategy for contrast in made.contrasts))
+    return {contrast.strategy: contrast.loss for contrast in made.contrasts}
 
 
 @FEW
@@ -318,7 +323,7 @@ def test_strategies_are_compared_on_texts():
 
     found = compared(ways, np.array(TEXTS, dtype=object), sample_source=SOURCE)
 
-    assert found == ["two heads", "merged"]
+    assert list(found) == ["two heads", "merged"]
 
 
 @FEW
@@ -328,7 +333,47 @@ def test_the_usual_strategies_suit_a_table_of_texts():
 
     found = compared("default", X, model, source="language")
 
-    assert found == ["merged", "in turns by batches", "a head for each"]
+    assert list(found) == ["merged", "in turns by batches", "a head for each"]
+
+
+PLACES = [
+    ("language text note", 1),
+    ("language note text", -1),
+    ("note text language", 1),
+    ("text language note", -3),
+]
+
+
+@FEW
+@pytest.mark.parametrize("frame", [True, False], ids=["frame", "array"])
+@pytest.mark.parametrize(("columns", "place"), PLACES)
+def test_the_place_of_the_texts_is_that_in_the_users_table(columns, place, frame):
+    X = FRAME.assign(note="none")[columns.split()]
+    model = estimator("shared", freeze="encoder", max_epochs=1, text_column="text")
+    merged = [SharedNet(schedule="shuffled")]
+    expected = compared(merged, X, model, source="language")
+
+    model = clone(model).set_params(text_column=place)
+    X, source = (
+        (X, "language") if frame else (X.to_numpy(), X.columns.get_loc("language"))
+    )
+
+    assert compared(merged, X, model, source=source) == expected
+
+
+def test_the_place_of_the_texts_is_settled_inside_a_search():
+    rows = read_rows(None, FRAME[["language", "text"]], LABELS, source="language")
+    model = estimator("shared", freeze="encoder", max_epochs=1, text_column=1)
+
+    search = fit_rows(GridSearchCV(model, {"lr": [1e-2]}, cv=2), rows)
+
+    assert search.best_estimator_.text_column == 0
+
+
+def test_the_column_of_the_sources_holds_no_texts():
+    own = OwnModels(estimator(text_column=-1), source="language")
+    with pytest.raises(SourceError, match="text_column=-1 is the column of X that hol"):
+        own.fit(FRAME, LABELS)
 
 
 def test_a_member_says_how_the_sources_share_a_net_of_texts():
