@@ -22,7 +22,7 @@ from sktandem.members._fill import filled
 from sktandem.model_selection import compare_strategies
 from sktandem.nn import _recorder
 from sktandem.schedules import Schedule, Step
-from sktandem.text import SharedTextNet, small_encoder
+from sktandem.text import FineTuning, SharedTextNet, small_encoder
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +85,8 @@ def test_one_long_text_costs_no_more_than_itself():
 @pytest.mark.parametrize("patience", [None, 5])
 def test_the_training_rows_go_when_the_fit_is_over(verbose, patience, capsys):
     seen = Seen()
-    model = fitted(callbacks=[seen], verbose=verbose, patience=patience)
+    tuning = FineTuning(callbacks=[seen], patience=patience)
+    model = fitted(training=tuning, verbose=verbose)
 
     gc.collect()
 
@@ -108,9 +109,10 @@ def test_the_best_epoch_is_kept_without_what_is_frozen(monkeypatch):
 # Where it ends -------------------------------------------------------------------
 
 
-def forever(**settings):
+def forever(callbacks=(), **settings):
     """Return an estimator whose loss does not fall, because nothing moves."""
-    still = {"lr": 1e-30, "head_lr": 1e-30, "max_epochs": 12, "patience": 3}
+    tuning = FineTuning(head_lr=1e-30, patience=3, callbacks=callbacks)
+    still = {"lr": 1e-30, "max_epochs": 12, "training": tuning}
     return estimator(validation_fraction=0.2, **still | settings)
 
 
@@ -145,11 +147,12 @@ def test_patience_may_go_by_one_source():
 
 @pytest.mark.filterwarnings("ignore:Training was interrupted")
 def test_an_interrupted_epoch_leaves_no_gradients():
-    settings = {"gradient_accumulation_steps": 3, "keep": "last", "dropout": 0.0}
-    whole = estimator(**settings).partial_fit(
-        TEXTS, LABELS, sample_source=SOURCE, epochs=1
-    )
-    broken = estimator(callbacks=[Interrupted()], **settings)
+    def model(*callbacks):
+        tuning = FineTuning(gradient_accumulation_steps=3, callbacks=callbacks)
+        return estimator(training=tuning, keep="last", dropout=0.0)
+
+    whole = model().partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
+    broken = model(Interrupted())
     broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
     assert len(broken.history_) == 0
     assert broken.net_.optimizer_.waits
@@ -162,7 +165,7 @@ def test_an_interrupted_epoch_leaves_no_gradients():
 
 def test_averages_count_the_steps_of_the_optimizer():
     settings = {"average": "ema", "validation_fraction": None}
-    model = fitted(gradient_accumulation_steps=2, **settings)
+    model = fitted(training=FineTuning(gradient_accumulation_steps=2), **settings)
 
     n_batches = [len(row["batches"]) for row in model.history_]
     n_steps = sum(-(-n // 2) for n in n_batches)
@@ -179,7 +182,8 @@ class Endless(Schedule):
 
 
 def test_a_plan_that_would_not_end_is_left_by_its_rehearsal():
-    loud = {"lr": 1e-30, "head_lr": 1e-30, "loss_weights": {"de": 99, "en": 99}}
+    loud = {"lr": 1e-30, "loss_weights": {"de": 99, "en": 99}}
+    loud |= {"training": FineTuning(head_lr=1e-30)}
 
     model = fitted(schedule=Endless(), validation_fraction=None, **loud)
 
