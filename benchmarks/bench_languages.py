@@ -86,7 +86,7 @@ def fine_tuned(job):
     """Return the scores of one fine-tuning, on the rows to choose by and the test."""
     import torch
 
-    from sktandem.text import SharedTextNet
+    from sktandem.text import FineTuning, SharedTextNet
 
     torch.set_num_threads(job["threads"])
     train, test = load(job["data"], job["task"])
@@ -95,7 +95,11 @@ def fine_tuned(job):
         used, spare, test = (p[p.language == job["only"]] for p in (used, spare, test))
     columns = ["text", "language"]
     model = SharedTextNet(
-        job["checkpoint"], random_state=job["seed"], **COMMON, **job["settings"]
+        job["checkpoint"],
+        training=FineTuning(mixed_precision=job["precision"]),
+        random_state=job["seed"],
+        **COMMON,
+        **job["settings"],
     )
     start = time.perf_counter()
     model.fit(used[columns], used.label)
@@ -108,7 +112,7 @@ def fine_tuned(job):
 
 def frozen(arguments):
     """Return the scores of frozen embeddings and of TF-IDF, with LogisticRegression."""
-    from sktandem.text import SharedTextNet
+    from sktandem.text import FineTuning, SharedTextNet
 
     train, test = load(arguments.data, arguments.task)
     columns, results = ["text", "language"], {}
@@ -117,7 +121,7 @@ def frozen(arguments):
         freeze="encoder",
         max_length=arguments.length,
         max_epochs=1,
-        mixed_precision=arguments.precision or None,
+        training=FineTuning(mixed_precision=arguments.precision or None),
         **COMMON,
     ).fit(train[columns], train.label)
     vectors = {id(rows): reader.transform(rows[columns]) for rows in (train, test)}
@@ -187,7 +191,6 @@ def main():
         "max_length": arguments.length,
         "max_epochs": arguments.epochs,
         "lr": arguments.lr,
-        "mixed_precision": arguments.precision or None,
     }
     ways = {
         **{f"alone: {name}": {"only": name} for name in FILES},
@@ -202,6 +205,7 @@ def main():
             "threads": 1,
             **{key: getattr(arguments, key) for key in ("checkpoint", "data", "task")},
             "rows": arguments.rows,
+            "precision": arguments.precision or None,
         }
         for seed in range(arguments.seeds)
         for name, way in ways.items()

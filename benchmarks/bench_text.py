@@ -51,7 +51,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from _measure import alternate, ratio, report, write_json
 
 from sktandem import SourceWarning
-from sktandem.text import SharedTextNet
+from sktandem.text import FineTuning, SharedTextNet
 
 MAX_LENGTH, BATCH_SIZE = 128, 16
 LR, HEAD_LR, WARMUP = 2e-5, 1e-2, 0.1
@@ -185,7 +185,7 @@ class Ours:
             max_length=MAX_LENGTH,
             batch_size=BATCH_SIZE,
             lr=LR,
-            head_lr=HEAD_LR,
+            training=FineTuning(head_lr=HEAD_LR),
             max_epochs=1,
             validation_fraction=None,
             keep="last",

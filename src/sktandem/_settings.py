@@ -114,6 +114,7 @@ EXAMPLES = {
     "scaler": "StandardScaler()",
     "net": "default_net()",
     "schedule": "BatchAlternation()",
+    "training": "FineTuning()",
 }
 
 

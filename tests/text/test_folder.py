@@ -13,13 +13,14 @@ import torch
 import transformers
 from safetensors.torch import load_file
 from sklearn.exceptions import NotFittedError
+from skorch.callbacks import EarlyStopping
 from small_texts import CHECKPOINT, EITHER_HEADS, SOURCE, TEXTS, Y, of
 from torch import nn
 
 from sktandem import SourceError, SourceWarning
 from sktandem.inspection import HistoryDisplay
 from sktandem.schedules import EpochAlternation
-from sktandem.text import SharedTextNet
+from sktandem.text import FineTuning, SharedTextNet
 
 pytestmark = pytest.mark.slow
 
@@ -67,10 +68,10 @@ SETTINGS = [
     {"average": "ema"},
     {"average": 0.9, "freeze": "encoder"},
     {"average": "swa"},
-    {"balance": "both", "patience": 1},
+    {"balance": "both", "training": FineTuning(patience=1, callbacks=[])},
     {"batch_size": {"en": 4, "de": 2}, "validation_fraction": {"en": 0.2}},
-    {"mixed_precision": "bf16"},
-    {"history_detail": "epoch", "validation_fraction": None},
+    {"training": FineTuning(mixed_precision="bf16")},
+    {"training": FineTuning(history_detail="epoch"), "validation_fraction": None},
 ]
 
 
@@ -84,8 +85,8 @@ def test_a_model_comes_back_as_it_was_written(heads, params, tmp_path):
     again = SharedTextNet.from_pretrained(tmp_path)
 
     assert_same(again, model)
-    given, kept = model.get_params(deep=False), again.get_params(deep=False)
-    for name in set(given) - {"checkpoint", "head"}:
+    given, kept = model.get_params(), again.get_params()
+    for name in set(given) - {"checkpoint", "head", "training"}:
         assert kept[name] == given[name], name
     if "unknown_source" in params:
         np.testing.assert_array_equal(
@@ -192,6 +193,43 @@ def test_what_json_cannot_hold_falls_back_to_its_default(heads, tmp_path):
         tmp_path, schedule="epochs", verbose=1, random_state=0
     )
     assert (other.schedule, other.verbose) == ("epochs", 1)
+
+
+@EITHER_HEADS
+def test_callbacks_are_left_out_of_what_is_kept_of_the_training(heads, tmp_path):
+    tuning = FineTuning(head_lr=0.1, callbacks=[("stop", EarlyStopping())])
+    written(of(heads, training=tuning), tmp_path)
+
+    told = r"does not hold \['training__callbacks'\], which"
+    with pytest.warns(SourceWarning, match=told):
+        again = SharedTextNet.from_pretrained(tmp_path)
+    assert (again.training.head_lr, again.training.callbacks) == (0.1, None)
+
+    other = SharedTextNet.from_pretrained(tmp_path, training__callbacks=[])
+    assert (other.training.head_lr, other.training.callbacks) == (0.1, [])
+    assert SharedTextNet.from_pretrained(tmp_path, training=None).training is None
+    with pytest.raises(SourceError, match="'training__callback' is not a parameter"):
+        SharedTextNet.from_pretrained(tmp_path, training__callback=[])
+
+
+def test_a_training_at_its_defaults_is_changed_as_a_whole(tmp_path):
+    written(of("shared"), tmp_path)
+
+    with pytest.raises(SourceError, match=r"such as training=FineTuning\(\)"):
+        SharedTextNet.from_pretrained(tmp_path, training__patience=2)
+    again = SharedTextNet.from_pretrained(tmp_path, training=FineTuning(patience=2))
+    assert again.training.patience == 2
+
+
+class OwnTuning(FineTuning):
+    """A record of the user's."""
+
+
+def test_a_record_of_another_class_is_left_out(tmp_path):
+    written(of("shared", training=OwnTuning(patience=1)), tmp_path)
+
+    with pytest.warns(SourceWarning, match=r"does not hold \['training'\], which"):
+        assert SharedTextNet.from_pretrained(tmp_path).training is None
 
 
 def own_head(width, n_outputs, hidden):
@@ -335,7 +373,7 @@ def test_a_folder_of_another_format_is_refused(heads, tmp_path):
     file = tmp_path / "sktandem.json"
     record = json.loads(file.read_text(encoding="utf8"))
     file.write_text(json.dumps(record | {"format": 99}), encoding="utf8")
-    with pytest.raises(SourceError, match="is of format 99, and this version reads 1"):
+    with pytest.raises(SourceError, match="is of format 99, and this version reads 2"):
         SharedTextNet.from_pretrained(tmp_path)
 
 

@@ -9,15 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback, Checkpoint
 from tokenizers import processors
 
 from sktandem import SharedNet, SourceError, SourceWarning
+from sktandem.data._estimator import fit_rows
+from sktandem.data._rows import read_rows
+from sktandem.members import OwnModels
 from sktandem.members._fill import filled
 from sktandem.model_selection import compare_strategies
 from sktandem.nn import _recorder
 from sktandem.schedules import Schedule, Step
-from sktandem.text import SharedTextNet, small_encoder
+from sktandem.text import FineTuning, SharedTextNet, small_encoder
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +85,8 @@ def test_one_long_text_costs_no_more_than_itself():
 @pytest.mark.parametrize("patience", [None, 5])
 def test_the_training_rows_go_when_the_fit_is_over(verbose, patience, capsys):
     seen = Seen()
-    model = fitted(callbacks=[seen], verbose=verbose, patience=patience)
+    tuning = FineTuning(callbacks=[seen], patience=patience)
+    model = fitted(training=tuning, verbose=verbose)
 
     gc.collect()
 
@@ -103,9 +109,10 @@ def test_the_best_epoch_is_kept_without_what_is_frozen(monkeypatch):
 # Where it ends -------------------------------------------------------------------
 
 
-def forever(**settings):
+def forever(callbacks=(), **settings):
     """Return an estimator whose loss does not fall, because nothing moves."""
-    still = {"lr": 1e-30, "head_lr": 1e-30, "max_epochs": 12, "patience": 3}
+    tuning = FineTuning(head_lr=1e-30, patience=3, callbacks=callbacks)
+    still = {"lr": 1e-30, "max_epochs": 12, "training": tuning}
     return estimator(validation_fraction=0.2, **still | settings)
 
 
@@ -140,11 +147,12 @@ def test_patience_may_go_by_one_source():
 
 @pytest.mark.filterwarnings("ignore:Training was interrupted")
 def test_an_interrupted_epoch_leaves_no_gradients():
-    settings = {"gradient_accumulation_steps": 3, "keep": "last", "dropout": 0.0}
-    whole = estimator(**settings).partial_fit(
-        TEXTS, LABELS, sample_source=SOURCE, epochs=1
-    )
-    broken = estimator(callbacks=[Interrupted()], **settings)
+    def model(*callbacks):
+        tuning = FineTuning(gradient_accumulation_steps=3, callbacks=callbacks)
+        return estimator(training=tuning, keep="last", dropout=0.0)
+
+    whole = model().partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
+    broken = model(Interrupted())
     broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
     assert len(broken.history_) == 0
     assert broken.net_.optimizer_.waits
@@ -157,7 +165,7 @@ def test_an_interrupted_epoch_leaves_no_gradients():
 
 def test_averages_count_the_steps_of_the_optimizer():
     settings = {"average": "ema", "validation_fraction": None}
-    model = fitted(gradient_accumulation_steps=2, **settings)
+    model = fitted(training=FineTuning(gradient_accumulation_steps=2), **settings)
 
     n_batches = [len(row["batches"]) for row in model.history_]
     n_steps = sum(-(-n // 2) for n in n_batches)
@@ -174,7 +182,8 @@ class Endless(Schedule):
 
 
 def test_a_plan_that_would_not_end_is_left_by_its_rehearsal():
-    loud = {"lr": 1e-30, "head_lr": 1e-30, "loss_weights": {"de": 99, "en": 99}}
+    loud = {"lr": 1e-30, "loss_weights": {"de": 99, "en": 99}}
+    loud |= {"training": FineTuning(head_lr=1e-30)}
 
     model = fitted(schedule=Endless(), validation_fraction=None, **loud)
 
@@ -308,7 +317,7 @@ def compared(strategies, X, model=None, **source):
     model = model or estimator("shared", freeze="encoder", max_epochs=1)
     settings = ONCE | source | {"strategies": strategies}
     made = compare_strategies(model, X, LABELS, **settings)
-    return list(dict.fromkeys(contrast.strategy for contrast in made.contrasts))
+    return {contrast.strategy: contrast.loss for contrast in made.contrasts}
 
 
 @FEW
@@ -318,7 +327,7 @@ def test_strategies_are_compared_on_texts():
 
     found = compared(ways, np.array(TEXTS, dtype=object), sample_source=SOURCE)
 
-    assert found == ["two heads", "merged"]
+    assert list(found) == ["two heads", "merged"]
 
 
 @FEW
@@ -328,7 +337,47 @@ def test_the_usual_strategies_suit_a_table_of_texts():
 
     found = compared("default", X, model, source="language")
 
-    assert found == ["merged", "in turns by batches", "a head for each"]
+    assert list(found) == ["merged", "in turns by batches", "a head for each"]
+
+
+PLACES = [
+    ("language text note", 1),
+    ("language note text", -1),
+    ("note text language", 1),
+    ("text language note", -3),
+]
+
+
+@FEW
+@pytest.mark.parametrize("frame", [True, False], ids=["frame", "array"])
+@pytest.mark.parametrize(("columns", "place"), PLACES)
+def test_the_place_of_the_texts_is_that_in_the_users_table(columns, place, frame):
+    X = FRAME.assign(note="none")[columns.split()]
+    model = estimator("shared", freeze="encoder", max_epochs=1, text_column="text")
+    merged = [SharedNet(schedule="shuffled")]
+    expected = compared(merged, X, model, source="language")
+
+    model = clone(model).set_params(text_column=place)
+    X, source = (
+        (X, "language") if frame else (X.to_numpy(), X.columns.get_loc("language"))
+    )
+
+    assert compared(merged, X, model, source=source) == expected
+
+
+def test_the_place_of_the_texts_is_settled_inside_a_search():
+    rows = read_rows(None, FRAME[["language", "text"]], LABELS, source="language")
+    model = estimator("shared", freeze="encoder", max_epochs=1, text_column=1)
+
+    search = fit_rows(GridSearchCV(model, {"lr": [1e-2]}, cv=2), rows)
+
+    assert search.best_estimator_.text_column == 0
+
+
+def test_the_column_of_the_sources_holds_no_texts():
+    own = OwnModels(estimator(text_column=-1), source="language")
+    with pytest.raises(SourceError, match="text_column=-1 is the column of X that hol"):
+        own.fit(FRAME, LABELS)
 
 
 def test_a_member_says_how_the_sources_share_a_net_of_texts():

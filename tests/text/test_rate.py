@@ -11,7 +11,7 @@ from small_texts import EITHER_HEADS, corpora, tiny, weights_of
 
 from sktandem import SourceError
 from sktandem.schedules import PlateauAlternation
-from sktandem.text import SharedTextNet, small_encoder
+from sktandem.text import FineTuning, SharedTextNet, small_encoder
 from sktandem.text._rate import WarmupDecay
 
 pytestmark = pytest.mark.slow
@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 def estimator(heads="source", given=None, **settings):
     defaults = {"lr": 1e-3, "batch_size": 4, "max_epochs": 3, "random_state": 0}
     defaults |= {"validation_fraction": 0.25, "keep": "last"}
-    return SharedTextNet(given or tiny(), heads=heads, **defaults | settings)
+    model = SharedTextNet(given or tiny(), heads=heads, training=FineTuning())
+    return model.set_params(**defaults | settings)
 
 
 class Rates(Callback):
@@ -63,9 +64,9 @@ def test_the_factor_is_that_of_transformers(n_warm, n_steps):
 
 @pytest.mark.parametrize("schedule", ["joint", "batches", "epochs", "shuffled"])
 def test_the_rates_of_a_fit_are_those_of_transformers(schedule):
-    settings = {"schedule": schedule, "warmup_ratio": 0.25, "head_lr": 0.1}
-    settings |= {"validation_fraction": None, "max_epochs": 4}
-    model = estimator(callbacks=[Rates()], **settings).fit(**corpora())
+    tuning = FineTuning(warmup_ratio=0.25, head_lr=0.1, callbacks=[Rates()])
+    settings = {"schedule": schedule, "validation_fraction": None, "max_epochs": 4}
+    model = estimator(training=tuning, **settings).fit(**corpora())
 
     rates = rates_of(model)
     if schedule == "epochs":
@@ -80,7 +81,7 @@ def test_the_rates_of_a_fit_are_those_of_transformers(schedule):
 
 
 def test_the_history_tells_the_encoders_last_rate():
-    model = estimator(callbacks=[Rates()]).fit(**corpora())
+    model = estimator(training__callbacks=[Rates()]).fit(**corpora())
 
     steps = [len(row["batches"]) for row in model.history_]
     n_training = [
@@ -95,7 +96,7 @@ def test_the_history_tells_the_encoders_last_rate():
 def test_a_turn_that_may_end_early_does_not_use_up_the_rate_beforehand():
     schedule = PlateauAlternation(3, check_every="batch", reset_on_switch=True)
     settings = {"schedule": schedule, "max_epochs": 2, "lr": 1e-2, "batch_size": 2}
-    model = estimator(callbacks=[Rates()], **settings).fit(**corpora(3))
+    model = estimator(training__callbacks=[Rates()], **settings).fit(**corpora(3))
 
     rates, first = rates_of(model)[:, 0], len(model.history_[0]["batches"])
     assert (np.diff(rates[max(1, first // 3) : first]) != 0).all()
@@ -117,7 +118,7 @@ SETTINGS = [
     {"schedule": "bandit", "average": "ema"},
     {"freeze": "encoder"},
     {"schedule": "shuffled", "balance": "classes"},
-    {"gradient_accumulation_steps": 3},
+    {"training__gradient_accumulation_steps": 3},
 ]
 
 
@@ -150,7 +151,8 @@ def test_a_checkpoint_is_gone_on_from(tmp_path, settings):
     whole = estimator(**settings).fit(**corpora())
 
     saves = Checkpoint(monitor=None, dirname=tmp_path)
-    estimator(callbacks=[saves], **settings).partial_fit(**corpora(), epochs=1)
+    broken = estimator(training__callbacks=[saves], **settings)
+    broken.partial_fit(**corpora(), epochs=1)
     resumed = estimator(**settings).fit(**corpora(), resume_from=tmp_path)
 
     assert_same(whole, resumed)

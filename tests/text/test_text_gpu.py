@@ -5,7 +5,7 @@ import pytest
 import torch
 from small_texts import EITHER_HEADS
 
-from sktandem.text import SharedTextNet, small_encoder
+from sktandem.text import FineTuning, SharedTextNet, small_encoder
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
@@ -57,8 +57,8 @@ def test_without_rounding_a_gpu_ends_near_the_cpu(heads):
         setattr(checkpoint[0].config, name, 0.0)
     torch.manual_seed(0)
     checkpoint = type(checkpoint[0])(checkpoint[0].config), checkpoint[1]
-    settings = {"mixed_precision": None, "dropout": 0.0, "max_epochs": 1}
-    settings |= {"validation_fraction": None}
+    settings = {"dropout": 0.0, "max_epochs": 1, "validation_fraction": None}
+    settings |= {"training": FineTuning(mixed_precision=None)}
     models = [
         fitted(heads, device, checkpoint, **settings) for device in ("cpu", "cuda")
     ]
@@ -72,8 +72,8 @@ def test_auto_is_half_the_precision_on_a_gpu_that_has_it():
         pytest.skip("this GPU has no bfloat16")
     checkpoint = small_encoder(reviews()["X"], random_state=0)
     auto, half, full = (
-        fitted("source", "cuda", checkpoint, mixed_precision=precision)
-        for precision in ("auto", "bf16", None)
+        fitted("source", "cuda", checkpoint, training=FineTuning(mixed_precision=own))
+        for own in ("auto", "bf16", None)
     )
 
     assert auto.module_.trunk.autocast == torch.bfloat16
@@ -94,7 +94,7 @@ def test_a_model_that_is_on_the_gpu_already_can_be_given():
 
 
 def test_texts_alone_and_together_are_the_same_on_a_gpu():
-    model = fitted("shared", "cuda", mixed_precision=None)
+    model = fitted("shared", "cuda", training=FineTuning(mixed_precision=None))
     texts = reviews()["X"][:20]
 
     together = model.predict_proba(texts)

@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 from small_texts import EITHER_HEADS, WORDS, distilbert, roberta, tiny
 from torch import nn
 
-from sktandem.text import SharedTextNet
+from sktandem.text import FineTuning, SharedTextNet
 
 pytestmark = pytest.mark.slow
 
@@ -96,9 +96,8 @@ def one_batch(model, tokenizer, pooling):
         dropout=0.0,
         batch_size=-1,
         max_epochs=1,
-        max_grad_norm=None,
         validation_fraction=None,
-        callbacks=[Tape()],
+        training=FineTuning(max_grad_norm=None, callbacks=[Tape()]),
         random_state=0,
         heads="source",
     )
@@ -297,6 +296,17 @@ SETTINGS = {
 ROUNDING = "attention.self.key.bias"
 
 
+def taped(settings):
+    """Return settings as a net takes them, those of its training in a record."""
+    tuning, of_net = FineTuning(callbacks=[Tape()]), {}
+    for name, value in settings.items():
+        if hasattr(tuning, name):
+            tuning.set_params(**{name: value})
+        else:
+            of_net[name] = value
+    return {"training": tuning, **of_net}
+
+
 def assert_the_loop_by_hand(heads, schedule, **changes):
     settings = SETTINGS | changes
     model, tokenizer = still_encoder()
@@ -310,9 +320,8 @@ def assert_the_loop_by_hand(heads, schedule, **changes):
         dropout=0.0,
         validation_fraction=None,
         keep="last",
-        callbacks=[Tape()],
         random_state=0,
-        **settings,
+        **taped(settings),
     ).fit(**two_corpora(n_classes))
     tape = recorded(fitted)
 
@@ -386,9 +395,8 @@ def test_heads_of_a_frozen_encoder_are_those_of_the_loop_by_hand(schedule):
         dropout=0.0,
         validation_fraction=None,
         keep="last",
-        callbacks=[Tape()],
         random_state=0,
-        **settings,
+        **taped(settings),
         heads="source",
     ).fit(**two_corpora())
     tape = recorded(fitted)
@@ -409,7 +417,7 @@ def test_an_epoch_reads_every_text_of_the_longest_source_once():
         batch_size=4,
         validation_fraction=None,
         max_epochs=1,
-        callbacks=[Tape()],
+        training=FineTuning(callbacks=[Tape()]),
         random_state=0,
         heads="source",
     )

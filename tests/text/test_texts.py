@@ -32,7 +32,7 @@ from sktandem.model_selection import (
     source_scorers,
 )
 from sktandem.schedules import EpochAlternation, Joint
-from sktandem.text import SharedTextNet, small_encoder
+from sktandem.text import FineTuning, SharedTextNet, small_encoder
 
 pytestmark = pytest.mark.slow
 
@@ -93,14 +93,12 @@ def folder(tmp_path_factory):
 
 @EITHER_HEADS
 def test_the_constructor_only_stores(heads):
-    head, callbacks, schedule = (8,), [], Joint()
-    model = of(
-        heads, head=head, callbacks=callbacks, schedule=schedule, prefix="query: "
-    )
+    head, training, schedule = (8,), FineTuning(), Joint()
+    model = of(heads, head=head, training=training, schedule=schedule, prefix="query: ")
 
     assert model.checkpoint is CHECKPOINT
     assert model.head is head
-    assert model.callbacks is callbacks
+    assert model.training is training
     assert model.schedule is schedule
     assert set(vars(model)) == set(model.get_params(deep=False))
 

@@ -17,8 +17,9 @@ from sktandem._routing import (
     fit_with_source,
     source_method,
 )
-from sktandem._settings import refuse_nested
+from sktandem._settings import is_integer, refuse_nested
 from sktandem.data._rows import Rows, read_rows
+from sktandem.exceptions import SourceError
 
 __all__ = [
     "SourceEstimator",
@@ -164,11 +165,34 @@ def fit_rows(model: Any, rows: Rows, **how: Any) -> Any:
     `how` is for the `_fit_rows` of an estimator that is known to take it.
     """
     if not is_ours(model, "fit"):
+        _settle_text_column(model, rows)
         return fit_with_source(model, rows.X, rows.y, rows.labels)
     with all_or_nothing(model):
         validate_data(model, rows.X, rows.y, skip_check_array=True)
         model._fit_rows(rows, **how)
     return model
+
+
+def _settle_text_column(model: Any, rows: Rows) -> None:
+    """Let a model find its column of texts in X without the column of sources.
+
+    A position counts the columns of the user's X. The model is a clone, at whatever
+    depth the estimator of texts is in it.
+    """
+    taken = rows.source_column
+    if taken is None or not hasattr(model, "get_params"):
+        return
+    width = rows.X.shape[1] + 1
+    for name, place in model.get_params().items():
+        texts = name.rpartition("__")[2] == "text_column" and is_integer(place)
+        if not texts or not -width <= place < width:
+            continue
+        if place % width == taken:
+            raise SourceError(
+                f"text_column={place} is the column of X that holds the sources. One "
+                "column holds the texts, another the name of their dataset."
+            )
+        model.set_params(**{name: place % width - (place % width > taken)})
 
 
 def answer_rows(model: Any, method: str, rows: Rows) -> Any:

@@ -24,6 +24,7 @@ from sktandem.data._sources import (
     UNKNOWN,
     Sources,
     distinct,
+    find_column,
     matched,
     plain_label,
     resolve_sources,
@@ -70,6 +71,9 @@ class Rows:
 
     groups : ndarray of int or None
         The number of each row's group: rows that must stay together.
+
+    source_column : int or None
+        Where the column of sources stood that was taken out of X, None if none was.
     """
 
     X: Any
@@ -77,6 +81,7 @@ class Rows:
     sources: Sources
     weights: NDArray[np.float64] | None = None
     groups: NDArray[np.intp] | None = None
+    source_column: int | None = None
 
     def __len__(self) -> int:
         return len(self.sources.codes)
@@ -128,6 +133,7 @@ class Rows:
             self.sources.take(rows),
             None if self.weights is None else self.weights[rows],
             None if self.groups is None else self.groups[rows],
+            self.source_column,
         )
 
 
@@ -242,7 +248,8 @@ def read_rows(
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, features)
     numbers = None if groups is None else number_groups(groups)
-    return Rows(features, y, sources, sample_weight, numbers)
+    taken = None if source is None else find_column(X, source)
+    return Rows(features, y, sources, sample_weight, numbers, taken)
 
 
 def check_columns(estimator: Any, X: Any) -> None:

@@ -270,7 +270,7 @@ def read_scored(
     if handed_on or by_keyword:
         return Scored(fitted, rows)
     # The estimator meets X as it came, and finds the sources by itself.
-    return Scored(fitted, replace(rows, X=as_table(X)), whole=True)
+    return Scored(fitted, replace(rows, X=as_table(X), source_column=None), whole=True)
 
 
 def best_of(estimator: Any) -> Any:

@@ -318,7 +318,7 @@ class NetEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PredictsBy
 
         Parameters
         ----------
-        {X_nd}
+        {X_seen}
 
         sample_source : array-like of shape (n_samples,), default=None
             The source of each sample, by whose measure its features are scaled
@@ -342,7 +342,7 @@ class NetEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PredictsBy
 
         Parameters
         ----------
-        {X_nd}
+        {X_seen}
 
         sample_source : array-like of shape (n_samples,), default=None
             The source of each sample, needed where `stems` or `scale_by` is

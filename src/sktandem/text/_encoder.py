@@ -130,7 +130,7 @@ def short_and_long(lengths: Tensor) -> Iterator[tuple[Tensor, int]]:
     first = torch.arange(1, n, device=lengths.device)
     places = first * ordered[:-1] + (n - first) * longest
     cut = int(places.argmin()) + 1 if n > 1 else 0
-    if cut and int(places[cut - 1]) < WORTH_SPLITTING * n * longest:
+    if cut and int(places[cut - 1]) < WORTH_SPLITTING * (n * longest):
         yield rows[:cut], int(ordered[cut - 1])
         rows = rows[cut:]
     yield rows, longest

@@ -23,13 +23,15 @@ from sktandem.nn._preparation import Part, Prepared
 from sktandem.nn._shared_task import SharedTask
 from sktandem.nn._source_tasks import SourceTasks
 from sktandem.nn._tasks import ClassTask
+from sktandem.text._fine_tuning import FineTuning
 from sktandem.text._transformers import quietly
 
 __all__ = ["read_folder", "write_folder"]
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "sktandem.json"
 PLAIN = (str, bool, int, float)
+TRAINING = "training__"  # how the names of nested parameters begin
 FIXED = ("checkpoint", "heads", "head", "pooling", "prefix", "freeze")
 NUMBERS = ("seed_", "precision_", "n_features_in_")
 
@@ -86,7 +88,11 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
     path = Path(folder).expanduser()
     record = _record_of(path, kind)
     _refuse_changes(changes, record, kind)
-    lost = [name for name in record["left_out"] if name not in changes]
+    lost = [
+        name
+        for name in record["left_out"]
+        if name not in changes and name.partition("__")[0] not in changes
+    ]
     if "head" in lost:
         raise SourceError(
             f"The head of the model in {os.fspath(folder)!r} was made by a function, "
@@ -104,8 +110,7 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
             f"{os.fspath(path / 'encoder')!r} holds no safetensors, and other files "
             "of weights are not opened. Write the folder anew."
         )
-    params = {name: _read(value) for name, value in record["params"].items()}
-    model = kind(**params | {"checkpoint": os.fspath(path / "encoder")} | changes)
+    model = _unfitted(kind, record["params"], path / "encoder").set_params(**changes)
     model._check_settings()
     data = _prepared(model, record)
     built = model._engine().builder.build(data)
@@ -178,20 +183,24 @@ def _refuse_changes(changes: dict[str, Any], record: Any, kind: Any) -> None:
             f"{others} cannot be changed: the weights in the folder were learned with "
             "what they were. Fit a new model."
         )
-    unknown = [name for name in changes if name not in kind(None).get_params()]
+    known = kind(training=FineTuning()).get_params()
+    unknown = [name for name in changes if name not in known]
     if unknown:
         raise SourceError(
             f"{unknown[0]!r} is not a parameter of {kind.__name__}."
-            f"{did_you_mean(unknown[0], kind(None).get_params())}"
+            f"{did_you_mean(unknown[0], known)}"
         )
 
 
 def _plain_params(model: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the parameters that JSON can hold, and the names of the others."""
     params, left_out = {}, []
-    for name, value in model.get_params(deep=False).items():
-        if name == "checkpoint":
-            continue  # it is the folder itself
+    given = model.get_params(deep=False)
+    del given["checkpoint"]  # it is the folder itself
+    if type(model.training) is FineTuning:
+        own = given.pop("training").get_params(deep=False)
+        given |= {TRAINING + name: value for name, value in own.items()}
+    for name, value in given.items():
         written = _spelt(value)
         try:
             as_read = _read(json.loads(json.dumps(written)))
@@ -202,6 +211,16 @@ def _plain_params(model: Any) -> tuple[dict[str, Any], list[str]]:
         else:
             left_out.append(name)
     return params, left_out
+
+
+def _unfitted(kind: Any, written: dict[str, Any], encoder: Path) -> Any:
+    """Return an estimator with the parameters that were written."""
+    params = {name: _read(value) for name, value in written.items()}
+    nested = [name for name in params if name.startswith(TRAINING)]
+    own = {name.removeprefix(TRAINING): params.pop(name) for name in nested}
+    if own:
+        params["training"] = FineTuning(**own)
+    return kind(os.fspath(encoder), **params)
 
 
 def _spelt(value: Any) -> Any:

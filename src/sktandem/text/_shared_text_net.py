@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -27,6 +26,7 @@ from sktandem.schedules import resolve_schedule
 from sktandem.text._building import Reading, TextBuilder, TextPreparation
 from sktandem.text._device import autocast_of, check_device, device_of
 from sktandem.text._encoder import check_encoder_settings
+from sktandem.text._fine_tuning import FineTuning, check_positive
 from sktandem.text._folder import read_folder, write_folder
 from sktandem.text._optimizer import AccumulatedAdamW
 from sktandem.text._patience import Patience
@@ -37,7 +37,10 @@ from sktandem.text._transformers import check_checkpoint, named
 __all__ = ["SharedTextNet"]
 
 HEAD_LR = 1e-2  # a head begins with nothing, the encoder knows something already
-REMEDY = "Lower lr or head_lr, raise warmup_ratio, or clip gradients by max_grad_norm."
+REMEDY = (
+    "Lower lr, or pass training=FineTuning(...) with a lower head_lr, a higher "
+    "warmup_ratio or a lower max_grad_norm."
+)
 
 
 @documented
@@ -94,32 +97,13 @@ class SharedTextNet(NetEstimator):
     lr : float, default=2e-5
         The learning rate of the encoder.
 
-    head_lr : float, default=None
-        The learning rate of the heads, which begin at random and so need more than
-        the encoder. None means 0.01.
-
-    warmup_ratio : float, default=0.1
-        The part of all steps in which the rates rise in a straight line from 0.
-        After it they fall in a straight line to 0.
-
-    weight_decay : float, default=0.01
-        The decoupled decay of AdamW [3]_. Biases and the weights of
-        normalisations do not decay.
-
-    max_grad_norm : float or None, default=1.0
-        Gradients with a larger norm are scaled down to it.
-
-    gradient_accumulation_steps : int, default=1
-        The batches whose mean gradient makes one step of the optimizer. What is
-        left over at the end of an epoch makes a step of its own.
-
     max_epochs : int, default=3
         How often the schedule's epoch is run.
 
-    patience : int or None, default=None
-        Training ends after so many epochs without a lower validation loss. None
-        runs all of them. The learning rate falls as `max_epochs` says, so that a
-        fit that ends early has not seen the low ones.
+    training : FineTuning, default=None
+        The finer settings of the training: the learning rate of the heads, warm-up,
+        decay, gradients, patience, precision, callbacks and the detail of the
+        history. None means ``FineTuning()``.
 
     head : sequence of int, callable or None, default=None
         What stands on the encoder for each source: None for a linear layer, the
@@ -128,13 +112,6 @@ class SharedTextNet(NetEstimator):
     dropout : float, default=0.1
         Share of the pooled vector's values that are dropped in training, before
         the head. The encoder has its own.
-
-    mixed_precision : {"auto", "bf16"} or None, default="auto"
-        The precision in which the encoder computes; weights, heads and losses
-        stay single. "auto" takes bfloat16 on a GPU that has it, and single
-        precision on others. "bf16" takes it
-        anywhere: on a processor with the instructions for it (AMX) it halves the
-        time, on others it takes longer.
 
     device : str, default="auto"
         Where to train. "auto" is a CUDA GPU, if there is one.
@@ -152,18 +129,13 @@ class SharedTextNet(NetEstimator):
     {balance_loss}
 
     primary_source : hashable, default=None
-        The source you care about most: `keep` and `patience` go by its
-        validation loss.
+        The source you care about most: `keep`, and the patience of `training`, go
+        by its validation loss.
 
     unknown_source : {"error", "primary", "pooled"}, default="error"
         What to do with a text whose source was not there in `fit`, or is not
         given: raise, ask the head of the primary source, or take the mean over
         the heads, where they answer the same question.
-
-    callbacks : list of skorch callbacks, default=None
-        Further callbacks, such as a ``Checkpoint``.
-
-    {history_detail}
 
     random_state : int, RandomState instance or None, default=None
         Seeds the heads, the split, the order of rows, the schedule and dropout.
@@ -218,6 +190,7 @@ class SharedTextNet(NetEstimator):
 
     See Also
     --------
+    FineTuning : The finer settings of the training.
     sktandem.SharedNet : The same for tables, with any torch module.
     sktandem.inspection.HistoryDisplay : Draws the losses and the turns.
 
@@ -229,19 +202,15 @@ class SharedTextNet(NetEstimator):
     length and are as wide as their longest; a step of two sources goes through
     the encoder in two parts where one's texts are much shorter.
 
-    The rates of step :math:`t` of :math:`T` are :math:`t / wT` of their largest
-    value in the warm-up of the share :math:`w`, and
-    :math:`(T - t) / (T - wT)` after it. Gradients are clipped after they were
-    accumulated.
-
     References
     ----------
     .. [1] A. Kendall, Y. Gal and R. Cipolla (2018), "Multi-Task Learning Using
        Uncertainty to Weigh Losses for Scene Geometry and Semantics", CVPR.
     .. [2] S. Liu, E. Johns and A. J. Davison (2019), "End-to-End Multi-Task
        Learning with Attention", CVPR.
-    .. [3] I. Loshchilov and F. Hutter (2019), "Decoupled Weight Decay
-       Regularization", ICLR.
+    .. [3] P. Izmailov, D. Podoprikhin, T. Garipov, D. Vetrov and A. G. Wilson
+       (2018), "Averaging Weights Leads to Wider Optima and Better
+       Generalization", UAI.
 
     Examples
     --------
@@ -282,16 +251,10 @@ class SharedTextNet(NetEstimator):
         batch_size: Any = 16,
         freeze: Any = "embeddings",
         lr: float = 2e-5,
-        head_lr: float | None = None,
-        warmup_ratio: float = 0.1,
-        weight_decay: float = 0.01,
-        max_grad_norm: float | None = 1.0,
-        gradient_accumulation_steps: int = 1,
         max_epochs: int = 3,
-        patience: int | None = None,
+        training: FineTuning | None = None,
         head: Any = None,
         dropout: float = 0.1,
-        mixed_precision: str | None = "auto",
         device: str = "auto",
         validation_fraction: Any = 0.1,
         keep: str = "best",
@@ -299,8 +262,6 @@ class SharedTextNet(NetEstimator):
         balance: str | None = None,
         primary_source: Hashable = None,
         unknown_source: str = "error",
-        callbacks: Any = None,
-        history_detail: str = "batch",
         random_state: Any = None,
         verbose: int | None = 0,
     ) -> None:
@@ -316,16 +277,10 @@ class SharedTextNet(NetEstimator):
         self.batch_size = batch_size
         self.freeze = freeze
         self.lr = lr
-        self.head_lr = head_lr
-        self.warmup_ratio = warmup_ratio
-        self.weight_decay = weight_decay
-        self.max_grad_norm = max_grad_norm
-        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.max_epochs = max_epochs
-        self.patience = patience
+        self.training = training
         self.head = head
         self.dropout = dropout
-        self.mixed_precision = mixed_precision
         self.device = device
         self.validation_fraction = validation_fraction
         self.keep = keep
@@ -333,8 +288,6 @@ class SharedTextNet(NetEstimator):
         self.balance = balance
         self.primary_source = primary_source
         self.unknown_source = unknown_source
-        self.callbacks = callbacks
-        self.history_detail = history_detail
         self.random_state = random_state
         self.verbose = verbose
 
@@ -347,18 +300,14 @@ class SharedTextNet(NetEstimator):
         check_encoder_settings(self.pooling, self.freeze)
         check_choice("heads", self.heads, ("shared", "source"))
         check_integer("max_length", self.max_length, least=3)
-        for name in ("max_epochs", "gradient_accumulation_steps"):
-            check_integer(name, getattr(self, name))
-        if self.patience is not None:
-            check_integer("patience", self.patience)
-        self._check_numbers()
+        check_integer("max_epochs", self.max_epochs)
+        check_positive("lr", self.lr)
+        check_number(
+            "dropout", self.dropout, "at least 0 and below 1", lambda v: 0 <= v < 1
+        )
+        self._training.check()
         check_head(self.head)
         check_device(self.device)
-        check_choice("mixed_precision", self.mixed_precision, ("auto", "bf16", None))
-        if self.callbacks is not None and not isinstance(self.callbacks, list | tuple):
-            raise SourceError(
-                f"callbacks must be a list of skorch callbacks, got {self.callbacks!r}."
-            )
         if self.verbose is not None and not isinstance(self.verbose, int | np.integer):
             raise SourceError(f"verbose must be 0, 1 or 2, got {self.verbose!r}.")
         if not isinstance(self.prefix, str):
@@ -369,7 +318,6 @@ class SharedTextNet(NetEstimator):
         check_fraction(self.validation_fraction)
         check_average(self.average)
         check_choice("keep", self.keep, ("best", "last"))
-        check_choice("history_detail", self.history_detail, ("batch", "epoch"))
         if self.balance not in (None, "classes", "both"):
             raise SourceError(
                 f"balance must be one of [None, 'classes', 'both'], got "
@@ -384,26 +332,22 @@ class SharedTextNet(NetEstimator):
                 "it at None."
             )
 
-    def _check_numbers(self) -> None:
-        positive = partial(
-            check_number, wanted="above 0", lawful=lambda v: 0 < v < float("inf")
-        )
-        positive("lr", self.lr)
-        for name in ("head_lr", "max_grad_norm"):
-            if getattr(self, name) is not None:
-                positive(name, getattr(self, name))
-        check_number(
-            "warmup_ratio", self.warmup_ratio, "from 0 to 1", lambda v: 0 <= v <= 1
-        )
-        check_number("weight_decay", self.weight_decay, "0 or above", lambda v: v >= 0)
-        check_number(
-            "dropout", self.dropout, "at least 0 and below 1", lambda v: 0 <= v < 1
-        )
+    @property
+    def _training(self) -> FineTuning:
+        if self.training is None:
+            return FineTuning()
+        if not isinstance(self.training, FineTuning):
+            raise SourceError(
+                f"training must be a FineTuning or None, got {self.training!r}. Pass "
+                "one, such as training=FineTuning(patience=2)."
+            )
+        return self.training
 
     def _net(self) -> NeuralNetClassifier:
-        callbacks: list[Any] = [("rate", WarmupDecay(self.warmup_ratio))]
-        if self.patience is not None:
-            callbacks.append(("patience", Patience(self.patience, self.primary_source)))
+        how = self._training
+        callbacks: list[Any] = [("rate", WarmupDecay(how.warmup_ratio))]
+        if how.patience is not None:
+            callbacks.append(("patience", Patience(how.patience, self.primary_source)))
         if self.verbose and self.verbose > 1:
             callbacks.append(("progress", BatchProgress()))
         size = self.batch_size
@@ -412,14 +356,14 @@ class SharedTextNet(NetEstimator):
             criterion=nn.CrossEntropyLoss,
             optimizer=AccumulatedAdamW,
             optimizer__param_groups=[("trunk.*", {"lr": self.lr})],
-            optimizer__weight_decay=self.weight_decay,
-            optimizer__accumulation=self.gradient_accumulation_steps,
-            optimizer__max_norm=self.max_grad_norm,
-            lr=HEAD_LR if self.head_lr is None else self.head_lr,
+            optimizer__weight_decay=how.weight_decay,
+            optimizer__accumulation=how.gradient_accumulation_steps,
+            optimizer__max_norm=how.max_grad_norm,
+            lr=HEAD_LR if how.head_lr is None else how.head_lr,
             max_epochs=self.max_epochs,
             batch_size=int(size) if is_integer(size) else 16,
             device=device_of(self.device),
-            callbacks=[*callbacks, *(self.callbacks or ())],
+            callbacks=[*callbacks, *(how.callbacks or ())],
             verbose=int(self.verbose or 0),
         )
 
@@ -428,6 +372,7 @@ class SharedTextNet(NetEstimator):
 
     def _engine(self) -> Engine:
         heads, device = self._has_heads, device_of(self.device)
+        training = self._training
         # With heads a step of one source would move the encoder for it alone; with one
         # output for all, turns are what keeps a small source heard.
         auto = isinstance(self.schedule, str) and self.schedule == "auto"
@@ -440,7 +385,7 @@ class SharedTextNet(NetEstimator):
             self.freeze,
             self.dropout,
             device,
-            autocast_of(self.mixed_precision, device),
+            autocast_of(training.mixed_precision, device),
             bool(self.verbose),
         )
         return Engine(
@@ -449,7 +394,7 @@ class SharedTextNet(NetEstimator):
                 reading.fit,
                 self.validation_fraction,
                 by_source=heads,
-                patience=self.patience,
+                patience=training.patience,
                 primary_source=self.primary_source,
             ),
             TextBuilder(
@@ -465,7 +410,7 @@ class SharedTextNet(NetEstimator):
                 self.batch_size,
                 self.keep,
                 self.primary_source,
-                self.history_detail,
+                training.history_detail,
                 self.loss_weights,
                 REMEDY,
             ),
