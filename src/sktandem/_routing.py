@@ -6,7 +6,7 @@ The routing interface of scikit-learn still moves, so it is met in one place.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -24,6 +24,7 @@ __all__ = [
     "fit_with_source",
     "fits_by_source",
     "score_request",
+    "scores_weighted",
     "source_method",
     "weight_key",
     "weights_reach_their_step",
@@ -59,15 +60,24 @@ class SplitsBySource:
     __metadata_request__split = SOURCE_AND_GROUPS
 
 
-def score_request(owner: object) -> MetadataRequest:
-    """Publish the request of a scorer, which has no ``score`` to sniff at.
+def score_request(owner: object, asked: Mapping[str, Any]) -> MetadataRequest:
+    """Publish the requests of a scorer, which has no ``score`` to sniff at.
 
     A class attribute would be dropped without a word on a class without
-    the method, and the scorer would return NaN in every fold.
+    the method, and the scorer would return NaN in every fold. Weights that
+    nobody asked for or declined are refused by scikit-learn, by name.
     """
     request = MetadataRequest(owner=owner)
-    request.score.add_request(param="sample_source", alias=True)
+    for param, alias in {**SOURCE, "sample_weight": None, **asked}.items():
+        request.score.add_request(param=param, alias=alias)
     return request
+
+
+def scores_weighted(scoring: Any) -> bool:
+    """Tell whether a scorer, made of a metric or not, takes `sample_weight`."""
+    parameters = inspect.signature(getattr(scoring, "_score_func", scoring)).parameters
+    any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return any_name or "sample_weight" in parameters
 
 
 def accepts_source(estimator: Any, method: str) -> bool:
