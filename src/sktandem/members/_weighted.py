@@ -163,6 +163,8 @@ class WeightedMerge(SourceModels):
             for place, weight in enumerate(self.weights):
                 try:
                     model = _fit(units, rows, train, others, weight)
+                except SourceError:  # weights that do not reach the learner
+                    raise
                 except ValueError as error:  # such as a class that few rows have
                     losses[place], failure = np.inf, error
                     continue
