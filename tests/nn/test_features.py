@@ -195,6 +195,7 @@ def test_a_mixed_table_goes_through_table_preprocessor(kind):
     )
 
 
+@pytest.mark.filterwarnings("ignore:One output for all sources misses the level")
 def test_a_target_is_scaled_by_what_the_training_rows_have():
     X, _, source = two_wards()
     y = np.where(source == "west", 1000.0, 10.0) + X[:, 0]

@@ -95,8 +95,10 @@ class Experiment:
         try:
             with warnings.catch_warnings():
                 if hole_of(self.strategies[name]) is not None:
-                    # A fold of one source alone is what own models are.
-                    warnings.filterwarnings("ignore", "Only one source", SourceWarning)
+                    # A fold of one source alone is what own models are, and what a
+                    # member does worse its score shows.
+                    for known in ("Only one source", "One output for all sources"):
+                        warnings.filterwarnings("ignore", known, SourceWarning)
                 fitted = self.fitted(name, fold)
                 answers = Answers(fitted, self.rows.take(fold.test))
                 measured = {j.name: j.measure(answers, fold.test) for j in self.judges}
