@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sktandem._telling import counted
 from sktandem.data._sources import Codes, Sources, distinct
-from sktandem.data._tables import is_missing, is_tensor
+from sktandem.data._tables import is_missing, is_tensor, refuse_masked
 from sktandem.exceptions import SourceError
 
 __all__ = [
@@ -32,6 +32,7 @@ def as_target(y: Any) -> NDArray[Any]:
 
     Of objects none may be missing: hashed, a missing label would be a class.
     """
+    refuse_masked("y", y)
     array = _as_array(y)
     if array.dtype == object:
         missing = [row for row, v in enumerate(array.ravel().tolist()) if is_missing(v)]

@@ -34,6 +34,7 @@ from sktandem.data._tables import (
     is_missing,
     n_rows,
     refuse_datasets,
+    refuse_masked,
     take_rows,
 )
 from sktandem.exceptions import SourceError
@@ -235,6 +236,7 @@ def read_rows(
             "required."
         )
     if sample_weight is not None:
+        refuse_masked("sample_weight", sample_weight)
         sample_weight = _check_sample_weight(sample_weight, features)
     numbers = None if groups is None else number_groups(groups)
     return Rows(features, y, sources, sample_weight, numbers)
@@ -318,6 +320,7 @@ def check_unknown_rule(
 
 def number_groups(groups: Any) -> NDArray[np.intp]:
     """Number the groups; each row must have one."""
+    refuse_masked("groups", groups)
     values = np.asarray(groups).ravel()
     names, codes = distinct(values)
     if any(map(is_missing, names)):

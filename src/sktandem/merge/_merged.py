@@ -296,7 +296,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         elif self.scale_target_by == "source":
             columns = np.reshape(y, (len(y), -1))
             columns = check_array(columns, dtype=float, input_name="y")
-            maps = fit_affine("standard", columns, plan.sources, plan.weights)
+            maps = fit_affine("standard", columns, plan.sources, plan.weights, of="y")
             y = maps.forward(columns, plan.sources.codes).reshape(y.shape)
             learned["target_scaler_"] = maps
         return y, learned

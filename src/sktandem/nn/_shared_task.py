@@ -108,7 +108,7 @@ class SharedTask:
         if by is None or isinstance(self.task, ClassTask):
             return self
         own = sources if by == "source" else None
-        maps = fit_affine("standard", targets, own, rows=used)
+        maps = fit_affine("standard", targets, own, rows=used, of="y")
         return replace(
             self, task=replace(self.task, maps=maps, by_source=own is not None)
         )
