@@ -244,8 +244,6 @@ def test_datasets_that_do_not_fit_together_are_refused(datasets, options, messag
 
 LARGE, SMALL = np.array([[2**53 + 1]]), np.array([[0.5]])
 ROUNDED = "'a' has integers beyond 9,007,199,254,740,992, which stacking would"
-    "'a' has integers beyond 9,007,199,254,740,992, which stacking would turn"
-)
 
 
 @pytest.mark.parametrize(
@@ -259,9 +257,7 @@ ROUNDED = "'a' has integers beyond 9,007,199,254,740,992, which stacking would"
 )
 @pytest.mark.parametrize("column", [None, "source"])
 def test_integers_that_would_be_rounded_are_refused(large, small, column):
-    with pytest.raises(
-        SourceError, match=f"{ROUNDED} .*float64 and round."
-    ):
+    with pytest.raises(SourceError, match=f"{ROUNDED} .*float64 and round."):
         stack_sources({"a": (large, [0]), "b": (small, [1])}, column=column)
 
     kept = stack_sources({"a": (large, [0]), "b": (large, [1])}).X

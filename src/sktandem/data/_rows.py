@@ -227,8 +227,9 @@ def read_rows(
             sources = _settled(sources, labels, estimator, needed_because)
     y = None if y is None else as_target(y)
     check_consistent_length(features, y, groups)
-    if names is None and len(sources.codes) == 0:
-        raise SourceError("X has no rows to fit.")
+    if len(sources.codes) == 0:
+        what = "to fit" if names is None else "to predict for"
+        raise SourceError(f"X has no rows {what}, 0 samples.")
     fitted = estimator is not None and names is None and reset
     if fitted and getattr(features, "shape", ())[1:] == (0,):
         raise SourceError(

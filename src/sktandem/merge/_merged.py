@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any, Self
 
@@ -264,11 +265,11 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         inner = seeded_clone(self.estimator, rng)
         try:
             scaler, features = self._fit_scaler(X, y, plan, inner)
-            y, of_targets = self._targets(y, plan)
+            targets, of_targets = self._targets(y, plan)
             weighted = self.balance is not None and self.balance_by == "weight"
-            fit_inner(inner, features, y, plan.weights, balanced=weighted)
+            fit_inner(inner, features, targets, plan.weights, balanced=weighted)
         except ValueError as error:
-            explained = remedy(error, X, inner)
+            explained = self._of_scaled_target(error, y) or remedy(error, X, inner)
             if explained is None:
                 raise
             raise explained from error
@@ -279,6 +280,18 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         self.sources_ = names
         self.n_samples_by_source_ = plan.n_samples
         self.__dict__.update(of_targets)
+
+    def _of_scaled_target(self, error: ValueError, y: Any) -> SourceError | None:
+        """Return what to do if the estimator takes y as it came, and not below 0."""
+        if self.scale_target_by is None or isinstance(error, SourceError):
+            return None
+        counts = y.dtype.kind in "biuf" and bool((y >= 0).all())
+        if not counts or not re.search(r"\by\b", str(error)):
+            return None
+        return SourceError(
+            f"scale_target_by={self.scale_target_by!r} makes targets below 0, which "
+            f"{type(self.estimator).__name__} did not take: {error} Leave it at None."
+        )
 
     def _targets(
         self, y: NDArray[Any], plan: MergePlan
