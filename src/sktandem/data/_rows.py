@@ -239,8 +239,32 @@ def read_rows(
     if sample_weight is not None:
         refuse_masked("sample_weight", sample_weight)
         sample_weight = _check_sample_weight(sample_weight, features)
+    if y is not None:
+        _refuse_not_finite(y, sample_weight)
     numbers = None if groups is None else number_groups(groups)
     return Rows(features, y, sources, sample_weight, numbers)
+
+
+def _refuse_not_finite(y: NDArray[Any], weights: Any) -> None:
+    """Refuse a target that is missing or infinite, before X is blamed for it.
+
+    Of several targets one may be missing where heads have others.
+    """
+    if y.dtype.kind != "f" or (y.ndim == 2 and y.shape[1] > 1):
+        return
+    broken = ~np.isfinite(y.reshape(len(y)))
+    if weights is not None:
+        broken &= weights > 0
+    if broken.any():
+        first = int(np.flatnonzero(broken)[0])
+        n = counted(int(broken.sum()), "row")
+        what, how = f"infinity or a value too large for {y.dtype}", "infinite"
+        if np.isnan(y.reshape(len(y))[first]):
+            what, how = "NaN", "missing"
+        raise SourceError(
+            f"Input y contains {what}: y is {how} in {n} of {len(y):,}, the first at "
+            f"row {first}. Drop them first."
+        )
 
 
 def check_columns(estimator: Any, X: Any) -> None:

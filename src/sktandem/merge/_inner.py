@@ -85,7 +85,9 @@ def remedy(error: ValueError, X: Any, estimator: Any) -> SourceError | None:
     at_ease = held == MISSING and get_tags(estimator).input_tags.allow_nan
     if held is None or at_ease or isinstance(error, SourceError):
         return None
-    if not OF_VALUES.search(str(error)):  # of classes or rows, whatever X holds
+    told = str(error)
+    # Of y, of classes or of rows, whatever X holds.
+    if "Input y" in told or not OF_VALUES.search(told):
         return None
     if held == "texts":
         return SourceError(

@@ -15,7 +15,12 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from sktandem._docs import documented
 from sktandem._settings import check_choice
 from sktandem._telling import warn
-from sktandem.data._cells import class_codes, classes_by_source, mixes_kinds
+from sktandem.data._cells import (
+    class_codes,
+    classes_by_source,
+    mixes_kinds,
+    refuse_fields,
+)
 from sktandem.data._estimator import tags_like
 from sktandem.data._predictor import SourcePredictor, if_offered
 from sktandem.data._rows import Rows, check_unknown_rule
@@ -307,6 +312,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             if y.dtype == object and mixes_kinds(y.ravel()):
                 learned["classes_"], y = class_codes(y)
         elif self.scale_target_by == "source":
+            refuse_fields(y, "scale_target_by scales")
             columns = np.reshape(y, (len(y), -1))
             columns = check_array(columns, dtype=float, input_name="y")
             maps = fit_affine("standard", columns, plan.sources, plan.weights, of="y")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from sktandem._typing import Floats
+from sktandem.data._cells import refuse_fields
 from sktandem.data._estimator import SourceEstimator, fit_rows
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError, SourceWarning
@@ -65,7 +66,8 @@ class Experiment:
     judges: tuple[SourceJudge, ...]
 
     def check(self) -> None:
-        """Refuse what cannot be fitted, before the work."""
+        """Refuse what cannot be fitted or judged, before the work."""
+        refuse_fields(self.rows.y, "models are judged by")
         for name in self.strategies:
             model = self.model(name, None)
             if isinstance(model, SourceEstimator):
