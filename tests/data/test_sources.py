@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sktandem._telling import did_you_mean
+from sktandem.data._rows import read_rows
 from sktandem.data._sources import UNKNOWN, matched, resolve_sources
 from sktandem.exceptions import SourceError
 
@@ -249,3 +250,35 @@ def test_what_has_no_rows_is_no_table():
 def test_a_hint_names_what_was_probably_meant():
     assert did_you_mean("labb", ["clinic", "lab"]) == " Did you mean 'lab'?"
     assert did_you_mean("x", ["clinic", "lab"]) == ""
+
+
+def test_dates_finer_than_a_microsecond_do_not_become_one_source():
+    dates = np.array(["2024-01-01T00:00:00.000000001", "2024-01-01"], dtype="M8[ns]")
+    X = np.zeros((2, 1))
+
+    with pytest.raises(SourceError, match=r"finer than a microsecond.*astype\(str\)"):
+        resolve_sources(X, dates)
+
+    assert len(resolve_sources(X, dates.astype(str))[1].names) == 2
+    _, days = resolve_sources(X, dates.astype("M8[D]") + np.array([0, 1]))
+    assert len(days.names) == 2
+
+
+@pytest.mark.parametrize("what", ["X", "y", "sample_source", "sample_weight", "groups"])
+def test_a_mask_is_not_dropped_in_silence(what):
+    X, labels = np.arange(8.0).reshape(4, 2), np.array(["a", "a", "b", "b"])
+    given = {
+        "X": X,
+        "y": X[:, 0],
+        "sample_source": labels,
+        "sample_weight": np.ones(4),
+        "groups": np.arange(4),
+    }
+    open_ = {key: np.ma.masked_array(value) for key, value in given.items()}
+    mask = np.zeros(given[what].shape, dtype=bool)
+    mask[1] = True
+    given[what] = np.ma.masked_array(given[what], mask=mask)
+
+    with pytest.raises(SourceError, match=f"^{what} is a masked array that hides"):
+        read_rows(None, **given)
+    assert len(read_rows(None, **open_)) == 4

@@ -240,3 +240,41 @@ X2, X3, y2 = np.zeros((2, 2)), np.zeros((2, 3)), [0, 1]
 def test_datasets_that_do_not_fit_together_are_refused(datasets, options, message):
     with pytest.raises(SourceError, match=message):
         stack_sources(datasets, **options)
+
+
+LARGE, SMALL = np.array([[2**53 + 1]]), np.array([[0.5]])
+ROUNDED = "'a' has integers beyond 9,007,199,254,740,992, which stacking would"
+
+
+@pytest.mark.parametrize(
+    ("large", "small"),
+    [
+        (LARGE, SMALL),
+        (LARGE.astype(np.uint64), -np.ones((1, 1), dtype=np.int64)),
+        (sparse.csr_array(LARGE), sparse.csr_array(SMALL)),
+        (torch.from_numpy(LARGE), torch.from_numpy(SMALL)),
+    ],
+)
+@pytest.mark.parametrize("column", [None, "source"])
+def test_integers_that_would_be_rounded_are_refused(large, small, column):
+    with pytest.raises(SourceError, match=f"{ROUNDED} .*float64 and round."):
+        stack_sources({"a": (large, [0]), "b": (small, [1])}, column=column)
+
+    kept = stack_sources({"a": (large, [0]), "b": (large, [1])}).X
+    assert kept.max() == 2**53 + 1
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [np.ravel, lambda y: pd.Series(y.ravel()), lambda y: torch.from_numpy(y.ravel())],
+)
+def test_targets_that_would_be_rounded_are_refused(kind):
+    with pytest.raises(SourceError, match=f"y of {ROUNDED}"):
+        stack_sources({"a": (SMALL, kind(LARGE)), "b": (SMALL, kind(SMALL))})
+
+
+def test_tensors_of_single_precision_hold_fewer_integers():
+    large, small = torch.tensor([[2**24 + 1]]), torch.tensor([[0.5]])
+
+    with pytest.raises(SourceError, match=r"beyond 16,777,216, .* torch\.float32"):
+        stack_sources({"a": (large, [0]), "b": (small, [1])})

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -638,10 +639,10 @@ def test_only_one_source_needs_the_name_of_a_source(name, match):
 
 
 def test_an_error_of_one_sources_model_names_the_source():
-    one_class = np.where(IN_A, CLASSES, "ill")
+    few = np.where(IN_A, CLASSES, np.where(np.arange(90) < 87, "ill", "well"))
 
     with pytest.raises(SourceError, match=r"model of 'b' \(40 rows of its own\)"):
-        fitted(OwnModels(), LogisticRegression(), one_class)
+        fitted(OwnModels(), CalibratedClassifierCV(cv=5), few)
 
 
 def test_a_source_of_one_class_can_learn_from_the_others():
@@ -722,3 +723,23 @@ def test_nothing_warns_of_what_was_wanted():
     assert issubclass(SourceWarning, UserWarning)
     for member in EVERY:
         fitted(member, Ridge(), NUMBERS)
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), LinearSVC()])
+@pytest.mark.parametrize("member", [OwnModels(), StackedPrediction(), WeightedMerge()])
+def test_the_own_model_of_a_single_class_answers_it(member, estimator):
+    y = np.where(IN_A, CLASSES, "well")
+    model = around(member, estimator).fit(X, y, sample_source=SOURCE)
+
+    assert set(model.predict(X, sample_source=SOURCE)[~IN_A]) == {"well"}
+    if hasattr(estimator, "predict_proba") and isinstance(member, OwnModels):
+        proba = model.predict_proba(X, sample_source=SOURCE)
+        assert_close(proba[~IN_A], np.tile([0.0, 1.0], (40, 1)))
+
+
+@each_by_source
+def test_no_rows_to_predict_for_are_refused(member):
+    model = around(member, Ridge()).fit(X, NUMBERS, sample_source=SOURCE)
+
+    with pytest.raises(SourceError, match="X has no rows to predict for, 0 samples"):
+        model.predict(X[:0], sample_source=SOURCE[:0])

@@ -20,7 +20,13 @@ from sklearn.ensemble import (
 )
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    GammaRegressor,
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+)
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.naive_bayes import GaussianNB
@@ -544,7 +550,7 @@ def test_no_rows_are_refused():
     model = Merged(LogisticRegression(max_iter=1000), scale_by="source").fit(
         BLOBS, CLASSES, sample_source=SOURCE
     )
-    with pytest.raises(ValueError, match="0 sample"):
+    with pytest.raises(SourceError, match="no rows to predict for, 0 samples"):
         model.predict(BLOBS[:0], sample_source=SOURCE[:0])
 
 
@@ -791,3 +797,22 @@ def test_a_score_needs_a_target_for_every_row(y):
 
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         model.score(BLOBS, y)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        PoissonRegressor(),
+        GammaRegressor(),
+        HistGradientBoostingRegressor(loss="poisson"),
+        HistGradientBoostingRegressor(loss="gamma"),
+    ],
+)
+def test_targets_that_scaling_makes_negative_are_refused(estimator):
+    y = np.exp(BLOBS[:, 0])
+    model = Merged(estimator, scale_target_by="source")
+
+    with pytest.raises(SourceError, match=r"makes targets below 0.*Leave it at None"):
+        model.fit(BLOBS, y, sample_source=SOURCE)
+
+    Merged(estimator).fit(BLOBS, y, sample_source=SOURCE)

@@ -12,7 +12,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from sklearn.metrics import (
     balanced_accuracy_score,
     f1_score,
@@ -771,3 +771,78 @@ def test_groups_in_both_sources_are_noted_where_inner_steps_cannot_know():
 
     assert len([note for note in noted if "know nothing" in note]) == 1
     assert not [note for note in plain if "know nothing" in note]
+
+
+def test_a_source_of_one_class_is_left_out_with_a_note():
+    """It cannot be judged, but its rows train the others, as by hand."""
+    y = np.where(IN_A, Y, "well")
+
+    comparison = compare(LogisticRegression(), y=y)
+
+    assert set(comparison.best_) == {"a"}
+    note = "Left out: b, which has a single class, 'well': its own model is always"
+    assert any(note in line for line in comparison.design.notes)
+    with pytest.raises(SourceError, match="nothing to compare: 'b' has a single class"):
+        compare(LogisticRegression(), y=y, primary_source="b")
+    expected = [
+        (Merged(LogisticRegression()).fit(X[train], y[train]).predict(X[test]), test)
+        for train, test in (
+            (fold.train, fold.test[IN_A[fold.test]]) for fold in folds(y)
+        )
+    ]
+    accuracy = np.mean([np.mean(p == y[test]) for p, test in expected])
+    assert comparison.contrasts[0].score == pytest.approx(accuracy, abs=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:There are only", "ignore:n_splits=3 is more")
+@pytest.mark.parametrize("y", [NUMBERS, Y])
+def test_a_source_with_fewer_rows_or_groups_than_folds_is_compared(y):
+    few = np.where(np.arange(240) < 238, "a", "b")
+
+    comparison = compare(y=np.where(few == "b", y[::-1], y), sample_source=few)
+
+    assert set(comparison.best_) <= {"a", "b"}
+    groups = np.arange(240) // 2  # two of b
+    compare(y=y, sample_source=np.where(np.arange(240) < 236, "a", "b"), groups=groups)
+
+
+def test_a_source_of_a_single_row_or_group_is_left_out_with_a_note():
+    groups = np.where(IN_A, np.arange(240), 1)
+
+    comparison = compare(Ridge(), y=NUMBERS, groups=groups)
+
+    assert set(comparison.best_) == {"a"}
+    note = "Left out: b, which has a single group, never in training and test at once"
+    assert any(note in line for line in comparison.design.notes)
+
+
+COUNTS = RNG.poisson(np.exp(X[:, 0] / 2))
+BELOW = "scale_target_by='source' makes targets below 0, which PoissonRegressor did"
+
+
+def test_of_our_own_list_what_cannot_be_fitted_is_left_out_with_a_note():
+    comparison = compare(PoissonRegressor(), y=COUNTS, strategies="all")
+
+    left = "merged, target scaled by source"
+    assert left not in comparison.design.strategies
+    assert "merged" in comparison.design.strategies
+    note = next(line for line in comparison.design.notes if "Left out" in line)
+    assert note.startswith(f"Left out: {left}. ")
+    assert BELOW in note
+    with pytest.raises(SourceError, match=BELOW):
+        compare(
+            PoissonRegressor(),
+            y=COUNTS,
+            strategies=[Merged(), Merged(scale_target_by="source")],
+        )
+
+
+def test_where_nothing_of_our_list_can_be_fitted_the_reason_is_raised():
+    class Small(Ridge):
+        def fit(self, X, y):
+            if len(y) > 100 or X.shape[1] > 3:
+                raise ValueError("too many rows")
+            return super().fit(X, y)
+
+    with pytest.raises(SourceError, match=r"The strategy 'merged' .*too many rows"):
+        compare(Small(), y=NUMBERS, strategies="default")

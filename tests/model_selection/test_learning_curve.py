@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from sklearn.tree import DecisionTreeClassifier
 
 from sktandem import Merged, SourceError, SourceWarning
@@ -176,3 +176,26 @@ def test_progress_goes_to_the_error_stream_alone(capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "12/12" in shown.err
+
+
+def test_a_curve_of_our_list_goes_on_without_what_cannot_be_fitted():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(240, 2))
+    y = rng.poisson(np.exp(X[:, 0] / 2))
+    given = {"primary_source": "a", "sample_source": np.tile(["a", "b"], 120)}
+
+    with pytest.warns(SourceWarning, match="Left out: merged, target scaled by source"):
+        curve = learning_curve_by_source(
+            PoissonRegressor(),
+            X,
+            y,
+            **given,
+            strategies="all",
+            train_sizes=(0.5, 1.0),
+            cv=2,
+            n_repeats=1,
+            progress=False,
+        )
+
+    assert "merged" in curve.strategies
+    assert "merged, target scaled by source" not in curve.strategies

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import config_context
+from sklearn import config_context, get_config
 from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import (
     BayesianRidge,
     LinearRegression,
@@ -22,7 +23,7 @@ from sklearn.metrics import (
     r2_score,
     roc_auc_score,
 )
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, cross_validate
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -507,3 +508,84 @@ def test_decision_columns_that_cannot_be_told_apart_are_refused():
         )
     logistic = LogisticRegression().fit(X, y)
     score_by_source(logistic, X, y, sample_source=SOURCE, scoring="top_k_accuracy")
+
+
+WEIGHT = RNG.integers(0, 4, N).astype(float)
+FOLD = np.arange(N) % 3
+
+
+def searched(scoring):
+    """Score a search of one candidate, fitted with weights."""
+    table = pd.DataFrame(X).assign(source=SOURCE).rename(columns=str)
+    model = Merged(LogisticRegression(), source="source")
+    if get_config()["enable_metadata_routing"]:
+        model.set_fit_request(sample_weight=True)
+    search = GridSearchCV(
+        model,
+        {"estimator__C": [1]},
+        cv=PredefinedSplit(FOLD),
+        scoring=scoring,
+        refit=False,
+    )
+    return search.fit(table, Y, sample_weight=WEIGHT).cv_results_
+
+
+def scored_by_hand(weighted):
+    """Score the small source in each fold by the metric itself."""
+    scores = []
+    for fold in range(3):
+        train, test = fold != FOLD, (fold == FOLD) & (SOURCE == "small")
+        model = Merged(LogisticRegression())
+        model.fit(X[train], Y[train], sample_weight=WEIGHT[train])
+        weight = WEIGHT[test] if weighted else None
+        scores += [
+            accuracy_score(Y[test], model.predict(X[test]), sample_weight=weight)
+        ]
+    return scores
+
+
+def test_the_weights_of_a_search_reach_the_scores_of_each_source():
+    results = searched(source_scorers("accuracy", ["big", "small"], source="source"))
+
+    got = [results[f"split{fold}_test_accuracy[small]"][0] for fold in range(3)]
+    np.testing.assert_allclose(got, scored_by_hand(weighted=True))
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_with_routing_the_weights_of_a_search_are_scored_as_requested(weighted):
+    scorer = source_scorer("accuracy", "small", source="source")
+    with config_context(enable_metadata_routing=True):
+        scorer.set_score_request(sample_weight=weighted)
+        results = searched(scorer)
+
+    got = [results[f"split{fold}_test_score"][0] for fold in range(3)]
+    np.testing.assert_allclose(got, scored_by_hand(weighted))
+
+
+def test_with_routing_weights_that_nobody_requested_are_refused_by_name():
+    scorers = source_scorers("accuracy", ["big", "small"], source="source")
+
+    with config_context(enable_metadata_routing=True):
+        with pytest.raises(UnsetMetadataPassedError, match="set_score_request"):
+            searched(scorers)
+        with pytest.raises(SourceError, match="got 'weight'"):
+            scorers["accuracy.macro"].set_score_request(weight=True)
+
+
+@pytest.mark.parametrize("scoring", ["matthews", None])
+def test_weights_for_a_score_that_takes_none_are_refused(scoring):
+    def matthews(y, predicted):
+        return np.mean(y == predicted)
+
+    class Unweighted(DummyClassifier):
+        def score(self, X, y):
+            return 0.5
+
+    model = Unweighted().fit(X, Y)
+    scoring = scoring and make_scorer(matthews)
+    name = "matthews" if scoring else "Unweighted.score"
+
+    with pytest.raises(SourceError, match=f"{name} takes no sample_weight. Leave"):
+        score_by_source(
+            model, X, Y, sample_source=SOURCE, sample_weight=WEIGHT, scoring=scoring
+        )

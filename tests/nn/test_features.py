@@ -195,6 +195,7 @@ def test_a_mixed_table_goes_through_table_preprocessor(kind):
     )
 
 
+@pytest.mark.filterwarnings("ignore:One output for all sources misses the level")
 def test_a_target_is_scaled_by_what_the_training_rows_have():
     X, _, source = two_wards()
     y = np.where(source == "west", 1000.0, 10.0) + X[:, 0]
@@ -725,3 +726,16 @@ def test_a_column_that_is_the_source_is_pointed_out():
 
     with pytest.warns(SourceWarning, match="column 'ward' of X holds the sou"):
         classifier(scaler=table_preprocessor()).fit(frame, y, sample_source=source)
+
+
+@pytest.mark.parametrize("heads", ["shared", "source"])
+def test_a_value_too_large_for_a_scale_is_named(heads):
+    X, _, source = two_wards()
+    frame, y = pd.DataFrame(X).add_prefix("v"), X[:, 0].copy()
+    frame.iloc[3, 1] = y[3] = -1e308
+    model = regressor(heads=heads, scale_target_by="auto", validation_fraction=None)
+
+    with pytest.raises(SourceError, match=r"hold.* -1e\+308.*too large to be scaled"):
+        model.fit(X, y, sample_source=source)
+    with pytest.raises(SourceError, match=r"Column 'v1' of X holds -1e\+308 in row 3"):
+        model.fit(frame, X[:, 0], sample_source=source)

@@ -19,7 +19,7 @@ from skorch import (
 from small_nets import assert_identical, classifier, quick, regressor
 from torch import nn
 
-from sktandem import SharedNet, SourceError
+from sktandem import SharedNet, SourceError, SourceWarning
 from sktandem.data._estimator import answer_rows, fit_rows
 from sktandem.data._rows import Rows
 from sktandem.data._sources import resolve_sources
@@ -148,6 +148,7 @@ def test_the_schedule_by_itself_is_batches_or_joint(heads, meant):
     assert_identical(auto, said)
 
 
+@pytest.mark.filterwarnings("ignore:One output for all sources misses the level")
 @pytest.mark.parametrize(
     ("heads", "meant"), [("shared", "pooled"), ("source", "source")]
 )
@@ -278,3 +279,37 @@ def test_a_score_is_of_as_many_targets_as_rows(heads):
     model = classifier(heads=heads).fit(X, Y, sample_source=SOURCE)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         model.score(X, Y[:1], sample_source=SOURCE)
+
+
+APART = {
+    "level": X[:, 0] + np.where(IN_A, 0, 10),
+    "size": X[:, 0] * np.where(IN_A, 1, 30),
+    "columns": np.c_[X[:, 0], X[:, 0] + np.where(IN_A, 0, 10)],
+}
+
+
+@pytest.mark.parametrize("scale_target_by", ["auto", "pooled", None])
+@pytest.mark.parametrize("apart", APART)
+def test_one_output_that_misses_a_level_names_the_setting(apart, scale_target_by):
+    """The warning is right: with the setting it names R2 is good and all is quiet."""
+    net = quick("regression", max_epochs=30, lr=0.05)
+    model = SharedNet(net, random_state=0, scale_target_by=scale_target_by)
+
+    with pytest.warns(SourceWarning, match="R2 is -.*scale_target_by='source'") as told:
+        model.fit(X, APART[apart], sample_source=SOURCE)
+
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    model.set_params(scale_target_by="source")
+    model.fit(X, APART[apart], sample_source=SOURCE)
+    assert model.score(X, APART[apart], sample_source=SOURCE) > 0.7
+
+
+def test_a_level_that_the_features_explain_is_no_matter():
+    y = X[:, 0] + np.where(IN_A, 0, 10)
+    net = quick("regression", max_epochs=60, lr=0.05)
+
+    model = SharedNet(net, random_state=0)
+    model.fit(np.c_[X, IN_A], y, sample_source=SOURCE)  # quiet
+
+    assert model.score(np.c_[X, IN_A], y, sample_source=SOURCE) > 0.9

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     MinMaxScaler,
@@ -16,7 +17,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sktandem import SourceScaler, table_preprocessor
+from sktandem import Merged, SourceScaler, table_preprocessor
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.scaling import _affine as affine
@@ -335,3 +336,28 @@ def test_rare_categories_may_share_a_column():
     X = pd.DataFrame({"c": ["u"] * 8 + ["v", "w"]})
 
     assert table_preprocessor(min_frequency=2).fit_transform(X).shape == (10, 2)
+
+
+ABSURD = np.random.default_rng(0).normal(size=(20, 2))
+ABSURD[3, 1], ABSURD[4, 1] = -1e308, 1e308
+HALVES = np.repeat(["a", "b"], 10)
+BROKEN = "holds -1e\\+308 in row 3, too large to be scaled by '{}'. Correct the value"
+
+
+@pytest.mark.parametrize("name", ["standard", "minmax"])
+@pytest.mark.parametrize("scale_by", ["pooled", "source"])
+@pytest.mark.parametrize("frame", [True, False])
+def test_a_cell_too_large_for_a_scale_is_named(name, scale_by, frame):
+    X = pd.DataFrame(ABSURD, columns=["age", "iron"]) if frame else ABSURD
+    column = "'iron' of X " if frame else "1 of X "
+    model = Merged(LogisticRegression(), scaler=name, scale_by=scale_by)
+
+    with pytest.raises(SourceError, match=f"^Column {column}{BROKEN.format(name)}"):
+        model.fit(X, HALVES == "a", sample_source=HALVES)
+
+
+def test_a_target_too_large_for_a_scale_is_named():
+    model = Merged(Ridge(), scale_target_by="source")
+
+    with pytest.raises(SourceError, match=f"Column 0 of y {BROKEN.format('standard')}"):
+        model.fit(ABSURD[:, :1], ABSURD[:, 1], sample_source=HALVES)

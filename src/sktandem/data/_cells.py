@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sktandem._telling import counted
 from sktandem.data._sources import Codes, Sources, distinct
-from sktandem.data._tables import is_missing, is_tensor
+from sktandem.data._tables import is_missing, is_tensor, refuse_masked
 from sktandem.exceptions import SourceError
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "cross_cells",
     "deal_folds",
     "mixes_kinds",
+    "refuse_fields",
     "target_strata",
 ]
 
@@ -32,6 +33,7 @@ def as_target(y: Any) -> NDArray[Any]:
 
     Of objects none may be missing: hashed, a missing label would be a class.
     """
+    refuse_masked("y", y)
     array = _as_array(y)
     if array.dtype == object:
         missing = [row for row, v in enumerate(array.ravel().tolist()) if is_missing(v)]
@@ -40,7 +42,26 @@ def as_target(y: Any) -> NDArray[Any]:
                 f"y leaves {counted(len(missing), 'sample')} without a label, the "
                 f"first at row {missing[0]}. Drop them first."
             )
+        return _unboxed(array)
     return array
+
+
+def _unboxed(array: NDArray[Any]) -> NDArray[Any]:
+    """Return yes and no, or numbers, that came as objects, by their own dtype."""
+    kinds = {type(value) for value in array.ravel().tolist()}
+    if kinds == {bool} or (kinds and kinds <= {int, float}):
+        values = np.array(array.tolist())
+        return values if values.dtype.kind in "biuf" else array
+    return array
+
+
+def refuse_fields(y: NDArray[Any], who: str) -> None:
+    """Refuse a structured array, as of survival times, where one target is needed."""
+    if y.dtype.names is not None:
+        raise SourceError(
+            f"y has the fields {list(y.dtype.names)}, and {who} one target for each "
+            f"row. Pass one of them, such as y[{y.dtype.names[0]!r}]."
+        )
 
 
 def _as_array(y: Any) -> NDArray[Any]:
@@ -60,6 +81,7 @@ def mixes_kinds(values: Any) -> bool:
 
 def class_codes(y: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
     """Return the classes of y, of any kinds together, and each row's position."""
+    refuse_fields(y, "classes are")
     names, codes = distinct(y.ravel())
     if mixes_kinds(names):
         classes = np.empty(len(names), dtype=object)
@@ -95,7 +117,7 @@ def target_strata(sources: Sources, y: NDArray[Any] | None) -> Codes:
     Several outputs at once, or no y, make a single stratum.
     """
     strata = np.zeros(len(sources.codes), dtype=np.intp)
-    if y is None or (y.ndim == 2 and y.shape[1] > 1):
+    if y is None or y.dtype.names or (y.ndim == 2 and y.shape[1] > 1):
         return strata
     flat = y.ravel()
     if flat.dtype == object and mixes_kinds(flat):

@@ -12,6 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from sktandem._docs import documented
+from sktandem.data._cells import refuse_fields
 from sktandem.data._estimator import SourceEstimator
 from sktandem.data._rows import Rows
 from sktandem.data._scores import label_accuracy, macro_r2
@@ -128,6 +129,7 @@ class SourcePredictor(SourceEstimator):
 
     def _score(self, rows: Rows) -> float:
         """Return the score of rows with sources known from fit, and with y."""
+        refuse_fields(rows.y, "scores are of")
         predicted = self._answer("predict", rows)
         if is_classifier(self):
             return label_accuracy(rows.y, predicted, rows.weights)

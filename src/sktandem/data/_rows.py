@@ -35,6 +35,7 @@ from sktandem.data._tables import (
     is_missing,
     n_rows,
     refuse_datasets,
+    refuse_masked,
     take_rows,
 )
 from sktandem.exceptions import SourceError
@@ -237,8 +238,9 @@ def read_rows(
             sources = _settled(sources, labels, estimator, needed_because)
     y = None if y is None else as_target(y)
     check_consistent_length(features, y, groups)
-    if names is None and len(sources.codes) == 0:
-        raise SourceError("X has no rows to fit.")
+    if len(sources.codes) == 0:
+        what = "to fit" if names is None else "to predict for"
+        raise SourceError(f"X has no rows {what}, 0 samples.")
     fitted = estimator is not None and names is None and reset
     if fitted and getattr(features, "shape", ())[1:] == (0,):
         raise SourceError(
@@ -246,10 +248,35 @@ def read_rows(
             "required."
         )
     if sample_weight is not None:
+        refuse_masked("sample_weight", sample_weight)
         sample_weight = _check_sample_weight(sample_weight, features)
+    if y is not None:
+        _refuse_not_finite(y, sample_weight)
     numbers = None if groups is None else number_groups(groups)
     taken = None if source is None else find_column(X, source)
     return Rows(features, y, sources, sample_weight, numbers, taken)
+
+
+def _refuse_not_finite(y: NDArray[Any], weights: Any) -> None:
+    """Refuse a target that is missing or infinite, before X is blamed for it.
+
+    Of several targets one may be missing where heads have others.
+    """
+    if y.dtype.kind != "f" or (y.ndim == 2 and y.shape[1] > 1):
+        return
+    broken = ~np.isfinite(y.reshape(len(y)))
+    if weights is not None:
+        broken &= weights > 0
+    if broken.any():
+        first = int(np.flatnonzero(broken)[0])
+        n = counted(int(broken.sum()), "row")
+        what, how = f"infinity or a value too large for {y.dtype}", "infinite"
+        if np.isnan(y.reshape(len(y))[first]):
+            what, how = "NaN", "missing"
+        raise SourceError(
+            f"Input y contains {what}: y is {how} in {n} of {len(y):,}, the first at "
+            f"row {first}. Drop them first."
+        )
 
 
 def check_columns(estimator: Any, X: Any) -> None:
@@ -330,6 +357,7 @@ def check_unknown_rule(
 
 def number_groups(groups: Any) -> NDArray[np.intp]:
     """Number the groups; each row must have one."""
+    refuse_masked("groups", groups)
     values = np.asarray(groups).ravel()
     names, codes = distinct(values)
     if any(map(is_missing, names)):

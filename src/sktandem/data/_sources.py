@@ -21,6 +21,7 @@ from sktandem.data._tables import (
     is_missing,
     n_rows,
     numeric_columns,
+    refuse_masked,
     take_column,
 )
 from sktandem.exceptions import SourceError
@@ -167,7 +168,7 @@ def split_source(
 def distinct(labels: Labels) -> tuple[tuple[Any, ...], Codes]:
     """Return the distinct labels in order, and each label's position among them."""
     if isinstance(labels, np.ndarray) and labels.dtype.kind in "mM":
-        labels = labels.astype(f"{labels.dtype.kind}8[us]").tolist()  # as datetimes
+        labels = _as_datetimes(labels).tolist()
     if isinstance(labels, np.ndarray) and labels.dtype != object:
         seen, codes = _told_apart(labels)
     else:
@@ -176,6 +177,18 @@ def distinct(labels: Labels) -> tuple[tuple[Any, ...], Codes]:
     position = {name: code for code, name in enumerate(names)}
     order = np.array([position[name] for name in seen], dtype=_smallest(len(seen)))
     return tuple(plain_label(name) for name in names), order[codes]
+
+
+def _as_datetimes(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return dates and durations as Python knows them, to the microsecond."""
+    rounded = labels.astype(f"{labels.dtype.kind}8[us]")
+    finer = (rounded.astype(labels.dtype) != labels) & ~np.isnat(labels)
+    if finer.any():
+        raise SourceError(
+            f"Labels hold {labels[finer][0]}, finer than a microsecond: rounded, two "
+            "could become one. Pass them as text, labels.astype(str)."
+        )
+    return rounded
 
 
 def _smallest(n_codes: int) -> np.dtype[Any]:
@@ -269,6 +282,7 @@ def _as_labels(values: Any) -> Labels:
             f"that is a column of X, use source={values!r}; if it is the source of all "
             f"rows, [{values!r}] * len(X)."
         )
+    refuse_masked("sample_source", values)
     if is_frame(values) and values.shape[1] == 1:
         values = take_column(values, 0)
     shape = getattr(values, "shape", None)

@@ -234,17 +234,42 @@ def _stack_tables(tables: dict[Hashable, Any], join: str, *, room: bool) -> Any:
         return [text for part in parts for text in part]
     _refuse_other_shapes(tables)
     if kind == "sparse matrix":
-        return sparse.vstack(parts, format="csr")
+        return _exact("X", tables, sparse.vstack(parts, format="csr"))
     if kind == "tensor":
-        return sys.modules["torch"].cat(parts)
+        return _exact("X", tables, sys.modules["torch"].cat(parts))
     _refuse_mixed_kinds("X", tables)
     if not room or parts[0].ndim != 2:
-        return np.concatenate(parts)
+        return _exact("X", tables, np.concatenate(parts))
     width = parts[0].shape[1]
     shape = sum(map(len, parts)), width + 1
     X = np.empty(shape, dtype=np.result_type(*parts))
     np.concatenate(parts, out=X[:, :width])
-    return X
+    return _exact("X", tables, X)
+
+
+def _exact(what: str, parts: Mapping[Hashable, Any], stacked: Any) -> Any:
+    """Return what was stacked; refuse it if integers became floats and were rounded."""
+    if is_tensor(stacked):
+        limits = sys.modules["torch"].finfo if stacked.is_floating_point() else None
+        became = stacked.dtype
+    else:  # pandas' nullable dtypes hold numbers of a plain one
+        became = getattr(stacked.dtype, "numpy_dtype", stacked.dtype)
+        limits = np.finfo if became.kind == "f" else None
+    if limits is None:
+        return stacked
+    largest = int(2 / limits(became).eps)  # all integers up to here are floats
+    for name, part in parts.items():
+        if is_tensor(part) and part.is_floating_point():
+            continue  # some of which NumPy does not have
+        values = np.asarray(part.data if sparse.issparse(part) else part)
+        integers = values.dtype.kind in "iu" and values.size > 0
+        if integers and max(int(values.max()), -int(values.min())) > largest:
+            raise SourceError(
+                f"{what} of {name!r} has integers beyond {largest:,}, which stacking "
+                f"would turn into {became} and round. Give all datasets one dtype "
+                "before stacking."
+            )
+    return stacked
 
 
 def _refuse_other_shapes(tables: dict[Hashable, Any]) -> None:
@@ -311,7 +336,7 @@ def _stack_targets(targets: dict[Hashable, Any], *, as_text: bool) -> Any:
         texts = [_as_texts(name, y) for name, y in targets.items()]
         return np.concatenate(texts).reshape(-1, *parts[0].shape[1:])
     if all(is_tensor(y) for y in parts):
-        return sys.modules["torch"].cat(parts)
+        return _exact("y", targets, sys.modules["torch"].cat(parts))
     _refuse_mixed_kinds("y", targets)
     if all(is_frame(y) for y in parts):
         _refuse_other_outputs(targets)
@@ -319,8 +344,9 @@ def _stack_targets(targets: dict[Hashable, Any], *, as_text: bool) -> Any:
     if all(hasattr(y, "iloc") for y in parts):
         import pandas as pd
 
-        return pd.concat(parts, ignore_index=True)
-    return np.concatenate([as_target(y) for y in parts])
+        stacked = pd.concat(parts, ignore_index=True)
+        return _exact("y", targets, stacked)
+    return _exact("y", targets, np.concatenate([as_target(y) for y in parts]))
 
 
 def _refuse_other_outputs(targets: dict[Hashable, Any]) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "numeric_columns",
     "pandas_for",
     "refuse_datasets",
+    "refuse_masked",
     "replace_columns",
     "stack_rows",
     "take_column",
@@ -90,6 +91,7 @@ def pandas_for(what: str) -> ModuleType:
 def as_table(X: Any) -> Any:
     """Return X as a data frame, sparse matrix or array; refuse a list of datasets."""
     refuse_datasets(X)
+    refuse_masked("X", X)
     if is_frame(X):
         return X
     if sparse.issparse(X):
@@ -106,6 +108,16 @@ def as_table(X: Any) -> Any:
         return array
     # numpy would spell numbers beside texts as texts: keep both as they are.
     return np.array(X, dtype=object)
+
+
+def refuse_masked(name: str, values: Any) -> None:
+    """Raise if an array hides some of its values, which nobody downstream would see."""
+    n = int(np.sum(values.mask)) if isinstance(values, np.ma.MaskedArray) else 0
+    if n:
+        raise SourceError(
+            f"{name} is a masked array that hides {n:,} of its {values.size:,} values. "
+            "Fill them in, as by .filled(np.nan), or drop such rows."
+        )
 
 
 def refuse_datasets(X: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 
-from sktandem._routing import fits_by_source, weight_key
+from sktandem._routing import fits_by_source, unweighted
 from sktandem._typing import RandomState
 from sktandem.exceptions import SourceError
 from sktandem.merge import Merged
@@ -49,7 +49,7 @@ def _is_a(estimator: Any, name: str) -> bool:
 
 def takes_weights(estimator: Any) -> bool:
     """Tell whether the rows of this estimator can be weighted."""
-    return not is_net(estimator) and weight_key(estimator) is not None
+    return not is_net(estimator) and unweighted(estimator) is None
 
 
 def as_model(estimator: Any) -> Any:
@@ -79,10 +79,12 @@ def check_estimator(owner: Any) -> None:
 def check_weighted(owner: Any) -> None:
     """Refuse an estimator whose rows cannot be weighted."""
     if not takes_weights(owner.estimator):
+        reason = f"{type(owner.estimator).__name__}.fit takes no sample_weight"
+        if not is_net(owner.estimator):
+            reason = unweighted(owner.estimator) or reason
         raise SourceError(
-            f"{type(owner).__name__} weights rows, and "
-            f"{type(owner.estimator).__name__}.fit takes no sample_weight. Use an "
-            "estimator that does, or another member."
+            f"{type(owner).__name__} weights rows, and {reason}. Use an estimator that "
+            "does, or another member: Merged(balance_by='oversample') needs no weights."
         )
 
 

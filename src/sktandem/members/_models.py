@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MetaEstimatorMixin, is_classifier
+from sklearn.dummy import DummyClassifier
 from sklearn.utils import Tags, check_random_state
 
 from sktandem._docs import documented
@@ -24,9 +25,10 @@ from sktandem.data._estimator import (
 )
 from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
-from sktandem.data._sources import UNKNOWN
+from sktandem.data._sources import UNKNOWN, distinct
 from sktandem.exceptions import SourceError
 from sktandem.members._fill import as_model, check_estimator, made_unit
+from sktandem.merge import Merged
 from sktandem.stats._losses import aligned
 
 __all__ = ["SourceModels", "Units", "check_folds", "fit_unit"]
@@ -74,11 +76,18 @@ class Units:
 def fit_unit(unit: Any, rows: Rows, weights: Floats | None = None) -> Any:
     """Fit a unit on rows, to which their sources are all one.
 
-    `weights` multiply those of the user.
+    `weights` multiply those of the user. Rows of a single class, which many
+    classifiers refuse, leave nothing to learn: a constant answers it.
     """
     if weights is not None and rows.weights is not None:
         weights = weights * rows.weights
     weights = rows.weights if weights is None else weights
+    if (
+        isinstance(unit, Merged)
+        and is_classifier(unit)
+        and len(distinct(rows.y.ravel())[0]) < 2
+    ):
+        unit = Merged(DummyClassifier(), scaler=None)
     return fit_rows(unit, replace(rows.as_one(), weights=weights))
 
 

@@ -11,7 +11,13 @@ from sklearn.base import is_classifier
 
 from sktandem._docs import documented
 from sktandem._typing import Floats, RandomState, UnknownSource
-from sktandem.data._cells import class_codes, cross_cells, deal_folds, target_strata
+from sktandem.data._cells import (
+    class_codes,
+    cross_cells,
+    deal_folds,
+    refuse_fields,
+    target_strata,
+)
 from sktandem.data._estimator import answer_rows
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
@@ -153,6 +159,7 @@ class WeightedMerge(SourceModels):
     def _best_weight(
         self, own: NDArray[np.intp], others: NDArray[np.intp], rows: Rows, units: Units
     ) -> float:
+        refuse_fields(rows.y, "weights are chosen by")
         n_folds = min(self.cv, len(own))
         if n_folds < 2:
             return float(max(self.weights))  # a single row judges nothing
@@ -165,6 +172,8 @@ class WeightedMerge(SourceModels):
             for place, weight in enumerate(self.weights):
                 try:
                     model = _fit(units, rows, train, others, weight)
+                except SourceError:  # weights that do not reach the learner
+                    raise
                 except ValueError as error:  # such as a class that few rows have
                     losses[place], failure = np.inf, error
                     continue

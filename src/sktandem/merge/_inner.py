@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.utils import get_tags
 
-from sktandem._routing import weight_key, weights_reach_their_step
+from sktandem._routing import fit_weighted, unweighted
 from sktandem.data._tables import is_frame, numeric_columns, to_floats
 from sktandem.exceptions import SourceError
 from sktandem.scaling._scalers import other_columns
@@ -44,25 +45,27 @@ def fit_inner(
     *,
     balanced: bool = False,
 ) -> None:
-    """Fit `estimator`, with the weights addressed to its last step.
+    """Fit `estimator`, with weights that reach every learner inside it.
 
     `balanced` tells whether they are of our making, for the message.
     """
     if weights is None:
         estimator.fit(X, y)
         return
-    key = weight_key(estimator)
-    if key is None:
-        raise SourceError(
-            f"{_learner(estimator)}.fit takes no sample_weight, so its sources cannot "
-            "be balanced by weight. Use balance_by='oversample', or an estimator that "
-            "does."
-            if balanced
-            else f"{_learner(estimator)}.fit takes no sample_weight. Leave it out, or "
-            "use an estimator that does."
-        )
-    with weights_reach_their_step():
-        estimator.fit(X, y, **{key: weights})
+    reason = unweighted(estimator)
+    if reason is None:
+        try:
+            fit_weighted(estimator, X, y, weights)
+            return
+        except UnsetMetadataPassedError as error:  # of a part that nobody foresaw
+            reason = f"{type(estimator).__name__} does not hand weights on: {error}"
+    raise SourceError(
+        f"{reason}, so its sources cannot be balanced by weight. Use "
+        "balance_by='oversample', or an estimator that does."
+        if balanced
+        else f"{reason}. Leave it out, or use an estimator that does. To balance "
+        "sources, balance_by='oversample' needs no weights."
+    )
 
 
 def _learner(estimator: Any) -> str:
@@ -82,7 +85,9 @@ def remedy(error: ValueError, X: Any, estimator: Any) -> SourceError | None:
     at_ease = held == MISSING and get_tags(estimator).input_tags.allow_nan
     if held is None or at_ease or isinstance(error, SourceError):
         return None
-    if not OF_VALUES.search(str(error)):  # of classes or rows, whatever X holds
+    told = str(error)
+    # Of y, of classes or of rows, whatever X holds.
+    if "Input y" in told or not OF_VALUES.search(told):
         return None
     if held == "texts":
         return SourceError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any, Self
 
@@ -14,7 +15,12 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from sktandem._docs import documented
 from sktandem._settings import check_choice
 from sktandem._telling import warn
-from sktandem.data._cells import class_codes, classes_by_source, mixes_kinds
+from sktandem.data._cells import (
+    class_codes,
+    classes_by_source,
+    mixes_kinds,
+    refuse_fields,
+)
 from sktandem.data._estimator import tags_like
 from sktandem.data._predictor import SourcePredictor, if_offered
 from sktandem.data._rows import Rows, check_unknown_rule
@@ -264,11 +270,11 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         inner = seeded_clone(self.estimator, rng)
         try:
             scaler, features = self._fit_scaler(X, y, plan, inner)
-            y, of_targets = self._targets(y, plan)
+            targets, of_targets = self._targets(y, plan)
             weighted = self.balance is not None and self.balance_by == "weight"
-            fit_inner(inner, features, y, plan.weights, balanced=weighted)
+            fit_inner(inner, features, targets, plan.weights, balanced=weighted)
         except ValueError as error:
-            explained = remedy(error, X, inner)
+            explained = self._of_scaled_target(error, y) or remedy(error, X, inner)
             if explained is None:
                 raise
             raise explained from error
@@ -279,6 +285,18 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         self.sources_ = names
         self.n_samples_by_source_ = plan.n_samples
         self.__dict__.update(of_targets)
+
+    def _of_scaled_target(self, error: ValueError, y: Any) -> SourceError | None:
+        """Return what to do if the estimator takes y as it came, and not below 0."""
+        if self.scale_target_by is None or isinstance(error, SourceError):
+            return None
+        counts = y.dtype.kind in "biuf" and bool((y >= 0).all())
+        if not counts or not re.search(r"\by\b", str(error)):
+            return None
+        return SourceError(
+            f"scale_target_by={self.scale_target_by!r} makes targets below 0, which "
+            f"{type(self.estimator).__name__} did not take: {error} Leave it at None."
+        )
 
     def _targets(
         self, y: NDArray[Any], plan: MergePlan
@@ -294,9 +312,10 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             if y.dtype == object and mixes_kinds(y.ravel()):
                 learned["classes_"], y = class_codes(y)
         elif self.scale_target_by == "source":
+            refuse_fields(y, "scale_target_by scales")
             columns = np.reshape(y, (len(y), -1))
             columns = check_array(columns, dtype=float, input_name="y")
-            maps = fit_affine("standard", columns, plan.sources, plan.weights)
+            maps = fit_affine("standard", columns, plan.sources, plan.weights, of="y")
             y = maps.forward(columns, plan.sources.codes).reshape(y.shape)
             learned["target_scaler_"] = maps
         return y, learned

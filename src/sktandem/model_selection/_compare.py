@@ -17,6 +17,7 @@ from sklearn.utils.validation import column_or_1d
 from sktandem._settings import check_integer, check_known, check_number
 from sktandem._telling import counted, warn
 from sktandem._typing import RandomState
+from sktandem.data._cells import classes_by_source
 from sktandem.data._rows import Rows, read_rows
 from sktandem.exceptions import SourceError
 from sktandem.members._names import resolve_members
@@ -199,16 +200,70 @@ def compare_strategies(
     rows = read_compared(X, y, sample_source, source, groups)
     if primary_source is not None:
         check_known("primary_source", primary_source, rows.names)
-    tested = rows.names if primary_source is None else (primary_source,)
+    tested, notes = comparable(estimator, rows, primary_source)
     experiment, metric = designed(estimator, rows, strategies, scaler, scoring, tested)
     rng = check_random_state(random_state)
     folds = deal(experiment.rows, cv, n_repeats, primary_source, rng)
     names = list(experiment.strategies)
     measured = Measured(experiment.judges, names, n_repeats, cv)
-    done = run_folds(experiment, folds, names, n_jobs)
+    failed: dict[str, SourceError] = {}
+    spared = optional(strategies, names)
+    done = run_folds(experiment, folds, names, n_jobs, optional=spared, failed=failed)
     for fold, name, result in watched(done, len(folds) * len(names), progress):
         measured.add(fold, name, result)
-    return compared(experiment, measured, metric, margin)
+    measured = measured.only(fitted(names, failed))
+    return compared(experiment, measured, metric, margin, [*notes, *left_out(failed)])
+
+
+def comparable(
+    estimator: Any, rows: Rows, primary_source: Hashable
+) -> tuple[Sequence[Hashable], list[str]]:
+    """Return the sources to test on, and notes on those that can show nothing.
+
+    A single row, or group, is never in training and test. On rows of a single class
+    no model can be better than the one that says it.
+    """
+    asked = rows.names if primary_source is None else (primary_source,)
+    estimator = suited_estimator(estimator, rows.y)
+    several = rows.y.ndim == 2 and rows.y.shape[1] > 1
+    own = {}
+    if is_classifier(estimator) and not several:
+        own = classes_by_source(rows.sources, rows.y)
+    why = {}
+    for name in asked:
+        places = rows.of(name)
+        if len(places if rows.groups is None else np.unique(rows.groups[places])) == 1:
+            unit = "row" if rows.groups is None else "group"
+            why[name] = f"has a single {unit}, never in training and test at once"
+        elif len(own.get(name, "more")) == 1:
+            label = own[name].tolist()[0]
+            why[name] = f"has a single class, {label!r}: its own model is always right"
+    tested = [name for name in asked if name not in why]
+    if not tested:
+        told = "; ".join(f"{name!r} {reason}" for name, reason in why.items())
+        raise SourceError(f"There is nothing to compare: {told}.")
+    return tested, [
+        f"Left out: {name}, which {reason}. Its rows still train the others."
+        for name, reason in why.items()
+    ]
+
+
+def optional(strategies: Any, names: Sequence[str]) -> Sequence[str]:
+    """Return those that may fail: of a list of ours all but the reference."""
+    return names[1:] if isinstance(strategies, str) else ()
+
+
+def fitted(names: Sequence[str], failed: Mapping[str, SourceError]) -> list[str]:
+    """Return the strategies that could be fitted, which must be more than one."""
+    kept = [name for name in names if name not in failed]
+    if len(kept) < 2:
+        raise next(iter(failed.values()))
+    return kept
+
+
+def left_out(failed: Mapping[str, SourceError]) -> list[str]:
+    """Return a note for each strategy that failed."""
+    return [f"Left out: {n}. {str(e).splitlines()[0]}" for n, e in failed.items()]
 
 
 def check_comparison(margin: Any, cv: Any, n_repeats: Any) -> None:

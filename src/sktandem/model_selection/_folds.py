@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from sktandem._typing import Floats
+from sktandem.data._cells import refuse_fields
 from sktandem.data._estimator import SourceEstimator, fit_rows
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError, SourceWarning
@@ -65,7 +66,8 @@ class Experiment:
     judges: tuple[SourceJudge, ...]
 
     def check(self) -> None:
-        """Refuse what cannot be fitted, before the work."""
+        """Refuse what cannot be fitted or judged, before the work."""
+        refuse_fields(self.rows.y, "models are judged by")
         for name in self.strategies:
             model = self.model(name, None)
             if isinstance(model, SourceEstimator):
@@ -95,11 +97,18 @@ class Experiment:
         try:
             with warnings.catch_warnings():
                 if hole_of(self.strategies[name]) is not None:
-                    # A fold of one source alone is what own models are.
-                    warnings.filterwarnings("ignore", "Only one source", SourceWarning)
+                    # A fold of one source alone is what own models are, and what a
+                    # member does worse its score shows.
+                    for known in ("Only one source", "One output for all sources"):
+                        warnings.filterwarnings("ignore", known, SourceWarning)
                 fitted = self.fitted(name, fold)
-                answers = Answers(fitted, self.rows.take(fold.test))
-                measured = {j.name: j.measure(answers, fold.test) for j in self.judges}
+                judged = np.concatenate([judge.rows for judge in self.judges])
+                test = fold.test[np.isin(fold.test, judged)]
+                answers = Answers(fitted, self.rows.take(test))
+                # A source with fewer rows than folds has none in some of them.
+                there = [j for j in self.judges if np.isin(test, j.rows).any()]
+                measured: Result = {judge.name: {} for judge in self.judges}
+                measured |= {j.name: j.measure(answers, test) for j in there}
                 for source, losses in measured.items():
                     for key, value in losses.items():
                         if key not in ("metric", ZERO) and np.isnan(value).any():
@@ -141,12 +150,23 @@ def run_folds(
     folds: Sequence[Fold],
     names: Sequence[str],
     n_jobs: int | None,
-) -> Iterator[tuple[Fold, str, Result]]:
-    """Yield what every strategy costs in every fold, in order."""
+    *,
+    optional: Container[str] = (),
+    failed: dict[str, SourceError] | None = None,
+) -> Iterator[tuple[Fold, str, Result | None]]:
+    """Yield what every strategy costs in every fold, in order.
+
+    That of an `optional` strategy is None where it could not be fitted, and its
+    first error enters `failed`.
+    """
     for fold, name, result in try_folds(experiment, folds, names, n_jobs):
-        if isinstance(result, SourceError):
+        if not isinstance(result, SourceError):
+            yield fold, name, result
+        elif failed is None or name not in optional:
             raise result
-        yield fold, name, result
+        else:
+            failed.setdefault(name, result)
+            yield fold, name, None
 
 
 def try_folds(
@@ -198,8 +218,10 @@ class Measured:
         self.values: dict[tuple[str, Hashable, str], Floats] = {}
         self.zeros: set[str] = set()  # who gave a true class no chance
 
-    def add(self, fold: Fold, name: str, result: Result) -> None:
-        """Enter what a strategy costs in one fold."""
+    def add(self, fold: Fold, name: str, result: Result | None) -> None:
+        """Enter what a strategy costs in one fold; None where it failed."""
+        if result is None:
+            return
         for judge in self.judges:
             tested = fold.test[np.isin(fold.test, judge.rows)]
             own = np.searchsorted(judge.rows, tested)

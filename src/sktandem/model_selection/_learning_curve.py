@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sktandem._settings import check_known, is_integer, is_number
+from sktandem._telling import warn
 from sktandem._typing import RandomState
 from sktandem.data._cells import cross_cells, target_strata
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._compare import (
     check_comparison,
+    comparable,
     designed,
+    fitted,
+    left_out,
+    optional,
     read_compared,
     watched,
 )
@@ -158,9 +163,8 @@ def learning_curve_by_source(
     check_comparison(margin, cv, n_repeats)
     rows = read_compared(X, y, sample_source, source, groups)
     check_known("primary_source", primary_source, rows.names)
-    experiment, metric = designed(
-        estimator, rows, strategies, scaler, scoring, (primary_source,)
-    )
+    tested, _ = comparable(estimator, rows, primary_source)
+    experiment, metric = designed(estimator, rows, strategies, scaler, scoring, tested)
     rows, rng = experiment.rows, check_random_state(random_state)
     folds = deal(rows, cv, n_repeats, primary_source, rng)
     orders = [_stratified_order(rows, fold, primary_source, rng) for fold in folds]
@@ -172,10 +176,19 @@ def learning_curve_by_source(
     ]
     tried, judges = list(experiment.strategies), experiment.judges
     measured = {size: Measured(judges, tried, n_repeats, cv) for size in sizes}
-    done = run_folds(experiment, [fold for _, fold in tasks], tried, n_jobs)
+    failed: dict[str, SourceError] = {}
+    spared = optional(strategies, tried)
+    each = [fold for _, fold in tasks]
+    done = run_folds(experiment, each, tried, n_jobs, optional=spared, failed=failed)
     of_task = iter([size for size, _ in tasks for _ in tried])
     for fold, name, result in watched(done, len(tasks) * len(tried), progress):
         measured[next(of_task)].add(fold, name, result)
+    for note in left_out(failed):
+        warn(note)
+    kept = fitted(tried, failed)
+    measured = {size: one.only(kept) for size, one in measured.items()}
+    own = {name: experiment.strategies[name] for name in kept}
+    experiment = replace(experiment, strategies=own)
     return _curve(experiment, measured, metric.name, margin)
 
 

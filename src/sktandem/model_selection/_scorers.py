@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.metrics import check_scoring, get_scorer
 
-from sktandem._routing import score_request
+from sktandem._routing import score_request, scores_weighted
+from sktandem._settings import check_choice
 from sktandem._telling import did_you_mean, warn
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._view import Scored, Scoring, metric_name, read_scored
@@ -140,6 +141,7 @@ class SourceScorer:
         self.names = names
         self.summary = summary
         self.source = source
+        self._asked: dict[str, Any] = {}
 
     def __call__(
         self,
@@ -183,9 +185,37 @@ class SourceScorer:
         )
         return np.nan
 
+    def set_score_request(self, **requests: bool | str | None) -> Self:
+        """Request metadata, as of a scorer of scikit-learn.
+
+        Parameters
+        ----------
+        **requests : dict of {str: bool, str or None}
+            What to do with `sample_weight` or `sample_source`: True takes it,
+            False leaves it, None refuses it, a string takes what is passed by
+            that name. By default `sample_source` is taken and `sample_weight`
+            refused.
+
+        Returns
+        -------
+        self : SourceScorer
+            This scorer.
+        """
+        for param in requests:
+            check_choice("set_score_request", param, ("sample_source", "sample_weight"))
+        self._asked |= requests
+        return self
+
     def get_metadata_routing(self) -> Any:
-        """Request `sample_source` from the caller of this scorer."""
-        return score_request(self)
+        """Request `sample_source`, and what else was asked for, from the caller."""
+        return score_request(self, self._asked)
+
+    def _accept_sample_weight(self) -> bool:
+        """Tell a search whether to hand its weights on, with routing off."""
+        if self.scoring is None:
+            return True
+        known = get_scorer(self.scoring) if isinstance(self.scoring, str) else None
+        return scores_weighted(known or self.scoring)
 
     def __repr__(self) -> str:
         column = "" if self.source is None else f", source={self.source!r}"

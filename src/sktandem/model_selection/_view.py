@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sktandem._routing import accepts_source, source_method
+from sktandem._routing import accepts_source, scores_weighted, source_method
 from sktandem._telling import warn
 from sktandem.data._cells import mixes_kinds
 from sktandem.data._estimator import answer_rows, is_ours, score_rows
@@ -81,10 +81,22 @@ class Scored:
                 )
                 return np.nan
         weights = {} if rows.weights is None else {"sample_weight": rows.weights}
+        if weights:
+            self._refuse_unweighted(scorer)
         with warnings.catch_warnings():
             # Balanced accuracy is right here, and says so to no purpose.
             warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
             return float(scorer(view, rows.X, y, **weights))
+
+    def _refuse_unweighted(self, scorer: Any) -> None:
+        # What stands for scoring=None is the estimator's own score.
+        own = getattr(scorer, "_estimator", None)
+        if not scores_weighted(scorer if own is None else own.score):
+            name = metric_name(scorer) if own is None else f"{scorer!r}"
+            raise SourceError(
+                f"{name} takes no sample_weight. Leave the weights out, or use a "
+                "metric that takes them."
+            )
 
 
 class SourceView:

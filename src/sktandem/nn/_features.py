@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_array
 
 from sktandem.data._rows import Rows
 from sktandem.data._tables import (
+    column_names,
     is_frame,
     is_polars,
     numeric_columns,
@@ -95,7 +96,13 @@ def fit_features(
                 "Set scaler=None, and scale before or in the module."
             )
         scaling = fit_named(
-            scaler, numbers, rows.sources, scale_by=scale_by, weights=weights, rows=used
+            scaler,
+            numbers,
+            rows.sources,
+            scale_by=scale_by,
+            weights=weights,
+            rows=used,
+            names=column_names(rows.X),
         )
         return Features(scaling, missing=missing), numbers
     # A transformer sees the training rows only, and its numbers of them are those of

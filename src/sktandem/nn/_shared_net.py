@@ -16,6 +16,7 @@ from skorch import (
 from sktandem._docs import documented
 from sktandem._settings import check_choice, is_integer
 from sktandem._telling import did_you_mean
+from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
 from sktandem.nn._aim import KINDS, Aim
 from sktandem.nn._average import check_average
@@ -27,6 +28,7 @@ from sktandem.nn._heads import check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import check_net, is_binary
 from sktandem.nn._preparation import Preparation
+from sktandem.nn._shared_task import warn_of_levels
 from sktandem.nn._tasks import TaskCriterion
 from sktandem.nn._trainer import Trainer
 from sktandem.nn._validation import check_fraction
@@ -452,6 +454,11 @@ class SharedNet(NetEstimator):
             )
 
     # The engine -----------------------------------------------------------------
+
+    def _fit_rows(self, rows: Rows, **how: Any) -> None:
+        super()._fit_rows(rows, **how)
+        if not self._has_heads and not self._classifies:
+            warn_of_levels(self, rows)
 
     def _engine(self) -> Engine:
         # The parameters meet the collaborators here, and nowhere else: each gets the

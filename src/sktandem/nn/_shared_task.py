@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.linear_model import LinearRegression
 from skorch import NeuralNet
 from torch import Tensor
 
@@ -22,7 +23,9 @@ from sktandem.nn._precision import dtype_of
 from sktandem.nn._tasks import ClassTask, NumberTask
 from sktandem.scaling._affine import fit_affine
 
-__all__ = ["SharedTask"]
+ENOUGH = 200  # rows of a source that show whether its level is met
+
+__all__ = ["SharedTask", "warn_of_levels"]
 
 OwnClasses = dict[Hashable, NDArray[Any]]
 
@@ -105,7 +108,7 @@ class SharedTask:
         if by is None or isinstance(self.task, ClassTask):
             return self
         own = sources if by == "source" else None
-        maps = fit_affine("standard", targets, own, rows=used)
+        maps = fit_affine("standard", targets, own, rows=used, of="y")
         return replace(
             self, task=replace(self.task, maps=maps, by_source=own is not None)
         )
@@ -191,3 +194,39 @@ def _warn_of_other_labels(own: OwnClasses) -> None:
             "the sources apart rather than the classes; heads='source' gives each "
             "source its own."
         )
+
+
+def warn_of_levels(model: Any, rows: Rows) -> None:
+    """Warn if one output for all sources misses the level or size of one's targets.
+
+    Its error on the source's own training rows is then larger than that of their
+    mean, and either the same in most rows, or of the size of another source's
+    targets. A level that X explains is no matter: a net that has not learned it yet
+    is forgiven where a straight line has.
+    """
+    if len(rows.names) < 2 or model._fitted.tasks.task.by_source:
+        return
+    some = [own[:: -(-len(own) // ENOUGH)] for own in rows.sources.rows]
+    asked = rows.take(np.sort(np.concatenate(some)))
+    y = np.asarray(asked.y, dtype=float).reshape(len(asked), -1)
+    off = [y - model._answer("predict", asked).reshape(y.shape)]
+    numbers = model._fitted.features.numbers(asked.X, asked.sources.codes)
+    if isinstance(numbers, np.ndarray) and numbers.ndim == 2:
+        line = LinearRegression().fit(filled := np.nan_to_num(numbers), y)
+        off.append(y - line.predict(filled))
+    spreads = np.array([y[own].var(axis=0) for own in asked.sources.rows])
+    for name, spread in zip(asked.names, spreads):
+        own, missed, other = asked.of(name), spread > 0, spreads.max(axis=0)
+        for residual in off:
+            error = np.mean(residual[own] ** 2, axis=0)
+            level = residual[own].mean(axis=0) - residual.mean(axis=0)
+            apart = (level**2 > error / 2) | (other > 9 * spread)
+            missed &= (error > spread) & apart
+        if missed.any():
+            r2 = 1 - (np.mean(off[0][own] ** 2, axis=0) / spread)[missed].max()
+            warn(
+                "One output for all sources misses the level or size of the targets "
+                f"of {name!r}: on its training rows R2 is {r2:.1f}. "
+                "scale_target_by='source' gives each source its own."
+            )
+            return

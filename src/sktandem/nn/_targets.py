@@ -11,7 +11,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
-from sktandem.data._cells import as_target, mixes_kinds
+from sktandem.data._cells import as_target, mixes_kinds, refuse_fields
 from sktandem.exceptions import SourceError
 
 __all__ = [
@@ -28,6 +28,7 @@ def checked_classes(y: Any, *, by_head: bool = False) -> NDArray[Any]:
     Whether numbers are classes is left to each head where there are heads.
     """
     y = as_target(y)
+    refuse_fields(y, "a net learns")
     if y.ndim == 2:
         y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
@@ -42,6 +43,7 @@ def checked_classes(y: Any, *, by_head: bool = False) -> NDArray[Any]:
 def checked_numbers(y: Any, *, missing: bool = False) -> NDArray[np.float64]:
     """Return targets as floats; `missing` ones only where there are columns."""
     y = as_target(y)
+    refuse_fields(y, "a net learns")
     _refuse_strings(y)
     allowed = "allow-nan" if missing and y.ndim == 2 else True
     return np.asarray(
@@ -86,6 +88,7 @@ def numbers_of_objects(name: Hashable, y: NDArray[Any]) -> NDArray[np.float64]:
 def checked_either(y: Any) -> NDArray[Any]:
     """Return the labels of some sources and the numbers of others, one a row."""
     y = as_target(y)
+    refuse_fields(y, "a net learns")
     y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
     if y.ndim != 1:
         raise SourceError(

@@ -193,7 +193,14 @@ class NumberTask:
     def scaled(self, own: NDArray[np.float64]) -> NumberTask:
         """Return the task with the mean and standard deviation of training rows."""
         # A constant target, such as that of a source with one row, is only shifted.
-        scale = own.std(axis=0)
+        with np.errstate(over="ignore"):
+            scale = own.std(axis=0)
+        if not np.isfinite(scale).all():
+            largest = own.flat[int(np.argmax(np.abs(own)))]
+            raise SourceError(
+                f"The targets of {self.source!r} hold {largest:.3g}, too large to be "
+                "scaled. Correct the value, or drop the row."
+            )
         scale = np.where(scale == 0, 1.0, scale)
         return replace(self, maps=AffineMaps(own.mean(axis=0)[None], scale[None]))
 

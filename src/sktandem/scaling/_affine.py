@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.sparsefuncs import min_max_axis
 
 from sktandem.data._sources import Codes, Sources
+from sktandem.exceptions import SourceError
 
 __all__ = ["NAMED_SCALERS", "AffineMaps", "fit_affine", "row_chunks"]
 
@@ -75,26 +76,44 @@ def fit_affine(
     sources: Sources | None = None,
     weights: NDArray[np.float64] | None = None,
     rows: NDArray[np.intp] | None = None,
+    names: Sequence[Any] | None = None,
+    of: str = "X",
 ) -> AffineMaps:
     """Fit the named scaler on all rows and, given sources, on each source.
 
-    Given `rows`, no others are looked at.
+    Given `rows`, no others are looked at. `names` are those of the columns, and `of`
+    says what they stand in, for an error.
 
     A column in which a source has no value takes the pooled map there; one in
     which nobody has a value is left alone.
     """
-    pooled = _statistics(kind, X, rows, weights)
-    empty = np.isnan(pooled)
-    pooled[empty] = np.broadcast_to([[0.0], [1.0]], pooled.shape)[empty]
+    pooled, filled = _statistics(kind, X, rows, weights)
+    pooled[:, ~filled] = [[0.0], [1.0]]
     parts = sources.rows if sources else ()
     if rows is not None and sources is not None:
         part = np.zeros(len(X), dtype=bool)
         part[rows] = True
         parts = tuple(own[part[own]] for own in parts)
-    own = [_statistics(kind, X, own, weights) for own in parts]
-    own = [np.where(np.isnan(map_), pooled, map_) for map_ in own]
+    fitted = [_statistics(kind, X, own, weights) for own in parts]
+    own = [np.where(filled, map_, pooled) for map_, filled in fitted]
     center, scale = np.stack([*own, pooled], axis=1)
+    broken = ~(np.isfinite(center) & np.isfinite(scale)).all(axis=0)
+    if broken.any():
+        raise _overflow(X, int(np.flatnonzero(broken)[0]), kind, names, of)
     return AffineMaps(center, scale)
+
+
+def _overflow(
+    X: Any, place: int, kind: str, names: Sequence[Any] | None, of: str
+) -> SourceError:
+    """Name the cell that a center or scale cannot be calculated from."""
+    column = X[:, [place]].toarray() if sparse.issparse(X) else X[:, place]
+    row = int(np.nanargmax(np.abs(column)))
+    name = place if names is None else repr(names[place])
+    return SourceError(
+        f"Column {name} of {of} holds {column.ravel()[row]:.3g} in row {row}, too "
+        f"large to be scaled by {kind!r}. Correct the value, or drop the row."
+    )
 
 
 def _statistics(
@@ -102,15 +121,16 @@ def _statistics(
     X: Any,
     rows: NDArray[np.intp] | None,
     weights: NDArray[np.float64] | None,
-) -> NDArray[np.float64]:
-    """Return center and scale of each column, NaN where it holds no value."""
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return center and scale of each column, and whether it holds a value."""
     result = np.full((2, X.shape[1]), np.nan)
     filled = _columns_with_values(X, rows)
     if not filled.all():
         X = X[:, filled]
     if filled.any():
-        result[:, filled] = FITTERS[kind](X, rows, weights)
-    return result
+        with np.errstate(over="ignore", invalid="ignore"):  # which the caller refuses
+            result[:, filled] = FITTERS[kind](X, rows, weights)
+    return result, filled
 
 
 def _standard(X: Any, rows: Any, weights: Any) -> Any:
@@ -120,7 +140,8 @@ def _standard(X: Any, rows: Any, weights: Any) -> Any:
     for part, weight in _parts(X, rows, weights):
         scaler.partial_fit(part, sample_weight=weight)
     center = np.zeros(X.shape[1]) if sparse.issparse(X) else scaler.mean_
-    return center, scaler.scale_
+    # An infinite variance passes for that of a constant there.
+    return center, np.where(np.isfinite(scaler.var_), scaler.scale_, np.nan)
 
 
 def _minmax(X: Any, rows: Any, weights: Any) -> Any:

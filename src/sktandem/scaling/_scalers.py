@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -126,12 +126,19 @@ def fit_named(
     scale_by: str,
     weights: NDArray[np.float64] | None = None,
     rows: NDArray[np.intp] | None = None,
+    names: Sequence[Any] | None = None,
 ) -> ScaledByName:
-    """Fit a named scaler on the numeric columns of X, all rows or some."""
+    """Fit a named scaler on the numeric columns of X, all rows or some.
+
+    `names` are those of all columns, where X is an array that was made of a frame.
+    """
     by_source = sources if scale_by == "source" else None
     columns = typed_numbers(X) if is_frame(X) else None
     numbers = numbers_of(X, columns, scaler)
-    maps = fit_affine(scaler, numbers, by_source, weights, rows)
+    names = column_names(X) if names is None else names
+    if names is not None and columns is not None:
+        names = [names[place] for place in columns]
+    maps = fit_affine(scaler, numbers, by_source, weights, rows, names)
     return ScaledByName(scaler, maps, columns)
 
 
