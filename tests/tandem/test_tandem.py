@@ -267,17 +267,26 @@ def test_where_all_fail_the_first_error_is_told():
         fit(Tandem(Broken()), SAME)
 
 
-def test_a_source_of_one_class_gets_the_others():
+def test_a_source_without_an_own_model_gets_the_others():
+    source = np.where(np.arange(300) < 12, "few", SOURCE)
+    model = Tandem(KNeighborsRegressor(12), members=[Merged()], random_state=0)
+
+    model.fit(X, SAME, sample_source=source)
+
+    assert model.weights_["few"] == {"own models": 0.0, "merged": 1.0}
+    assert np.isnan(model.gain_["few"].gain)
+    assert "no own model: The member 'own models'" in model.gain_["few"].reason
+    assert np.isfinite(model.predict(X[:3], sample_source=["few"] * 3)).all()
+    assert model.gain_["b"].gain == model.gain_["b"].gain
+
+
+def test_a_source_of_one_class_is_answered():
     y = np.where(IN_A, "ill", CLASSES)
 
-    with pytest.warns(SourceWarning, match="1 member left out: .*'own as a feature'"):
-        model = fit(Tandem(LogisticRegression(), random_state=0), y)
+    model = fit(Tandem(LogisticRegression(), random_state=0), y)
 
-    assert model.weights_["a"]["own models"] == 0
     assert sum(model.weights_["a"].values()) == pytest.approx(1)
-    assert np.isnan(model.gain_["a"].gain)
-    assert "no own model" in model.gain_["a"].reason
-    assert set(model.predict(X[:3], sample_source=["a"] * 3)) <= {"ill", "well"}
+    assert set(model.predict(X[:3], sample_source=["a"] * 3)) == {"ill"}
 
 
 # Unknown sources

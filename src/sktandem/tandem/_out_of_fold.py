@@ -139,15 +139,33 @@ def _done(
     limits = Limits.of(judge, target, rows, train)
     if task.unknown:
         rows = replace(rows, sources=Sources(rows.names, np.full_like(codes, UNKNOWN)))
-    try:
-        found = answers_of(fitted, rows, test, judge, limits)
-    except MemoryError:
-        raise
-    except Exception as error:
-        return FittedMember(None, dict.fromkeys(rows.names, error)), None, 0
+    found, n_clipped, failures = _answered(fitted, rows, test, judge, limits)
     # A model of a fold has done its work.
-    kept = fitted if task.fold is None else FittedMember(None, fitted.failures)
-    return kept, *found
+    model = fitted.model if task.fold is None else None
+    return FittedMember(model, fitted.failures | failures), found, n_clipped
+
+
+def _answered(
+    fitted: FittedMember,
+    rows: Rows,
+    asked: NDArray[np.intp],
+    judge: Judge,
+    limits: Limits,
+) -> tuple[Floats, int, dict[Hashable, Exception]]:
+    """Return the answers for the rows asked, source by source, and what failed."""
+    answers = np.full((len(asked), limits.width), np.nan)
+    codes, clipped, failures = rows.sources.codes[asked], 0, {}
+    for code in np.unique(codes):
+        own = codes == code
+        try:
+            answers[own], n = answers_of(fitted, rows, asked[own], judge, limits)
+        except MemoryError:
+            raise
+        except Exception as error:  # such as of neighbours that are too few
+            failures[rows.names[code]] = error
+            continue
+        clipped += n
+    return answers, clipped, failures
 
 
 def answers_of(

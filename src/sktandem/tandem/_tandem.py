@@ -146,8 +146,8 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
 
     with losses in units of what the best constant costs on the source. The rows
     of the others, which count as 100 or as the own rows if these are fewer, keep the
-    weights of small sources near those that suit all. Numbers are kept within the range of the source's target,
-    widened by a quarter; probabilities are mixed as
+    weights of small sources near those that suit all. Numbers are kept within the
+    range of the source's target, widened by a quarter; probabilities are mixed as
     :math:`(n_s p + 1) / (n_s + K)`, so that no zero decides.
 
     The cost is ``cv + 1`` fits of each member on all rows, less for a model of
