@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss, mean_squared_error
 
-from sktandem.stats._losses import aligned, brier_scores, log_losses, squared_errors
+from sktandem.stats._losses import aligned, brier_scores, log_losses
+from sktandem.stats._row_loss import SQUARED_ERROR
 
 SEEDS = st.integers(0, 9999)
 
@@ -45,7 +46,7 @@ def test_the_mean_of_row_squared_errors_is_scikit_learns(shape):
     rng = np.random.default_rng(0)
     y, predicted = rng.normal(size=shape), rng.normal(size=shape)
 
-    ours = squared_errors(y, predicted)
+    ours = SQUARED_ERROR.of_rows(y, predicted)
 
     assert ours.shape == (7,)
     assert ours.mean() == pytest.approx(mean_squared_error(y, predicted))
@@ -56,7 +57,7 @@ def test_a_column_beside_flat_numbers_is_not_broadcast(of_y, of_predicted):
     """Five rows predicted right have no error, whatever their shapes."""
     numbers = np.arange(5.0)
 
-    errors = squared_errors(numbers.reshape(of_y), numbers.reshape(of_predicted))
+    errors = SQUARED_ERROR.of_rows(numbers.reshape(of_y), numbers.reshape(of_predicted))
 
     np.testing.assert_array_equal(errors, np.zeros(5))
 
