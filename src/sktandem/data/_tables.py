@@ -20,6 +20,7 @@ __all__ = [
     "append_columns",
     "as_table",
     "column_names",
+    "date_columns",
     "drop_column",
     "frame_like",
     "holds_numbers",
@@ -41,7 +42,12 @@ __all__ = [
     "to_floats",
 ]
 
+COMPLEX = (
+    "Complex data not supported: X holds complex numbers. Pass the real and the "
+    "imaginary part as columns of their own."
+)
 # How lazy libraries give a data frame. Spark's collect() gives a list of rows.
+DATES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
 RUN_BY = ("compute", "toPandas", "to_pandas", "df", "collect")
 
 
@@ -93,12 +99,16 @@ def as_table(X: Any) -> Any:
     refuse_datasets(X)
     refuse_masked("X", X)
     if is_frame(X):
+        if is_pandas(X) and any(getattr(d, "kind", "") == "c" for d in X.dtypes):
+            raise SourceError(COMPLEX)
         return X
     if sparse.issparse(X):
         return X.tocsr() if X.format not in ("csr", "csc") else X
     if is_tensor(X):
         return X.detach().numpy()
     array = np.asarray(X)
+    if array.dtype.kind == "c":
+        raise SourceError(COMPLEX)
     if array.ndim == 0:
         raise SourceError(
             f"X must hold a row for each sample, got {type(X).__name__}. Expected an "
@@ -236,6 +246,23 @@ def holds_numbers(column: Any) -> bool:
     values = [value for value in column.to_list() if not is_missing(value)]
     numbers = all(isinstance(v, Number) and not isinstance(v, bool) for v in values)
     return bool(values) and numbers
+
+
+def date_columns(X: Any) -> list[Any]:
+    """Return the names of the columns that hold dates, times, durations or periods."""
+    if not is_frame(X):
+        return []
+    if not is_pandas(X):
+        schema = nw.from_native(X).schema
+        return [name for name, dtype in schema.items() if dtype.is_temporal()]
+    from pandas.api.types import infer_dtype
+
+    return [
+        name
+        for place, (name, dtype) in enumerate(X.dtypes.items())
+        if getattr(dtype, "kind", "O") in "mMO"
+        and infer_dtype(X.iloc[:, place], skipna=True) in DATES
+    ]
 
 
 def to_floats(X: Any, columns: list[int]) -> NDArray[np.floating[Any]]:

@@ -273,7 +273,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             targets, of_targets = self._targets(y, plan)
             weighted = self.balance is not None and self.balance_by == "weight"
             fit_inner(inner, features, targets, plan.weights, balanced=weighted)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             explained = self._of_scaled_target(error, y) or remedy(error, X, inner)
             if explained is None:
                 raise
@@ -286,7 +286,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         self.n_samples_by_source_ = plan.n_samples
         self.__dict__.update(of_targets)
 
-    def _of_scaled_target(self, error: ValueError, y: Any) -> SourceError | None:
+    def _of_scaled_target(self, error: Exception, y: Any) -> SourceError | None:
         """Return what to do if the estimator takes y as it came, and not below 0."""
         if self.scale_target_by is None or isinstance(error, SourceError):
             return None
