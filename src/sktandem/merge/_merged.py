@@ -13,7 +13,7 @@ from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sktandem._docs import documented
-from sktandem._settings import check_choice
+from sktandem._settings import check_choice, is_estimator
 from sktandem._telling import warn
 from sktandem.data._cells import (
     class_codes,
@@ -234,8 +234,9 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
 
     def _check_settings(self) -> None:
         """Refuse settings that make no sense whatever the data."""
-        classifies = self.estimator is not None and is_classifier(self.estimator)
-        if self.estimator is None or not (classifies or is_regressor(self.estimator)):
+        fits = is_estimator(self.estimator)
+        classifies = fits and is_classifier(self.estimator)
+        if not fits or not (classifies or is_regressor(self.estimator)):
             raise SourceError(
                 "Merged needs a classifier or a regressor as its estimator, got "
                 f"{self.estimator!r}. Pass one, such as Merged(LogisticRegression())."
@@ -429,7 +430,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
 
     def __sklearn_tags__(self) -> Tags:
         tags = tags_like(super().__sklearn_tags__(), self.estimator, self.scaler)
-        if self.scaler is None and self.source is None and self.estimator is not None:
+        if self.scaler is None and self.source is None and is_estimator(self.estimator):
             tags.input_tags.pairwise = get_tags(self.estimator).input_tags.pairwise
         return tags
 

@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MinMaxScaler,
     OneHotEncoder,
     RobustScaler,
@@ -298,13 +299,21 @@ def _as_objects(X: Any) -> Any:
     return X.astype(object).where(X.notna(), np.nan)
 
 
+def _as_dense(X: Any) -> Any:
+    """Return a data frame without sparse columns, which no scaler can centre."""
+    if not is_pandas(X):
+        return X
+    thin = {c: d.subtype for c, d in X.dtypes.items() if hasattr(d, "fill_value")}
+    return X.astype(thin) if thin else X
+
+
 def numbers_of(X: Any, columns: list[int] | None, scaler: str) -> Any:
     """Return the numeric part of X as floats, checked."""
     if columns is not None:
         X = to_floats(X, columns)
         if not columns:
             return X
-    elif np.ndim(X) == 1 and X.dtype == object and isinstance(X[0], str):
+    elif np.ndim(X) == 1 and isinstance(X[0], str):
         raise SourceError(
             f"scaler={scaler!r} needs columns, but X holds texts. Set scaler=None and "
             "let the estimator be a pipeline that begins with a vectorizer."
@@ -371,7 +380,9 @@ def table_preprocessor(
     """
     # A column without a single value stays, as a constant: sources may differ
     # in what they measured, and a fold must not change the width.
-    numeric = [SimpleImputer(strategy="median", keep_empty_features=True)]
+    dense = FunctionTransformer(_as_dense, feature_names_out="one-to-one")
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    numeric = [dense, imputer]
     if scaler is not None:
         check_scaler_name(scaler)
         classes = (StandardScaler, MinMaxScaler, RobustScaler)
