@@ -257,7 +257,7 @@ def _request(part: Any, learns: bool) -> None:
         default = part._get_estimator()  # made in fit, it would request nothing
         _request(default, learns)
         part.set_params(estimator=default)
-    if "scoring" in params:
+    if "scoring" in params and _is_router(part):
         part.set_params(scoring=_weighted_scoring(params["scoring"], part))
     for method in ("fit", "score"):
         if _requests(part, method).get("sample_weight", True) is None:

@@ -16,6 +16,7 @@ __all__ = [
     "check_known",
     "check_number",
     "check_shares",
+    "is_estimator",
     "is_integer",
     "is_number",
     "refuse_nested",
@@ -30,6 +31,12 @@ def is_integer(value: Any) -> TypeGuard[int]:
 def is_number(value: Any) -> TypeGuard[float]:
     """Tell a real number of any library; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_estimator(value: Any) -> bool:
+    """Tell an instance that can be fitted; a class, a name or a module is none."""
+    fits = hasattr(value, "fit") and hasattr(value, "get_params")
+    return fits and not isinstance(value, type)
 
 
 def check_choice(

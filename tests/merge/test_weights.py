@@ -11,6 +11,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
+    HistGradientBoostingClassifier,
     StackingClassifier,
     StackingRegressor,
     VotingClassifier,
@@ -188,6 +189,7 @@ def test_what_knows_no_routing_gets_weights_by_name(inner):
             make_pipeline(StandardScaler(), AdaBoostClassifier(n_estimators=3)), {}
         ),
         RFECV(LogisticRegression(), cv=3),
+        make_pipeline(StandardScaler(), HistGradientBoostingClassifier(max_iter=5)),
     ],
 )
 @pytest.mark.filterwarnings("ignore::FutureWarning")

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sktandem._telling import counted
 from sktandem.data._sources import Codes, Sources, distinct
-from sktandem.data._tables import is_missing, is_tensor, refuse_masked
+from sktandem.data._tables import from_tensor, is_missing, is_tensor, refuse_masked
 from sktandem.exceptions import SourceError
 
 __all__ = [
@@ -35,6 +35,8 @@ def as_target(y: Any) -> NDArray[Any]:
     """
     refuse_masked("y", y)
     array = _as_array(y)
+    if array.dtype.kind == "c":
+        raise SourceError("Complex data not supported: y holds complex numbers.")
     if array.dtype == object:
         missing = [row for row, v in enumerate(array.ravel().tolist()) if is_missing(v)]
         if missing:
@@ -66,7 +68,7 @@ def refuse_fields(y: NDArray[Any], who: str) -> None:
 
 def _as_array(y: Any) -> NDArray[Any]:
     if is_tensor(y):
-        return np.asarray(y.detach().numpy())
+        return from_tensor("y", y)
     array = np.asarray(y)
     if array.dtype.kind in "US" and isinstance(y, list | tuple):
         objects = np.array(y, dtype=object)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+from collections import ChainMap
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -17,7 +20,7 @@ from sktandem._routing import (
     fit_with_source,
     source_method,
 )
-from sktandem._settings import is_integer, refuse_nested
+from sktandem._settings import is_estimator, is_integer, refuse_nested
 from sktandem.data._rows import Rows, read_rows
 from sktandem.exceptions import SourceError
 
@@ -115,8 +118,42 @@ class SourceEstimator(RequestsSource, BaseEstimator):
         super().set_params(**params)
         return self
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        params = self.get_params(deep=False)
+        nets = {key: value for key, value in params.items() if _is_skorch(value)}
+        if not nets:
+            return str(super().__repr__(N_CHAR_MAX))
+        shown = copy.copy(self)  # with the settings of a net that were changed alone
+        for key, net in nets.items():
+            setattr(shown, key, _Brief(net))
+        return str(BaseEstimator.__repr__(shown, N_CHAR_MAX))
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "sources_")
+
+
+def _is_skorch(value: Any) -> bool:
+    """Tell a skorch net, without importing torch."""
+    return any(kind.__module__ == "skorch.net" for kind in type(value).__mro__)
+
+
+class _Brief:
+    """A net as it is shown: its module and what else is not as by default."""
+
+    def __init__(self, net: Any) -> None:
+        self.net = net
+
+    def __repr__(self) -> str:
+        kinds = type(self.net).__mro__[:-1]
+        known = ChainMap(*(dict(inspect.signature(kind).parameters) for kind in kinds))
+        given = [
+            f"{key}={getattr(value, '__name__', value)!s}"
+            for key, value in self.net.get_params(deep=False).items()
+            if not key.startswith("_")
+            and " at 0x" not in repr(value)
+            and (key not in known or known[key].default is not value)
+        ]
+        return f"{type(self.net).__name__}({', '.join(given)})"
 
 
 def tags_like(tags: Tags, estimator: Any, *others: Any) -> Tags:
@@ -125,11 +162,11 @@ def tags_like(tags: Tags, estimator: Any, *others: Any) -> Tags:
     None is a hole, which has no kind. Names of scalers have no tags: they take
     sparse X and missing values.
     """
-    parts = [part for part in (estimator, *others) if hasattr(part, "__sklearn_tags__")]
+    parts = [part for part in (estimator, *others) if is_estimator(part)]
     inputs = [get_tags(part).input_tags for part in parts]
     tags.input_tags.sparse = all(part.sparse for part in inputs)
     tags.input_tags.allow_nan = all(part.allow_nan for part in inputs)
-    if estimator is None:
+    if not is_estimator(estimator):
         return tags
     inner = get_tags(estimator)
     tags.estimator_type = inner.estimator_type

@@ -352,16 +352,24 @@ def warn_of_source_among_features(X: Any, sample_source: Any) -> None:
         return
     numeric = set(numeric_columns(X))
     names = column_names(X) or []
-    given = np.asarray(_as_labels(sample_source), dtype=object)
+    given = _as_labels(sample_source)
     for place, name in enumerate(names):
         if place in numeric:
             continue
-        column = np.asarray(take_column(X, place), dtype=object)
-        if np.array_equal(column, given):
+        if len(given) == n_rows(X) and _all_same(take_column(X, place), given):
             warn(
                 f"The column {name!r} of X holds the source of every row, and is a "
                 f"feature as well. source={name!r} takes it out of the features."
             )
+
+
+def _all_same(column: Any, labels: Labels) -> bool:
+    pairs = zip(np.asarray(column, dtype=object), labels)
+    # A missing value equals nothing, and may not even say so.
+    return all(
+        isinstance(value, Hashable) and not is_missing(value) and value == label
+        for value, label in pairs
+    )
 
 
 def _refuse_measurements(sources: Sources) -> None:

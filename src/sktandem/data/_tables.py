@@ -20,8 +20,10 @@ __all__ = [
     "append_columns",
     "as_table",
     "column_names",
+    "date_columns",
     "drop_column",
     "frame_like",
+    "from_tensor",
     "holds_numbers",
     "insert_column",
     "is_frame",
@@ -41,7 +43,13 @@ __all__ = [
     "to_floats",
 ]
 
+COMPLEX = (
+    "Complex data not supported: X holds complex numbers. Pass the real and the "
+    "imaginary part as columns of their own."
+)
 # How lazy libraries give a data frame. Spark's collect() gives a list of rows.
+MOST_DATASETS = 20
+DATES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
 RUN_BY = ("compute", "toPandas", "to_pandas", "df", "collect")
 
 
@@ -69,6 +77,22 @@ def is_tensor(X: Any) -> bool:
     return type(X).__module__.split(".")[0] == "torch" and hasattr(X, "detach")
 
 
+def from_tensor(name: str, tensor: Any) -> NDArray[Any]:
+    """Return the values of a torch tensor as an array, shared where it can be."""
+    if tensor.device.type != "cpu" or str(tensor.layout) != "torch.strided":
+        meta = tensor.device.type == "meta"
+        raise SourceError(
+            f"{name} is a tensor without values, on the device 'meta'. Pass its data."
+            if meta
+            else f"{name} is a tensor on {tensor.device} of layout {tensor.layout}. "
+            f"Pass {name}.to_dense().cpu()."
+        )
+    tensor = tensor.detach().resolve_conj().resolve_neg()
+    if str(tensor.dtype) == "torch.bfloat16":  # which NumPy does not have
+        tensor = tensor.float()
+    return np.asarray(tensor.numpy())
+
+
 def is_missing(value: Any) -> bool:
     """Tell whether a single value stands for a missing one."""
     if value is None:
@@ -93,12 +117,22 @@ def as_table(X: Any) -> Any:
     refuse_datasets(X)
     refuse_masked("X", X)
     if is_frame(X):
+        if is_pandas(X) and any(getattr(d, "kind", "") == "c" for d in X.dtypes):
+            raise SourceError(COMPLEX)
         return X
     if sparse.issparse(X):
         return X.tocsr() if X.format not in ("csr", "csc") else X
     if is_tensor(X):
-        return X.detach().numpy()
-    array = np.asarray(X)
+        X = from_tensor("X", X)
+    try:
+        array = np.asarray(X)
+    except ValueError as error:  # of sequences of several lengths
+        raise SourceError(
+            f"X is a {type(X).__name__} of {len(X):,} sequences that make no array: "
+            f"{error} Give them one length, or make features of them."
+        ) from error
+    if array.dtype.kind == "c":
+        raise SourceError(COMPLEX)
     if array.ndim == 0:
         raise SourceError(
             f"X must hold a row for each sample, got {type(X).__name__}. Expected an "
@@ -131,14 +165,25 @@ def refuse_datasets(X: Any) -> None:
             f"X is a {type(X).__name__} of {library}, a query that has not been run. "
             f"Pass the data frame that it gives: X.{run}()."
         )
-    parts = list(X.values()) if isinstance(X, dict) else X
-    if not isinstance(parts, list | tuple) or len(parts) == 0:
+    if isinstance(X, dict):
+        if X and all(np.ndim(part) == 1 for part in X.values()):
+            raise SourceError(
+                f"X is a dict of {len(X)} columns; expected one table, such as "
+                "pd.DataFrame(X)."
+            )
+        raise _datasets(X)
+    if not isinstance(X, list | tuple) or len(X) == 0:
         return
-    if isinstance(X, dict) or all(_is_dataset(part) for part in parts):
-        raise SourceError(
-            f"X is a {type(X).__name__} of {len(parts)} datasets; expected one table. "
-            "stack_sources builds X, y and sample_source from several."
-        )
+    # Rows that are arrays themselves, such as images, are far more than datasets.
+    if len(X) <= MOST_DATASETS and all(map(_is_dataset, X)):
+        raise _datasets(X)
+
+
+def _datasets(X: Any) -> SourceError:
+    return SourceError(
+        f"X is a {type(X).__name__} of {len(X)} datasets; expected one table. "
+        "stack_sources builds X, y and sample_source from several."
+    )
 
 
 def _is_dataset(part: Any) -> bool:
@@ -236,6 +281,23 @@ def holds_numbers(column: Any) -> bool:
     values = [value for value in column.to_list() if not is_missing(value)]
     numbers = all(isinstance(v, Number) and not isinstance(v, bool) for v in values)
     return bool(values) and numbers
+
+
+def date_columns(X: Any) -> list[Any]:
+    """Return the names of the columns that hold dates, times, durations or periods."""
+    if not is_frame(X):
+        return []
+    if not is_pandas(X):
+        schema = nw.from_native(X).schema
+        return [name for name, dtype in schema.items() if dtype.is_temporal()]
+    from pandas.api.types import infer_dtype
+
+    return [
+        name
+        for place, (name, dtype) in enumerate(X.dtypes.items())
+        if getattr(dtype, "kind", "O") in "mMO"
+        and infer_dtype(X.iloc[:, place], skipna=True) in DATES
+    ]
 
 
 def to_floats(X: Any, columns: list[int]) -> NDArray[np.floating[Any]]:

@@ -9,6 +9,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 
 from sktandem._routing import fits_by_source, unweighted
+from sktandem._settings import is_estimator
 from sktandem._typing import RandomState
 from sktandem.exceptions import SourceError
 from sktandem.merge import Merged
@@ -67,7 +68,7 @@ def check_estimator(owner: Any) -> None:
             "Tandem, which put theirs in."
         )
     model = as_model(estimator)
-    if not (is_classifier(model) or is_regressor(model)):
+    if not is_estimator(model) or not (is_classifier(model) or is_regressor(model)):
         last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
         of = "" if last is estimator else "a pipeline that ends in "
         raise SourceError(

@@ -12,12 +12,14 @@ from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.utils import get_tags
 
 from sktandem._routing import fit_weighted, unweighted
-from sktandem.data._tables import is_frame, numeric_columns, to_floats
+from sktandem.data._tables import date_columns, is_frame, numeric_columns, to_floats
 from sktandem.exceptions import SourceError
 from sktandem.scaling._scalers import other_columns
 
 MISSING = "missing values"
-OF_VALUES = re.compile("convert|string|numeric|object|dtype|nan|missing|infinity", re.I)
+OF_VALUES = re.compile(
+    "convert|string|numeric|object|dtype|nan|missing|infinity|float|sequence", re.I
+)
 
 __all__ = ["fit_inner", "remedy", "seeded_clone"]
 
@@ -79,7 +81,7 @@ def _learner(estimator: Any) -> str:
             return type(estimator).__name__
 
 
-def remedy(error: ValueError, X: Any, estimator: Any) -> SourceError | None:
+def remedy(error: Exception, X: Any, estimator: Any) -> SourceError | None:
     """Return an error with what to do, if strings or missing values caused this one."""
     held = _hard_to_take(X)
     at_ease = held == MISSING and get_tags(estimator).input_tags.allow_nan
@@ -89,6 +91,13 @@ def remedy(error: ValueError, X: Any, estimator: Any) -> SourceError | None:
     # Of y, of classes or of rows, whatever X holds.
     if "Input y" in told or not OF_VALUES.search(told):
         return None
+    dates = date_columns(X)
+    if dates:
+        return SourceError(
+            f"X holds dates, times or durations ({', '.join(map(str, dates[:5]))}), "
+            f"which {_learner(estimator)} did not take: {error}\n"
+            "Turn them into numbers first, such as days since a fixed day."
+        )
     if held == "texts":
         return SourceError(
             f"X holds texts, which {_learner(estimator)} did not take: {error}\n"

@@ -13,7 +13,7 @@ from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sktandem._docs import documented
-from sktandem._settings import check_choice
+from sktandem._settings import check_choice, is_estimator
 from sktandem._telling import warn
 from sktandem.data._cells import (
     class_codes,
@@ -234,8 +234,9 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
 
     def _check_settings(self) -> None:
         """Refuse settings that make no sense whatever the data."""
-        classifies = self.estimator is not None and is_classifier(self.estimator)
-        if self.estimator is None or not (classifies or is_regressor(self.estimator)):
+        fits = is_estimator(self.estimator)
+        classifies = fits and is_classifier(self.estimator)
+        if not fits or not (classifies or is_regressor(self.estimator)):
             raise SourceError(
                 "Merged needs a classifier or a regressor as its estimator, got "
                 f"{self.estimator!r}. Pass one, such as Merged(LogisticRegression())."
@@ -273,7 +274,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             targets, of_targets = self._targets(y, plan)
             weighted = self.balance is not None and self.balance_by == "weight"
             fit_inner(inner, features, targets, plan.weights, balanced=weighted)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             explained = self._of_scaled_target(error, y) or remedy(error, X, inner)
             if explained is None:
                 raise
@@ -286,7 +287,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         self.n_samples_by_source_ = plan.n_samples
         self.__dict__.update(of_targets)
 
-    def _of_scaled_target(self, error: ValueError, y: Any) -> SourceError | None:
+    def _of_scaled_target(self, error: Exception, y: Any) -> SourceError | None:
         """Return what to do if the estimator takes y as it came, and not below 0."""
         if self.scale_target_by is None or isinstance(error, SourceError):
             return None
@@ -429,7 +430,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
 
     def __sklearn_tags__(self) -> Tags:
         tags = tags_like(super().__sklearn_tags__(), self.estimator, self.scaler)
-        if self.scaler is None and self.source is None and self.estimator is not None:
+        if self.scaler is None and self.source is None and is_estimator(self.estimator):
             tags.input_tags.pairwise = get_tags(self.estimator).input_tags.pairwise
         return tags
 

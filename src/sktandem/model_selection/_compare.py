@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d
 
-from sktandem._settings import check_integer, check_known, check_number
+from sktandem._settings import check_integer, check_known, check_number, is_estimator
 from sktandem._telling import counted, warn
 from sktandem._typing import RandomState
 from sktandem.data._cells import classes_by_source
@@ -329,6 +329,11 @@ def suited_estimator(estimator: Any, y: NDArray[Any]) -> Any:
     By the dtype: numbers with a point may all be whole and mean a quantity.
     """
     if estimator is not None:
+        if not is_estimator(estimator):
+            raise SourceError(
+                "A comparison needs an estimator that can be fitted, got "
+                f"{estimator!r}. Pass an instance, such as LogisticRegression()."
+            )
         return estimator
     return Ridge() if y.dtype.kind == "f" else LogisticRegression(max_iter=1000)
 

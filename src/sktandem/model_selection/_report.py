@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import classification_report
+from sklearn.utils.validation import column_or_1d
 
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._view import (
@@ -103,6 +105,7 @@ def classification_report_by_source(
     for name in every.rows.names:
         scored = every.of(name)
         view, rows = SourceView(scored), scored.rows
+        rows = replace(rows, y=column_or_1d(rows.y))
         own = own_classes(fitted, [name], rows.y)
         classes = [] if own is None else own.tolist()
         # As codes: scikit-learn's metrics cannot hold numbers beside strings.

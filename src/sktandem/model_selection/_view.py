@@ -259,6 +259,10 @@ def read_scored(
     reads. `otherwise` is said where there is neither.
     """
     fitted = best_of(estimator)
+    if isinstance(fitted, type) or not hasattr(fitted, "predict"):
+        raise SourceError(
+            f"Scores need a fitted estimator with a predict method, got {fitted!r}."
+        )
     own = _source_column(fitted)
     column = own if column is None else column
     # A subclass of the user's may answer in a way of its own, and reads X for it.

@@ -87,7 +87,7 @@ class Builder:
         # All that is drawn for the weights comes from one seed of its own, so that
         # neither the split nor the order of rows moves when a layer is added.
         with seeded(derive_seed(data.seed, "init"), self.net.device):
-            net = self._sized(data).initialize()
+            net = _initialized(self._sized(data), data)
             data = replace(data, features=self.settled(net, data))
             probed(net, data)  # gives a lazy module its weights
         if self.average is not None:
@@ -222,3 +222,17 @@ def _wants_width(module: Any) -> bool:
     target = module.__init__ if inspect.isclass(module) else module
     parameter = inspect.signature(target).parameters["n_outputs"]
     return parameter.default is inspect.Parameter.empty
+
+
+def _initialized(net: NeuralNet, data: Prepared) -> NeuralNet:
+    try:
+        return net.initialize()
+    except TypeError as error:
+        if "required positional argument" not in str(error):
+            raise
+        shape = tuple(data.training.numbers.shape)
+        raise SourceError(
+            f"The module cannot be made: {error}. Only of X with columns its "
+            f"n_features is known, and X has shape {shape}. Set it, as by "
+            "net__module__n_features, or pass a module for such X."
+        ) from error

@@ -147,6 +147,11 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
         )
     except ValueError as error:
         string = None if made else _first_string(X)
+        if string is not None and np.ndim(X) != 2:
+            raise SourceError(
+                f"A net takes numbers, and X holds strings such as {string!r}. Load "
+                "what they name, or make features of them, first."
+            ) from None
         if string is not None:
             raise SourceError(
                 f"A net takes numbers, and X holds strings such as {string!r}. "
@@ -162,9 +167,9 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
 
 
 def _first_string(X: Any) -> str | None:
-    """Return the first string in a table that is not a data frame."""
+    """Return the first string in X that is not a data frame."""
     array = np.asarray(X)
-    if array.ndim != 2 or array.dtype.kind not in "OU":
+    if array.dtype.kind not in "OU":
         return None
     return next((v for v in array.ravel().tolist() if isinstance(v, str)), None)
 

@@ -162,6 +162,12 @@ def parts_of(source: Tensor) -> tuple[list[int], list[slice]]:
 
 def check_head(head: Any) -> None:
     """Refuse what a head cannot be made of."""
+    if isinstance(head, nn.Module):
+        raise SourceError(
+            f"head must be a function (width, n_outputs) -> module, got the module "
+            f"{head!r}: each source has a head of its own, of the width that fits. "
+            "Pass one such as torch.nn.Linear itself."
+        )
     if head is None or callable(head):
         return
     sizes = [*head] if isinstance(head, Iterable) else [head]
@@ -178,7 +184,13 @@ def make_head(head: Any, width: int, n_outputs: int) -> nn.Module:
     if head is None:
         return nn.Linear(width, n_outputs)
     if callable(head):
-        made = head(width, n_outputs)
+        try:
+            made = head(width, n_outputs)
+        except TypeError as error:
+            raise SourceError(
+                f"head({width}, {n_outputs}) failed: {error}. It is called with the "
+                "width of the trunk and the number of outputs."
+            ) from error
         if not isinstance(made, nn.Module):
             raise SourceError(
                 f"head must return a torch module, got {made!r} from "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MinMaxScaler,
     OneHotEncoder,
     RobustScaler,
@@ -25,8 +26,10 @@ from sktandem._telling import warn
 from sktandem.data._sources import Codes, Sources
 from sktandem.data._tables import (
     column_names,
+    date_columns,
     holds_numbers,
     is_frame,
+    is_pandas,
     numeric_columns,
     replace_columns,
     stack_rows,
@@ -113,6 +116,21 @@ def _refuse_other_columns(own: list[Any], names: tuple[Hashable, ...]) -> None:
 
 
 def _fit_transform(transformer: Any, X: Any, y: Any, weights: Any) -> Any:
+    try:
+        return _fitted_transform(transformer, X, y, weights)
+    except TypeError as error:
+        others = other_columns(X) if is_frame(X) else []
+        if not others:
+            raise
+        names = column_names(X) or []
+        raise SourceError(
+            f"The columns {[names[i] for i in others][:5]} are not numeric, and the "
+            f"scaler did not take them: {error} Let each hold values of one kind: "
+            "numbers, strings, or categories."
+        ) from error
+
+
+def _fitted_transform(transformer: Any, X: Any, y: Any, weights: Any) -> Any:
     if weights is not None and has_fit_parameter(transformer, "sample_weight"):
         return transformer.fit_transform(X, y, sample_weight=weights)
     return transformer.fit_transform(X, y)
@@ -247,13 +265,55 @@ def other_columns(X: Any) -> list[int]:
     return [i for i in range(np.shape(X)[1]) if i not in numeric]
 
 
+def category_columns(X: Any) -> list[int]:
+    """Return the columns to encode; refuse dates, of which each would be a category."""
+    dates = date_columns(X)
+    if dates:
+        raise SourceError(
+            f"The columns {dates[:5]} hold dates, times or durations: neither numbers "
+            "nor categories. Turn them into numbers first, such as days since a fixed "
+            "day, or drop them."
+        )
+    return other_columns(X)
+
+
+class CategoryEncoder(OneHotEncoder):
+    """A one-hot encoder to which all missing values are one, of whatever dtype.
+
+    A column may be empty in the rows to predict for, and is then read as floats.
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit, as OneHotEncoder does."""
+        super().fit(_as_objects(X), y)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Transform, as OneHotEncoder does."""
+        return super().transform(_as_objects(X))
+
+
+def _as_objects(X: Any) -> Any:
+    if not is_pandas(X):
+        return X
+    return X.astype(object).where(X.notna(), np.nan)
+
+
+def _as_dense(X: Any) -> Any:
+    """Return a data frame without sparse columns, which no scaler can centre."""
+    if not is_pandas(X):
+        return X
+    thin = {c: d.subtype for c, d in X.dtypes.items() if hasattr(d, "fill_value")}
+    return X.astype(thin) if thin else X
+
+
 def numbers_of(X: Any, columns: list[int] | None, scaler: str) -> Any:
     """Return the numeric part of X as floats, checked."""
     if columns is not None:
         X = to_floats(X, columns)
         if not columns:
             return X
-    elif np.ndim(X) == 1 and X.dtype == object and isinstance(X[0], str):
+    elif np.ndim(X) == 1 and isinstance(X[0], str):
         raise SourceError(
             f"scaler={scaler!r} needs columns, but X holds texts. Set scaler=None and "
             "let the estimator be a pipeline that begins with a vectorizer."
@@ -320,12 +380,14 @@ def table_preprocessor(
     """
     # A column without a single value stays, as a constant: sources may differ
     # in what they measured, and a fold must not change the width.
-    numeric = [SimpleImputer(strategy="median", keep_empty_features=True)]
+    dense = FunctionTransformer(_as_dense, feature_names_out="one-to-one")
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    numeric = [dense, imputer]
     if scaler is not None:
         check_scaler_name(scaler)
         classes = (StandardScaler, MinMaxScaler, RobustScaler)
         numeric.append(dict(zip(NAMED_SCALERS, classes))[scaler]())
-    encoder = OneHotEncoder(
+    encoder = CategoryEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=min_frequency,
         sparse_output=False,
@@ -333,7 +395,7 @@ def table_preprocessor(
     return ColumnTransformer(
         [
             ("numeric", make_pipeline(*numeric), typed_numbers),
-            ("categorical", encoder, other_columns),
+            ("categorical", encoder, category_columns),
         ],
         verbose_feature_names_out=False,
     )

@@ -1,0 +1,182 @@
+"""Inputs of odd kinds: taken for what they are, or refused in words of ours."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
+
+from sktandem import Merged, SharedNet, SourceError, Tandem, table_preprocessor
+from sktandem.members import OwnModels, WeightedMerge
+from sktandem.model_selection import (
+    classification_report_by_source,
+    compare_strategies,
+    score_by_source,
+)
+
+torch = pytest.importorskip("torch")
+nn = pytest.importorskip("sktandem.nn")
+
+N = 40
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(N, 3))
+Y = (X[:, 0] > 0).astype(int)
+SOURCE = np.tile(["a", "b"], N // 2)
+GIVEN = {"sample_source": SOURCE}
+LEARNER = LogisticRegression()
+MERGED = Merged(LEARNER, scaler=None).fit(X, Y, **GIVEN)
+
+
+class Flat(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(6, 2)
+
+    def forward(self, X):
+        return self.linear(X.flatten(1))
+
+
+def test_many_rows_that_are_lists_of_lists_are_no_datasets():
+    rows = RNG.normal(size=(N, 2, 3)).astype(np.float32)
+    net = nn.default_net(module=Flat, max_epochs=2)
+
+    nested = SharedNet(net, scaler=None, random_state=0).fit(rows.tolist(), Y, **GIVEN)
+    plain = SharedNet(net, scaler=None, random_state=0).fit(rows, Y, **GIVEN)
+
+    np.testing.assert_allclose(
+        nested.predict_proba(rows), plain.predict_proba(rows), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([(X, Y), (X, Y)], "a list of 2 datasets.*stack_sources"),
+        ({"a": X, "b": X}, "a dict of 2 datasets.*stack_sources"),
+        ({"u": X[:, 0], "v": X[:, 1]}, r"a dict of 2 columns.*pd\.DataFrame\(X\)"),
+        ([list(range(i % 5)) for i in range(N)], "a list of 40 sequences.*one length"),
+        (np.array([f"{i}.png" for i in range(N)]), "strings|texts"),
+        ([f"{i}.png" for i in range(N)], "strings|texts"),
+    ],
+)
+def test_what_is_no_table_is_refused(given, message):
+    for model in Merged(LEARNER), SharedNet(task="classification"):
+        with pytest.raises(SourceError, match=message):
+            model.fit(given, Y, **GIVEN)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [5, "ridge", LogisticRegression, object(), torch.nn.Linear(2, 2), StandardScaler()],
+)
+def test_what_is_no_estimator_is_refused_at_every_door(odd):
+    get_tags(Merged(odd))  # as with a hole, no tag raises
+    repr(Merged(odd))
+
+    for fit in (
+        lambda: Merged(odd).fit(X, Y, **GIVEN),
+        lambda: OwnModels(odd).fit(X, Y, **GIVEN),
+        lambda: WeightedMerge(odd).fit(X, Y, **GIVEN),
+        lambda: SharedNet(odd).fit(X, Y, **GIVEN),
+        lambda: Tandem(odd).fit(X, Y, **GIVEN),
+        lambda: compare_strategies(odd, X, Y, **GIVEN, progress=False),
+        lambda: score_by_source(odd, X, Y, **GIVEN),
+    ):
+        with pytest.raises(SourceError, match=r"got|needs"):
+            fit()
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "dia", "bsr", "lil", "dok"])
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array])
+def test_any_sparse_format_is_scored(kind, container):
+    table = container(X).asformat(kind)
+    expected = score_by_source(MERGED, X, Y, **GIVEN)
+
+    assert score_by_source(MERGED, table, Y, **GIVEN).by_source == expected.by_source
+    plain = LogisticRegression().fit(X, Y)
+    assert score_by_source(plain, table, Y, **GIVEN).macro == expected.macro
+
+
+def test_frames_of_sparse_columns_are_prepared_as_dense_ones():
+    dense = pd.DataFrame(X, columns=list("uvw")).assign(n=np.arange(N) % 2)
+    thin = dense.astype({"u": pd.SparseDtype(float, 0.0), "n": pd.SparseDtype(int, 0)})
+
+    made = table_preprocessor().fit(thin).transform(thin)
+
+    np.testing.assert_allclose(made, table_preprocessor().fit_transform(dense))
+
+
+def test_a_report_takes_y_as_a_column():
+    expected = classification_report_by_source(MERGED, X, Y, **GIVEN)
+
+    for y in Y[:, None], pd.DataFrame({"y": Y}):
+        assert classification_report_by_source(MERGED, X, y, **GIVEN) == expected
+    missing = np.where(np.arange(N) == 3, np.nan, Y)
+    with pytest.raises(SourceError, match="y is missing in 1 row of 40"):
+        classification_report_by_source(MERGED, X, missing, **GIVEN)
+
+
+TENSOR = torch.from_numpy(X)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "tolerance"),
+    [
+        (TENSOR.bfloat16(), 0.05),
+        (TENSOR.half(), 0.01),
+        (TENSOR.clone().requires_grad_(), 0),
+        (torch._neg_view(-TENSOR), 0),
+    ],
+)
+def test_tensors_are_taken_for_their_values(tensor, tolerance):
+    np.testing.assert_allclose(
+        MERGED.predict_proba(tensor), MERGED.predict_proba(X), atol=tolerance + 1e-12
+    )
+    SharedNet(task="regression").fit(tensor, tensor[:, 0], **GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (TENSOR.to("meta"), "tensor without values.*'meta'"),
+        (TENSOR.to_sparse(), r"layout torch\.sparse_coo.*\.to_dense\(\)"),
+        (torch.conj(torch.complex(TENSOR, TENSOR)), "Complex data not supported"),
+    ],
+)
+def test_tensors_without_plain_values_are_refused(tensor, message):
+    with pytest.raises(SourceError, match=message):
+        Merged(LEARNER).fit(tensor, Y, **GIVEN)
+    with pytest.raises(SourceError, match=message):
+        SharedNet(task="regression").fit(X, tensor[:, 0], **GIVEN)
+
+
+def test_a_head_must_fit_and_be_made_for_each_source():
+    for head, message in (
+        (torch.nn.Linear(64, 2), "head must be a function .* got the module"),
+        (lambda width: None, r"head\(32, 2\) failed: .*It is called with the width"),
+        (lambda width, n: torch.nn.Linear(width + 1, n), "did not take a batch"),
+        (lambda width, n: torch.nn.Linear(width, n + 1), "gives 3 outputs, but 'a'"),
+    ):
+        model = SharedNet(task="classification", heads="source", head=head)
+        with pytest.raises(SourceError, match=message):
+            model.fit(X, Y, **GIVEN)
+
+
+def test_a_module_of_columns_on_other_data_says_what_it_needs():
+    model = SharedNet(nn.default_net(), scaler=None)
+
+    with pytest.raises(SourceError, match=r"module cannot be made.*\(40, 3, 1\)"):
+        model.fit(X.reshape(N, 3, 1), Y, **GIVEN)
+
+
+def test_of_a_net_what_was_changed_is_shown():
+    net = nn.default_net(lr=0.5, module__hidden_sizes=(9,))
+
+    for model in SharedNet(net), OwnModels(net), Tandem(net):
+        shown = repr(model)
+        assert "_params_to_validate" not in shown
+        assert "lr=0.5" in shown
+        assert "module__hidden_sizes=(9,)" in shown
+        assert "warm_start" not in shown
