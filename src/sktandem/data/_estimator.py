@@ -21,6 +21,7 @@ from sktandem._routing import (
     source_method,
 )
 from sktandem._settings import is_estimator, refuse_nested
+from sktandem._telling import told_once
 from sktandem.data._rows import Rows, read_rows
 
 __all__ = [
@@ -45,7 +46,8 @@ def all_or_nothing(estimator: object) -> Iterator[None]:
     """
     before = vars(estimator).copy()
     try:
-        yield
+        with told_once():
+            yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
