@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 
 from sktandem.exceptions import SourceWarning
 
-__all__ = ["counted", "did_you_mean", "outside", "warn"]
+__all__ = ["counted", "did_you_mean", "outside", "told_once", "warn"]
 
-PASSED_OVER = ("sktandem", "sklearn", "skorch", "joblib")
+PASSED_OVER = ("sktandem", "sklearn", "skorch", "joblib", "contextlib")
 
 
 def did_you_mean(name: object, names: Iterable[object]) -> str:
@@ -28,8 +30,29 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else plural}"
 
 
+_told: ContextVar[set[str] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Let each warning of ours come once in the block, as in a fit of many models."""
+    if _told.get() is not None:  # inside another such block
+        yield
+        return
+    token = _told.set(set())
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
 def warn(message: str) -> None:
     """Warn the user of something lawful but surprising, at the user's own line."""
+    told = _told.get()
+    if told is not None:
+        if message in told:
+            return
+        told.add(message)
     warnings.warn(message, SourceWarning, stacklevel=outside())
 
 

@@ -8,7 +8,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from sktandem import Merged, SharedNet, SourceError, Tandem, table_preprocessor
+from sktandem import (
+    Merged,
+    SharedNet,
+    SourceError,
+    SourceWarning,
+    Tandem,
+    table_preprocessor,
+)
 from sktandem.members import OwnModels, WeightedMerge
 from sktandem.model_selection import (
     classification_report_by_source,
@@ -180,3 +187,33 @@ def test_of_a_net_what_was_changed_is_shown():
         assert "lr=0.5" in shown
         assert "module__hidden_sizes=(9,)" in shown
         assert "warm_start" not in shown
+
+
+@pytest.mark.filterwarnings("ignore:There are only")
+def test_the_same_warning_comes_once_and_points_at_the_user():
+    table = pd.DataFrame(X).assign(o=np.arange(N, dtype=object)).rename(columns=str)
+    hidden = "hold numbers but are of dtype object"
+    one_class = np.where(SOURCE == "a", Y, 1)
+    fitted = Merged(LEARNER).fit(X, one_class, **GIVEN)
+
+    for call, message in (
+        (lambda: OwnModels(LEARNER).fit(table, Y, **GIVEN), hidden),
+        (lambda: Tandem(LEARNER, cv=2).fit(table, Y, **GIVEN), hidden),
+        (
+            lambda: compare_strategies(
+                LEARNER, table, Y, **GIVEN, cv=2, n_repeats=2, progress=False
+            ),
+            hidden,
+        ),
+        (
+            lambda: score_by_source(
+                fitted, X, one_class, **GIVEN, scoring=["roc_auc", "average_precision"]
+            ),
+            "have a single class",
+        ),
+    ):
+        with pytest.warns(SourceWarning, match=message) as told:
+            call()
+        ours = [w for w in told if message in str(w.message)]
+        assert len(ours) == 1
+        assert ours[0].filename == __file__

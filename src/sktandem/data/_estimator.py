@@ -21,6 +21,7 @@ from sktandem._routing import (
     source_method,
 )
 from sktandem._settings import is_estimator, is_integer, refuse_nested
+from sktandem._telling import told_once
 from sktandem.data._rows import Rows, read_rows
 from sktandem.exceptions import SourceError
 
@@ -47,7 +48,8 @@ def all_or_nothing(estimator: object) -> Iterator[None]:
     """
     before = vars(estimator).copy()
     try:
-        yield
+        with told_once():
+            yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d
 
 from sktandem._settings import check_integer, check_known, check_number, is_estimator
-from sktandem._telling import counted, warn
+from sktandem._telling import counted, told_once, warn
 from sktandem._typing import RandomState
 from sktandem.data._cells import classes_by_source
 from sktandem.data._rows import Rows, read_rows
@@ -33,6 +33,7 @@ __all__ = ["compare_strategies"]
 FEW = 100
 
 
+@told_once()
 def compare_strategies(
     estimator: Any = None,
     X: Any = None,

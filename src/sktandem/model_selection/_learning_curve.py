@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sktandem._settings import check_known, is_integer, is_number
-from sktandem._telling import warn
+from sktandem._telling import told_once, warn
 from sktandem._typing import RandomState
 from sktandem.data._cells import cross_cells, target_strata
 from sktandem.data._rows import Rows
@@ -35,6 +35,7 @@ from sktandem.stats._inference import group_means, paired_rows, simultaneous_alp
 __all__ = ["learning_curve_by_source"]
 
 
+@told_once()
 def learning_curve_by_source(
     estimator: Any = None,
     X: Any = None,

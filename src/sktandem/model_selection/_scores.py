@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from sktandem._telling import counted, warn
+from sktandem._telling import counted, told_once, warn
 from sktandem.data._tables import pandas_for
 from sktandem.model_selection._view import Scored, Scoring, metric_name, read_scored
 from sktandem.report._result import Result, Table
@@ -219,6 +219,7 @@ def score_by_source(
     scoring: Several,
     sample_weight: Any = None,
 ) -> SourceScoreTable: ...
+@told_once()
 def score_by_source(
     estimator: Any,
     X: Any,
