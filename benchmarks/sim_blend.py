@@ -68,10 +68,12 @@ def run(angle, noise, classes, sizes, n_draws, seed):
 
 
 def main():
-    given = options(__doc__, draws=200, small=60, large=600)
+    given = options(__doc__, draws=200, small=60, large=600, only="")
     warnings.simplefilter("ignore")
     rows = []
     for name, (angle, noise) in SETTINGS.items():
+        if given.only not in name:
+            continue
         for classes in (False, True):
             sizes = given.small, given.large
             found, true = run(angle, noise, classes, sizes, given.draws, 0)

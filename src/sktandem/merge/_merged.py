@@ -275,7 +275,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             weighted = self.balance is not None and self.balance_by == "weight"
             fit_inner(inner, features, targets, plan.weights, balanced=weighted)
         except (TypeError, ValueError) as error:
-            explained = self._of_scaled_target(error, y) or remedy(error, X, inner)
+            explained = of_scaled_target(self, error, y) or remedy(error, X, inner)
             if explained is None:
                 raise
             raise explained from error
@@ -286,18 +286,6 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         self.sources_ = names
         self.n_samples_by_source_ = plan.n_samples
         self.__dict__.update(of_targets)
-
-    def _of_scaled_target(self, error: Exception, y: Any) -> SourceError | None:
-        """Return what to do if the estimator takes y as it came, and not below 0."""
-        if self.scale_target_by is None or isinstance(error, SourceError):
-            return None
-        counts = y.dtype.kind in "biuf" and bool((y >= 0).all())
-        if not counts or not re.search(r"\by\b", str(error)):
-            return None
-        return SourceError(
-            f"scale_target_by={self.scale_target_by!r} makes targets below 0, which "
-            f"{type(self.estimator).__name__} did not take: {error} Leave it at None."
-        )
 
     def _targets(
         self, y: NDArray[Any], plan: MergePlan
@@ -456,3 +444,16 @@ def knows_codes(model: Merged) -> bool:
         return False
     inner: NDArray[Any] = model.estimator_.classes_
     return classes.dtype == object and inner.dtype != object
+
+
+def of_scaled_target(model: Merged, error: Exception, y: Any) -> SourceError | None:
+    """Return what to do if the estimator takes y as it came, and not below 0."""
+    if model.scale_target_by is None or isinstance(error, SourceError):
+        return None
+    counts = y.dtype.kind in "biuf" and bool((y >= 0).all())
+    if not counts or not re.search(r"\by\b", str(error)):
+        return None
+    return SourceError(
+        f"scale_target_by={model.scale_target_by!r} makes targets below 0, which "
+        f"{type(model.estimator).__name__} did not take: {error} Leave it at None."
+    )
