@@ -62,7 +62,10 @@ def test_many_rows_that_are_lists_of_lists_are_no_datasets():
     [
         ([(X, Y), (X, Y)], "a list of 2 datasets.*stack_sources"),
         ({"a": X, "b": X}, "a dict of 2 datasets.*stack_sources"),
-        ({"u": X[:, 0], "v": X[:, 1]}, r"a dict of 2 columns.*pd\.DataFrame\(X\)"),
+        (
+            {"u": X[:, 0], "v": X[:, 1]},
+            r"datasets, or columns.*pd\.DataFrame\(X",
+        ),
         ([list(range(i % 5)) for i in range(N)], "a list of 40 sequences.*one length"),
         (np.array([f"{i}.png" for i in range(N)]), "strings|texts"),
         ([f"{i}.png" for i in range(N)], "strings|texts"),

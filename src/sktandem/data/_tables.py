@@ -166,11 +166,6 @@ def refuse_datasets(X: Any) -> None:
             f"Pass the data frame that it gives: X.{run}()."
         )
     if isinstance(X, dict):
-        if X and all(np.ndim(part) == 1 for part in X.values()):
-            raise SourceError(
-                f"X is a dict of {len(X)} columns; expected one table, such as "
-                "pd.DataFrame(X)."
-            )
         raise _datasets(X)
     if not isinstance(X, list | tuple) or len(X) == 0:
         return
@@ -180,9 +175,12 @@ def refuse_datasets(X: Any) -> None:
 
 
 def _datasets(X: Any) -> SourceError:
+    kind, other = "datasets", ""
+    if isinstance(X, dict) and X and all(np.ndim(part) == 1 for part in X.values()):
+        kind, other = "datasets, or columns", ", and pd.DataFrame(X) a table of columns"
     return SourceError(
-        f"X is a {type(X).__name__} of {len(X)} datasets; expected one table. "
-        "stack_sources builds X, y and sample_source from several."
+        f"X is a {type(X).__name__} of {len(X)} {kind}; expected one table. "
+        f"stack_sources builds X, y and sample_source from several{other}."
     )
 
 
