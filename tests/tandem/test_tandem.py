@@ -109,17 +109,16 @@ def test_out_of_fold_predictions_are_those_of_a_loop_by_hand(y):
             answer = own.predict(X[asked]) if numbers else own.predict_proba(X[asked])
             one[asked] = answer.reshape(len(asked), -1)
 
-    def cost(w):  # on a, where the rows of b count as 100
+    def cost(w):  # on a, where the rows of b count as many as those of a
         mixed = w * one + (1 - w) * two
         if numbers:
             units = np.array([y[IN_A].var(), y[~IN_A].var()])[(~IN_A).astype(int)]
             lost = (y - mixed[:, 0]) ** 2 / units
-            counts = np.where(IN_A, 1, 100 / (1 / units)[~IN_A].sum())
-            return lost @ counts
+            return lost @ np.where(IN_A, 1, N_A / N_B)
         n = np.where(IN_A, N_A, N_B)  # about: a fold has a fourth less
         true = np.where(y == "ill", mixed[:, 0], mixed[:, 1])
         lost = -np.log((0.75 * n * true + 1) / (0.75 * n + 2))
-        return lost @ np.where(IN_A, 1, 100 / N_B)
+        return lost @ np.where(IN_A, 1, N_A / N_B)
 
     grid = np.linspace(0, 1, 1001)
     by_hand = grid[np.argmin([cost(w) for w in grid])]
@@ -271,7 +270,8 @@ def test_a_source_without_an_own_model_gets_the_others():
     source = np.where(np.arange(300) < 12, "few", SOURCE)
     model = Tandem(KNeighborsRegressor(12), members=[Merged()], random_state=0)
 
-    model.fit(X, SAME, sample_source=source)
+    with pytest.warns(SourceWarning, match=r"'own models' cannot answer for \['few'\]"):
+        model.fit(X, SAME, sample_source=source)
 
     assert model.weights_["few"] == {"own models": 0.0, "merged": 1.0}
     assert np.isnan(model.gain_["few"].gain)
@@ -546,3 +546,82 @@ def test_own_predictions_are_a_feature(y, scaler):
     # The features, an indicator for each of two sources, and the prediction.
     assert model.merged_.estimator_.n_features_in_ == 8 + 2 + 1
     assert model.score(X, y, sample_source=SOURCE) > 0.8
+
+
+# What a reader found
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+@pytest.mark.parametrize("of", ["a", "b"])
+def test_the_unit_of_one_sources_target_moves_no_weights_of_the_other(unit, of):
+    """A loss is a part of what a constant costs on its source, whatever the unit."""
+    folds = list(KFold(4, shuffle=True, random_state=0).split(X))
+    settings = {"members": {"others": OtherSources()}, "cv": folds}
+    y = X.sum(axis=1) + 3 * NOISE
+    one = fit(Tandem(Ridge(), **settings), y)
+
+    everywhere = fit(Tandem(Ridge(), **settings), unit * y)
+    for source in "ab":
+        found = everywhere.weights_[source]["others"]
+        assert found == pytest.approx(one.weights_[source]["others"], abs=1e-3)
+
+    # Own models alone know the unit, so a change of it leaves them all the weight.
+    changed = fit(Tandem(Ridge(), **settings), np.where(of == SOURCE, unit, 1.0) * y)
+    assert changed.weights_[of]["own models"] > 0.95
+
+
+@pytest.mark.filterwarnings("ignore:n_splits=5 is more:sktandem.SourceWarning")
+@pytest.mark.filterwarnings("ignore:.*cannot answer for:sktandem.SourceWarning")
+def test_a_source_that_no_member_answers_for_is_an_error():
+    source = np.where(np.arange(300) < 4, "few", SOURCE)
+    model = Tandem(KNeighborsRegressor(6), members=[OwnModels()], random_state=0)
+
+    with pytest.raises(SourceError, match=r"No member can answer for 'few'.*failed on"):
+        model.fit(X, SAME, sample_source=source)
+
+    assert not hasattr(model, "weights_")
+
+
+@pytest.mark.filterwarnings("ignore:n_splits=5 is more:sktandem.SourceWarning")
+def test_a_source_of_one_row_gets_the_weights_that_suit_the_others():
+    source = np.where(np.arange(300) < 1, "one", SOURCE)
+    model = Tandem(Ridge(), members=[Merged()], random_state=0)
+
+    with pytest.warns(
+        SourceWarning, match="'own models' cannot answer for \\['one'\\]"
+    ):
+        model.fit(X, SAME, sample_source=source)
+
+    assert model.weights_["one"] == {"own models": 0.0, "merged": 1.0}
+    assert np.isfinite(model.gain_["one"].blend)
+
+
+def test_the_gain_is_over_own_models_where_they_can_answer_for_no_source():
+    """Every other member goes on; none of them passes for the own models."""
+
+    class Large(RegressorMixin, BaseEstimator):
+        def fit(self, X, y):
+            if len(X) < 200:
+                raise ValueError("too few")
+            self.inner_ = Ridge().fit(X, y)
+            return self
+
+        def predict(self, X):
+            return self.inner_.predict(X)
+
+    with pytest.warns(SourceWarning, match="member"):
+        model = fit(Tandem(Large(), cv=5, random_state=0), SAME)
+
+    assert {w["own models"] for w in model.weights_.values()} == {0.0}
+    assert np.isnan(model.gain_["a"].own)
+    assert "no own model" in model.gain_["b"].reason
+    assert np.isfinite(model.predict(X, sample_source=SOURCE)).all()
+
+
+def test_what_was_clipped_is_counted():
+    X_far = np.where(np.arange(300)[:, None] % 50 == 0, 1e4 * X, X)
+
+    model = fit(Tandem(LinearRegression(), scaler=None, random_state=0), SAME, X_far)
+
+    assert model.n_clipped_["own models"] > 0
+    assert list(model.n_clipped_) == list(model.weights_["a"])

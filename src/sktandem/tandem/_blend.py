@@ -97,12 +97,16 @@ class Blender:
         weights[able] = self._solve(answers[np.ix_(able, used)], used, values[used])
         return weights
 
+    @property
+    def counts(self) -> Floats:
+        """What each row counts."""
+        weights = self.rows.weights
+        return np.ones(len(self.rows)) if weights is None else weights
+
     def _values(self, used: NDArray[np.bool_]) -> Floats:
         """Return what each value counts: by its weight, in units of its source."""
-        rows = self.rows
-        values = np.ones(len(rows)) if rows.weights is None else rows.weights
-        values = np.repeat(values[:, None], self.target.shape[1], axis=1)
-        for own in rows.sources.rows:
+        values = np.repeat(self.counts[:, None], self.target.shape[1], axis=1)
+        for own in self.rows.sources.rows:
             own = own[used[own] & (values[own, 0] > 0)]
             if len(own):
                 values[own] /= self.judge.scale(self.target[own])
@@ -118,15 +122,18 @@ class Blender:
         weights = np.zeros(len(answers))
         able = self.found.able(np.flatnonzero(own))
         if len(able) == 0:
-            return weights
+            models = self.found.models.values()
+            why = next(m.failures[name] for m in models if name in m.failures)
+            raise SourceError(f"No member can answer for {name!r}. {why}")
         # Rows of others say which mixture suits where these members all answer.
         full = np.asarray(np.isfinite(answers[able]).all(axis=(0, 2))) & used
         others = full & ~own
         counts = values.copy()
-        total = values[others].sum()
+        total = self.counts[others].sum()
         if total > 0:
-            most = min(OTHERS, float((used & own).sum()))
-            counts[others] *= most * self.target.shape[1] / total
+            # A source whose only row is held out goes by the others alone.
+            n_own = max(1.0, float(self.counts[full & own].sum()))
+            counts[others] *= min(OTHERS, n_own) / total
         if self.choose:
             full = full & own if (full & own).any() else full
         weights[able] = self._solve(answers[np.ix_(able, full)], full, counts[full])
@@ -160,16 +167,17 @@ class Blender:
             test = np.flatnonzero(fold == number)
             if len(test):
                 blend[test] = self.mixed(self.weights(fold != number), test)
-        costs = self.judge.costs(self.target, np.where(np.isfinite(blend), blend, 0.5))
+        costs = self.judge.costs(self.target, blend)
         own_answers = self.found.answers[0]
         known = np.isfinite(own_answers).all(axis=1)
         own = np.full(len(rows), np.nan)
-        own[known] = self.judge.costs(self.target[known], own_answers[known])
+        if known.any():
+            own[known] = self.judge.costs(self.target[known], own_answers[known])
         found = {}
         for name in self.names:
             of = rows.of(name)
-            counts = np.ones(len(of)) if rows.weights is None else rows.weights[of]
-            of, counts = of[counts > 0], counts[counts > 0]
+            of = of[self.counts[of] > 0]
+            counts = self.counts[of]
             found[name] = Measured(
                 float(np.average(own[of], weights=counts)),
                 float(np.average(costs[of], weights=counts)),
@@ -227,13 +235,19 @@ def weights_of_unknown(
         Fold(0, b, np.flatnonzero(of_row != b), np.flatnonzero(of_row == b), 0)
         for b in range(block.max() + 1)
     ]
-    asked = {found.names[place]: members[found.names[place]] for place in able}
+    names = [found.names[place] for place in able]
+    asked = {name: members[name] for name in names}
     left_out = out_of_fold(
         asked, rows, folds, blender.judge, n_jobs, tell, unknown=True
     )
     answers = np.full_like(found.answers, np.nan)
     answers[able] = left_out.answers
     able = able[np.isfinite(answers[able]).all(axis=(1, 2))]
+    if len(able) == 0:
+        why = next(iter(left_out.models[names[0]].failures.values()))
+        raise SourceError(
+            f"unknown_source='pooled' needs a member that answers for any source. {why}"
+        )
     return blender.common(answers, able)
 
 

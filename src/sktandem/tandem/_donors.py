@@ -183,6 +183,7 @@ def with_donors(
     is out of sample; only calibrations, which are learned here, need the folds.
     """
     names, answers, models = list(found.names), list(found.answers), dict(found.models)
+    clipped = dict(found.clipped)
     every = np.arange(len(rows))
     for donor in donors:
         raw = donor.answers(rows, judge)
@@ -190,13 +191,15 @@ def with_donors(
             name = f"{donor.name}, {how}" if how else donor.name
             if name in models:
                 raise SourceError(f"Two members are called {name!r}. Rename the donor.")
-            held = np.full_like(raw, np.nan)
+            held, clipped[name] = np.full_like(raw, np.nan), 0
             for fold in folds:
                 made = _learned(learn, raw, target, rows, fold.train)
                 codes = rows.sources.codes[fold.test]
                 limits = Limits.of(judge, target, rows, fold.train)
                 said = _calibrated(raw[fold.test], codes, made)
                 held[fold.test] = judge.within(said, codes, limits)
+                if judge.classes is None:
+                    clipped[name] += int((held[fold.test] != said).sum())
             made = _learned(learn, raw, target, rows, every)
             names.append(name)
             answers.append(held)
@@ -206,7 +209,7 @@ def with_donors(
         names=tuple(names),
         answers=np.array(answers),
         models=models,
-        clipped={**dict.fromkeys(names, 0), **found.clipped},
+        clipped=clipped,
     )
 
 

@@ -189,6 +189,7 @@ class Limits:
         if judge.loss is not None and judge.loss.is_of_positive:
             positive = target[every][target[every] > 0]
             low = np.maximum(low, positive.min() / 2 if len(positive) else 0)
+            high = np.maximum(low, high)
         return cls(low, high, n_rows, target.shape[1])
 
 

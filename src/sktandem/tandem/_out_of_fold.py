@@ -181,7 +181,10 @@ def answers_of(
     """
     codes = rows.sources.codes[asked]
     # The last place is that of unknown sources, whose code is -1.
-    able = np.array([name not in fitted.failures for name in rows.names] + [True])
+    able = np.array(
+        [name not in fitted.failures for name in rows.names]
+        + [fitted.model is not None]
+    )
     can = able[codes]
     answers = np.full((len(asked), limits.width), np.nan)
     if not can.any():
@@ -292,7 +295,11 @@ def alone(members: Mapping[str, Any], rows: Rows, target: Floats) -> OutOfFold:
 
 
 def kept(found: OutOfFold, *, named: bool) -> OutOfFold:
-    """Leave out members of ours that failed; refuse those the user named."""
+    """Leave out members of ours that failed; refuse those the user named.
+
+    Own models, the first, stay: without an answer, they are what nothing is gained
+    over.
+    """
     lives = np.asarray(np.isfinite(found.answers).any(axis=(1, 2)))
     dead = [name for name, alive in zip(found.names, lives) if not alive]
     errors = [next(iter(found.models[name].failures.values())) for name in dead]
@@ -301,8 +308,15 @@ def kept(found: OutOfFold, *, named: bool) -> OutOfFold:
     if dead:
         told = "; ".join(str(error).splitlines()[0] for error in errors)
         warn(f"{counted(len(dead), 'member')} left out: {told}")
-    names = tuple(name for name in found.names if name not in dead)
-    return replace(found, names=names, answers=found.answers[lives])
+    for name in found.names:
+        failures = found.models[name].failures
+        if failures and name not in dead:
+            why = str(next(iter(failures.values()))).splitlines()[0]
+            warn(f"{name!r} cannot answer for {list(failures)}. {why}")
+    lives[0] = True
+    names = tuple(name for name, alive in zip(found.names, lives) if alive)
+    clipped = {name: found.clipped[name] for name in names}
+    return replace(found, names=names, answers=found.answers[lives], clipped=clipped)
 
 
 def folds_of(cv: Any, rows: Rows, rng: np.random.RandomState) -> list[Fold]:

@@ -61,14 +61,6 @@ class Problem:
             (self.weights * self.loss.slope(self.y, mixed)) @ self.predictions
         )
 
-    def gap(self, mixture: Floats) -> float:
-        """Return an upper bound of what a mixture costs above the best one.
-
-        Of a convex cost, by Frank and Wolfe: no mixture is below the tangent.
-        """
-        slope = self.slope(mixture)
-        return float(slope @ mixture - slope.min())
-
 
 def best_vertex(problem: Problem) -> Floats:
     """Return the weights that take one member, the first of the cheapest."""
@@ -148,6 +140,7 @@ def _polished(problem: Problem, mixture: Floats, n_steps: int = 2000) -> Floats:
     """
     for _ in range(n_steps):
         slope = problem.slope(mixture)
+        # No mixture is below the tangent of a convex cost.
         if slope @ mixture - slope.min() <= GAP:
             break
         to = int(np.argmin(slope))
@@ -160,7 +153,7 @@ def _polished(problem: Problem, mixture: Floats, n_steps: int = 2000) -> Floats:
 
 
 def _line_search(problem: Problem, mixture: Floats, to: int, away: int) -> float:
-    """Return how much weight to move from one member to another, by bisection."""
+    """Return how much weight to move from one member to another."""
 
     def slope_at(step: float) -> float:
         moved = mixture.copy()

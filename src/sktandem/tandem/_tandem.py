@@ -115,6 +115,10 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     members_ : dict of {str: estimator}
         The members, fitted on all rows.
 
+    n_clipped_ : dict of {str: int}
+        How many numbers of each member, out of fold, lay beyond the range that they
+        are kept within.
+
     gain_ : BlendGains
         For each source the loss of its own model and of the blend, and an
         interval of the difference. Print it, or draw it with its `plot`.
@@ -306,20 +310,20 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
             if member.model is not None
         }
         self.weights_, self.gain_ = dict(gains.weights), gains
+        self.n_clipped_ = found.clipped
         self.sources_ = rows.names
         self._tell(str(gains))
 
     def _members(self, rows: Rows, rng: np.random.RandomState) -> dict[str, Any]:
         """Return the members by name, filled and seeded, own models first."""
-        if len(rows.names) == 1 and self.donors:
+        if len(rows.names) == 1:
             named: dict[str, Any] = {member_name(OwnModels()): OwnModels()}
-        elif len(rows.names) == 1:
-            warn(
-                f"Only one source, {rows.names[0]!r}: there is nothing to blend, and "
-                "its own model is fitted. Pass sample_source, or name its column by "
-                "source."
-            )
-            named = {member_name(OwnModels()): OwnModels()}
+            if not self.donors:
+                warn(
+                    f"Only one source, {rows.names[0]!r}: there is nothing to blend, "
+                    "and its own model is fitted. Pass sample_source, or name its "
+                    "column by source."
+                )
         elif isinstance(self.members, str):
             check_choice("members", self.members, ("default",))
             named = blend_members(self.estimator, has_columns(rows), self.scaler)
