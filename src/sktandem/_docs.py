@@ -98,7 +98,7 @@ head : sequence of int, callable or None, default=None
     ``(width, n_outputs) -> module``.""",
     "loss_weights": """\
 loss_weights : {"size", "uncertainty", "dwa"}, dict or None, default=None
-    What the loss of each source counts, whoever is in turn, where heads are
+    What the loss of each source counts, whichever is in turn, where heads are
     by source.
 
     - None: every source the same.

@@ -9,13 +9,23 @@ import polars as pl
 import pytest
 from scipy import sparse, stats
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.linear_model import (
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
 from sklearn.metrics import (
     balanced_accuracy_score,
     f1_score,
+    mean_absolute_error,
+    mean_pinball_loss,
+    mean_poisson_deviance,
+    mean_squared_error,
     r2_score,
     roc_auc_score,
 )
@@ -846,3 +856,89 @@ def test_where_nothing_of_our_list_can_be_fitted_the_reason_is_raised():
 
     with pytest.raises(SourceError, match=r"The strategy 'merged' .*too many rows"):
         compare(Small(), y=NUMBERS, strategies="default")
+
+
+# The loss that judges
+
+
+COUNTS = np.random.default_rng(1).poisson(np.exp(RULE / 4)).astype(float)
+MADE_FOR = {
+    "pinball loss at 0.9": (
+        QuantileRegressor(quantile=0.9, alpha=0),
+        lambda y, p: mean_pinball_loss(y, p, alpha=0.9),
+    ),
+    "absolute error": (
+        GradientBoostingRegressor(
+            loss="absolute_error", n_estimators=5, random_state=0
+        ),
+        mean_absolute_error,
+    ),
+    "Poisson deviance": (PoissonRegressor(), mean_poisson_deviance),
+    "squared error": (Ridge(), mean_squared_error),
+}
+
+
+@pytest.mark.parametrize("loss", MADE_FOR)
+def test_a_regressor_is_judged_by_the_loss_that_it_is_made_for(loss):
+    """The losses are those of a loop over the same folds, by scikit-learn's metric."""
+    estimator, metric = MADE_FOR[loss]
+    rows = read_rows(None, X, COUNTS, sample_source=SOURCE)
+    (contrast, _) = (found := compare(estimator, y=COUNTS)).contrasts
+
+    costs = []
+    for fold in deal(rows, K, REPEATS, None, np.random.RandomState(0)):
+        test = fold.test[SOURCE[fold.test] == "a"]
+        own = fold.train[SOURCE[fold.train] == "a"]
+        alone, merged = (
+            make_pipeline(StandardScaler(), clone(estimator))
+            .fit(X[train], COUNTS[train])
+            .predict(X[test])
+            for train in (own, fold.train)
+        )
+        costs.append(
+            [len(test), metric(COUNTS[test], alone), metric(COUNTS[test], merged)]
+        )
+
+    n, alone, merged = np.array(costs).T
+    assert found.design.loss == loss
+    assert contrast.reference_loss == pytest.approx(np.average(alone, weights=n))
+    assert contrast.loss == pytest.approx(np.average(merged, weights=n))
+
+
+@pytest.mark.parametrize(
+    ("scoring", "loss"),
+    [
+        ("r2", "squared error"),
+        ("neg_mean_absolute_error", "absolute error"),
+        ("neg_mean_poisson_deviance", "Poisson deviance"),
+    ],
+)
+def test_the_metric_that_was_asked_for_names_the_loss(scoring, loss):
+    found = compare(PoissonRegressor(), y=COUNTS, scoring=scoring)
+
+    assert found.design.loss == loss
+
+
+def test_a_quantile_by_weighted_merge_covers_fresh_rows_as_own_models_do():
+    """Judged by squared error it chose a weight that covered .69 of them."""
+    rng = np.random.default_rng(0)
+
+    def draw(n):
+        source = np.repeat(["a", "b"], [n // 4, n - n // 4])
+        X = rng.normal(size=(n, 1))
+        return (
+            X,
+            X[:, 0] + rng.exponential(size=n) * np.where(source == "a", 3, 1),
+            source,
+        )
+
+    made_for = QuantileRegressor(quantile=0.9, alpha=0)
+    train, fresh = draw(400), draw(8000)
+    covered = {}
+    for member in WeightedMerge(made_for, random_state=0), OwnModels(made_for):
+        member.fit(*train[:2], sample_source=train[2])
+        below = fresh[1] <= member.predict(fresh[0], sample_source=fresh[2])
+        covered[type(member).__name__] = below[fresh[2] == "a"].mean()
+
+    assert covered["WeightedMerge"] == pytest.approx(covered["OwnModels"], abs=0.03)
+    assert covered["WeightedMerge"] == pytest.approx(0.9, abs=0.05)

@@ -109,16 +109,16 @@ def test_out_of_fold_predictions_are_those_of_a_loop_by_hand(y):
             answer = own.predict(X[asked]) if numbers else own.predict_proba(X[asked])
             one[asked] = answer.reshape(len(asked), -1)
 
-    def cost(w):  # on a, where the rows of b count as many as those of a
+    def cost(w):  # on a, where the rows of b count as 100
         mixed = w * one + (1 - w) * two
         if numbers:
             units = np.array([y[IN_A].var(), y[~IN_A].var()])[(~IN_A).astype(int)]
             lost = (y - mixed[:, 0]) ** 2 / units
-            return lost @ np.where(IN_A, 1, N_A / N_B)
+            return lost @ np.where(IN_A, 1, 100 / N_B)
         n = np.where(IN_A, N_A, N_B)  # about: a fold has a fourth less
         true = np.where(y == "ill", mixed[:, 0], mixed[:, 1])
         lost = -np.log((0.75 * n * true + 1) / (0.75 * n + 2))
-        return lost @ np.where(IN_A, 1, N_A / N_B)
+        return lost @ np.where(IN_A, 1, 100 / N_B)
 
     grid = np.linspace(0, 1, 1001)
     by_hand = grid[np.argmin([cost(w) for w in grid])]

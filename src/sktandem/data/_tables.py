@@ -155,7 +155,7 @@ def refuse_masked(name: str, values: Any) -> None:
 
 
 def refuse_datasets(X: Any) -> None:
-    """Raise if X is no table yet: several datasets, or a query that was not run."""
+    """Raise if X is not a table yet: several datasets, or a query that was not run."""
     if sparse.issparse(X) or is_frame(X):  # one sparse format of scipy is a dict
         return
     if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):

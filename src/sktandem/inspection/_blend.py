@@ -116,7 +116,7 @@ class BlendDisplay:
         if ax is None:
             import matplotlib.pyplot as plt
 
-            size = (8, 1.4 + 0.4 * len(self.gains))
+            size = (8, 2.4 + 0.4 * len(self.gains))
             _, ax = plt.subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         sources = list(self.gains)
@@ -146,13 +146,17 @@ class BlendDisplay:
         self.ax_.set_yticks(places, [str(source) for source in sources])
         self.ax_.set(xlim=(0, 1), xlabel="weight")
         legend = self.ax_.legend(
-            fontsize="x-small", loc="lower left", bbox_to_anchor=(0, 1), ncols=3
+            fontsize="x-small", loc="upper left", bbox_to_anchor=(0, -0.28), ncols=3
         )
         for text in (*legend.get_texts(), *self.ax_.get_yticklabels()):
             text.set_parse_math(False)
 
     def _draw_gains(self, sources: list[Any], places: Any) -> None:
-        self.ax_gain_ = self.ax_.inset_axes((1.05, 0, 0.5, 1), sharey=self.ax_)
+        from mpl_toolkits.axes_grid1 import make_axes_locatable
+
+        # A part of the user's own axes, so that it stays inside the figure.
+        right = make_axes_locatable(self.ax_)
+        self.ax_gain_ = right.append_axes("right", "50%", pad=0.2, sharey=self.ax_)
         for source, place in zip(sources, places):
             gain = self.gains[source]
             if not np.isfinite(gain.gain):
@@ -164,4 +168,4 @@ class BlendDisplay:
             self.ax_gain_.plot(gain.gain * unit, place, "o", color=DARK)
         self.ax_gain_.axvline(0, color="#808080", linewidth=0.8)
         self.ax_gain_.tick_params(labelleft=False)
-        self.ax_gain_.set_xlabel("gain, % of the own model's loss")
+        self.ax_gain_.set_xlabel("gain, % of own loss")

@@ -201,7 +201,7 @@ def warn_of_levels(model: Any, rows: Rows) -> None:
 
     Its error on the source's own training rows is then larger than that of their
     mean, and either the same in most rows, or of the size of another source's
-    targets. A level that X explains is no matter: a net that has not learned it yet
+    targets. A level that X explains does not count: a net that has not learned it yet
     is forgiven where a straight line has.
     """
     if len(rows.names) < 2 or model._fitted.tasks.task.by_source:

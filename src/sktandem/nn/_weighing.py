@@ -1,4 +1,4 @@
-"""What the loss of each source counts, whoever is in turn."""
+"""What the loss of each source counts, whichever is in turn."""
 
 from __future__ import annotations
 

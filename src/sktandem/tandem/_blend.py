@@ -21,8 +21,8 @@ from sktandem.tandem._simplex import best_vertex, best_weights
 
 __all__ = ["Blender", "Measured", "gains_of", "weights_of_unknown"]
 
-# How many rows those of the other sources count as, in all: so many, and no more than
-# the source's own. They keep its weights near those that suit every source.
+# How many rows those of the other sources count as, in all. They keep the weights of
+# a source of few rows near those that suit every source.
 OTHERS = 100.0
 BLOCKS = 6  # of sources that are left out together
 
@@ -131,9 +131,7 @@ class Blender:
         counts = values.copy()
         total = self.counts[others].sum()
         if total > 0:
-            # A source whose only row is held out goes by the others alone.
-            n_own = max(1.0, float(self.counts[full & own].sum()))
-            counts[others] *= min(OTHERS, n_own) / total
+            counts[others] *= OTHERS / total
         if self.choose:
             full = full & own if (full & own).any() else full
         weights[able] = self._solve(answers[np.ix_(able, full)], full, counts[full])

@@ -164,7 +164,7 @@ class BlendGains(Result):
         return Table(heads, rows, range(1, len(heads)))
 
     def _figure(self) -> dict[str, Any]:
-        return {"figsize": (8, 1.4 + 0.4 * len(self))}
+        return {"figsize": (8, 2.4 + 0.4 * len(self))}
 
     def _caption(self) -> str:
         return "Weights of the members and gain, by source"

@@ -145,12 +145,12 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     :math:`s` solve
 
     .. math:: \min_w \sum_{i \in s} \ell(y_i, \textstyle\sum_k w_k f_k(x_i))
-        + \frac{\min(100, n_s)}{n_{-s}} \sum_{i \notin s} \ell(y_i,
+        + \frac{100}{n_{-s}} \sum_{i \notin s} \ell(y_i,
         \textstyle\sum_k w_k f_k(x_i)), \quad w_k \ge 0, \sum_k w_k = 1,
 
     with losses in units of what the best constant costs on the source. The rows
-    of the others, which count as 100 or as the own rows if these are fewer, keep the
-    weights of small sources near those that suit all. Numbers are kept within the
+    of the others, which count as 100 in all, keep the weights of small sources near
+    those that suit all. Numbers are kept within the
     range of the source's target, widened by a quarter; probabilities are mixed as
     :math:`(n_s p + 1) / (n_s + K)`, so that no zero decides.
 
