@@ -35,7 +35,11 @@ _told: ContextVar[set[str] | None] = ContextVar("told", default=None)
 
 @contextmanager
 def told_once() -> Iterator[None]:
-    """Let each warning of ours come once in the block, as in a fit of many models."""
+    """Let each warning of ours come once in the block, as in a fit of many models.
+
+    Of a search of scikit-learn every fit is a block of its own: nothing that the
+    fits share outlasts one but the process, where a later call would miss its own.
+    """
     if _told.get() is not None:  # inside another such block
         yield
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktandem._settings import check_integer
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem._telling import warn
+from sktandem.exceptions import SourceError
 from sktandem.schedules._names import PHASES, resolve_schedule
 from sktandem.schedules._schedule import Check, Schedule, Sizes, Step, Stop, finished
 
@@ -91,11 +91,9 @@ class Phases(Schedule):
             trained = {name for order in orders for name in order or ()}
             never = [name for name in sizes.names if name not in trained]
             if never:
-                warnings.warn(
+                warn(
                     f"No phase trains {never}. Name it in the order of one, or leave "
-                    "its rows out.",
-                    SourceWarning,
-                    stacklevel=2,
+                    "its rows out."
                 )
 
     def _check_parts(self, sizes: Sizes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,13 +10,14 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state
 
+from sktandem._telling import warn
 from sktandem._typing import RandomState
 from sktandem.data._cells import as_target
 from sktandem.data._sources import Sources, resolve_sources
 from sktandem.data._tables import (
     n_rows,
 )
-from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.exceptions import SourceError
 from sktandem.shift._after import names_after, through
 from sktandem.shift._checks import Checks, share_level
 from sktandem.shift._columns import (
@@ -179,11 +179,9 @@ def _check(X: Any, y: Any, sources: Sources) -> Target | None:
             f"{LEAST_ROWS} are the least. Leave it out, or join it to another source."
         )
     if sizes[least] < FEW_ROWS:
-        warnings.warn(
+        warn(
             f"{least!r} has only {sizes[least]} rows: a difference that is not found "
-            "may well be there.",
-            SourceWarning,
-            stacklevel=3,
+            "may well be there."
         )
     if y is None:
         return None
