@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -16,12 +17,14 @@ from sktandem import (
     Tandem,
     table_preprocessor,
 )
-from sktandem.members import OwnModels, WeightedMerge
+from sktandem.members import OwnModels, StackedPrediction, WeightedMerge
 from sktandem.model_selection import (
+    SourceKFold,
     classification_report_by_source,
     compare_strategies,
     score_by_source,
 )
+from sktandem.shift import find_shared_rows
 
 torch = pytest.importorskip("torch")
 nn = pytest.importorskip("sktandem.nn")
@@ -220,3 +223,214 @@ def test_the_same_warning_comes_once_and_points_at_the_user():
         ours = [w for w in told if message in str(w.message)]
         assert len(ours) == 1
         assert ours[0].filename == __file__
+
+
+FIELDS = np.zeros(N, dtype=[("u", float), ("v", float)])
+DAYS = np.arange(3 * N).reshape(N, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (FIELDS, r"structured array with the fields \['u', 'v'\].*pd\.DataFrame\(X\)"),
+        (DAYS.astype("M8[D]"), r"X holds dates, .*datetime64\[D\].*numbers first"),
+        (
+            DAYS.astype("m8[s]"),
+            r"X holds dates, times or durations, of dtype timedelta",
+        ),
+        (TENSOR.to(torch.float8_e4m3fn), r"X is a tensor of torch\.float8.*float32"),
+    ],
+    ids=["fields", "dates", "durations", "eight bits"],
+)
+def test_arrays_that_no_estimator_takes_are_refused_at_every_door(given, message):
+    for model in (
+        Merged(LEARNER),
+        Merged(LEARNER, scaler=None),
+        StackedPrediction(LEARNER),
+        SharedNet(task="classification"),
+    ):
+        with pytest.raises(SourceError, match=message):
+            model.fit(given, Y, **GIVEN)
+    with pytest.raises(SourceError, match=message):
+        score_by_source(MERGED, given, Y, **GIVEN)
+
+
+def test_a_splitter_takes_dates_for_rows():
+    days = np.arange(N).astype("M8[D]")
+
+    assert len(list(SourceKFold(2).split(days, Y, **GIVEN))) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            np.where(SOURCE == "a", "x", "y"),
+            "sample_weight must hold a number for each row.*'x'",
+        ),
+        (pd.array([None, 1] * (N // 2), dtype="Int64"), "sample_weight contains NaN"),
+        (np.ones((N, 2)), "Sample weights must be 1D array or scalar, got 2D"),
+        (torch.ones(N, device="meta"), "^sample_weight is a tensor without values"),
+        (len, "^sample_weight must hold a number for each row"),
+        (np.ones(N - 1), r"sample_weight\.shape"),
+    ],
+    ids=["strings", "missing", "columns", "meta", "function", "short"],
+)
+def test_weights_that_are_none_are_refused_by_name(given, message):
+    for call in (
+        lambda: Merged(LEARNER).fit(X, Y, **GIVEN, sample_weight=given),
+        lambda: Tandem(LEARNER, cv=2).fit(X, Y, **GIVEN, sample_weight=given),
+        lambda: MERGED.score(X, Y, **GIVEN, sample_weight=given),
+        lambda: score_by_source(MERGED, X, Y, **GIVEN, sample_weight=given),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        torch.arange(1.0, N + 1, requires_grad=True),
+        torch.arange(1, N + 1).bfloat16(),
+        list(range(1, N + 1)),
+    ],
+    ids=["grad", "bfloat16", "integers"],
+)
+def test_weights_may_be_tensors_or_integers(given):
+    weights = np.arange(1.0, N + 1)
+    by_hand = Merged(LEARNER).fit(X, Y, **GIVEN, sample_weight=weights)
+
+    model = Merged(LEARNER).fit(X, Y, **GIVEN, sample_weight=given)
+
+    np.testing.assert_allclose(model.predict_proba(X), by_hand.predict_proba(X))
+
+
+@pytest.mark.filterwarnings("ignore:There are only")
+def test_one_weight_for_all_rows_is_that_of_each():
+    alike, each = (
+        Tandem(LEARNER, cv=2, random_state=0).fit(X, Y, **GIVEN, sample_weight=weight)
+        for weight in (3, np.full(N, 3.0))
+    )
+
+    np.testing.assert_allclose(
+        alike.predict_proba(X, **GIVEN), each.predict_proba(X, **GIVEN)
+    )
+
+
+@pytest.mark.parametrize("what", ["sample_source", "groups"])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (7, "got int 7"),
+        (len, "got builtin_function"),
+        (set(range(N)), "got set"),
+        (dict.fromkeys(range(N)), "got dict"),
+        (np.ones((N, 2)), r"got shape \(40, 2\)"),
+        (pd.DataFrame({"s": SOURCE, "t": SOURCE}), r"got shape \(40, 2\)"),
+        (torch.ones(N, device="meta"), "is a tensor without values"),
+    ],
+    ids=["number", "function", "set", "dict", "columns", "frame", "meta"],
+)
+def test_labels_that_are_none_are_refused_by_name(what, given, message):
+    labels = {**GIVEN, what: given}
+
+    for call in (
+        lambda: list(SourceKFold(2).split(X, Y, **labels)),
+        lambda: compare_strategies(LEARNER, X, Y, **labels, progress=False),
+        lambda: Tandem(LEARNER, cv=2).fit(X, Y, **labels),
+    ):
+        with pytest.raises(SourceError, match=f"^{what} .*{message}"):
+            call()
+
+
+@pytest.mark.parametrize("what", ["sample_source", "groups"])
+def test_labels_may_be_tensors(what):
+    numbers = torch.arange(N) % 2
+    plain = {**GIVEN, what: numbers.tolist()}
+    expected = [test.tolist() for _, test in SourceKFold(2).split(X, Y, **plain)]
+
+    for tensor in numbers, numbers.bfloat16(), (1.0 * numbers).requires_grad_():
+        folds = SourceKFold(2).split(X, Y, **{**plain, what: tensor})
+        assert [test.tolist() for _, test in folds] == expected
+
+
+def test_a_net_of_columns_predicts_for_no_images():
+    net = SharedNet(nn.default_net("classification", max_epochs=1), random_state=0)
+    net.fit(X, Y, **GIVEN)
+
+    with pytest.raises(
+        SourceError, match=r"scales columns, but X has shape \(40, 3, 1\)"
+    ):
+        net.predict(X.reshape(N, 3, 1))
+
+
+def test_a_preprocessor_needs_a_table():
+    for table in X[:, 0], X.reshape(N, 3, 1):
+        for model in (
+            Merged(LEARNER, scaler=table_preprocessor()),
+            SharedNet(task="classification", scaler=table_preprocessor()),
+        ):
+            with pytest.raises(SourceError, match="X must be a table of rows and col"):
+                model.fit(table, Y, **GIVEN)
+
+
+TABLE = pd.DataFrame(X, columns=list("uvw"))
+DATES = pd.date_range("2024-01-01", periods=N)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.array(["high", "low"] * (N // 2), dtype="string"),
+        pd.Categorical(["high", "low"] * (N // 2)),
+        np.array([1, "low"] * (N // 2), dtype=object),
+        DATES,
+        DATES.tz_localize("UTC"),
+        DATES.to_period("D"),
+        pd.interval_range(0, N),
+    ],
+    ids=["string", "category", "object", "dates", "zone", "period", "interval"],
+)
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_column_of_numbers_stays_one(library, values):
+    changed = TABLE.assign(w=values)
+    if library == "polars":
+        polars = pytest.importorskip("polars")
+        kinds = {"w": [str(value) for value in changed["w"]]}
+        changed = polars.DataFrame({**TABLE[["u", "v"]].to_dict("list"), **kinds})
+
+    for model in Merged(LEARNER), Tandem(LEARNER, cv=2), StackedPrediction(LEARNER):
+        fitted = model.fit(TABLE, Y, **GIVEN)
+        with pytest.raises(
+            SourceError, match="Column 'w' of X held numbers in fit, and"
+        ):
+            fitted.predict(changed, **GIVEN)
+
+
+def test_dates_of_polars_are_no_numbers_at_predict():
+    polars = pytest.importorskip("polars")
+    fitted = Merged(LEARNER).fit(polars.DataFrame({"u": X[:, 0]}), Y, **GIVEN)
+
+    with pytest.raises(SourceError, match=r"now holds datetime\.date\(2024, 1, 1\)"):
+        fitted.predict(polars.DataFrame({"u": DATES.date.tolist()}))
+
+
+@pytest.mark.parametrize("dtype", ["string", "object", "float", "boolean", "category"])
+def test_a_column_of_numbers_may_come_empty(dtype):
+    model = Merged(HistGradientBoostingClassifier(max_iter=5), scaler="standard")
+    model.fit(TABLE, Y, **GIVEN)
+    empty = TABLE.assign(w=np.nan)
+
+    alike = model.predict_proba(empty.assign(w=pd.Series([None] * N, dtype=dtype)))
+
+    np.testing.assert_array_equal(alike, model.predict_proba(empty))
+
+
+def test_rows_that_hold_structures_are_not_compared():
+    polars = pytest.importorskip("polars")
+    rows = polars.DataFrame({"u": [{"n": 1}] * N})
+
+    with pytest.raises(
+        SourceError, match="Row 0 holds a dict, which cannot be compared"
+    ):
+        find_shared_rows(rows, **GIVEN)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -169,4 +170,32 @@ def test_a_structured_target_is_refused_where_one_target_is_needed():
         with pytest.raises(
             SourceError, match=r"y has the fields \['event', 'time'\], and .*y\['event"
         ):
+            fit()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("y", "got str"),
+        (3, "got int"),
+        ({"a": 1}, "got dict"),
+        (sparse.csr_matrix(np.ones((N, 1))), "got csr_matrix"),
+        (len, "got builtin_function"),
+        ([[1] * (row % 3) for row in range(N)], r"got \[\] at row 0.*one length"),
+        (pd.Series([(1, 2)] * N), r"got \(1, 2\) at row 0"),
+    ],
+    ids=["text", "number", "dict", "sparse", "function", "ragged", "tuples"],
+)
+def test_what_is_no_target_is_refused_at_every_door(given, message):
+    for _, fit in fits(X, given):
+        with pytest.raises(SourceError, match="^y must hold .*" + message):
+            fit()
+
+
+def test_a_missing_date_is_no_target():
+    days = np.arange(N).astype("M8[D]")
+    days[7] = np.datetime64("NaT")
+
+    for _, fit in fits(X, days):
+        with pytest.raises(SourceError, match=r"y is missing in 1 row of .* at row 7"):
             fit()

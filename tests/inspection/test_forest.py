@@ -51,6 +51,13 @@ def draw(*contrasts, **changed):
     )
 
 
+@pytest.mark.parametrize("name", ["", " ", "$", "a$b"])
+def test_any_name_can_be_drawn(name):
+    display = draw(contrast(name), sources=(name, "lab"))
+
+    assert name in texts(display)
+
+
 def xs(line):
     return [float(x) for x in line.get_xdata()]
 

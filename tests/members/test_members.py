@@ -29,8 +29,10 @@ from sktandem.data._cells import cross_cells, deal_folds, target_strata
 from sktandem.data._sources import resolve_sources
 from sktandem.members import (
     OnlySource,
+    OtherSources,
     OwnModels,
     SimilarityWeighted,
+    StackedOwnModels,
     StackedPrediction,
     WeightedMerge,
 )
@@ -51,6 +53,8 @@ BY_SOURCE = [
     WeightedMerge(cv=2),
     SimilarityWeighted(),
     StackedPrediction(),
+    StackedOwnModels(cv=2),
+    OtherSources(),
 ]
 EVERY = [*BY_SOURCE, Merged(), Merged(balance="sources", representation="augmented")]
 each = pytest.mark.parametrize("member", EVERY, ids=member_name)

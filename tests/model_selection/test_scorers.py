@@ -452,6 +452,23 @@ def test_numbers_beside_texts_are_scored_by_every_metric(scoring):
     assert mixed.overall == pytest.approx(spelt.overall)
 
 
+@pytest.mark.parametrize("unit", ["D", "us", "ns"])
+@pytest.mark.parametrize(
+    "scoring", ["accuracy", "f1_macro", "balanced_accuracy", "neg_log_loss"]
+)
+def test_classes_that_are_dates_are_scored_as_any_others(scoring, unit):
+    dates = (np.datetime64("2024-01-01") + (Y == "top")).astype(f"M8[{unit}]")
+
+    by_date = score_by_source(
+        fitted(dates), X, dates, sample_source=SOURCE, scoring=scoring
+    )
+
+    by_name = score_by_source(
+        fitted(Y == "top"), X, Y == "top", sample_source=SOURCE, scoring=scoring
+    )
+    assert by_date.by_source == pytest.approx(by_name.by_source)
+
+
 def test_a_source_is_predicted_once_for_each_metric():
     calls = []
 

@@ -375,6 +375,19 @@ def test_rows_of_no_weight_are_not_there():
     )
 
 
+def test_a_source_whose_rows_all_have_no_weight_is_named():
+    with pytest.raises(SourceError, match="gives no row of 'a' a weight above 0"):
+        fit(regressor(), SAME, sample_weight=1.0 - IN_A)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_target_too_large_for_its_loss_is_named():
+    absurd = np.where(np.arange(300) == 7, 1e308, SAME)
+
+    with pytest.raises(SourceError, match=r"y holds values up to 1e\+308, too large"):
+        fit(regressor(), absurd)
+
+
 def test_an_estimator_without_weights_says_so():
     with pytest.raises(SourceError, match="takes no sample_weight"):
         fit(regressor(KNeighborsRegressor()), SAME, sample_weight=np.ones(300) + IN_A)

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 N_QUANTILES = 10
+CONTAINERS = (list, tuple, set, dict, np.ndarray)
 
 
 def as_target(y: Any) -> NDArray[Any]:
@@ -37,7 +38,14 @@ def as_target(y: Any) -> NDArray[Any]:
     array = _as_array(y)
     if array.dtype.kind == "c":
         raise SourceError("Complex data not supported: y holds complex numbers.")
+    if array.ndim == 0:
+        kind = type(y).__name__
+        raise SourceError(
+            f"y must hold a target for each row, got {kind}. Pass an array, a series "
+            "or a list."
+        )
     if array.dtype == object:
+        _refuse_containers(array)
         missing = [row for row, v in enumerate(array.ravel().tolist()) if is_missing(v)]
         if missing:
             raise SourceError(
@@ -46,6 +54,17 @@ def as_target(y: Any) -> NDArray[Any]:
             )
         return _unboxed(array)
     return array
+
+
+def _refuse_containers(array: NDArray[Any]) -> None:
+    """Refuse sequences, of which no estimator takes one for each row."""
+    flat = array.ravel().tolist()
+    odd = (row for row, value in enumerate(flat) if isinstance(value, CONTAINERS))
+    for first in odd:
+        raise SourceError(
+            f"y must hold one target for each row, got {flat[first]!r} at row "
+            f"{first}. Targets of one length make an array of several columns."
+        )
 
 
 def _unboxed(array: NDArray[Any]) -> NDArray[Any]:
@@ -69,7 +88,11 @@ def refuse_fields(y: NDArray[Any], who: str) -> None:
 def _as_array(y: Any) -> NDArray[Any]:
     if is_tensor(y):
         return from_tensor("y", y)
-    array = np.asarray(y)
+    try:
+        array = np.asarray(y)
+    except ValueError:  # of sequences of several lengths
+        array = np.empty(len(y), dtype=object)
+        array[:] = y
     if array.dtype.kind in "US" and isinstance(y, list | tuple):
         objects = np.array(y, dtype=object)
         return objects if mixes_kinds(objects.ravel()) else array

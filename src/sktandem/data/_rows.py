@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,7 +23,9 @@ from sktandem.data._cells import as_target
 from sktandem.data._sources import (
     ONLY_SOURCE,
     UNKNOWN,
+    Labels,
     Sources,
+    as_labels,
     distinct,
     find_column,
     matched,
@@ -32,7 +35,9 @@ from sktandem.data._sources import (
 )
 from sktandem.data._tables import (
     as_table,
+    from_tensor,
     is_missing,
+    is_tensor,
     n_rows,
     refuse_datasets,
     refuse_masked,
@@ -236,7 +241,10 @@ def read_rows(
         sources = matched(labels, n_rows(features), names)
         if settled:
             sources = _settled(sources, labels, estimator, needed_because)
+    if estimator is not None:
+        _refuse_dates(features)
     y = None if y is None else as_target(y)
+    groups = None if groups is None else as_labels(groups, "groups")
     check_consistent_length(features, y, groups)
     if len(sources.codes) == 0:
         what = "to fit" if names is None else "to predict for"
@@ -248,8 +256,7 @@ def read_rows(
             "required."
         )
     if sample_weight is not None:
-        refuse_masked("sample_weight", sample_weight)
-        sample_weight = _check_sample_weight(sample_weight, features)
+        sample_weight = _as_weights(sample_weight, features)
     if y is not None:
         _refuse_not_finite(y, sample_weight)
     numbers = None if groups is None else number_groups(groups)
@@ -257,14 +264,40 @@ def read_rows(
     return Rows(features, y, sources, sample_weight, numbers, taken)
 
 
+def _refuse_dates(X: Any) -> None:
+    """Refuse an array of dates; a splitter takes one, and so does a search of rows."""
+    dtype = getattr(X, "dtype", None)
+    if getattr(dtype, "kind", "") in ("m", "M"):
+        raise SourceError(
+            f"X holds dates, times or durations, of dtype {dtype}. Turn them into "
+            "numbers first, such as days since a fixed day."
+        )
+
+
+def _as_weights(given: Any, X: Any) -> NDArray[np.float64]:
+    """Return a weight for each row of X, as scikit-learn checks them."""
+    refuse_masked("sample_weight", given)
+    if is_tensor(given):
+        given = from_tensor("sample_weight", given)
+    try:
+        weights = _check_sample_weight(given, X)
+    except (TypeError, ValueError) as error:
+        if re.search("sample.weight", str(error), re.IGNORECASE):
+            raise
+        raise SourceError(
+            f"sample_weight must hold a number for each row: {error}"
+        ) from error
+    return weights if weights.dtype.kind == "f" else weights.astype(np.float64)
+
+
 def _refuse_not_finite(y: NDArray[Any], weights: Any) -> None:
     """Refuse a target that is missing or infinite, before X is blamed for it.
 
     Of several targets one may be missing where heads have others.
     """
-    if y.dtype.kind != "f" or (y.ndim == 2 and y.shape[1] > 1):
+    if y.dtype.kind not in "fmM" or (y.ndim == 2 and y.shape[1] > 1):
         return
-    broken = ~np.isfinite(y.reshape(len(y)))
+    broken = ~np.isfinite(y.reshape(len(y)))  # of dates NaT, too
     if weights is not None:
         broken &= weights > 0
     if broken.any():
@@ -355,13 +388,11 @@ def check_unknown_rule(
         )
 
 
-def number_groups(groups: Any) -> NDArray[np.intp]:
+def number_groups(groups: Labels) -> NDArray[np.intp]:
     """Number the groups; each row must have one."""
-    refuse_masked("groups", groups)
-    values = np.asarray(groups).ravel()
-    names, codes = distinct(values)
+    names, codes = distinct(groups)
     if any(map(is_missing, names)):
-        missing = [row for row, value in enumerate(values) if is_missing(value)]
+        missing = [row for row, value in enumerate(groups) if is_missing(value)]
         raise SourceError(
             f"groups leaves {counted(len(missing), 'row')} without a group, the first "
             f"at row {missing[0]}. Give each a name of its own."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -17,8 +17,10 @@ from sktandem.data._tables import (
     as_table,
     column_names,
     drop_column,
+    from_tensor,
     is_frame,
     is_missing,
+    is_tensor,
     n_rows,
     numeric_columns,
     refuse_masked,
@@ -32,6 +34,7 @@ __all__ = [
     "Codes",
     "Labels",
     "Sources",
+    "as_labels",
     "distinct",
     "find_column",
     "matched",
@@ -152,10 +155,10 @@ def split_source(
     labels = None
     if source is not None:
         position = find_column(X, source)
-        labels = _as_labels(take_column(table, position))
+        labels = as_labels(take_column(table, position))
         table = drop_column(table, position)
     if sample_source is not None:
-        labels = _as_labels(sample_source)
+        labels = as_labels(sample_source)
         if len(labels) != n_rows(table):
             raise SourceError(
                 f"sample_source must label every sample: X has {n_rows(table)}, "
@@ -274,15 +277,22 @@ def matched(labels: Labels | None, n: int, names: Sequence[Hashable]) -> Sources
     return Sources(*distinct(labels)).among(names)
 
 
-def _as_labels(values: Any) -> Labels:
+def as_labels(values: Any, name: str = "sample_source") -> Labels:
     """Return labels of any container as an array, or a list of plain values."""
-    if isinstance(values, str):
+    if isinstance(values, str) and name == "sample_source":
         raise SourceError(
             f"sample_source must hold one label per row, got the text {values!r}. If "
             f"that is a column of X, use source={values!r}; if it is the source of all "
             f"rows, [{values!r}] * len(X)."
         )
-    refuse_masked("sample_source", values)
+    one_each = f"{name} must hold one label per row, got"
+    # The order of a set is that of no rows.
+    unordered = isinstance(values, str | Set | Mapping)
+    if unordered or not hasattr(values, "__iter__"):
+        raise SourceError(f"{one_each} {type(values).__name__} {values!r}.")
+    refuse_masked(name, values)
+    if is_tensor(values):
+        values = from_tensor(name, values)
     if is_frame(values) and values.shape[1] == 1:
         values = take_column(values, 0)
     shape = getattr(values, "shape", None)
@@ -290,9 +300,7 @@ def _as_labels(values: Any) -> Labels:
         values = values.reshape(-1)
         shape = values.shape
     if shape is not None and len(shape) != 1:
-        raise SourceError(
-            f"sample_source must hold one label per row, got shape {tuple(shape)}."
-        )
+        raise SourceError(f"{one_each} shape {tuple(shape)}.")
     if isinstance(values, np.ndarray):
         return values
     for method in ("tolist", "to_list", "to_pylist"):
@@ -352,7 +360,7 @@ def warn_of_source_among_features(X: Any, sample_source: Any) -> None:
         return
     numeric = set(numeric_columns(X))
     names = column_names(X) or []
-    given = _as_labels(sample_source)
+    given = as_labels(sample_source)
     for place, name in enumerate(names):
         if place in numeric:
             continue

@@ -90,7 +90,13 @@ def from_tensor(name: str, tensor: Any) -> NDArray[Any]:
     tensor = tensor.detach().resolve_conj().resolve_neg()
     if str(tensor.dtype) == "torch.bfloat16":  # which NumPy does not have
         tensor = tensor.float()
-    return np.asarray(tensor.numpy())
+    try:
+        return np.asarray(tensor.numpy())
+    except TypeError as error:  # of eight bits, or quantized
+        raise SourceError(
+            f"{name} is a tensor of {tensor.dtype}, which NumPy does not have. Pass "
+            "its values as torch.float32."
+        ) from error
 
 
 def is_missing(value: Any) -> bool:
@@ -133,6 +139,11 @@ def as_table(X: Any) -> Any:
         ) from error
     if array.dtype.kind == "c":
         raise SourceError(COMPLEX)
+    if array.dtype.names is not None:
+        raise SourceError(
+            f"X is a structured array with the fields {list(array.dtype.names)}. Pass "
+            "a data frame, such as pd.DataFrame(X)."
+        )
     if array.ndim == 0:
         raise SourceError(
             f"X must hold a row for each sample, got {type(X).__name__}. Expected an "
@@ -264,6 +275,11 @@ def insert_column(X: Any, position: int, values: Any, name: Any) -> Any:
 def numeric_columns(X: Any) -> list[int]:
     """Return the positions of the numeric columns of a data frame or array."""
     if not is_frame(X):
+        if len(np.shape(X)) != 2:
+            raise SourceError(
+                f"X must be a table of rows and columns, got shape {np.shape(X)}. "
+                "Reshape it, such as X.reshape(len(X), -1)."
+            )
         return list(range(np.shape(X)[1]))
     if is_pandas(X):
         kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
@@ -307,10 +323,10 @@ def to_floats(X: Any, columns: list[int]) -> NDArray[np.floating[Any]]:
         return np.empty((len(X), 0))
     if is_pandas(X):
         part = X.iloc[:, columns]
-        # pandas.Float32Dtype and pandas.SparseDtype hold numbers of a plain dtype.
+        # pandas.SparseDtype holds numbers of a plain dtype.
         plain = [getattr(d, "subtype", d) for d in part.dtypes]
-        kinds = {np.dtype(getattr(d, "numpy_dtype", d)) for d in plain}
-        dtype = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
+        kinds = {(getattr(d, "kind", "O"), getattr(d, "itemsize", 0)) for d in plain}
+        dtype = np.float32 if kinds == {("f", 4)} else np.float64
         return np.asarray(part.to_numpy(dtype, na_value=np.nan))
     part = nw.from_native(X)[:, columns]
     single = all(dtype == nw.Float32 for dtype in part.schema.dtypes())

@@ -410,5 +410,7 @@ def _width(texts: Iterable[str]) -> float:
     from matplotlib.textpath import TextPath
 
     # A dollar would begin a formula.
-    paths = (TextPath((0, 0), t.replace("$", "S"), size=SIZE) for t in texts if t)
+    paths = (
+        TextPath((0, 0), t.replace("$", "S"), size=SIZE) for t in texts if t.strip()
+    )
     return max((float(path.get_extents().x1) for path in paths), default=0.0)

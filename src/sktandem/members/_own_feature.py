@@ -205,7 +205,8 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
     ) -> Floats:
         """Return what own models that did not see a row predict for it."""
         cells = cross_cells(rows.sources, target_strata(rows.sources, rows.y))
-        n_folds = min(self.cv, int(rows.sources.sizes.min()))
+        # A source of a single row has the mean of the others' models.
+        n_folds = max(2, min(self.cv, int(rows.sources.sizes.min())))
         folds = deal_folds(cells, n_folds, rng)
         places, parts = [], []
         for fold in range(n_folds):

@@ -71,7 +71,8 @@ class Scored:
         classes, y = own_classes(self.fitted, rows.names, rows.y), rows.y
         view = SourceView(self, classes)
         if classes is not None and hasattr(scorer, "_score_func"):
-            if classes.dtype == object and mixes_kinds([*view.all_classes, *y]):
+            mixed = classes.dtype == object and mixes_kinds([*view.all_classes, *y])
+            if mixed or classes.dtype.kind in "mM":  # no metric takes all dates
                 y = view.code(y)
             scorer = _within(scorer, view, rows.X, y)
             if scorer is None:

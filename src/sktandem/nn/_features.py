@@ -62,7 +62,10 @@ class Features:
         if isinstance(self.scaling, ScaledByTransformers):
             X = self.scaling.transform(X, codes)
             return as_numbers(X, made=True, missing=self.missing)
-        return as_numbers(X, missing=self.missing)
+        numbers = as_numbers(X, missing=self.missing)
+        if self.scaling is not None:
+            _check_columns(self.scaling.scaler, numbers)
+        return numbers
 
 
 def fit_features(
@@ -90,11 +93,7 @@ def fit_features(
         numbers = as_numbers(rows.X, missing=missing)
         if scaler is None:
             return Features(None, missing=missing), numbers
-        if numbers.ndim > 2:
-            raise SourceError(
-                f"scaler={scaler!r} scales columns, but X has shape {numbers.shape}. "
-                "Set scaler=None, and scale before or in the module."
-            )
+        _check_columns(scaler, numbers)
         scaling = fit_named(
             scaler,
             numbers,
@@ -123,6 +122,15 @@ def fit_features(
         raise SourceError(str(error).replace(INSIDE, instead)) from None
     numbers = as_numbers(made, made=True, missing=missing)
     return Features(scaled, missing=missing), numbers
+
+
+def _check_columns(scaler: str, numbers: NDArray[Any]) -> None:
+    """Refuse what has no columns to scale, such as images."""
+    if numbers.ndim > 2:
+        raise SourceError(
+            f"scaler={scaler!r} scales columns, but X has shape {numbers.shape}. "
+            "Set scaler=None, and scale before or in the module."
+        )
 
 
 def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -29,6 +30,7 @@ from sktandem.data._tables import (
     date_columns,
     holds_numbers,
     is_frame,
+    is_missing,
     is_pandas,
     numeric_columns,
     replace_columns,
@@ -309,7 +311,9 @@ def _as_dense(X: Any) -> Any:
 
 def numbers_of(X: Any, columns: list[int] | None, scaler: str) -> Any:
     """Return the numeric part of X as floats, checked."""
-    if columns is not None:
+    if is_frame(X):
+        columns = list(range(X.shape[1])) if columns is None else columns
+        _refuse_changed(X, columns)
         X = to_floats(X, columns)
         if not columns:
             return X
@@ -325,6 +329,21 @@ def numbers_of(X: Any, columns: list[int] | None, scaler: str) -> Any:
         ensure_all_finite="allow-nan",
         input_name="X",
     )
+
+
+def _refuse_changed(X: Any, columns: list[int]) -> None:
+    """Refuse a column of numbers that holds something else in later rows.
+
+    One that comes empty may have any dtype.
+    """
+    for place in sorted(set(columns) - set(numeric_columns(X))):
+        values = take_column(X, place).to_list()
+        odd = (v for v in values if not is_missing(v) and not isinstance(v, Number))
+        for value in odd:
+            raise SourceError(
+                f"Column {column_names(X)[place]!r} of X held numbers in fit, and now "  # type: ignore[index]
+                f"holds {value!r}. Give it numbers again."
+            )
 
 
 def _reassembled(parts: list[Any], rows: Any, names: Any) -> Any:

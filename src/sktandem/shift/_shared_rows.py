@@ -217,7 +217,9 @@ def _plain(column: Any) -> Any:
     """Return a column as it is, but plain numbers of a data frame as an array."""
     if isinstance(column, nw.Series):  # where missing numbers must not round others
         whole = column.null_count() and column.dtype.is_integer()
-        return np.array(column.to_list(), dtype=object) if whole else column.to_numpy()
+        if whole or column.dtype.is_nested():
+            return np.fromiter(column.to_list(), dtype=object)
+        return column.to_numpy()
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in NUMBERS:
         return np.asarray(column)
     return column

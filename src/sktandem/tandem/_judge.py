@@ -135,8 +135,14 @@ class Judge:
         if self.loss is None or self.classes is not None:
             return np.ones(target.shape[1])
         constant = np.broadcast_to(self.loss.constant(target), target.shape)
-        lost = self.loss.of_rows(target.ravel(), constant.ravel()).reshape(target.shape)
-        unit = lost.mean(axis=0)
+        with np.errstate(over="ignore"):
+            lost = self.loss.of_rows(target.ravel(), constant.ravel())
+            unit = lost.reshape(target.shape).mean(axis=0)
+        if not np.isfinite(unit).all():
+            raise SourceError(
+                f"y holds values up to {np.abs(target).max():.3g}, too large for the "
+                f"{self.loss_name}. Correct them, or divide y by a constant."
+            )
         return np.where(unit > 0, unit, 1.0)
 
 

@@ -20,6 +20,7 @@ from sktandem.data._cells import classes_by_source
 from sktandem.data._estimator import SourceEstimator, one_class, tags_like
 from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
+from sktandem.exceptions import SourceError
 from sktandem.members import OtherSources, OwnModels, StackedOwnModels
 from sktandem.members._fill import as_model, check_estimator, filled, is_net
 from sktandem.members._named import NamedMembers
@@ -274,6 +275,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         self._check_settings()
         model = as_model(self.estimator)
         rows = with_flat_classes(rows, model)
+        refuse_weightless(rows)
         judge = judge_for(model, self.loss, rows.y)
         target = judge.target(rows.y)
         rng = check_random_state(self.random_state)
@@ -416,3 +418,15 @@ def blend_members(estimator: Any, columns: bool, scaler: Any) -> dict[str, Any]:
             members["scaled by source"] = by_source
         members["own as a feature"] = StackedOwnModels()
     return {**members, "other sources": OtherSources()}
+
+
+def refuse_weightless(rows: Rows) -> None:
+    """Refuse weights of 0 in all rows of a source, which then chooses nothing."""
+    if rows.weights is None:
+        return
+    for name, own in zip(rows.names, rows.sources.rows):
+        if not (rows.weights[own] > 0).any():
+            raise SourceError(
+                f"sample_weight gives no row of {name!r} a weight above 0, so nothing "
+                "says what suits it. Leave its rows out."
+            )
