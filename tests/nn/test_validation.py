@@ -290,6 +290,8 @@ def test_without_sources_validation_data_needs_none():
             lambda X, y, s: (X, y, s, s),
             "sample_source), got 4 parts".replace(")", r"\)"),
         ),
+        (lambda X, y, s: 3, r"must be \(X, y\) or .*, got int"),
+        (lambda X, y, s: {"X": X, "y": y}, r"must be \(X, y\) or .*, got dict"),
         (lambda X, y, s: (X[:, :2], y, s), "The columns of validation_data are not th"),
         (
             lambda X, y, s: (X, y),

@@ -69,10 +69,12 @@ class Reader:
         `by_source` tells whether anything is learned for each source by itself:
         then no others can be validated on.
         """
-        if len(validation_data) not in (2, 3):
+        several = isinstance(validation_data, tuple | list)
+        if not several or len(validation_data) not in (2, 3):
+            n = counted(len(validation_data), "part") if several else None
             raise SourceError(
                 "validation_data must be (X, y) or (X, y, sample_source), got "
-                f"{counted(len(validation_data), 'part')}."
+                f"{n or type(validation_data).__name__}."
             )
         X, y, labels = (*validation_data, None)[:3]
         names, model = rows.names, self.estimator
