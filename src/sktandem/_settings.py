@@ -16,6 +16,7 @@ __all__ = [
     "check_known",
     "check_number",
     "check_shares",
+    "is_among",
     "is_estimator",
     "is_integer",
     "is_number",
@@ -31,6 +32,11 @@ def is_integer(value: Any) -> TypeGuard[int]:
 def is_number(value: Any) -> TypeGuard[float]:
     """Tell a real number of any library; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_among(value: Any, known: Collection[Any]) -> bool:
+    """Tell a known value; an array, which would compare by its elements, is none."""
+    return isinstance(value, Hashable) and value in known
 
 
 def is_estimator(value: Any) -> bool:
@@ -77,7 +83,7 @@ def check_number(
 
 def check_known(setting: str, name: Hashable, names: Sequence[Hashable]) -> None:
     """Refuse a name that is not a source."""
-    if name not in names:
+    if not is_among(name, names):
         raise SourceError(
             f"{setting} names {name!r}, which is not a source. The sources are "
             f"{list(names)}.{did_you_mean(name, names)}"

@@ -17,14 +17,22 @@ from sktandem import (
     Tandem,
     table_preprocessor,
 )
-from sktandem.members import OwnModels, StackedPrediction, WeightedMerge
+from sktandem.members import (
+    OnlySource,
+    OwnModels,
+    SimilarityWeighted,
+    StackedPrediction,
+    WeightedMerge,
+)
 from sktandem.model_selection import (
     SourceKFold,
     classification_report_by_source,
     compare_strategies,
     score_by_source,
+    source_scorer,
+    source_scorers,
 )
-from sktandem.shift import find_shared_rows
+from sktandem.shift import find_shared_rows, shift_report
 
 torch = pytest.importorskip("torch")
 nn = pytest.importorskip("sktandem.nn")
@@ -434,3 +442,77 @@ def test_rows_that_hold_structures_are_not_compared():
         SourceError, match="Row 0 holds a dict, which cannot be compared"
     ):
         find_shared_rows(rows, **GIVEN)
+
+
+ODD = np.arange(3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: Merged(LEARNER, primary_source=ODD).fit(X, Y, **GIVEN),
+            r"primary_source=array.* is not a source",
+        ),
+        (
+            lambda: Merged(LEARNER, balance=ODD).fit(X, Y, **GIVEN),
+            r"balance must be one of .*, got array",
+        ),
+        (
+            lambda: Merged(LEARNER, scaler=StandardScaler).fit(X, Y, **GIVEN),
+            r"scaler must be one of .*, got <class",
+        ),
+        (
+            lambda: OwnModels(LEARNER, scaler=StandardScaler).fit(X, Y, **GIVEN),
+            r"scaler must be one of .*, got <class",
+        ),
+        (
+            lambda: OnlySource(LEARNER, name=ODD).fit(X, Y, **GIVEN),
+            r"array\(\[0, 1, 2\]\), which is not a source",
+        ),
+        (
+            lambda: SimilarityWeighted(LEARNER, classifier=5).fit(X, Y, **GIVEN),
+            r"needs a classifier to tell the sources apart, got 5",
+        ),
+        (
+            lambda: SharedNet(task="classification", balance=ODD).fit(X, Y, **GIVEN),
+            r"balance must be one of .*, got array",
+        ),
+        (
+            lambda: Tandem(LEARNER, cv=["a"]).fit(X, Y, **GIVEN),
+            r"cv must be an integer, a splitter or pairs .*, got \['a'\]",
+        ),
+        (
+            lambda: Tandem(LEARNER, loss=ODD).fit(X, Y, **GIVEN),
+            r"loss must be 'auto' or one of .*, got array",
+        ),
+        (
+            lambda: score_by_source(MERGED, X, Y, **GIVEN, scoring=7),
+            r"scoring must be the name of a metric, .*, got 7",
+        ),
+        (
+            lambda: score_by_source(MERGED, X, Y, **GIVEN, scoring=[]),
+            r"scoring must be the name of a metric, .*, got \[\]",
+        ),
+        (
+            lambda: source_scorer({"a": "accuracy"}, "a"),
+            r"scoring must be the name of a metric or a function, got \{'a'",
+        ),
+        (lambda: source_scorer("accuracy", ODD), r"name must be that of a source"),
+        (
+            lambda: source_scorers("accuracy", 7),
+            r"names must be a list of at least one source, got 7",
+        ),
+        (
+            lambda: find_shared_rows(X, **GIVEN, subset=1.5),
+            r"subset holds 1\.5, which is no position of X",
+        ),
+        (
+            lambda: shift_report(X, Y, **GIVEN, after=ODD),
+            r"after=array.* has no transform",
+        ),
+    ],
+)
+def test_a_setting_of_an_odd_kind_is_named(call, message):
+    with pytest.raises(SourceError, match=message):
+        call()

@@ -178,6 +178,8 @@ X2, X3, y2 = np.zeros((2, 2)), np.zeros((2, 3)), [0, 1]
         ({"a": (X2, y2), "b": (X2.astype(str), y2)}, {}, "Use data frames"),
         ({1: (X2, y2), "1": (X2, y2)}, {}, "read the same as text"),
         ({"a": (X2, y2)}, {"join": "left"}, "join must be"),
+        (np.zeros((2, 2)), {}, "expects a dict .*, got ndarray"),
+        ({"a": (X2, y2)}, {"join": np.zeros(2)}, "join must be one of"),
         ({"a": (X2, y2)}, {"labels": "int"}, "labels must be None or 'str'"),
         ({"a": (["t", "u"], y2)}, {"column": "s"}, "but X has no columns"),
         ({"a": (np.zeros((2, 2, 2)), y2)}, {"column": "s"}, "but X has no columns"),

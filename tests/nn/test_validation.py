@@ -300,7 +300,7 @@ def test_without_sources_validation_data_needs_none():
         (lambda X, y, s: (X, y + 5, s), r"y holds \[5, 6\], which fit did not see"),
         (lambda X, y, s: (X, y[:9], s), "inconsistent numbers of samples"),
     ],
-    ids=["one", "four", "columns", "no_source", "label", "lengths"],
+    ids=["one", "four", "int", "dict", "columns", "no_source", "label", "lengths"],
 )
 def test_validation_data_that_does_not_fit(change, message):
     X, y, source = two_sources()

@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sktandem._settings import check_choice
+from sktandem._settings import check_choice, is_among
 from sktandem._telling import counted, did_you_mean, warn
 from sktandem.data._cells import as_target
 from sktandem.data._sources import (
@@ -381,7 +381,7 @@ def check_unknown_rule(
             raise SourceError(
                 f"unknown_source='primary' needs primary_source, one of {list(names)}."
             )
-    elif primary_source not in names:
+    elif not is_among(primary_source, names):
         raise SourceError(
             f"primary_source={primary_source!r} is not a source. The sources are "
             f"{list(names)}.{did_you_mean(primary_source, names)}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sktandem._settings import check_choice, is_among
 from sktandem._telling import counted
 from sktandem.data._cells import as_target
 from sktandem.data._join import JOINS, join_frames
@@ -129,14 +130,13 @@ def stack_sources(
     >>> list(stack_sources(datasets, join="inner").X)
     ['age']
     """
-    if join not in JOINS:
-        raise SourceError(f"join must be one of {list(JOINS)}, got {join!r}.")
-    if labels not in (None, "str"):
+    check_choice("join", join, JOINS)
+    if not is_among(labels, (None, "str")):
         raise SourceError(f"labels must be None or 'str', got {labels!r}.")
     if not _is_filled_mapping(datasets):
+        got = "an empty one" if isinstance(datasets, dict) else type(datasets).__name__
         raise SourceError(
-            "stack_sources expects a dict {name: (X, y), ...}, got "
-            f"{'an empty one' if datasets == {} else type(datasets).__name__}."
+            f"stack_sources expects a dict {{name: (X, y), ...}}, got {got}."
         )
     tables, targets = {}, {}
     for name, pair in datasets.items():

@@ -95,7 +95,7 @@ def made_unit(estimator: Any, *, scaler: Any, random_state: RandomState) -> Any:
     It is a merge, and of a net one that shuffles its rows. What stands in it is
     cloned.
     """
-    if hasattr(scaler, "fit"):
+    if is_estimator(scaler):
         scaler = clone(scaler)
     given = {"scaler": scaler, "random_state": random_state}
     if is_net(estimator):
@@ -196,7 +196,7 @@ def _left_to(member: Any, settled: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a comparison that a member has, and left alone."""
     params, own = member.get_params(deep=False), changed(member)
     given = {k: v for k, v in settled.items() if k in params and k not in own}
-    return {k: clone(v) if hasattr(v, "fit") else v for k, v in given.items()}
+    return {k: clone(v) if is_estimator(v) else v for k, v in given.items()}
 
 
 def changed(member: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from sktandem._docs import documented
-from sktandem._settings import check_number
+from sktandem._settings import check_number, is_estimator
 from sktandem._typing import Floats, RandomState, UnknownSource
 from sktandem.data._cells import deal_folds
 from sktandem.data._estimator import answer_rows
@@ -143,7 +143,8 @@ class SimilarityWeighted(SourceModels):
     def _check_settings(self) -> None:
         super()._check_settings()
         check_weighted(self)
-        if self.classifier is not None and not is_classifier(self.classifier):
+        tells = is_estimator(self.classifier) and is_classifier(self.classifier)
+        if self.classifier is not None and not tells:
             raise SourceError(
                 "SimilarityWeighted needs a classifier to tell the sources apart, got "
                 f"{self.classifier!r}."

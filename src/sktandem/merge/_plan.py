@@ -145,10 +145,10 @@ def _shares(
     if isinstance(balance, Mapping):
         given = np.array([balance[name] for name in sources.names], dtype=float)
         return sources.codes, given / given.sum()
+    check_choice("balance", balance, (None, *BALANCES), " or a dict of shares")
     if balance == "sources":
         n_sources = len(sources.names)
         return sources.codes, np.full(n_sources, 1 / n_sources)
-    check_choice("balance", balance, (None, *BALANCES), " or a dict of shares")
     if y is None:
         raise SourceError(
             f"balance={balance!r} needs classes, and a regressor has none. Use "

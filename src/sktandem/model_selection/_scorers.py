@@ -71,6 +71,13 @@ def source_scorer(
     """
     if isinstance(scoring, str):
         get_scorer(scoring)  # a misspelt metric fails here, not in every fold
+    elif scoring is not None and not callable(scoring):
+        raise SourceError(
+            f"scoring must be the name of a metric or a function, got {scoring!r}. "
+            "source_scorers takes a list of names."
+        )
+    if not isinstance(name, Hashable):
+        raise SourceError(f"name must be that of a source, got {name!r}.")
     return SourceScorer(scoring, (name,), "only", source)
 
 
@@ -111,7 +118,8 @@ def source_scorers(
     >>> list(source_scorers("r2", ["red", "white"]))
     ['r2[red]', 'r2[white]', 'r2.macro', 'r2.worst']
     """
-    if isinstance(names, str) or not (every := tuple(names)):
+    several = isinstance(names, Iterable) and not isinstance(names, str)
+    if not several or not (every := tuple(names)):
         raise SourceError(
             f"names must be a list of at least one source, got {names!r}."
         )

@@ -11,6 +11,7 @@ from sklearn.metrics import check_scoring
 
 from sktandem._telling import counted, told_once, warn
 from sktandem.data._tables import pandas_for
+from sktandem.exceptions import SourceError
 from sktandem.model_selection._view import Scored, Scoring, metric_name, read_scored
 from sktandem.report._result import Result, Table
 from sktandem.report._wording import named
@@ -308,6 +309,11 @@ def score_by_source(
     )
     if scoring is None or isinstance(scoring, str) or callable(scoring):
         return _scores(scored, metric_name(scoring), scoring)
+    if not isinstance(scoring, list | tuple | set | Mapping) or not scoring:
+        raise SourceError(
+            "scoring must be the name of a metric, a function, or a list or dict of "
+            f"them, got {scoring!r}."
+        )
     several = scoring if isinstance(scoring, Mapping) else {s: s for s in scoring}
     return SourceScoreTable(
         {name: _scores(scored, name, one) for name, one in several.items()}

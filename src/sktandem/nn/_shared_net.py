@@ -14,7 +14,7 @@ from skorch import (
 )
 
 from sktandem._docs import documented
-from sktandem._settings import check_choice, is_integer
+from sktandem._settings import check_choice, is_among, is_integer
 from sktandem._telling import did_you_mean
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
@@ -396,7 +396,7 @@ class SharedNet(NetEstimator):
 
     def _check_kind_of_target(self) -> None:
         """Refuse settings for classes where numbers are learned, and the reverse."""
-        if self.balance not in BALANCES:
+        if not is_among(self.balance, BALANCES):
             raise SourceError(
                 f"balance must be one of {list(BALANCES)}, got {self.balance!r}. What "
                 "part each source has is for the schedule to say."

@@ -22,7 +22,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils.validation import FLOAT_DTYPES, check_array, has_fit_parameter
 
-from sktandem._settings import check_choice
+from sktandem._settings import check_choice, is_estimator
 from sktandem._telling import warn
 from sktandem.data._sources import Codes, Sources
 from sktandem.data._tables import (
@@ -61,7 +61,7 @@ __all__ = [
 def check_scaler(scaler: Any, scale_by: str) -> None:
     """Refuse what is no scaler."""
     check_choice("scale_by", scale_by, ("pooled", "source"))
-    if scaler is None or (hasattr(scaler, "fit") and hasattr(scaler, "transform")):
+    if scaler is None or (is_estimator(scaler) and hasattr(scaler, "transform")):
         return
     check_scaler_name(scaler)
 

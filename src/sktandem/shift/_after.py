@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sktandem._routing import accepts_source
+from sktandem._settings import is_among
 from sktandem.data._sources import split_source
 from sktandem.data._tables import (
     as_table,
@@ -33,7 +34,7 @@ def through(
     if source is not None and not by_column:
         X, _ = split_source(X, None, source)
     for step in steps:
-        if step in (None, "passthrough"):
+        if is_among(step, (None, "passthrough")):
             continue
         merged = isinstance(step, Merged)
         if not merged and not hasattr(step, "transform"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from numbers import Real
@@ -226,7 +226,8 @@ def _plain(column: Any) -> Any:
 
 
 def _positions(X: Any, subset: Any) -> list[int]:
-    wanted = [subset] if isinstance(subset, str | int) else list(subset)
+    one = isinstance(subset, str) or not isinstance(subset, Iterable)
+    wanted = [subset] if one else list(subset)
     if len(wanted) == 0:
         raise SourceError("subset names no column. None compares all of them.")
     names = column_names(X)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import assert_all_finite, check_array
 
-from sktandem._settings import is_number
+from sktandem._settings import is_among, is_number
 from sktandem._typing import Floats
 from sktandem.data._cells import class_codes, refuse_fields
 from sktandem.data._estimator import answer_rows
@@ -224,8 +224,8 @@ def judge_for(estimator: Any, loss: Any, y: NDArray[Any]) -> Judge:
             )
         return Judge(None, RowLoss("pinball loss", float(loss)))
     suit = ("log_loss", "brier_score") if classifies else tuple(LOSSES)[2:]
-    if loss != "auto":
-        if loss not in suit:
+    if not isinstance(loss, str) or loss != "auto":
+        if not is_among(loss, suit):
             kind = "classifier" if classifies else "regressor"
             raise SourceError(
                 f"loss must be 'auto' or one of {list(suit)} for a {kind}, got "

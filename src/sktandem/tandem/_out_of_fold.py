@@ -327,12 +327,20 @@ def folds_of(cv: Any, rows: Rows, rng: np.random.RandomState) -> list[Fold]:
             parts = (rows.groups[own] for own in rows.sources.rows)
             units = np.array([len(np.unique(part)) for part in parts])
         return deal(rows, max(2, min(cv, int(units.max()))), 1, None, rng)
-    splits = check_cv(cv).split(rows.X, rows.y, rows.groups)
+    try:
+        splits = list(check_cv(cv).split(rows.X, rows.y, rows.groups))
+        held = np.concatenate([test for _, test in splits])
+    except (TypeError, ValueError) as error:
+        if hasattr(cv, "split"):  # a splitter says itself what is wrong
+            raise
+        raise SourceError(
+            "cv must be an integer, a splitter or pairs of training and test rows, got "
+            f"{cv!r}: {error}"
+        ) from error
     folds = [
         Fold(0, number, train, test, int(rng.randint(np.iinfo(np.int32).max)))
         for number, (train, test) in enumerate(splits)
     ]
-    held = np.concatenate([fold.test for fold in folds])
     if not np.array_equal(np.sort(held), np.arange(len(rows))):
         raise SourceError(
             f"cv must hold out every row once, got {len(held):,} held-out rows of "
