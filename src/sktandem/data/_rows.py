@@ -279,6 +279,7 @@ def _as_weights(given: Any, X: Any) -> NDArray[np.float64]:
     refuse_masked("sample_weight", given)
     if is_tensor(given):
         given = from_tensor("sample_weight", given)
+    weights: NDArray[Any]
     try:
         weights = _check_sample_weight(given, X)
     except (TypeError, ValueError) as error:

@@ -118,8 +118,9 @@ def source_scorers(
     >>> list(source_scorers("r2", ["red", "white"]))
     ['r2[red]', 'r2[white]', 'r2.macro', 'r2.worst']
     """
-    several = isinstance(names, Iterable) and not isinstance(names, str)
-    if not several or not (every := tuple(names)):
+    given: Any = names
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    if not several or not (every := tuple(given)):
         raise SourceError(
             f"names must be a list of at least one source, got {names!r}."
         )

@@ -309,10 +309,11 @@ def score_by_source(
     )
     if scoring is None or isinstance(scoring, str) or callable(scoring):
         return _scores(scored, metric_name(scoring), scoring)
-    if not isinstance(scoring, list | tuple | set | Mapping) or not scoring:
+    given: Any = scoring
+    if not isinstance(given, list | tuple | set | Mapping) or not given:
         raise SourceError(
             "scoring must be the name of a metric, a function, or a list or dict of "
-            f"them, got {scoring!r}."
+            f"them, got {given!r}."
         )
     several = scoring if isinstance(scoring, Mapping) else {s: s for s in scoring}
     return SourceScoreTable(
