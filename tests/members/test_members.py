@@ -16,8 +16,18 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.metrics import log_loss
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    QuantileRegressor,
+    Ridge,
+)
+from sklearn.metrics import (
+    log_loss,
+    make_scorer,
+    mean_pinball_loss,
+    mean_squared_error,
+)
 from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -209,6 +219,38 @@ def test_rows_of_the_same_rule_weigh_one_and_of_the_opposite_nothing(sign, weigh
 
     assert numbers.weight_by_source_["small"] == weight
     assert classes.weight_by_source_["small"] == weight
+
+
+def test_a_metric_that_is_the_loss_chooses_the_same_weight():
+    X, y, source = same_and_opposite(1)
+    settings = {"X": X, "source": source, "random_state": 0}
+    pinball = make_scorer(mean_pinball_loss, alpha=0.8, greater_is_better=False)
+
+    for estimator, target, scoring in (
+        (Ridge(), y, "neg_mean_squared_error"),
+        (QuantileRegressor(quantile=0.8, alpha=0), y, pinball),
+        (LogisticRegression(), y > 0, "neg_log_loss"),
+    ):
+        own, asked = (
+            fitted(WeightedMerge(scoring=s), estimator, target, **settings)
+            for s in (None, scoring)
+        )
+        assert own.weight_by_source_ == asked.weight_by_source_
+
+
+def test_the_metric_that_was_asked_for_chooses_the_weight():
+    X, y, source = same_and_opposite(1)
+    wrong = make_scorer(mean_squared_error, greater_is_better=True)
+    member = WeightedMerge(weights=(0.0, 1.0), scoring=wrong)
+
+    model = fitted(member, Ridge(), y, X, source, random_state=0)
+
+    assert model.weight_by_source_["small"] == 0.0
+    member = WeightedMerge(scoring=lambda model, X, y: np.nan)
+    with pytest.raises(SourceError, match="gives nan on an inner fold"):
+        fitted(member, Ridge(), y, X, source)
+    with pytest.raises(ValueError, match="'scoring' parameter"):
+        fitted(WeightedMerge(scoring="acuracy"), Ridge(), y, X, source)
 
 
 def test_without_probabilities_wrong_classes_choose_the_weight():

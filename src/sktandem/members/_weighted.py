@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring
 
 from sktandem._docs import documented
 from sktandem._typing import Floats, RandomState, UnknownSource
@@ -21,7 +22,7 @@ from sktandem.data._cells import (
 from sktandem.data._estimator import answer_rows
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
-from sktandem.members._fill import check_weighted
+from sktandem.members._fill import as_model, check_weighted
 from sktandem.members._models import SourceModels, Units, check_folds
 from sktandem.stats._losses import log_losses, with_the_rest
 from sktandem.stats._row_loss import loss_of
@@ -49,6 +50,10 @@ class WeightedMerge(SourceModels):
 
     cv : int, default=5
         The number of inner folds of the source's own rows.
+
+    scoring : str or callable, default=None
+        The metric by which the weight is chosen, as in
+        :func:`~sklearn.metrics.check_scoring`. None means the loss of the Notes.
 
     {source}
 
@@ -84,7 +89,7 @@ class WeightedMerge(SourceModels):
 
     Notes
     -----
-    The loss is log loss, or the zero-one loss of a classifier without
+    Without `scoring` the loss is log loss, or the zero-one loss of a classifier without
     probabilities; of regressors the loss they are made for, such as the pinball loss
     of a quantile. The inner folds know no `groups`.
 
@@ -111,6 +116,7 @@ class WeightedMerge(SourceModels):
         *,
         weights: Sequence[float] = (0.0, 0.03, 0.1, 0.3, 1.0),
         cv: int = 5,
+        scoring: Any = None,
         source: str | int | None = None,
         scaler: Any = "standard",
         primary_source: Hashable = None,
@@ -127,6 +133,7 @@ class WeightedMerge(SourceModels):
         )
         self.weights = weights
         self.cv = cv
+        self.scoring = scoring
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -137,6 +144,8 @@ class WeightedMerge(SourceModels):
                 "weights must be a list of numbers of at least 0, got "
                 f"{self.weights!r}."
             )
+        if self.scoring is not None:
+            check_scoring(as_model(self.estimator), self.scoring)
 
     def _fit_models(
         self, names: Sequence[Hashable], rows: Rows, units: Units
@@ -177,7 +186,7 @@ class WeightedMerge(SourceModels):
                 except ValueError as error:  # such as a class that few rows have
                     losses[place], failure = np.inf, error
                     continue
-                losses[place] += _loss(model, rows, own, test)
+                losses[place] += _loss(model, rows, own, test, self.scoring)
         if failure is not None and np.isinf(losses).all():
             raise failure
         return float(self.weights[int(np.argmin(losses))])
@@ -208,10 +217,19 @@ def _fit(
 
 
 def _loss(
-    model: Any, rows: Rows, own: NDArray[np.intp], test: NDArray[np.intp]
+    model: Any,
+    rows: Rows,
+    own: NDArray[np.intp],
+    test: NDArray[np.intp],
+    scoring: Any,
 ) -> float:
     """Return the sum of the losses of some rows, among the classes of one's own."""
     tested = rows.take(test).as_one()
+    if scoring is not None:
+        score = float(check_scoring(model, scoring)(model, tested.X, tested.y))
+        if not np.isfinite(score):
+            raise ValueError(f"scoring={scoring!r} gives {score} on an inner fold.")
+        return -score * len(test)
     if not is_classifier(model):
         predicted = answer_rows(model, "predict", tested)
         losses = loss_of(model).of_rows(tested.y, predicted)
