@@ -166,11 +166,11 @@ class Blender:
             if len(test):
                 blend[test] = self.mixed(self.weights(fold != number), test)
         costs = self.judge.costs(self.target, blend)
-        own_answers = self.found.answers[0]
-        known = np.isfinite(own_answers).all(axis=1)
+        known = np.isfinite(self.found.own).all(axis=1)
+        known &= np.isfinite(self.found.answers[0]).all(axis=1)  # in every fold
         own = np.full(len(rows), np.nan)
         if known.any():
-            own[known] = self.judge.costs(self.target[known], own_answers[known])
+            own[known] = self.judge.costs(self.target[known], self.found.own[known])
         found = {}
         for name in self.names:
             of = rows.of(name)

@@ -198,8 +198,7 @@ def with_donors(
                 limits = Limits.of(judge, target, rows, fold.train)
                 said = _calibrated(raw[fold.test], codes, made)
                 held[fold.test] = judge.within(said, codes, limits)
-                if judge.classes is None:
-                    clipped[name] += int((held[fold.test] != said).sum())
+                clipped[name] += judge.n_clipped(said, held[fold.test])
             made = _learned(learn, raw, target, rows, every)
             names.append(name)
             answers.append(held)
