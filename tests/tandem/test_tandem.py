@@ -501,6 +501,31 @@ def test_verbose_prints_what_is_fitted(capsys):
     assert "[Tandem] fitted 'merged' on all 300 rows" in printed
 
 
+class CountingRidge(Ridge):
+    """Counts the rows that it is fitted on."""
+
+    rows = 0
+
+    def fit(self, X, y, sample_weight=None):
+        CountingRidge.rows += len(X)
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("n_sources", [2, 9])
+def test_verbose_prints_how_many_rows_are_fitted(capsys, n_sources):
+    CountingRidge.rows = 0
+    model = Tandem(CountingRidge(), cv=3, verbose=1, random_state=0)
+
+    model.fit(X, SAME, sample_source=np.arange(300) % n_sources)
+
+    line = capsys.readouterr().out.splitlines()[0]
+    words = line.replace(",", "").split()
+    assert line.startswith("[Tandem] 21 fits on ")
+    assert int(words[4]) + int(words[words.index("and") + 2]) == CountingRidge.rows
+    # What the members need: cv + 1 fits of each, and less.
+    assert int(words[4]) <= 6 * (3 + 1) * 300
+
+
 # Members
 
 

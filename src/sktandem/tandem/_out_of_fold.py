@@ -20,8 +20,9 @@ from sktandem.data._estimator import fit_rows
 from sktandem.data._rows import Rows
 from sktandem.data._sources import UNKNOWN, Sources
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.members import OtherSources
+from sktandem.members import OtherSources, StackedOwnModels
 from sktandem.members._models import SourceModels
+from sktandem.members._others import blocks_of
 from sktandem.model_selection._folds import Fold, deal
 from sktandem.tandem._judge import Judge, Limits
 
@@ -242,6 +243,7 @@ def out_of_fold(
         for name, model in members.items()
         if fold is None or unknown or not isinstance(model, OtherSources)
     ]
+    tell(told_cost(tasks, rows))
     answers = np.full((len(names), *target.shape), np.nan)
     own = np.full(target.shape, np.nan)
     held = np.zeros(len(rows), dtype=np.intp)
@@ -280,6 +282,24 @@ def out_of_fold(
         whole = models[name].model if name in models else None
         models[name] = FittedMember(whole, failures[name])
     return OutOfFold(names, answers, models, own, held, clipped)
+
+
+def told_cost(tasks: Sequence[Task], rows: Rows) -> str:
+    """Return how many rows the members are fitted on, for those who wait."""
+    outer = inner = 0
+    for task in tasks:
+        part = slice(None) if task.fold is None else task.fold.train
+        sizes = np.bincount(rows.sources.codes[part], minlength=len(rows.names))
+        n = int(sizes.sum())
+        if isinstance(task.model, OtherSources):
+            outer += int((n - np.bincount(blocks_of(rows.names), sizes)).sum())
+        else:
+            outer += n
+        if isinstance(task.model, StackedOwnModels):
+            inner += n * min(task.model.cv, int(sizes.min()))
+    times = outer / len(rows)
+    told = f"{len(tasks)} fits on {outer:,} rows in all, {times:.1f} times those given"
+    return f"{told}, and on {inner:,} of own models as a feature" if inner else told
 
 
 def alone(members: Mapping[str, Any], rows: Rows, target: Floats) -> OutOfFold:
