@@ -139,7 +139,10 @@ class Blender:
             full = full & own if (full & own).any() else full
         besides = np.zeros(len(able))
         if able[0] == 0:
-            besides[1:] = LEAVING * self._own_loss(own & used, values)
+            leaving = LEAVING * self._own_loss(own & used, values)
+            besides[able > 0] = leaving
+            # A donor was brought to be used, and knows more rows than there are here.
+            besides[self.found.is_donor[able]] = 0
         weights[able] = self._solve(
             answers[np.ix_(able, full)], full, counts[full], besides
         )

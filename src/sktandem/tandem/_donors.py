@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +135,8 @@ class FittedDonor(FittedMember):
     calibrations : tuple of callable
         One for each source, and the last for unknown ones.
     """
+
+    is_donor: ClassVar[bool] = True
 
     donor: Any = None
     calibrations: Sequence[Calibration] = field(default=())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,8 @@ class FittedMember:
     failures : dict of {source: Exception}
         Why it cannot answer for a source.
     """
+
+    is_donor: ClassVar[bool] = False
 
     model: Any
     failures: dict[Hashable, Exception]
@@ -212,6 +214,11 @@ class OutOfFold:
     own: Floats
     fold: NDArray[np.intp]
     clipped: dict[str, int]
+
+    @property
+    def is_donor(self) -> NDArray[np.bool_]:
+        """Whether each member is a donor."""
+        return np.array([self.models[name].is_donor for name in self.names])
 
     def able(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the members that answer for all of some rows."""

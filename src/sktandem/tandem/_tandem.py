@@ -153,7 +153,8 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     of the others, which count as 100 in all, keep the weights of small sources near
     those that suit all. And to leave its own model, :math:`f_1`, costs a source as
     much as that model loses on four rows, :math:`4 \bar\ell_s`: of thirty rows,
-    some member looks better by chance. Numbers are kept within the range of the source's target, widened by a quarter; probabilities are mixed as
+    some member looks better by chance. Donors cost nothing. Numbers are kept within
+    the range of the source's target, widened by a quarter; probabilities are mixed as
     :math:`(n_s p + 1) / (n_s + K)`, so that no zero decides.
 
     The cost is ``cv + 1`` fits of each member on all rows, less for a model of
