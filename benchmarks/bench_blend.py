@@ -4,7 +4,9 @@ Each data set is drawn several times: some rows to train on, the others to test.
 cell is the mean over sources of the test loss as a part of the own models' loss:
 log loss, or squared error. "bagged" are own models, bagged with as many fits as the
 blend spends: a gain that bagging gives as well is not a gain of the second source.
-"hindsight" is the best member known afterwards, source by source.
+"hindsight" is the member that is best in the mean over the draws, source by source;
+"worst" is the blend's worst source in the mean over the draws. Nets blend own nets, a
+shared one and one with heads.
 """
 
 import sys
@@ -20,11 +22,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor as BoostedRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import options, report, write_json
 
-from sktandem import Tandem, table_preprocessor
+from sktandem import SharedNet, Tandem, table_preprocessor
 from sktandem.datasets import (
     load_heart_disease,
     load_lalonde,
@@ -33,6 +36,7 @@ from sktandem.datasets import (
     load_wine_quality,
     make_two_sources,
 )
+from sktandem.nn import default_net
 
 EPS = 1e-12
 N_BAGS = 36  # six members, on five folds and on all rows
@@ -75,10 +79,20 @@ def cases():
         "opposite rule, 50": (
             lambda seed: made(concept_angle=180, random_state=seed), {"first": 50}
         ),
+        "opposite rule, 30": (
+            lambda seed: made(concept_angle=180, random_state=seed), {"first": 30}
+        ),
+        "opposite rule, 100": (
+            lambda seed: made(concept_angle=180, random_state=seed), {"first": 100}
+        ),
         "opposite rule, 200": (
             lambda seed: made(concept_angle=180, random_state=seed), {"first": 200}
         ),
         "other units, 50": (other_units, {"first": 50}),
+        "other units, 30": (other_units, {"first": 30}),
+        "other units, 100": (other_units, {"first": 100}),
+        "useless, 30": (useless, {"first": 30}),
+        "useless, 100": (useless, {"first": 100}),
         "useless, 50": (useless, {"first": 50}),
         "useless, 200": (useless, {"first": 200}),
     }  # fmt: skip
@@ -86,17 +100,27 @@ def cases():
 
 def estimator_for(kind, y):
     numbers = y.dtype.kind == "f"
+    if kind == "net":
+        return default_net("regression" if numbers else "classification", verbose=0)
     if kind == "linear":
-        inner = Ridge() if numbers else LogisticRegression(max_iter=1000)
-    else:
-        boosted = BoostedRegressor if numbers else BoostedClassifier
-        inner = boosted(max_iter=60, random_state=0)
-    return make_pipeline(table_preprocessor(), inner)
+        return Ridge() if numbers else LogisticRegression(max_iter=1000)
+    boosted = BoostedRegressor if numbers else BoostedClassifier
+    return boosted(max_iter=60, random_state=0)
 
 
-def bagged_for(estimator):
+def scaler_for(X):
+    """Return the scaling of numbers, or what prepares a mixed table."""
+    mixed = hasattr(X, "dtypes") and any(kind.kind not in "fiu" for kind in X.dtypes)
+    return table_preprocessor() if mixed or np.any(X != X) else "standard"
+
+
+def bagged_for(estimator, scaler):
     kind = BaggingClassifier if is_classifier(estimator) else BaggingRegressor
-    return kind(estimator, n_estimators=N_BAGS, random_state=0)
+    scaler = StandardScaler() if scaler == "standard" else scaler
+    n_bags = N_BAGS
+    if hasattr(estimator, "module"):  # a net, of three members
+        estimator, n_bags = SharedNet(estimator, scaler=None), N_BAGS // 2
+    return kind(make_pipeline(scaler, estimator), n_estimators=n_bags, random_state=0)
 
 
 def split(y, source, sizes, seed):
@@ -128,13 +152,14 @@ def drawn(data, sizes, kind, seed):
     source = np.asarray(source)
     train, test = split(y, source, sizes, seed)
     take = X.iloc.__getitem__ if hasattr(X, "iloc") else X.__getitem__
-    estimator = estimator_for(kind, y)
-    model = Tandem(estimator, scaler=None, random_state=seed)
+    estimator, scaler = estimator_for(kind, y), scaler_for(X)
+    settings = {"scaler": scaler, "random_state": seed}
+    model = Tandem(estimator, **settings)
     start = time.perf_counter()
     model.fit(take(train), y[train], sample_source=source[train])
     seconds = time.perf_counter() - start
     classes = getattr(model, "classes_", None)
-    chosen = Tandem(estimator, scaler=None, random_state=seed, combine="choose")
+    chosen = Tandem(estimator, combine="choose", **settings)
     chosen.fit(take(train), y[train], sample_source=source[train])
 
     def of(model):
@@ -147,7 +172,7 @@ def drawn(data, sizes, kind, seed):
     for name in np.unique(source):
         rows, asked = train[source[train] == name], source[test] == name
         try:
-            own = bagged_for(estimator).fit(take(rows), y[rows])
+            own = bagged_for(estimator, scaler).fit(take(rows), y[rows])
         except ValueError:  # a bag of one class
             continue
         answer = own.predict if classes is None else own.predict_proba
@@ -162,36 +187,47 @@ def drawn(data, sizes, kind, seed):
         asked = source[test] == name
         own = costs["own models"][asked].mean()
         found[name] = {way: cost[asked].mean() / own for way, cost in costs.items()}
-        members = list(model.members_)
-        found[name]["hindsight"] = np.nanmin([found[name][way] for way in members])
-    return found, seconds
+    return found, list(model.members_), seconds
+
+
+def row_of(case, draws):
+    """Return a line of the table: means over draws and sources."""
+    means = {  # by source and way
+        name: {
+            way: np.nanmean([found[name][way] for found, _, _ in draws])
+            for way in draws[0][0][name]
+        }
+        for name in draws[0][0]
+    }
+    blend = [np.mean([of["blend"] for of in found.values()]) for found, _, _ in draws]
+    row = {"case": case, "blend": float(np.mean(blend))}
+    row["se"] = float(np.std(blend, ddof=1) / np.sqrt(len(blend)))
+    row["worst"] = float(max(of["blend"] for of in means.values()))
+    members = draws[0][1]
+    best = [np.nanmin([of[way] for way in members]) for of in means.values()]
+    row["hindsight"] = float(np.mean(best))
+    for way in ("choose", "bagged", *members[1:]):
+        row[way] = float(np.mean([of[way] for of in means.values()]))
+    row["s"] = float(np.median([seconds for _, _, seconds in draws]))
+    return row
 
 
 def main():
-    given = options(__doc__, draws=10, only="", kinds="linear,boosted")
+    given = options(__doc__, draws=10, only="", kinds="linear,boosted,net")
     warnings.simplefilter("ignore")
-    rows, every = [], {}
+    rows = []
     for kind in given.kinds.split(","):
         for case, (data, sizes) in cases().items():
             if given.only not in case:
                 continue
             draws = [drawn(data, sizes, kind, seed) for seed in range(given.draws)]
-            found = [by_source for by_source, _ in draws]
-            cells = {
-                way: [np.nanmean([of[way] for of in each.values()]) for each in found]
-                for way in next(iter(found[0].values()))
-            }
-            every[f"{case}, {kind}"] = cells
-            blend = np.array(cells.pop("blend"))
-            row = {"case": f"{case}, {kind}", "blend": float(blend.mean())}
-            row["se"] = float(blend.std(ddof=1) / np.sqrt(len(blend)))
-            row["worst"] = max(one["blend"] for each in found for one in each.values())
-            cells.pop("own models")
-            row |= {way: float(np.nanmean(values)) for way, values in cells.items()}
-            row["s"] = float(np.median([seconds for _, seconds in draws]))
-            rows.append(row)
-    table = report("Test loss as a part of the own models', mean over sources", rows)
-    write_json(given.json, table, every)
+            rows.append(row_of(f"{case}, {kind}", draws))
+            told = (f"{k} {v:.3f}" for k, v in rows[-1].items() if k != "case")
+            print(f"{case}, {kind}:", ", ".join(told), file=sys.stderr, flush=True)
+    ways = dict.fromkeys(way for row in rows for way in row)  # not the same in all
+    full = [{way: row.get(way, "") for way in ways} for row in rows]
+    title = "Test loss as a part of the own models', mean over sources"
+    write_json(given.json, report(title, full))
 
 
 if __name__ == "__main__":

@@ -88,6 +88,7 @@ def main():
                     "width": float(np.median(found[:, 1] - found[:, 0])),
                 }
             )
+            print(rows[-1], file=sys.stderr, flush=True)
     title = f"Intervals of the gain, {given.small} rows beside {given.large}"
     write_json(given.json, report(title, rows))
 

@@ -255,3 +255,42 @@ def test_the_order_of_one_source_does_not_depend_on_the_others():
     first, *others = tapes.values()
     for other in others:
         assert torch.equal(first[: len(other)], other)
+
+
+class Modes(nn.Module):
+    """Notes in what mode it answers, and switches its dropout off afterwards."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.dropout = nn.Linear(5, 2), nn.Dropout(0.5)
+        self.seen = []
+
+    def forward(self, X):
+        self.seen.append((self.training, self.dropout.training))
+        answers = self.dropout(self.layer(X))
+        self.dropout.eval()
+        return answers
+
+
+def test_each_step_of_training_is_in_training_mode():
+    net = NeuralNetClassifier(Modes, criterion=nn.CrossEntropyLoss, max_epochs=2)
+
+    model = SharedNet(net, batch_size=20, random_state=0).fit(**data())
+
+    assert set(model.module_.seen) == {(True, True), (False, False)}
+    assert "_set_training" not in vars(model.net_)
+
+
+class CountsModes(NeuralNetClassifier):
+    def _set_training(self, training=True):
+        self.asked_ = getattr(self, "asked_", 0) + 1
+        super()._set_training(training)
+
+
+def test_a_net_that_sets_modes_itself_is_asked_in_each_step():
+    net = CountsModes(MLP, criterion=nn.CrossEntropyLoss, max_epochs=2)
+    net.set_params(module__n_features=5, module__n_outputs=2)
+
+    model = SharedNet(net, batch_size=20, random_state=0).fit(**data())
+
+    assert model.net_.asked_ >= sum(len(row["batches"]) for row in model.history_)

@@ -10,7 +10,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
 from sklearn.svm import LinearSVC
 
-from sktandem import SourceError, Tandem
+from sktandem import Merged, SourceError, Tandem
+from sktandem.tandem import _blend
 
 RNG = np.random.default_rng(0)
 X, X_THEIRS = RNG.normal(size=(80, 3)), RNG.normal(size=(400, 3))
@@ -180,3 +181,18 @@ def test_what_is_no_donor_is_refused(donors, match):
         model.fit(X, CLASSES, sample_source=SOURCE)
 
     assert not hasattr(model, "weights_")
+
+
+def test_leaving_the_own_model_for_a_donor_costs_nothing(monkeypatch):
+    donors = {"theirs": Ridge().fit(X_THEIRS, Y_THEIRS)}
+    given = {"members": [Merged()], "donors": donors, "random_state": 0}
+    free = Tandem(Ridge(), **given).fit(X[:20], Y[:20]).weights_["all"]
+
+    monkeypatch.setattr(_blend, "LEAVING", 1e6)
+    alone = Tandem(Ridge(), **given).fit(X[:20], Y[:20]).weights_["all"]
+    of_two = Tandem(Ridge(), **given).fit(X, Y, sample_source=SOURCE).weights_["a"]
+
+    assert alone == pytest.approx(free)
+    assert free["own models"] < 0.5
+    assert of_two["merged"] < 1e-3
+    assert of_two["own models"] < 0.5

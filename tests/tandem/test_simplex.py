@@ -19,15 +19,17 @@ SMOOTH = {
 EDGED = {"pinball": RowLoss("pinball loss", 0.8), "absolute": RowLoss("absolute error")}
 
 
-def problem(loss, seed=0, n=60, n_members=4):
+def problem(loss, seed=0, n=60, n_members=4, besides=0.0):
+    besides = np.linspace(0, besides, n_members)
     rng = np.random.default_rng(seed)
     weights = rng.random(n)
     weights /= weights.sum()
     if loss is None:
-        return Problem(rng.uniform(0.05, 0.95, (n, n_members)), None, weights, None)
+        given = rng.uniform(0.05, 0.95, (n, n_members))
+        return Problem(given, None, weights, None, besides)
     y = rng.gamma(2, 2, n)
     given = y[:, None] * rng.gamma(5, 0.2, (n, n_members))
-    return Problem(given, y, weights, loss)
+    return Problem(given, y, weights, loss, besides)
 
 
 def by_brute_force(of):
@@ -47,7 +49,7 @@ def by_brute_force(of):
 @pytest.mark.parametrize("loss", SMOOTH.values(), ids=list(SMOOTH))
 @given(seed=st.integers(0, 10_000))
 def test_no_mixture_costs_less_by_more_than_the_gap(loss, seed):
-    of = problem(loss, seed)
+    of = problem(loss, seed, besides=0.1)
 
     found = best_weights(of)
 
@@ -62,7 +64,7 @@ def test_no_mixture_costs_less_by_more_than_the_gap(loss, seed):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("loss", SMOOTH.values(), ids=list(SMOOTH))
 def test_the_weights_are_those_of_brute_force(loss, seed):
-    of = problem(loss, seed, n_members=3)
+    of = problem(loss, seed, n_members=3, besides=0.05)
 
     cost, weights = by_brute_force(of)
     found = best_weights(of)
@@ -74,7 +76,7 @@ def test_the_weights_are_those_of_brute_force(loss, seed):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("loss", EDGED.values(), ids=list(EDGED))
 def test_losses_of_straight_pieces_are_solved_exactly(loss, seed):
-    of = problem(loss, seed, n_members=3)
+    of = problem(loss, seed, n_members=3, besides=0.05)
 
     found = best_weights(of)
 

@@ -109,16 +109,18 @@ def test_out_of_fold_predictions_are_those_of_a_loop_by_hand(y):
             answer = own.predict(X[asked]) if numbers else own.predict_proba(X[asked])
             one[asked] = answer.reshape(len(asked), -1)
 
-    def cost(w):  # on a, where the rows of b count as 100
+    def lost(w):  # on a, where the rows of b count as 100
         mixed = w * one + (1 - w) * two
         if numbers:
             units = np.array([y[IN_A].var(), y[~IN_A].var()])[(~IN_A).astype(int)]
-            lost = (y - mixed[:, 0]) ** 2 / units
-            return lost @ np.where(IN_A, 1, 100 / N_B)
+            return (y - mixed[:, 0]) ** 2 / units
         n = np.where(IN_A, N_A, N_B)  # about: a fold has a fourth less
         true = np.where(y == "ill", mixed[:, 0], mixed[:, 1])
-        lost = -np.log((0.75 * n * true + 1) / (0.75 * n + 2))
-        return lost @ np.where(IN_A, 1, 100 / N_B)
+        return -np.log((0.75 * n * true + 1) / (0.75 * n + 2))
+
+    def cost(w):  # to leave the own model costs what it loses on 4 rows
+        leaving = (1 - w) * 4 * lost(1.0)[IN_A].mean()
+        return lost(w) @ np.where(IN_A, 1, 100 / N_B) + leaving
 
     grid = np.linspace(0, 1, 1001)
     by_hand = grid[np.argmin([cost(w) for w in grid])]
@@ -512,6 +514,31 @@ def test_verbose_prints_what_is_fitted(capsys):
     printed = capsys.readouterr().out
     assert "[Tandem] fold 1 of 2: 'own models'" in printed
     assert "[Tandem] fitted 'merged' on all 300 rows" in printed
+
+
+class CountingRidge(Ridge):
+    """Counts the rows that it is fitted on."""
+
+    rows = 0
+
+    def fit(self, X, y, sample_weight=None):
+        CountingRidge.rows += len(X)
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("n_sources", [2, 9])
+def test_verbose_prints_how_many_rows_are_fitted(capsys, n_sources):
+    CountingRidge.rows = 0
+    model = Tandem(CountingRidge(), cv=3, verbose=1, random_state=0)
+
+    model.fit(X, SAME, sample_source=np.arange(300) % n_sources)
+
+    line = capsys.readouterr().out.splitlines()[0]
+    words = line.replace(",", "").split()
+    assert line.startswith("[Tandem] 21 fits on ")
+    assert int(words[4]) + int(words[words.index("and") + 2]) == CountingRidge.rows
+    # What the members need: cv + 1 fits of each, and less.
+    assert int(words[4]) <= 6 * (3 + 1) * 300
 
 
 # Members

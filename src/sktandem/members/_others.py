@@ -6,13 +6,14 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sktandem._docs import documented
 from sktandem._telling import warn
 from sktandem.data._rows import Rows
 from sktandem.members._models import SourceModels, Units
 
-__all__ = ["OtherSources"]
+__all__ = ["OtherSources", "blocks_of"]
 
 MOST = 6  # models; with more sources blocks of them are left out together
 
@@ -87,7 +88,7 @@ class OtherSources(SourceModels):
                 "model is fitted. Pass sample_source, or name its column by source."
             )
             return super()._fit_models(names, rows, units)
-        blocks = {name: place % MOST for place, name in enumerate(rows.names)}
+        blocks = dict(zip(rows.names, blocks_of(rows.names).tolist()))
         of_block: dict[int, Any] = {}
         for name in names:
             if blocks[name] not in of_block:
@@ -97,6 +98,11 @@ class OtherSources(SourceModels):
     def _model_for(self, name: Hashable, rows: Rows, units: Units) -> Any:
         if len(rows.names) == 1:
             return units.fit(rows)
-        left_out = rows.names.index(name) % MOST
-        codes = np.arange(len(rows.names)) % MOST != left_out
-        return units.fit(rows.take(np.flatnonzero(codes[rows.sources.codes])))
+        blocks = blocks_of(rows.names)
+        seen = blocks != blocks[rows.names.index(name)]
+        return units.fit(rows.take(np.flatnonzero(seen[rows.sources.codes])))
+
+
+def blocks_of(names: Sequence[Hashable]) -> NDArray[np.intp]:
+    """Return the block of each source: those of a block are left out together."""
+    return np.arange(len(names)) % MOST

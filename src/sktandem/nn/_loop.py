@@ -8,6 +8,7 @@ from typing import Any
 
 from skorch import NeuralNet
 from skorch.callbacks import EpochScoring, PrintLog
+from torch import nn
 
 from sktandem.exceptions import SourceError
 from sktandem.nn._losses import StepLoss
@@ -73,6 +74,32 @@ def _quieten(net: NeuralNet, names: Iterable[str]) -> None:
             callback.keys_ignored_ = set(callback.keys_ignored_) | hidden
 
 
+class ModeSwitch:
+    """Puts modules in training or evaluation mode where they are in the other.
+
+    It stands in for `_set_training` of the net. skorch asks for it in each step, and
+    walks through every layer of every head to find that nothing is to be done.
+    """
+
+    def __init__(self, net: NeuralNet) -> None:
+        self.net = net
+        self.training: bool | None = None
+        self.modules: list[nn.Module] = []
+
+    def __call__(self, training: bool = True) -> None:
+        if self.training is training and all(
+            module.training is training for module in self.modules
+        ):
+            return
+        type(self.net)._set_training(self.net, training)
+        if self.training is not training:
+            names = self.net._modules + self.net._criteria
+            roots = [getattr(self.net, f"{name}_") for name in names]
+            roots = [root for root in roots if isinstance(root, nn.Module)]
+            self.modules = [module for root in roots for module in root.modules()]
+            self.training = training
+
+
 @contextmanager
 def taking_turns(
     net: NeuralNet,
@@ -93,10 +120,15 @@ def taking_turns(
     # On the instance, as skorch itself does for its scores, and only meanwhile:
     # the net stays one of the user's own class.
     net.get_loss = StepLoss(net, turns, tasks, weighing)
+    is_own = type(net)._set_training is NeuralNet._set_training
+    if is_own:  # and not a user's, who may do more in each step
+        net._set_training = ModeSwitch(net)
     try:
         yield
     finally:
         del net.get_loss
+        if is_own:
+            del net._set_training
         for _, callback in net.callbacks_:
             if hasattr(callback, "turns_"):  # all the rows are behind them
                 callback.turns_ = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ __all__ = ["Blender", "Measured", "gains_of", "weights_of_unknown"]
 # How many rows those of the other sources count as, in all. They keep the weights of
 # a source of few rows near those that suit every source.
 OTHERS = 100.0
+# To leave its own model costs a source as much as that model loses on so many rows. On
+# thirty rows, some member looks better by chance.
+LEAVING = 4.0
 BLOCKS = 6  # of sources that are left out together
 
 
@@ -134,13 +137,34 @@ class Blender:
             counts[others] *= OTHERS / total
         if self.choose:
             full = full & own if (full & own).any() else full
-        weights[able] = self._solve(answers[np.ix_(able, full)], full, counts[full])
+        besides = np.zeros(len(able))
+        if able[0] == 0:
+            leaving = LEAVING * self._own_loss(own & used, values)
+            besides[able > 0] = leaving
+            # A donor was brought to be used, and knows more rows than there are here.
+            besides[self.found.is_donor[able]] = 0
+        weights[able] = self._solve(
+            answers[np.ix_(able, full)], full, counts[full], besides
+        )
         return weights
 
+    def _own_loss(self, rows: NDArray[np.bool_], values: Floats) -> float:
+        """Return what a source's own model costs on a row, in its unit."""
+        own = self.found.answers[:1, rows]
+        cost = self.judge.problem(self.target[rows], own, values[rows]).cost(np.ones(1))
+        count = self.counts[rows].sum()
+        return cost / count if count > 0 else 0.0
+
     def _solve(
-        self, answers: Floats, used: NDArray[np.bool_], counts: Floats
+        self,
+        answers: Floats,
+        used: NDArray[np.bool_],
+        counts: Floats,
+        besides: Floats | float = 0.0,
     ) -> Floats:
-        problem = self.judge.problem(self.target[used], answers, counts / counts.sum())
+        total = counts.sum()
+        problem = self.judge.problem(self.target[used], answers, counts / total)
+        problem = replace(problem, besides=besides / total)
         return best_vertex(problem) if self.choose else best_weights(problem)
 
     def mixed(self, weights: Floats, rows: NDArray[np.intp]) -> Floats:
@@ -166,11 +190,11 @@ class Blender:
             if len(test):
                 blend[test] = self.mixed(self.weights(fold != number), test)
         costs = self.judge.costs(self.target, blend)
-        own_answers = self.found.answers[0]
-        known = np.isfinite(own_answers).all(axis=1)
+        known = np.isfinite(self.found.own).all(axis=1)
+        known &= np.isfinite(self.found.answers[0]).all(axis=1)  # in every fold
         own = np.full(len(rows), np.nan)
         if known.any():
-            own[known] = self.judge.costs(self.target[known], own_answers[known])
+            own[known] = self.judge.costs(self.target[known], self.found.own[known])
         found = {}
         for name in self.names:
             of = rows.of(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,6 +136,8 @@ class FittedDonor(FittedMember):
         One for each source, and the last for unknown ones.
     """
 
+    is_donor: ClassVar[bool] = True
+
     donor: Any = None
     calibrations: Sequence[Calibration] = field(default=())
 
@@ -198,8 +200,7 @@ def with_donors(
                 limits = Limits.of(judge, target, rows, fold.train)
                 said = _calibrated(raw[fold.test], codes, made)
                 held[fold.test] = judge.within(said, codes, limits)
-                if judge.classes is None:
-                    clipped[name] += int((held[fold.test] != said).sum())
+                clipped[name] += judge.n_clipped(said, held[fold.test])
             made = _learned(learn, raw, target, rows, every)
             names.append(name)
             answers.append(held)

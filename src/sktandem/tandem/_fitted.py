@@ -58,7 +58,7 @@ class FittedBlend:
                 "as unknown_source='pooled' says."
             )
         weights = self.weights[codes]
-        mixed = np.zeros((len(rows), self.limits.width))
+        mixed = np.zeros((len(rows), self.judge.n_values))
         for place, name in enumerate(self.members):
             asked = np.flatnonzero(weights[:, place] > 0)
             if len(asked):
@@ -68,10 +68,10 @@ class FittedBlend:
 
     def answers(self, name: str, rows: Rows, asked: NDArray[np.intp]) -> Floats:
         """Return what one member answers for the rows asked."""
-        member = self.members[name]
+        raw = answers_of(self.members[name], rows, asked, self.judge)
         if len(self.members) == 1:  # nothing is mixed, so it is as it is
-            return member.read(self.judge, rows, asked, rows.sources.codes[asked])
-        return answers_of(member, rows, asked, self.judge, self.limits)[0]
+            return raw
+        return self.judge.within(raw, rows.sources.codes[asked], self.limits)
 
     def predicted(self, mixed: Floats) -> NDArray[Any]:
         """Return the classes, or the numbers, that mixed answers stand for."""

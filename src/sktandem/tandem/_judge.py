@@ -49,10 +49,19 @@ class Judge:
     loss : RowLoss or None
         What a number costs; None is the log loss of probabilities. Votes, and the
         Brier score, are numbers: a square for each class.
+
+    n_outputs : int
+        How many numbers there are to predict.
     """
 
     classes: NDArray[Any] | None
     loss: RowLoss | None
+    n_outputs: int = 1
+
+    @property
+    def n_values(self) -> int:
+        """How many values answer for a row."""
+        return self.n_outputs if self.classes is None else len(self.classes)
 
     @property
     def loss_name(self) -> str:
@@ -94,6 +103,12 @@ class Judge:
             return answers
         n = limits.n_rows[codes][:, None]
         return np.asarray((n * answers + 1) / (n + answers.shape[1]))
+
+    def n_clipped(self, raw: Floats, inside: Floats) -> int:
+        """Return how many numbers were moved into their range."""
+        if self.classes is not None:
+            return 0
+        return int((inside != raw)[np.isfinite(raw)].sum())
 
     def costs(self, target: Floats, answers: Floats) -> Floats:
         """Return what answers cost on each row."""
@@ -157,15 +172,11 @@ class Limits:
 
     n_rows : ndarray of shape (n_sources + 1,)
         The training rows.
-
-    width : int
-        How many values answer for a row.
     """
 
     low: Floats
     high: Floats
     n_rows: Floats
-    width: int
 
     @classmethod
     def of(
@@ -181,7 +192,7 @@ class Limits:
         n_rows = np.array([len(part) for part in parts], dtype=np.float64)
         if judge.classes is not None:
             empty = np.zeros((len(parts), 0))
-            return cls(empty, empty, n_rows, target.shape[1])
+            return cls(empty, empty, n_rows)
         lows, highs = [], []
         for part in parts:
             own = target[part if len(part) else every]
@@ -196,7 +207,7 @@ class Limits:
             positive = target[every][target[every] > 0]
             low = np.maximum(low, positive.min() / 2 if len(positive) else 0)
             high = np.maximum(low, high)
-        return cls(low, high, n_rows, target.shape[1])
+        return cls(low, high, n_rows)
 
 
 def _widest(
@@ -216,13 +227,14 @@ def judge_for(estimator: Any, loss: Any, y: NDArray[Any]) -> Judge:
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     classes = class_codes(y)[0] if classifies else None
+    n_outputs = y.shape[1] if y.ndim == 2 else 1
     if is_number(loss):
         if classifies or not 0 < loss < 1:
             raise SourceError(
                 f"loss={loss!r} is the quantile of a pinball loss: a number between 0 "
                 "and 1, for regressors."
             )
-        return Judge(None, RowLoss("pinball loss", float(loss)))
+        return Judge(None, RowLoss("pinball loss", float(loss)), n_outputs)
     suit = ("log_loss", "brier_score") if classifies else tuple(LOSSES)[2:]
     if not isinstance(loss, str) or loss != "auto":
         if not is_among(loss, suit):
@@ -236,8 +248,8 @@ def judge_for(estimator: Any, loss: Any, y: NDArray[Any]) -> Judge:
                 f"loss='log_loss' needs probabilities, and {estimator!r} gives none. "
                 "Leave it at 'auto': votes are judged by the Brier score."
             )
-        return Judge(classes, LOSSES[loss])
+        return Judge(classes, LOSSES[loss], n_outputs)
     if not classifies:
-        return Judge(None, loss_of(estimator))
+        return Judge(None, loss_of(estimator), n_outputs)
     proba = hasattr(estimator, "predict_proba")
     return Judge(classes, None if proba else SQUARED_ERROR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,9 @@ from sktandem.data._estimator import fit_rows
 from sktandem.data._rows import Rows
 from sktandem.data._sources import UNKNOWN, Sources
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.members import OtherSources
+from sktandem.members import OtherSources, StackedOwnModels
 from sktandem.members._models import SourceModels
+from sktandem.members._others import blocks_of
 from sktandem.model_selection._folds import Fold, deal
 from sktandem.tandem._judge import Judge, Limits
 
@@ -48,6 +49,8 @@ class FittedMember:
     failures : dict of {source: Exception}
         Why it cannot answer for a source.
     """
+
+    is_donor: ClassVar[bool] = False
 
     model: Any
     failures: dict[Hashable, Exception]
@@ -83,6 +86,11 @@ class Task:
     fold: Fold | None
     unknown: bool = False
 
+    def codes(self, rows: Rows) -> NDArray[np.intp]:
+        """Return the sources that the held-out rows are asked as."""
+        codes = rows.sources.codes
+        return np.full_like(codes, UNKNOWN) if self.unknown else codes
+
 
 def fit_member(model: Any, rows: Rows) -> FittedMember:
     """Fit a clone of a member; of models by source as many as can be fitted."""
@@ -113,69 +121,52 @@ def fit_member(model: Any, rows: Rows) -> FittedMember:
 
 
 def run(
-    tasks: Sequence[Task], rows: Rows, judge: Judge, target: Floats, n_jobs: int | None
-) -> Iterator[tuple[Task, FittedMember, Floats | None, int]]:
-    """Yield each task with its fitted member and what it answers for the held out.
-
-    The last is how many numbers were clipped.
-    """
+    tasks: Sequence[Task], rows: Rows, judge: Judge, n_jobs: int | None
+) -> Iterator[tuple[Task, FittedMember, Floats | None]]:
+    """Yield each task with its fitted member and what it answers for the held out."""
     parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    done = parallel(delayed(_done)(task, rows, judge, target) for task in tasks)
-    for task, (fitted, answers, clipped) in zip(tasks, done):
-        yield task, fitted, answers, clipped
+    done = parallel(delayed(_done)(task, rows, judge) for task in tasks)
+    for task, (fitted, answers) in zip(tasks, done):
+        yield task, fitted, answers
 
 
-def _done(
-    task: Task, rows: Rows, judge: Judge, target: Floats
-) -> tuple[FittedMember, Floats | None, int]:
+def _done(task: Task, rows: Rows, judge: Judge) -> tuple[FittedMember, Floats | None]:
     every = np.arange(len(rows))
     train = every if task.fold is None else task.fold.train
     fitted = fit_member(task.model, rows.take(train))
     sees_own = not isinstance(task.model, OtherSources)
     if fitted.model is None or (task.fold is None and sees_own):
-        return fitted, None, 0
+        return fitted, None
     test = every if task.fold is None else task.fold.test
-    codes = rows.sources.codes
-    limits = Limits.of(judge, target, rows, train)
     if task.unknown:
-        rows = replace(rows, sources=Sources(rows.names, np.full_like(codes, UNKNOWN)))
-    found, n_clipped, failures = _answered(fitted, rows, test, judge, limits)
+        rows = replace(rows, sources=Sources(rows.names, task.codes(rows)))
+    found, failures = _answered(fitted, rows, test, judge)
     # A model of a fold has done its work.
     model = fitted.model if task.fold is None else None
-    return FittedMember(model, fitted.failures | failures), found, n_clipped
+    return FittedMember(model, fitted.failures | failures), found
 
 
 def _answered(
-    fitted: FittedMember,
-    rows: Rows,
-    asked: NDArray[np.intp],
-    judge: Judge,
-    limits: Limits,
-) -> tuple[Floats, int, dict[Hashable, Exception]]:
+    fitted: FittedMember, rows: Rows, asked: NDArray[np.intp], judge: Judge
+) -> tuple[Floats, dict[Hashable, Exception]]:
     """Return the answers for the rows asked, source by source, and what failed."""
-    answers = np.full((len(asked), limits.width), np.nan)
-    codes, clipped, failures = rows.sources.codes[asked], 0, {}
+    answers = np.full((len(asked), judge.n_values), np.nan)
+    codes, failures = rows.sources.codes[asked], {}
     for code in np.unique(codes):
         own = codes == code
         try:
-            answers[own], n = answers_of(fitted, rows, asked[own], judge, limits)
+            answers[own] = answers_of(fitted, rows, asked[own], judge)
         except MemoryError:
             raise
         except Exception as error:  # such as of neighbours that are too few
             failures[rows.names[code]] = error
-            continue
-        clipped += n
-    return answers, clipped, failures
+    return answers, failures
 
 
 def answers_of(
-    fitted: FittedMember,
-    rows: Rows,
-    asked: NDArray[np.intp],
-    judge: Judge,
-    limits: Limits,
-) -> tuple[Floats, int]:
-    """Return what a fitted member answers for the rows asked, and the clipped.
+    fitted: FittedMember, rows: Rows, asked: NDArray[np.intp], judge: Judge
+) -> Floats:
+    """Return what a fitted member answers for the rows asked.
 
     It is nan for the sources that the member cannot answer for.
     """
@@ -186,13 +177,10 @@ def answers_of(
         + [fitted.model is not None]
     )
     can = able[codes]
-    answers = np.full((len(asked), limits.width), np.nan)
-    if not can.any():
-        return answers, 0
-    raw = fitted.read(judge, rows, asked[can], codes[can])
-    answers[can] = judge.within(raw, codes[can], limits)
-    n_clipped = 0 if judge.classes is not None else int((answers[can] != raw).sum())
-    return answers, n_clipped
+    answers = np.full((len(asked), judge.n_values), np.nan)
+    if can.any():
+        answers[can] = fitted.read(judge, rows, asked[can], codes[can])
+    return answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +198,9 @@ class OutOfFold:
     models : dict of {str: FittedMember}
         The members fitted on all rows.
 
+    own : ndarray of shape (n_rows, n_values)
+        What the first member, the own models, predicts as it is: what gains are over.
+
     fold : ndarray of shape (n_rows,)
         The fold in which each row was held out.
 
@@ -220,8 +211,14 @@ class OutOfFold:
     names: tuple[str, ...]
     answers: Floats
     models: dict[str, FittedMember]
+    own: Floats
     fold: NDArray[np.intp]
     clipped: dict[str, int]
+
+    @property
+    def is_donor(self) -> NDArray[np.bool_]:
+        """Whether each member is a donor."""
+        return np.array([self.models[name].is_donor for name in self.names])
 
     def able(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the members that answer for all of some rows."""
@@ -253,22 +250,31 @@ def out_of_fold(
         for name, model in members.items()
         if fold is None or unknown or not isinstance(model, OtherSources)
     ]
+    tell(told_cost(tasks, rows))
     answers = np.full((len(names), *target.shape), np.nan)
+    own = np.full(target.shape, np.nan)
     held = np.zeros(len(rows), dtype=np.intp)
     models: dict[str, FittedMember] = {}
     failures: dict[str, dict[Hashable, Exception]] = {name: {} for name in names}
     clipped = dict.fromkeys(names, 0)
-    for task, fitted, found, n_clipped in run(tasks, rows, judge, target, n_jobs):
-        test = slice(None) if task.fold is None else task.fold.test
-        if found is not None:
-            answers[names.index(task.name), test] = found
+    everything = np.arange(len(rows))
+    for task, fitted, raw in run(tasks, rows, judge, n_jobs):
+        fold = task.fold
+        train = everything if fold is None else fold.train
+        test = everything if fold is None else fold.test
+        if raw is not None:
+            limits = Limits.of(judge, target, rows, train)
+            inside = judge.within(raw, task.codes(rows)[test], limits)
+            answers[names.index(task.name), test] = inside
+            clipped[task.name] += judge.n_clipped(raw, inside)
+            if task.name == names[0]:
+                own[test] = raw
         if task.fold is None:
             models[task.name] = fitted
             tell(f"fitted {task.name!r} on all {len(rows):,} rows")
         else:
             held[task.fold.test] = task.fold.number
             tell(f"fold {task.fold.number + 1} of {len(folds)}: {task.name!r}")
-        clipped[task.name] += n_clipped
         for source, error in fitted.failures.items():
             where = "all rows" if task.fold is None else f"fold {task.fold.number + 1}"
             explained = SourceError(
@@ -282,7 +288,25 @@ def out_of_fold(
             answers[place, rows.of(source)] = np.nan
         whole = models[name].model if name in models else None
         models[name] = FittedMember(whole, failures[name])
-    return OutOfFold(names, answers, models, held, clipped)
+    return OutOfFold(names, answers, models, own, held, clipped)
+
+
+def told_cost(tasks: Sequence[Task], rows: Rows) -> str:
+    """Return how many rows the members are fitted on, for those who wait."""
+    outer = inner = 0
+    for task in tasks:
+        part = slice(None) if task.fold is None else task.fold.train
+        sizes = np.bincount(rows.sources.codes[part], minlength=len(rows.names))
+        n = int(sizes.sum())
+        if isinstance(task.model, OtherSources):
+            outer += int((n - np.bincount(blocks_of(rows.names), sizes)).sum())
+        else:
+            outer += n
+        if isinstance(task.model, StackedOwnModels):
+            inner += n * min(task.model.cv, int(sizes.min()))
+    times = outer / len(rows)
+    told = f"{len(tasks)} fits on {outer:,} rows in all, {times:.1f} times those given"
+    return f"{told}, and on {inner:,} of own models as a feature" if inner else told
 
 
 def alone(members: Mapping[str, Any], rows: Rows, target: Floats) -> OutOfFold:
@@ -291,7 +315,7 @@ def alone(members: Mapping[str, Any], rows: Rows, target: Floats) -> OutOfFold:
     fitted = FittedMember(fit_rows(clone(model), rows), {})
     answers = np.full((1, *target.shape), np.nan)
     held = np.zeros(len(rows), dtype=np.intp)
-    return OutOfFold((name,), answers, {name: fitted}, held, {name: 0})
+    return OutOfFold((name,), answers, {name: fitted}, answers[0], held, {name: 0})
 
 
 def kept(found: OutOfFold, *, named: bool) -> OutOfFold:

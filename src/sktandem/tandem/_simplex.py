@@ -33,12 +33,16 @@ class Problem:
 
     loss : RowLoss or None
         What a number costs; None for the log loss of probabilities.
+
+    besides : float or ndarray of shape (n_members,), default=0.0
+        What a member of weight 1 costs besides.
     """
 
     predictions: Floats
     y: Floats | None
     weights: Floats
     loss: RowLoss | None
+    besides: Floats | float = 0.0
 
     @property
     def n_members(self) -> int:
@@ -47,19 +51,18 @@ class Problem:
 
     def cost(self, mixture: Floats) -> float:
         """Return what a mixture costs."""
-        mixed = self.predictions @ mixture
+        mixed, besides = self.predictions @ mixture, np.sum(self.besides * mixture)
         if self.loss is None or self.y is None:
-            return float(-self.weights @ np.log(mixed))
-        return float(self.weights @ self.loss.of_rows(self.y, mixed))
+            return float(besides - self.weights @ np.log(mixed))
+        return float(besides + self.weights @ self.loss.of_rows(self.y, mixed))
 
     def slope(self, mixture: Floats) -> Floats:
         """Return the gradient of `cost`."""
         mixed = self.predictions @ mixture
         if self.loss is None or self.y is None:
-            return np.asarray(-(self.weights / mixed) @ self.predictions)
-        return np.asarray(
-            (self.weights * self.loss.slope(self.y, mixed)) @ self.predictions
-        )
+            return self.besides - (self.weights / mixed) @ self.predictions
+        slope = (self.weights * self.loss.slope(self.y, mixed)) @ self.predictions
+        return np.asarray(self.besides + slope)
 
 
 def best_vertex(problem: Problem) -> Floats:
@@ -77,9 +80,9 @@ def best_weights(problem: Problem) -> Floats:
     _, first = np.unique(problem.predictions, axis=1, return_index=True)
     first = np.sort(first)  # members as they came, not as their numbers sort
     weights = np.zeros(problem.n_members)
-    weights[first] = _solved(
-        replace(problem, predictions=problem.predictions[:, first])
-    )
+    besides = np.broadcast_to(problem.besides, problem.n_members)[first]
+    given = problem.predictions[:, first]
+    weights[first] = _solved(replace(problem, predictions=given, besides=besides))
     return weights
 
 
@@ -103,11 +106,11 @@ def _by_linear_program(problem: Problem, loss: RowLoss) -> Floats:
     level = 0.5 if loss.kind == "absolute error" else loss.level
     y, given, weights = problem.y, problem.predictions, problem.weights
     m = problem.n_members
-    # max u'y - v  for  given'u <= v,  (level - 1) w <= u <= level w.
+    # max u'y - v  for  given'u <= v + besides,  (level - 1) w <= u <= level w.
     found = linprog(
         np.append(-y, 1.0),
         A_ub=np.column_stack([given.T, np.full(m, -1.0)]),
-        b_ub=np.zeros(m),
+        b_ub=np.broadcast_to(problem.besides, m),
         bounds=[*zip((level - 1) * weights, level * weights), (None, None)],
         method="highs",
     )
