@@ -145,17 +145,23 @@ def test_patience_may_go_by_one_source():
     assert len(model.history_) == 4
 
 
-@pytest.mark.filterwarnings("ignore:Training was interrupted")
 def test_an_interrupted_epoch_leaves_no_gradients():
+    """Ctrl-C is raised, and what was gathered for a step is forgotten."""
+
     def model(*callbacks):
         tuning = FineTuning(gradient_accumulation_steps=3, callbacks=callbacks)
         return estimator(training=tuning, keep="last", dropout=0.0)
 
     whole = model().partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
     broken = model(Interrupted())
-    broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit(TEXTS, LABELS, sample_source=SOURCE)
+    assert not hasattr(broken, "net_")
+
+    broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=0)
+    with pytest.raises(KeyboardInterrupt):
+        broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
     assert len(broken.history_) == 0
-    assert broken.net_.optimizer_.waits
 
     broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
 
