@@ -130,6 +130,24 @@ def test_patience_goes_by_the_history_and_so_survives_an_interruption(tmp_path):
     assert len(resumed.history_) == 4
 
 
+def test_a_checkpoint_of_other_settings_or_texts_is_refused(tmp_path):
+    tuning = FineTuning(callbacks=[Checkpoint(monitor=None, dirname=tmp_path)])
+    estimator(training=tuning).partial_fit(
+        TEXTS, LABELS, sample_source=SOURCE, epochs=1
+    )
+    others = [*TEXTS[:-1], "weiss 10"]
+
+    for settings, texts, told in (
+        ({"prefix": "query: "}, TEXTS, "on prefix=, and fit has query: "),
+        ({"heads": "shared"}, TEXTS, "on heads=source, and fit has shared"),
+        ({}, others, "on other values of X than fit has, in as many rows"),
+    ):
+        with pytest.raises(SourceError, match=told):
+            estimator(**settings).fit(
+                texts, LABELS, sample_source=SOURCE, resume_from=tmp_path
+            )
+
+
 def test_every_callback_sees_the_last_epoch(capsys):
     model = forever(callbacks=[Seen()], verbose=1).fit(
         TEXTS, LABELS, sample_source=SOURCE
