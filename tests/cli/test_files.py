@@ -1,5 +1,6 @@
 """The user's own files: what is read of them, and what is said of bad ones."""
 
+import gzip
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -99,6 +100,24 @@ def test_files_may_be_packed(tmp_path):
         table().to_csv(path, index=False)
 
     assert set(read_sources(paths, Reading("grade")).files) == {"A", "B"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:20],
+        lambda content: content[:-3],
+        lambda content: content[:12] + b"xxxx" + content[16:],
+        lambda content: content + b"more",
+    ],
+    ids=["cut", "torn", "damaged", "longer"],
+)
+def test_a_damaged_packed_file_is_told_by_name(read, damage):
+    content = damage(gzip.compress(as_csv(table()).encode()))
+
+    told = r"B\.csv\.gz is a gzip file that is cut short or damaged: .*\. Copy it anew"
+    with pytest.raises(SourceError, match=told):
+        read(content, name="B.csv.gz")
 
 
 def test_rows_without_a_target_and_infinite_values(read):

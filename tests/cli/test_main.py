@@ -3,8 +3,10 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,9 +14,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from sktandem import table_preprocessor
+from sktandem import SourceError, table_preprocessor
 from sktandem.cli import _main as command
 from sktandem.cli._report import report_page
+from sktandem.cli._writing import inert_cells, write_all
 from sktandem.datasets import load_wine_quality
 from sktandem.model_selection import compare_strategies
 from sktandem.shift import shift_report
@@ -151,17 +154,18 @@ def test_the_report_keeps_folders_to_itself(files, compared):
 
 def test_names_are_escaped_and_warnings_become_notes(files, tmp_path, capsys):
     frame = pd.read_csv(files[0]).rename(columns={"age": "<b>age</b>"}).head(30)
-    paths = [tmp_path / "<i>A.csv", tmp_path / "B&B.csv"]
+    paths = [tmp_path / "<i>A.csv", tmp_path / "B&B<script>alert('1').csv"]
     for path in paths:
         frame[["<b>age</b>", "ill"]].to_csv(path, index=False)
 
     run(*paths, "--target", "ill", "--report", tmp_path / "r.html")
 
     told = " ".join(capsys.readouterr().out.split())
-    assert "Note: There are only 30 rows of '<i>A', 30 rows of 'B&B': an in" in told
+    assert "Note: There are only 30 rows of '<i>A', 30 rows of " in told
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "&lt;i&gt;A" in page
-    assert "B&amp;B" in page
+    assert "B&amp;B&lt;script&gt;alert(" in page
+    assert "<script" not in page
     assert "<b>age" not in page
     assert "<i>A" not in page
 
@@ -288,6 +292,8 @@ def test_files_need_pandas(files):
         (["--folds", "1"], "--folds must be at least 2, got 1."),
         (["--repeats", "0"], "--repeats must be at least 1, got 0."),
         (["--jobs", "0"], "--jobs must be at least 1, got 0."),
+        (["--seed", "-1"], "--seed must be at least 0, got -1."),
+        (["--seed", "4294967296"], "--seed must be at most 4294967295, got 42949672"),
         (["--margin", "0"], "--margin must be above 0, got 0."),
         (["--task", "clustering"], "invalid choice: 'clustering'"),
         (["--output", "/dev/null/x"], "/dev/null/x: Not a directory"),
@@ -312,6 +318,110 @@ def test_what_cannot_be_done_is_said_without_a_traceback(arguments, message, cap
     assert message in told
     assert "Traceback" not in told
     assert told.count("\n") <= 3
+
+
+# Nothing of the user's is lost
+
+
+def refused_and_kept(files, *arguments, message, capsys):
+    before = [Path(path).read_bytes() for path in files]
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["compare", *files, "--target", "ill", *map(str, arguments)])
+
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+    assert [Path(path).read_bytes() for path in files] == before
+
+
+def test_no_output_is_written_over_an_input(files, tmp_path, capsys):
+    copies = [str(tmp_path / name) for name in ("comparison.csv", "lab.csv")]
+    for path, copy in zip(files, copies):
+        shutil.copy(path, copy)
+    (tmp_path / "link.html").symlink_to(copies[1])
+    (tmp_path / "out").mkdir()
+    os.link(copies[1], tmp_path / "out" / "summary.txt")
+
+    over = "would write {} over {}, which is read. Name another {}."
+    for arguments, told in (
+        (["--report", copies[1]], over.format("lab.csv", copies[1], "file")),
+        (
+            ["--report", tmp_path / "link.html"],
+            over.format("link.html", copies[1], "file"),
+        ),
+        (["--output", tmp_path], over.format("comparison.csv", copies[0], "folder")),
+        (
+            ["--output", tmp_path / "out"],
+            over.format("summary.txt", copies[1], "folder"),
+        ),
+    ):
+        refused_and_kept(copies, *arguments, message=told, capsys=capsys)
+    both = ["--output", tmp_path / "new", "--report", tmp_path / "new/comparison.csv"]
+    told = "--report and --output would both write"
+    refused_and_kept(copies, *both, message=told, capsys=capsys)
+
+
+def test_a_full_disk_leaves_the_files_of_before(tmp_path):
+    for name in ("summary.txt", "report.html"):
+        (tmp_path / name).write_text("before")
+
+    def half(path):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    files = {tmp_path / "summary.txt": Path.touch, tmp_path / "report.html": half}
+    told = r"report\.html cannot be written: No space left on device\. Free some space"
+    with pytest.raises(SourceError, match=told):
+        write_all(files)
+
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
+        "summary.txt": "before",
+        "report.html": "before",
+    }
+
+
+def test_a_link_stays_a_link_and_a_device_is_written_to(tmp_path):
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+
+    write_all({tmp_path / "link.txt": lambda path: path.write_text("new")})
+    with pytest.raises(SourceError, match="/dev/full cannot be written: No space left"):
+        write_all({Path("/dev/full"): lambda path: path.write_text("new")})
+
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_a_screen_that_is_full_is_told_without_a_traceback(files):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sktandem", *files, "--target", "ill", *QUICK],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "error: What was found cannot be printed: No space left on device\n"
+    )
+
+
+def test_ctrl_c_ends_with_one_line(files, monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "compare_strategies", interrupt)
+
+    assert command.main(["compare", *files, "--target", "ill", *QUICK]) == 130
+    told = capsys.readouterr().err
+    assert told == "Interrupted: the comparison was not finished.\n"
+
+
+def test_no_cell_is_a_formula_to_a_spreadsheet():
+    names = ["=HYPERLINK(1)", "+1", "-1", "@a", "\tb", "plain", "a=b"]
+    frame = pd.DataFrame({"strategy": names, "gain": np.linspace(-1, 1, 7)})
+
+    inert = inert_cells(frame)
+
+    assert inert["strategy"].tolist() == [f"'{n}" for n in names[:5]] + names[5:]
+    pd.testing.assert_series_equal(inert["gain"], frame["gain"])
 
 
 def test_more_folds_than_persons_are_refused(files, capsys):

@@ -8,6 +8,7 @@ import gzip
 import io
 import re
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -104,7 +105,13 @@ def _read_parquet(path: Path) -> Any:
 def _decoded(content: bytes, name: str, reading: Reading) -> str:
     """Return the text of a file, or say where it cannot be read."""
     if content.startswith(b"\x1f\x8b"):
-        content = gzip.decompress(content)
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceError(
+                f"{name} is a gzip file that is cut short or damaged: {error}. Copy it "
+                "anew from where it came."
+            ) from None
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise SourceError(
             f"{name} looks like a spreadsheet or an archive. Save it as CSV first."

@@ -7,9 +7,10 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Literal, NamedTuple
@@ -29,9 +30,10 @@ from threadpoolctl import threadpool_limits
 from sktandem._extras import is_installed
 from sktandem._telling import counted, did_you_mean
 from sktandem.cli._files import Reading
-from sktandem.cli._options import COMMANDS, FILES, MAX_EPOCHS, check_options, parsers
+from sktandem.cli._options import COMMANDS, MAX_EPOCHS, check_options, parsers
 from sktandem.cli._report import draw_comparison, report_page, versions
 from sktandem.cli._sources import Tables, read_sources
+from sktandem.cli._writing import inert_cells, refuse_inputs, write_all
 from sktandem.data._tables import is_frame, numeric_columns
 from sktandem.datasets import load_wine_quality
 from sktandem.exceptions import SourceError, SourceWarning
@@ -76,10 +78,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, ImportError) as error:
         compare.error(str(error))
     except BrokenPipeError:  # whoever read along has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
     except OSError as error:
-        compare.error(f"{error.filename}: {error.strerror}")
+        if error.filename is None:  # of print: the screen is a file on a full disk
+            _silence()
+        where = error.filename or "What was found cannot be printed"
+        compare.error(f"{where}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        print("Interrupted: the comparison was not finished.", file=sys.stderr)
+        return 130  # as shells say of SIGINT
     return 0
+
+
+def _silence() -> None:
+    """Let nothing more be printed, also by Python when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Run(NamedTuple):
@@ -106,6 +119,7 @@ class Run(NamedTuple):
 
 def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
     check_options(options)
+    refuse_inputs(options)
     tables = _read(options)
     _check_sources(options, tables)
     _check_metric(options.metric, tables)
@@ -132,6 +146,7 @@ def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
     written = _write(run, options, given)
     print(run.text())
     say("\n".join(["", *_noted_down(notes[len(tables.notes) :]), KEEP, *written]))
+    sys.stdout.flush()  # here, where an error can still be told
 
 
 def _check_sources(options: argparse.Namespace, tables: Tables) -> None:
@@ -282,15 +297,18 @@ def _noted(notes: list[str]) -> Iterator[list[str]]:
 def _write(run: Run, options: argparse.Namespace, given: Sequence[str]) -> list[str]:
     """Write the files that were asked for, and say which."""
     page = _page(run, options, given) if options.report or options.output else ""
+    files: dict[Path, Callable[[Path], Any]] = {}
     told = []
     if options.report is not None:
-        options.report.write_text(page, encoding="utf-8")
+        files[options.report] = partial(Path.write_text, data=page, encoding="utf-8")
         told.append(f"Written: {options.report}")
     if options.output is not None:
-        names = _write_folder(run, options.output, page)
-        told.append(f"Written to {options.output}: {', '.join(names)}")
-        if "comparison.png" not in names:
+        inside = _files_of_folder(run, page)
+        files |= {options.output / name: write for name, write in inside.items()}
+        told.append(f"Written to {options.output}: {', '.join(inside)}")
+        if "comparison.png" not in inside:
             told.append('For the pictures: pip install "sktandem[notebook]"')
+    write_all(files)
     return told
 
 
@@ -298,19 +316,20 @@ def _noted_down(notes: Sequence[str]) -> list[str]:
     return [fill(f"Note: {n}", WIDTH, subsequent_indent="      ") for n in notes]
 
 
-def _write_folder(run: Run, folder: Path, page: str) -> list[str]:
-    written = [
-        name for name in FILES if name != "comparison.csv" or is_installed("pandas")
-    ]
-    text = [*run.task, *_noted_down(run.notes), "", run.text()]
-    (folder / "summary.txt").write_text("\n".join(text) + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(page, encoding="utf-8")
+def _files_of_folder(run: Run, page: str) -> dict[str, Callable[[Path], Any]]:
+    """Return what writes each file of FILES, by its name."""
+    said = [*run.task, *_noted_down(run.notes), "", run.text()]
+    text = "\n".join(said) + "\n"
+    files: dict[str, Callable[[Path], Any]] = {
+        "summary.txt": partial(Path.write_text, data=text, encoding="utf-8")
+    }
     if is_installed("pandas"):
-        run.comparison.to_frame().to_csv(folder / "comparison.csv", index=False)
-    if not is_installed("matplotlib"):
-        return [name for name in written if name != "comparison.png"]
-    draw_comparison(run.comparison, folder / "comparison.png")
-    return written
+        table = inert_cells(run.comparison.to_frame())
+        files["comparison.csv"] = partial(table.to_csv, index=False)
+    if is_installed("matplotlib"):
+        files["comparison.png"] = partial(draw_comparison, run.comparison)
+    files["report.html"] = partial(Path.write_text, data=page, encoding="utf-8")
+    return files
 
 
 def _page(run: Run, options: argparse.Namespace, given: Sequence[str]) -> str:

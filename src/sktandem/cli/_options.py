@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "FILES", "MAX_EPOCHS", "check_options", "parsers"]
 COMMANDS = ("compare", "-h", "--help")
 FILES = ("summary.txt", "comparison.csv", "comparison.png", "report.html")
 MAX_EPOCHS = 30
+MAX_SEED = 2**32 - 1  # of numpy
 TABS = {"tab": "\t", "\\t": "\t"}
 EPILOG = """\
 examples:
@@ -161,9 +162,12 @@ def check_options(options: argparse.Namespace) -> None:
         ("--folds", options.folds, 2),
         ("--repeats", options.repeats, 1),
         ("--jobs", options.jobs, 1),
+        ("--seed", options.seed, 0),
     ):
         if value is not None and value < least:
             raise SourceError(f"{option} must be at least {least}, got {value}.")
+    if options.seed > MAX_SEED:
+        raise SourceError(f"--seed must be at most {MAX_SEED}, got {options.seed}.")
     if not options.margin > 0:
         raise SourceError(f"--margin must be above 0, got {options.margin:g}.")
     options.separator = TABS.get(options.separator, options.separator)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -24,6 +26,7 @@ from sktandem.model_selection._split import SourceKFold
 __all__ = ["Experiment", "Fold", "Measured", "deal", "run_folds", "try_folds"]
 
 Result = dict[Hashable, dict[str, Any]]
+MOST_TOLD = 8  # fits in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,9 @@ class Fold:
     train: NDArray[np.intp]
     test: NDArray[np.intp]
     seed: int
+
+    def __str__(self) -> str:
+        return f"fold {self.number + 1} of repeat {self.repeat + 1}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +122,8 @@ class Experiment:
                 return measured
         except Exception as error:
             raise SourceError(
-                f"The strategy {name!r} failed on fold {fold.number + 1} of repeat "
-                f"{fold.repeat + 1} ({len(fold.train):,} training rows): {error}"
+                f"The strategy {name!r} failed on {fold} "
+                f"({len(fold.train):,} training rows): {error}"
             ) from error
 
 
@@ -179,8 +185,23 @@ def try_folds(
     tasks = [(fold, name) for fold in folds for name in names]
     parallel = Parallel(n_jobs=n_jobs, return_as="generator")
     results = parallel(delayed(_tried)(experiment, name, fold) for fold, name in tasks)
-    for (fold, name), result in zip(tasks, results):
-        yield fold, name, result
+    done = 0
+    try:
+        for (fold, name), result in zip(tasks, results):
+            done += 1
+            yield fold, name, result
+    except BrokenProcessPool as error:
+        # Which of its processes died a pool does not tell, but not more fits than these
+        # were under way: joblib hands out twice as many as there are processes.
+        under_way = tasks[done : done + 2 * effective_n_jobs(n_jobs)]
+        told = "; ".join(f"{name!r} on {fold}" for fold, name in under_way[:MOST_TOLD])
+        more = len(under_way) - MOST_TOLD
+        told += f" and {more} more" if more > 0 else ""
+        raise SourceError(
+            f"A process of n_jobs={n_jobs} died, most often because memory ran out. It "
+            f"was fitting one of these strategies: {told}. Lower n_jobs, or find out "
+            "with n_jobs=1 what kills it."
+        ) from error
 
 
 def _tried(experiment: Experiment, name: str, fold: Fold) -> Result | SourceError:
