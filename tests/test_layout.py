@@ -21,6 +21,7 @@ ROOMS = [
     "_settings",
     "_docs",
     "_routing",
+    "_parallel",
     "data",
     "scaling",
     "stats",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.utils.parallel import Parallel, delayed
 
+from sktandem._parallel import each_done
 from sktandem._typing import Floats
 from sktandem.data._cells import refuse_fields
 from sktandem.data._estimator import SourceEstimator, fit_rows
@@ -26,7 +25,6 @@ from sktandem.model_selection._split import SourceKFold
 __all__ = ["Experiment", "Fold", "Measured", "deal", "run_folds", "try_folds"]
 
 Result = dict[Hashable, dict[str, Any]]
-MOST_TOLD = 8  # fits in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,28 +181,17 @@ def try_folds(
 ) -> Iterator[tuple[Fold, str, Result | SourceError]]:
     """Yield the same, and the error where a strategy failed."""
     tasks = [(fold, name) for fold in folds for name in names]
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    results = parallel(delayed(_tried)(experiment, name, fold) for fold, name in tasks)
-    done = 0
-    try:
-        for (fold, name), result in zip(tasks, results):
-            done += 1
-            yield fold, name, result
-    except BrokenProcessPool as error:
-        # Which of its processes died a pool does not tell, but not more fits than these
-        # were under way: joblib hands out twice as many as there are processes.
-        under_way = tasks[done : done + 2 * effective_n_jobs(n_jobs)]
-        told = "; ".join(f"{name!r} on {fold}" for fold, name in under_way[:MOST_TOLD])
-        more = len(under_way) - MOST_TOLD
-        told += f" and {more} more" if more > 0 else ""
-        raise SourceError(
-            f"A process of n_jobs={n_jobs} died, most often because memory ran out. It "
-            f"was fitting one of these strategies: {told}. Lower n_jobs, or find out "
-            "with n_jobs=1 what kills it."
-        ) from error
+    run = partial(_tried, experiment)
+    for (fold, name), result in each_done(run, tasks, n_jobs, _told):
+        yield fold, name, result
 
 
-def _tried(experiment: Experiment, name: str, fold: Fold) -> Result | SourceError:
+def _told(task: tuple[Fold, str]) -> str:
+    return f"{task[1]!r} on {task[0]}"
+
+
+def _tried(experiment: Experiment, task: tuple[Fold, str]) -> Result | SourceError:
+    fold, name = task
     try:
         return experiment.measure(name, fold)
     except SourceError as error:
