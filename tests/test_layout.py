@@ -29,6 +29,7 @@ ROOMS = [
     "schedules",
     "nn",
     "shift",
+    "files",
     "datasets",
     "inspection",
     "members",
