@@ -445,7 +445,7 @@ def test_paths_that_lead_nowhere(tmp_path):
 def test_parquet_says_what_it_needs(tmp_path):
     paths = [written(tmp_path, name, b"PAR1") for name in ("A.parquet", "B.parquet")]
 
-    with pytest.raises(SourceError, match=r"A\.parquet needs pyarrow. Install it with"):
+    with pytest.raises(ImportError, match=r"A\.parquet needs pyarrow. Install it with"):
         read_files(paths)
 
 

@@ -138,14 +138,14 @@ def learn_spellings(
     for frame in frames:
         for column in set(text_columns(frame)) & set(counts):
             strings = (v for v in frame[column].dropna() if isinstance(v, str))
-            counts[column].update(strings)
+            # Blanks first: they do not make a spelling rare.
+            plain = (fold(v, set(ways) & {"blanks"}) for v in strings)
+            counts[column].update(plain)
     learned: dict[Any, dict[str, str]] = {}
     for column, count in counts.items():
-        # The commonest first; a set default keeps it.
         own: dict[str, str] = {}
-        for string, _ in count.most_common():
-            plain = " ".join(string.split()) if "blanks" in ways else string
-            own.setdefault(fold(string, ways), plain)
+        for string, _ in count.most_common():  # the first one is kept
+            own.setdefault(fold(string, ways), string)
         if 0 < len(own) <= MOST_SPELT:
             learned[column] = own
     return learned
