@@ -69,7 +69,9 @@ def test_prepared_dates_are_a_few_numbers(kind):
 def test_times_of_day_are_refused_by_name():
     X = table(pd.Series(DATES["times"]))
 
-    with pytest.raises(SourceError, match=r"\['col'\] hold times of day without a date"):
+    with pytest.raises(
+        SourceError, match=r"\['col'\] hold times of day without a date"
+    ):
         table_preprocessor().fit(X)
 
 

@@ -287,7 +287,7 @@ def test_a_mask_is_not_dropped_in_silence(what):
 
 
 def test_labels_may_stand_in_for_a_column_that_is_not_there():
-    """The column door in fit, the keyword at predict, for a frame without the column."""
+    """The column in fit, the keyword at predict, for a frame without the column."""
     X = pd.DataFrame({"age": [1.0, 2, 3, 4] * 5, "site": ["a", "b"] * 10})
     y = np.arange(20) % 4 > 1
     model = Merged(LogisticRegression(), source="site", scale_by="source").fit(X, y)

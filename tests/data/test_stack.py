@@ -304,12 +304,15 @@ def test_what_has_no_column_of_the_target_is_refused():
     ):
         with pytest.raises(SourceError, match=message):
             stack_sources({"A": frame, "B": other}, target="ill")
-    with pytest.raises(SourceError, match="must be a pair.* If y is a column of it"):
+    with pytest.raises(SourceError, match=r"must be a pair.* If y is a column of it"):
         stack_sources({"A": frame, "B": frame})
 
 
 def test_yes_and_no_beside_1_and_0_are_not_four_classes():
     datasets = {"A": ([[1], [2]], ["yes", "no"]), "B": ([[1], [2]], [1, 0])}
 
-    with pytest.raises(SourceError, match=r"y\.map\(\{'no': 0, 'yes': 1\}\)|y\.map\(\{'yes': 1, 'no': 0\}\)"):
+    with pytest.raises(
+        SourceError,
+        match=r"y.map.*, or map= of read_sources",
+    ):
         stack_sources(datasets)

@@ -275,7 +275,10 @@ WRONG = {
     ),
     "a header alone": (table(0), "B.csv has a header and no rows below it."),
     "nothing": ("", "B.csv is empty."),
-    "a sheet": (b"PK\x03\x04", "B.csv looks like a spreadsheet or an archive. Save it as CSV or .xlsx"),
+    "a sheet": (
+        b"PK\x03\x04",
+        "B.csv looks like a spreadsheet or an archive. Save it as CSV or .xlsx",
+    ),
     "bytes": (b"a,b\n\0\0,1\n", "B.csv is not a text file"),
     "old letters": (
         "age,ward,grade\n1,Süd,3\n".encode("latin-1"),
@@ -321,7 +324,7 @@ WRONG = {
     ),
     "a column of another kind": (
         table().assign(age=["?", *map(str, range(29))]),
-        "'age' holds numbers in A.csv, such as 51.1 and strings in B.csv.* --missing '?'",
+        "'age' holds numbers in A.csv, such as 51.1 and strings in B.* --missing '?'",
     ),
     "an infinite target": (
         table().assign(grade=[np.inf, *range(29)]),
@@ -429,7 +432,10 @@ def test_paths_that_lead_nowhere(tmp_path):
     good = written(tmp_path, "clinic.csv", table())
 
     for paths, message in (
-        ([good], "Two files or more are needed, got 1 file. Of one file, --source COLUMN"),
+        (
+            [good],
+            "Two files or more are needed, got 1 file. Of one file, --source COLUMN",
+        ),
         (
             [good, tmp_path / "clinc.csv"],
             "no file .*clinc.csv. Did you mean 'clinic.csv'",

@@ -8,15 +8,22 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from sktandem import Merged, SourceError, SourceWarning, read_sources, table_preprocessor
+from sktandem import (
+    Merged,
+    SourceError,
+    SourceWarning,
+    read_sources,
+    table_preprocessor,
+)
 from sktandem.cli import main
 from sktandem.files import cleaning_report, load_model
 
 MODEL = "model.skops" if find_spec("skops") else "model.joblib"
-OPTIONS = (
-    "--target readmitted --clean safe --missing k.A. --map yes=1 no=0 --encoding latin-1 "
-    "--ignore patient_id --join outer"
-).split()
+OPTIONS = [
+    *("--target", "readmitted", "--clean", "safe", "--missing", "k.A."),
+    *("--map", "yes=1", "no=0", "--encoding", "latin-1", "--ignore", "patient_id"),
+    *("--join", "outer"),
+]
 SETTINGS = {
     "target": "readmitted",
     "clean": "safe",
@@ -78,7 +85,16 @@ def write_b(table, path):
         crp=crp,
         district=rng.choice(["Süd", "Östlich"], len(table)),
     )[
-        ["readmitted", "crp", "ward", "sex", "age", "admitted", "district", "patient_id"]
+        [
+            "readmitted",
+            "crp",
+            "ward",
+            "sex",
+            "age",
+            "admitted",
+            "district",
+            "patient_id",
+        ]
     ].to_csv(path, index=False, sep=";", encoding="latin-1")
 
 
@@ -249,7 +265,9 @@ def test_a_column_that_the_source_never_had_is_missing_as_in_fit(model):
 def test_a_column_that_matters_is_named_where_it_is_missing(model):
     new = as_a(patients(20, seed=5)).rename(columns={"crp": "CRP"})
 
-    with pytest.raises(SourceError, match=r"of A has no column 'crp', .*rename=\{'NEW'"):
+    with pytest.raises(
+        SourceError, match=r"of A has no column 'crp', .*rename=\{'NEW'"
+    ):
         model.predict(new, name="A")
 
 
@@ -257,7 +275,9 @@ def test_a_cell_that_fit_did_not_know_is_named(model):
     new = as_a(patients(20, seed=5)).astype({"crp": object})
     new.loc[3, "crp"] = "pending"
 
-    with pytest.raises(SourceError, match="'crp' of The table holds 'pending' in 1 cell"):
+    with pytest.raises(
+        SourceError, match="'crp' of The table holds 'pending' in 1 cell"
+    ):
         model.predict(new, name="A")
 
 
@@ -277,7 +297,7 @@ def test_a_file_of_one_row_may_have_empty_cells(model, tmp_path):
 def test_a_model_of_skops_trusts_this_package_and_asks_about_others(tmp_path):
     from skops import io as skops_io
 
-    with pytest.raises(SourceError, match="A model is a file of .skops or .joblib"):
+    with pytest.raises(SourceError, match=r"A model is a file of \.skops or \.joblib"):
         load_model(tmp_path / "model.pkl")
     skops_io.dump({"a": io.StringIO}, tmp_path / "odd.skops")
     with pytest.raises(SourceError, match=r"types \['_io.StringIO'\]. If you trust"):

@@ -188,9 +188,7 @@ def _add_reading(reading: Any) -> None:
         ("--rename", "OLD=NEW", "columns to rename"),
         ("--convert", "SOURCE:COLUMN*FACTOR", "units to convert, such as B:t*1.8+32"),
     ):  # fmt: skip
-        reading.add_argument(
-            option, nargs="+", default=[], metavar=metavar, help=told
-        )
+        reading.add_argument(option, nargs="+", default=[], metavar=metavar, help=told)
     reading.add_argument(
         "--fold-case", action="store_true", help="short for --clean case blanks"
     )
@@ -232,7 +230,9 @@ def files_of(options: argparse.Namespace, reading: Reading) -> dict[Any, Path]:
 
 def _named(file: str) -> tuple[str, Path]:
     name, equals, path = file.partition("=")
-    return (name, Path(path)) if equals and not Path(file).exists() else ("", Path(file))
+    return (
+        (name, Path(path)) if equals and not Path(file).exists() else ("", Path(file))
+    )
 
 
 def _by_source(given: list[str]) -> Any:

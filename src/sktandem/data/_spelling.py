@@ -34,4 +34,3 @@ def as_answers(values: Iterable[Any]) -> dict[Any, int] | None:
     if not keys or not set(keys.values()) <= YES | NO:
         return None
     return {value: int(key in YES) for value, key in keys.items()}
-

@@ -420,7 +420,7 @@ def _refuse_mixed_kinds(what: str, parts: dict[Hashable, Any]) -> None:
 
 
 def _remedy_of_labels(parts: dict[Hashable, Any]) -> str:
-    """Return what to do about labels of two kinds, which may be one in two spellings."""
+    """Return what to do about labels of two kinds, or of one in two spellings."""
     words = [set(np.asarray(part).ravel().tolist()) for part in parts.values()]
     strings = {v for own in words for v in own if isinstance(v, str)}
     answers = as_answers(strings)

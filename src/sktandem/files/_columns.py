@@ -148,8 +148,8 @@ def _as_strings(values: Any, name: str, reading: Reading, notes: list[str]) -> A
         return pd.to_datetime(values)
     if kind not in ("string", "boolean", "categorical", "empty", "mixed-integer"):
         raise SourceError(
-            f"{values.name!r} of {name} holds {kind}, which is neither numbers, strings "
-            f"nor dates. Leave it out: {reading.option('ignore', values.name)}"
+            f"{values.name!r} of {name} holds {kind}, which is neither numbers, "
+            f"strings nor dates. Leave it out: {reading.option('ignore', values.name)}"
         )
     strings = as_strings(values)
     different = strings.nunique()
@@ -175,7 +175,9 @@ def without_clashes(
     for column in dict.fromkeys(c for frame in features.values() for c in frame):
         kinds: dict[str, tuple[str, Any]] = {}
         for name, frame in features.items():
-            present = frame[column].dropna() if column in frame else ()
+            if column not in frame:
+                continue
+            present = frame[column].dropna()
             if len(present):
                 kind = {"O": "strings", "M": "dates", "m": "durations"}
                 said = kind.get(present.dtype.kind, "numbers")

@@ -152,12 +152,14 @@ def _among_numbers(column: Any, name: Any, present: Any) -> list[Difference]:
     plain = present.str.strip().str.replace(",", ".")
     odd = present[pd.to_numeric(plain, errors="coerce").isna()]
     different = list(odd.unique())
-    if not len(different) <= MOST_ODD or len(different) >= present.nunique() / 3:
+    if len(different) > min(MOST_ODD, present.nunique() / 3):
         return []
     shown = ", ".join(map(repr, different))
     cells = counted(len(odd), "cell")
     if all(fold(v, ("blanks", "case")) in NO_VALUE for v in different):
-        told = f"{column!r} of {name} holds numbers, and {shown} for missing in {cells}."
+        told = (
+            f"{column!r} of {name} holds numbers, and {shown} for missing in {cells}."
+        )
         kind = "missing"
     else:
         told = (
@@ -202,10 +204,11 @@ def _of_spelling(column: Any, strings: dict[Any, Counter[str]]) -> Iterator[Diff
     every: Counter[str] = Counter()
     for counts in strings.values():
         every.update(counts)
-    spellings, ways = {string: string for string in every}, ()
+    spellings = {string: string for string in every}
+    ways: tuple[str, ...] = ()
     for way in ("blanks", "case", "accents"):
         ways = (*ways, way)
-        groups = defaultdict(Counter)
+        groups: dict[str, Counter[str]] = defaultdict(Counter)
         for string, key in spellings.items():
             groups[fold(key, ways)][key] += every[string]
         best = {key: counts.most_common(1)[0][0] for key, counts in groups.items()}
@@ -242,10 +245,14 @@ def _of_answers(
     if not all(set(values.astype(float).unique()) <= {0, 1} for values in others
                if values.dtype.kind in "iufb"):  # fmt: skip
         return
-    keys = {frozenset(fold(v, ("blanks", "case")) for v in w or ()) for w in words.values()}
+    keys = {
+        frozenset(fold(v, ("blanks", "case")) for v in w or ()) for w in words.values()
+    }
     if not others and len(frozenset.union(*keys)) <= 2:
         return
-    mapping = {word: value for own in words.values() for word, value in (own or {}).items()}
+    mapping = {
+        word: value for own in words.values() for word, value in (own or {}).items()
+    }
     shown = "; ".join(
         [f"{sorted(own or ())} in {name}" for name, own in words.items()]
         + [f"{sorted(v.unique().tolist())[:2]} in {n}" for n, v in whole.items()]
@@ -289,7 +296,9 @@ def _unit_of(
     column: Any, twin: Any, one: Any, other: Any, a: Any, b: Any
 ) -> Iterator[Difference]:
     distance = ks_distance(a, b)
-    unit = find_unit([a, b], (0, [1]), (one, other), distance) if distance > 0.5 else None
+    unit = (
+        find_unit([a, b], (0, [1]), (one, other), distance) if distance > 0.5 else None
+    )
     if unit is None:
         return
     offset = f"+{unit.offset:g}" if unit.offset else ""
@@ -297,9 +306,9 @@ def _unit_of(
     also = f" is {twin!r} of {other}, it seems," if twin != column else ""
     yield Difference(
         "units", place, (unit.source,), len(a if unit.source == one else b),
-        f"{column!r} of {one}{also} {'looks like' if unit.sure else 'could be'} another "
-        f"unit, {unit.words}: {place!r} of {unit.source} x {unit.factor:g}{offset} "
-        "agrees with the other.",
+        f"{column!r} of {one}{also} {'looks like' if unit.sure else 'could be'} "
+        f"another unit, {unit.words}: {place!r} of {unit.source} x "
+        f"{unit.factor:g}{offset} agrees with the other.",
         "convert", (f"{unit.source}:{place}*{unit.factor:g}{offset}",),
     )  # fmt: skip
 
@@ -307,7 +316,9 @@ def _unit_of(
 # Names
 
 
-def _of_names(frames: Mapping[Any, Any], apart: Collection[Any]) -> Iterator[Difference]:
+def _of_names(
+    frames: Mapping[Any, Any], apart: Collection[Any]
+) -> Iterator[Difference]:
     for one, other in combinations(frames, 2):
         lone = [c for c in frames[one] if c not in frames[other] and c not in apart]
         rest = [c for c in frames[other] if c not in frames[one] and c not in apart]
@@ -341,7 +352,7 @@ def _alike(column: Any, twin: Any, a: Any, b: Any) -> tuple[float, str]:
         shared = len(own[0] & own[1]) / max(1, len(own[0] | own[1]))
         if min(map(len, own)) >= 3 and shared >= LIKE_NAMES:
             return 1.0 + shared / 2, "they hold the same strings"
-    ratio = SequenceMatcher(None, *names).ratio()
+    ratio = SequenceMatcher(None, names[0], names[1]).ratio()
     if ratio >= LIKE_NAMES:
         return ratio, "their names are alike"
     if any(texts) or any(v.dtype.kind not in "iuf" for v in (a, b)):

@@ -32,7 +32,8 @@ def read_file(
 ) -> tuple[Any, bool]:
     """Return a file, or a data frame, as a pandas data frame of its own.
 
-    Beside it, whether it writes decimals with a comma. What is wrong and can be passed over for now, to find the rest, goes to `bad`.
+    Beside it, whether it writes decimals with a comma. What is wrong and can be
+    passed over for now, to find the rest, goes to `bad`.
     """
     if is_frame(file):
         frame = nw.from_native(file).to_pandas()

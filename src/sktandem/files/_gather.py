@@ -239,7 +239,7 @@ def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
             kept[name] = rows_kept(frame, got.files[name], reading, notes)
     if not kept:
         return None
-    task, targets = "", {}
+    task, targets = "", dict[Any, Any]()
     with _kept(problems):
         values = {name: frame[reading.target] for name, frame in kept.items()}
         task, targets = read_targets(values, got.files, reading, notes)
@@ -248,9 +248,7 @@ def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
         with _kept(problems):
             groups.append(groups_of(frame, got.files[name], reading))
         features[name] = features_of(frame, got.files[name], reading, notes, problems)
-    features = without_clashes(
-        features, got.files, got.differences, reading, problems
-    )
+    features = without_clashes(features, got.files, got.differences, reading, problems)
     stacked = _stacked(features, targets, reading, problems)
     if stacked is None or problems or not targets:
         return None
@@ -297,8 +295,8 @@ def _stacked(
         except SourceError as error:
             # There, settings are parameters; here, they may be options.
             bad.append(
-                re.sub(r"join='(\w+)'", lambda m: reading.option("join", m[1]), str(error))
+                re.sub(
+                    r"join='(\w+)'", lambda m: reading.option("join", m[1]), str(error)
+                )
             )
     return stacked
-
-

@@ -11,6 +11,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED
 
 import joblib
+import numpy as np
 from numpy.typing import NDArray
 
 from sktandem._extras import require
@@ -59,7 +60,7 @@ class TableModel:
         y_pred : ndarray of shape (n_samples,)
             The predictions.
         """
-        return self._answer("predict", table, name)
+        return np.asarray(self._answer("predict", table, name))
 
     def predict_proba(self, table: Any, *, name: Any = None) -> NDArray[Any]:
         """Predict the probability of each class for each row.
@@ -77,7 +78,7 @@ class TableModel:
         probabilities : ndarray of shape (n_samples, n_classes)
             A column for each of ``estimator.classes_``.
         """
-        return self._answer("predict_proba", table, name)
+        return np.asarray(self._answer("predict_proba", table, name))
 
     def _answer(self, method: str, table: Any, name: Any) -> Any:
         if not isinstance(table, NewRows):

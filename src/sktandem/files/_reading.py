@@ -58,7 +58,7 @@ class Reading:
     fewest: int = 1
     typed: bool = False
 
-    def of(self, setting: str, name: str) -> Any:
+    def of(self, setting: str, name: Any) -> Any:
         """Return a setting as it is for one source."""
         value = getattr(self, setting)
         return value.get(name) if isinstance(value, Mapping) else value

@@ -42,8 +42,8 @@ def read_targets(
         if how.task == "regression":
             first = str(next(iter(targets.values())).iloc[0])
             raise SourceError(
-                f"{how.option('task', 'regression')} needs numbers, and {how.target!r} holds strings, "
-                f"such as {first!r}."
+                f"{how.option('task', 'regression')} needs numbers, and {how.target!r} "
+                f"holds strings, such as {first!r}."
             )
         task = "classification"
         read = {n: y.astype(str).to_numpy(dtype=object) for n, y in targets.items()}
@@ -86,8 +86,8 @@ def _task_of_numbers(y: Any, how: Reading, notes: list[str]) -> str:
     whole = bool((y == np.round(y)).all())
     if how.task == "classification" and not whole:
         raise SourceError(
-            f"{how.option('task', 'classification')} needs classes, and {how.target!r} holds numbers "
-            f"such as {y[y != np.round(y)][0]:g}."
+            f"{how.option('task', 'classification')} needs classes, and "
+            f"{how.target!r} holds numbers such as {y[y != np.round(y)][0]:g}."
         )
     if how.task != "auto":
         return how.task
@@ -111,8 +111,8 @@ def _check_classes(
     if len(every) > 2 and n_rows < FEWEST_PER_CLASS * len(every):
         raise SourceError(
             f"{target!r} holds {len(every):,} different values in {n_rows:,} rows, too "
-            f"many to be classes. If they are numbers, {how.option('missing', 'k.A.')} or "
-            f"{how.option('decimal', ',')} may make them readable."
+            f"many to be classes. If they are numbers, {how.option('missing', 'k.A.')} "
+            f"or {how.option('decimal', ',')} may make them readable."
         )
     if sum(map(len, owned.values())) == len(every):
         told = "; ".join(

@@ -129,7 +129,9 @@ def _parts_of(moments: NDArray[Any]) -> tuple[str, ...]:
 def _part(moments: NDArray[Any], part: str) -> NDArray[np.float64]:
     """Return one part; a column that came empty is missing, whatever it was."""
     if (moments.dtype.kind == "m") != (part == "days"):
-        moments = np.full(len(moments), "NaT", dtype="m8" if part == "days" else "M8[us]")
+        moments = np.full(
+            len(moments), "NaT", dtype="m8" if part == "days" else "M8[us]"
+        )
     since = moments if part == "days" else moments - EPOCH
     days = np.where(np.isnat(since), np.nan, since / np.timedelta64(1, "D"))
     if part == "days":

@@ -369,8 +369,9 @@ def table_preprocessor(
     Numeric columns are imputed by their median and scaled. Dates become numbers:
     the years since 2000, and the season, the day of the week and the time of day as
     points on a circle; durations become days. All other columns are one-hot encoded,
-    a missing value being a category and an unseen one all zeros. Put it as `scaler` of an estimator of this package, or in front of
-    an estimator inside a pipeline, so that it is fitted on training rows only.
+    a missing value being a category and an unseen one all zeros. Put it as `scaler` of
+    an estimator of this package, or in front of an estimator inside a pipeline, so that
+    it is fitted on training rows only.
 
     Read more in the :ref:`User Guide <merging>`.
 

@@ -303,7 +303,9 @@ def _compare_categories(column: Column, sources: Sources) -> dict[str, Any]:
     return told
 
 
-def _variations(counts: NDArray[Any], sides: list[tuple[int, list[int]]]) -> list[float]:
+def _variations(
+    counts: NDArray[Any], sides: list[tuple[int, list[int]]]
+) -> list[float]:
     """Return the total variation between the sources of each comparison."""
     shares = counts / counts.sum(axis=1)[:, None]
     sizes = []
