@@ -320,3 +320,14 @@ def test_the_report_of_cleaning_answers_to_the_five(files):
     assert "| sex | case | B | 120 |" in report.to_markdown()
     pytest.importorskip("matplotlib")
     assert "<img" in report.to_html()
+
+
+def test_frames_of_polars_are_read_too():
+    pl = pytest.importorskip("polars")
+    table = patients(30, seed=0).drop(columns="patient_id")
+    frame = pl.DataFrame({c: table[c].to_list() for c in table})
+
+    tables = read_sources({"A": frame, "B": table}, target="readmitted")
+
+    half = tables.X[:30].reset_index(drop=True)
+    pd.testing.assert_frame_equal(half, tables.X[30:].reset_index(drop=True))

@@ -63,10 +63,13 @@ def _replaced(frame: Any, changes: Mapping[Any, Any]) -> set[Any]:
                     own[fold(value, CELL)] = new
             else:
                 own[fold(str(cell), CELL)] = new
-        keys = frame[column].map(_key, na_action="ignore")
-        hit = keys.isin(list(own))
+        different = frame[column].dropna().unique()
+        known = {value: _key(value) for value in different}
+        new = {value: own[key] for value, key in known.items() if key in own}
+        hit = frame[column].isin(list(new))
         if hit.any():
-            values = frame[column].astype(object).mask(hit, keys.map(own.get))
+            values = frame[column].astype(object)
+            values = values.mask(hit, values.map(new.get))
             numeric = column not in text_columns(frame)
             frame[column] = values.infer_objects() if numeric else values
             touched.add(column)

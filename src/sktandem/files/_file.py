@@ -15,7 +15,7 @@ import narwhals.stable.v2 as nw
 
 from sktandem._extras import require
 from sktandem._telling import did_you_mean
-from sktandem.data._tables import is_frame, pandas_for
+from sktandem.data._tables import is_frame, is_pandas, pandas_for
 from sktandem.exceptions import SourceError
 from sktandem.files._reading import Reading
 
@@ -36,8 +36,10 @@ def read_file(
     passed over for now, to find the rest, goes to `bad`.
     """
     if is_frame(file):
-        frame = nw.from_native(file).to_pandas()
-        return frame.copy(deep=False).reset_index(drop=True), False
+        if not is_pandas(file):
+            columns = nw.from_native(file).iter_columns()
+            file = pandas_for("files").DataFrame({c.name: c.to_list() for c in columns})
+        return file.copy(deep=False).reset_index(drop=True), False
     path, commas = Path(file), False
     if path.is_dir():
         raise SourceError(f"{path} is a folder. Name the files in it.")
