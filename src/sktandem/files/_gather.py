@@ -33,13 +33,14 @@ from sktandem.files._columns import (
     without_clashes,
     without_empty,
 )
-from sktandem.files._differences import Difference, find_differences
+from sktandem.files._differences import find_differences
 from sktandem.files._file import read_file, text_columns
 from sktandem.files._layout import TableLayout, written
 from sktandem.files._model import TableModel
 from sktandem.files._reading import Reading
 from sktandem.files._report import CleaningReport
 from sktandem.files._targets import read_targets
+from sktandem.files._twins import Difference
 
 __all__ = ["SourceTables", "read_tables", "report_on"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sktandem._telling import counted
 from sktandem.data._tables import pandas_for
-from sktandem.files._differences import Difference
 from sktandem.files._reading import SAFE, Reading
+from sktandem.files._twins import Difference
 from sktandem.report._drawing import matplotlib_for
 from sktandem.report._result import Result, Table
 
