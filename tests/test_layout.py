@@ -30,6 +30,7 @@ ROOMS = [
     "schedules",
     "nn",
     "shift",
+    "files",
     "datasets",
     "inspection",
     "members",

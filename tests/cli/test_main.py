@@ -1,5 +1,6 @@
 """The command line: the wines, and files of the user's own."""
 
+import io
 import os
 import re
 import shlex
@@ -14,11 +15,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+import sktandem
 from sktandem import SourceError, table_preprocessor
 from sktandem.cli import _main as command
+from sktandem.cli import _options as options
 from sktandem.cli._report import report_page
 from sktandem.cli._writing import inert_cells, write_all
 from sktandem.datasets import load_wine_quality
+from sktandem.files._gather import read_tables
 from sktandem.model_selection import compare_strategies
 from sktandem.shift import shift_report
 
@@ -304,7 +308,17 @@ def test_files_need_pandas(files):
         (["--metric", "accurac"], "--metric accurac is not known to scikit-learn. Did"),
         (["--metric", "roc_auc"], "--metric roc_auc does not suit regression: "),
         (["--target", "quality"], "--target, --groups and --ignore are for files"),
-        (["--separator", "::"], "--separator must be one sign or tab, got '::'."),
+        (["clean"], "clean needs the files to look at."),
+        (["fit"], "fit needs files to fit on."),
+        (["fit", "A.csv", "B.csv", "--target", "y"], "--output is needed: the file of"),
+        (
+            ["fit", "A.csv", "B.csv", "--target", "y", "--output", "model.pkl"],
+            "A model is a file of .skops or .joblib, got model.pkl.",
+        ),
+        (["predict", "model.txt", "A.csv"], "A model is a file of .skops or .joblib"),
+        (["predict", "nowhere.joblib", "A.csv"], "nowhere.joblib: No such file"),
+        (["A", "B", "--target", "y", "--map", "yes"], "--map takes OLD=NEW, got 'yes'"),
+        (["A", "B", "--target", "y", "--clean", "all"], "clean must be one of"),
         (["A.csv", "B.csv"], "--target is needed: the name of the column to predict."),
         (["A.csv", "B.csv", "--target", "y"], "There is no file A.csv."),
     ],
@@ -317,7 +331,7 @@ def test_what_cannot_be_done_is_said_without_a_traceback(arguments, message, cap
     told = capsys.readouterr().err
     assert message in told
     assert "Traceback" not in told
-    assert told.count("\n") <= 3
+    assert told.count("\n") <= 4
 
 
 # Nothing of the user's is lost
@@ -358,6 +372,18 @@ def test_no_output_is_written_over_an_input(files, tmp_path, capsys):
     both = ["--output", tmp_path / "new", "--report", tmp_path / "new/comparison.csv"]
     told = "--report and --output would both write"
     refused_and_kept(copies, *both, message=told, capsys=capsys)
+
+
+def test_predictions_are_not_written_over_what_they_are_made_from(tmp_path, capsys):
+    for name in ("model.joblib", "new.csv"):
+        (tmp_path / name).write_text("before")
+        model, new, output = (
+            str(tmp_path / file) for file in ("model.joblib", "new.csv", name)
+        )
+        with pytest.raises(SystemExit):
+            command.main(["predict", model, f"clinic={new}", "--output", output])
+        assert f"would write {name} over" in capsys.readouterr().err
+        assert (tmp_path / name).read_text() == "before"
 
 
 def test_a_full_disk_leaves_the_files_of_before(tmp_path):
@@ -411,7 +437,7 @@ def test_ctrl_c_ends_with_one_line(files, monkeypatch, capsys):
 
     assert command.main(["compare", *files, "--target", "ill", *QUICK]) == 130
     told = capsys.readouterr().err
-    assert told == "Interrupted: the comparison was not finished.\n"
+    assert told == "Interrupted: nothing was finished.\n"
 
 
 def test_no_cell_is_a_formula_to_a_spreadsheet():
@@ -435,6 +461,59 @@ def test_more_folds_than_persons_are_refused(files, capsys):
         with pytest.raises(SystemExit):
             command.main(["compare", *files, "--target", "ill", *more])
         assert message in capsys.readouterr().err
+
+
+def test_settings_of_each_file_and_of_all(tmp_path):
+    """Files by name, one encoding and two separators, cases folded, yes mapped to 1."""
+    (tmp_path / "a.csv").write_text("x|y|w\n" + "1|Yes|u\n2|no|U \n" * 15)
+    (tmp_path / "b.csv").write_text("w;x;y\n" + "ü;1;1\nu;2;0\n" * 15, "latin-1")
+    _, commands = options.parsers()
+
+    given = commands["clean"].parse_args(
+        [f"A={tmp_path}/a.csv", f"B={tmp_path}/b.csv", "--target", "y",
+         "--encoding", "latin-1", "--separator", "A=|", "--separator", "B=;",
+         "--map", "yes=1", "no=0", "--fold-case"]
+    )  # fmt: skip
+    reading = options.reading_from(given)
+    tables = read_tables(options.files_of(given, reading), reading)
+
+    assert tables.files == {"A": "a.csv", "B": "b.csv"}
+    assert list(tables.y) == [1, 0] * 30
+    assert list(tables.X["w"]) == ["u", "u"] * 15 + ["ü", "u"] * 15
+
+
+def test_a_model_of_one_file_is_asked_by_the_names_of_its_sources(tmp_path, capsys):
+    frame = pd.concat([patients(60, 0), patients(60, 1)]).assign(site=["n", "s"] * 60)
+    frame.to_csv(tmp_path / "all.csv", index=False)
+    files, model = [str(tmp_path / "all.csv")], str(tmp_path / "m.joblib")
+
+    command.main(["fit", *files, "--target", "ill", "--source", "site", "--ignore",
+                  "family", "--output", model])  # fmt: skip
+    capsys.readouterr()
+    command.main(["predict", model, *files])
+    by_column = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    command.main(["predict", model, *files, "--source", "n"])
+    by_name = pd.read_csv(io.StringIO(capsys.readouterr().out))
+
+    assert list(by_column["source"]) == list(frame["site"])
+    assert list(by_column["family"]) == list(frame["family"])
+    assert set(by_column["ill"]) == {"yes", "no"}
+    own = (frame["site"] == "n").to_numpy()
+    np.testing.assert_array_equal(by_name["ill=yes"][own], by_column["ill=yes"][own])
+    assert set(by_name["source"]) == {"n"}
+    with pytest.raises(SystemExit):
+        command.main(["predict", model, *files, "--source", "north"])
+    assert "'north' is not a source of the model. Its sources are ['n', 's']" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--version"])
+
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"sktandem {sktandem.__version__}\n"
 
 
 def test_help_shows_examples(capsys):

@@ -4,39 +4,46 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sktandem.cli._options import FILES
+from sktandem.cli._options import FILES, named_file
 from sktandem.exceptions import SourceError
 
-__all__ = ["inert_cells", "refuse_inputs", "write_all"]
+__all__ = ["inert", "inert_cells", "outputs_of", "refuse_inputs", "write_all"]
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula
 
 
-def refuse_inputs(options: argparse.Namespace) -> None:
-    """Refuse to write over a file that is read, or over another output."""
-    outputs = [] if options.output is None else [options.output / n for n in FILES]
-    for option, path in [
-        *(("--output", path) for path in outputs),
-        *([] if options.report is None else [("--report", options.report)]),
-    ]:
-        for other in options.files:
-            # By what the names lead to, which may be links.
-            if path.exists() and other.exists() and path.samefile(other):
-                raise SourceError(
-                    f"{option} would write {path.name} over {other}, which is read. "
-                    f"Name another {'folder' if option == '--output' else 'file'}."
-                )
+def outputs_of(options: argparse.Namespace) -> list[tuple[str, Path]]:
+    """Return the files that a comparison writes, each with its option."""
+    folder = [] if options.output is None else [options.output / n for n in FILES]
+    page = [] if options.report is None else [("--report", options.report)]
     # A page may be asked for twice; anything else would be lost without a word.
-    others = [path.resolve() for path in outputs if path.name != "report.html"]
-    if options.report is not None and options.report.resolve() in others:
+    others = [path.resolve() for path in folder if path.name != "report.html"]
+    if page and options.report.resolve() in others:
         raise SourceError(
             f"--report and --output would both write {options.report}. Name another "
             "file."
         )
+    return [*(("--output", path) for path in folder), *page]
+
+
+def refuse_inputs(
+    outputs: Iterable[tuple[str, Path]], inputs: Sequence[str | Path]
+) -> None:
+    """Refuse to write over a file that is read."""
+    read = [named_file(str(given))[1] for given in inputs]
+    for option, path in outputs:
+        for other in read:
+            # By what the names lead to, which may be links.
+            if path.exists() and other.exists() and path.samefile(other):
+                of_folder = option == "--output" and path.name in FILES
+                raise SourceError(
+                    f"{option} would write {path.name} over {other}, which is read. "
+                    f"Name another {'folder' if of_folder else 'file'}."
+                )
 
 
 def write_all(files: Mapping[Path, Callable[[Path], Any]]) -> None:
@@ -66,11 +73,12 @@ def write_all(files: Mapping[Path, Callable[[Path], Any]]) -> None:
             aside.unlink(missing_ok=True)
 
 
+def inert(value: Any) -> Any:
+    """Return a cell that a spreadsheet takes for text, if it is text."""
+    formula = isinstance(value, str) and value.startswith(FORMULA)
+    return f"'{value}" if formula else value
+
+
 def inert_cells(frame: Any) -> Any:
     """Return a data frame whose strings a spreadsheet takes for text."""
-
-    def inert(value: Any) -> Any:
-        formula = isinstance(value, str) and value.startswith(FORMULA)
-        return f"'{value}" if formula else value
-
     return frame.map(inert)
