@@ -258,9 +258,7 @@ def test_each_verdict_has_a_sentence(low, high, claim):
 def test_what_it_takes_to_tell_follows_the_numbers(high, needs):
     said = comparison(contrast(low=-0.05, high=high, score_low=-0.01))
 
-    assert said._findings()[0].endswith(
-        f"interval of the change -0.010 to 0.090). {needs}"
-    )
+    assert said._findings()[0].endswith(f" of the change -0.010 to 0.090). {needs}")
 
 
 WAVERING = {"score_gain": 0.01, "score_low": -0.03, "score_high": 0.05}
@@ -318,8 +316,8 @@ def test_strategies_of_one_fate_are_named_together():
     said = comparison(*wide, contrast(strategy="heads", low=-3.0, high=-2.0)).summary()
 
     assert (
-        'The other strategies: "merged, 8", "merged, 7", "merged, 6" (cannot tell yet); '
-        '"heads" (harms).'
+        'The other strategies: "merged, 8", "merged, 7", "merged, 6" (cannot tell '
+        'yet); "heads" (harms).'
     ) in said
 
 
@@ -598,8 +596,9 @@ from sktandem.stats._inference import Difference
 from sktandem.model_selection._comparison import Contrast, Design, StrategyComparison
 one = Contrast("a", "merged", 90, 90, 1.0, 0.8, Difference(0.2, 0.05, 89, 90), 0.1,
                0.3, 0.01, "helps", None, 0.7, 0.75, 0.05, 0.01, 0.09)
-design = Design("log loss", "roc_auc", "own models", {"own models": OwnModels(), "merged": Merged()},
-                None, ("a", "b"), 10, 5, 0.01, 0.05, 0.05, False)
+ways = {"own models": OwnModels(), "merged": Merged()}
+design = Design("log loss", "roc_auc", "own models", ways, None, ("a", "b"), 10, 5,
+                0.01, 0.05, 0.05, False)
 said = StrategyComparison((one,), design)
 assert "helps" in repr(said) and "helps" in said.summary()
 assert "<img" not in said.to_html() and "helps" in said.to_html()

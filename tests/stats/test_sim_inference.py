@@ -122,7 +122,7 @@ def test_intervals_hold_the_true_difference():
 
 
 class HalfAndHalf(ClassifierMixin, BaseEstimator):
-    """A model of the first half of A's rows and as many of B: no better and no worse."""
+    """A model of half of A's rows and as many of B: no better and no worse."""
 
     def fit(self, X, y, sample_source):
         a, b = (

@@ -100,8 +100,8 @@ def compare_strategies(
     scoring : str or callable, default=None
         The metric reported beside the loss, as in
         :func:`~sklearn.metrics.check_scoring`; None means accuracy or R2. It
-        changes no verdict, which goes by the loss, but "neg_brier_score" and "neg_log_loss" choose the
-        loss.
+        changes no verdict, which goes by the loss, but "neg_brier_score" and
+        "neg_log_loss" choose the loss.
 
     margin : float, default=0.01
         The smallest gain worth having, as a part of the loss of the source's

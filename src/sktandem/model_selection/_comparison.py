@@ -255,7 +255,8 @@ class StrategyComparison(Result):
     source  strategy  rows  log loss       gain [interval]  verdict    roc_auc
     clinic  own        812     0.412                        reference    0.812
     clinic  merged     812     0.393  0.019 [0.007, 0.031]  helps        0.831
-    >>> print("\\n".join(comparison.summary().splitlines()[:5]))
+    >>> for line in comparison.summary().splitlines()[:5]:
+    ...     print(line)
     For clinic, data from lab help: ROC AUC rises from 0.812 to 0.831 (95 % interval
     of the rise 0.004 to 0.034).
     What to do now: fit "merged" on the rows of all sources.

@@ -221,9 +221,9 @@ class SourceLearningCurve(Result):
         single = level_text(self.level)
         return [
             "In 95 % of such curves all intervals in brackets are right, each by "
-            f"itself in {single}, from {counted(self.n_repeats, 'repeat')} at each size, beside "
-            f"the same {self.n_other:,} rows of other sources. Rows of worth are read "
-            "off the curve of its own model and have no interval."
+            f"itself in {single}. From {counted(self.n_repeats, 'repeat')} at each "
+            f"size, beside the same {self.n_other:,} rows of other sources. Rows of "
+            "worth are read off the curve of its own model and have no interval."
         ]
 
     def _table(self, *, narrow: bool = False) -> Table:

@@ -98,6 +98,14 @@ class FeatureShift:
 
     dated : bool
         Whether the numbers are moments, in seconds since 1970.
+
+    among : hashable
+        The class in whose rows the sources were compared, where labels differ:
+        `size`, `p_value`, `chance`, `source` and `unit` are of these. None means
+        all rows.
+
+    within : FeatureShift or None
+        The record of these rows alone.
     """
 
     name: Hashable
@@ -121,6 +129,8 @@ class FeatureShift:
     missing_p_adjusted: float = np.nan
     importance: float = np.nan
     dated: bool = False
+    among: Hashable = None
+    within: FeatureShift | None = None
 
     @property
     def flagged(self) -> bool:
