@@ -159,6 +159,7 @@ def test_the_report_gives_the_verdicts_and_the_command_that_fits_first(compared)
     assert verdict in html.unescape(first)
     fit = "fit clinic.csv lab.csv --target ill --ignore family --output model.skops"
     assert f"<code>python -m sktandem {fit}</code>" in first
+    assert "What to do now: keep a model of its own for each dataset." in first
 
 
 @pytest.mark.parametrize(

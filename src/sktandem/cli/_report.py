@@ -48,6 +48,14 @@ rows of the other, and is tested on the same held-out rows. What it saves of the
 is its gain: right of zero helps, left of zero harms. The bar around a point is what
 chance may have added or taken away; the grey band is a gain too small to matter.
 """
+HELPS_SOME = (
+    "What to do now: fit one model of all datasets, a blend in which each gets what "
+    "suits it."
+)
+HELPS_NONE = (
+    "What to do now: keep a model of its own for each dataset. If one model for all is "
+    "wanted, a blend takes for each dataset no more of the others than suits it."
+)
 # What the command "fit" has no use for; flags are followed by no value.
 FLAGS = ("--net", "--quiet")
 OF_COMPARING = (
@@ -95,7 +103,7 @@ def report_page(
         What it takes to make the report again.
     """
     parts = [
-        f'<div class="short">{_in_short(comparison)}{_to_fit(settings)}</div>',
+        f'<div class="short">{_in_short(comparison)}{_to_do(comparison, settings)}</div>',
         _heading("What was compared"),
         html_table(["dataset", "from", "rows"], sources, numbers=[2]),
         *(f"<p>{escape(sentence)}</p>" for sentence in task),
@@ -122,11 +130,14 @@ def _in_short(comparison: StrategyComparison) -> str:
     return "".join(f"<p>{escape(verdict)}</p>" for verdict in verdicts)
 
 
-def _to_fit(settings: Mapping[str, str]) -> str:
-    """Return the command that fits a model of the same files; none of the wines."""
+def _to_do(comparison: StrategyComparison, settings: Mapping[str, str]) -> str:
+    """Return what to do now, and the command for it; none for the bundled wines."""
     told = fit_command(settings.get("command", ""))
-    what = "What to do now: fit a blend, in which each dataset chooses what suits it."
-    return html_code(what, told) if told else ""
+    if set(comparison.best_.values()) == {comparison.design.reference}:
+        what = HELPS_NONE
+    else:
+        what = HELPS_SOME
+    return html_code(what, *filter(None, [told]))
 
 
 def fit_command(command: str) -> str:
