@@ -6,6 +6,7 @@ from typing import Any
 from sktandem._extras import is_installed, require
 from sktandem.data._stack import stack_sources
 from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.files._sources import read_sources
 from sktandem.merge import Merged
 from sktandem.scaling._scalers import table_preprocessor
 from sktandem.scaling._source_scaler import SourceScaler
@@ -23,6 +24,7 @@ __all__ = [
     "SourceScaler",
     "SourceWarning",
     "Tandem",
+    "read_sources",
     "stack_sources",
     "table_preprocessor",
 ]

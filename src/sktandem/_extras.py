@@ -13,6 +13,9 @@ EXTRAS = {
     "transformers": "text",
     "pandas": "notebook",
     "matplotlib": "notebook",
+    "openpyxl": "files",
+    "pyarrow": "files",
+    "skops": "files",
 }
 
 

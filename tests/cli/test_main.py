@@ -1,11 +1,14 @@
 """The command line: the wines, and files of the user's own."""
 
 import html
+import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,10 +16,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from sktandem import table_preprocessor
+import sktandem
+from sktandem import SourceError, table_preprocessor
 from sktandem.cli import _main as command
+from sktandem.cli import _options as options
 from sktandem.cli._report import fit_command, report_page
+from sktandem.cli._writing import inert_cells, write_all
 from sktandem.datasets import load_wine_quality
+from sktandem.files._gather import read_tables
 from sktandem.model_selection import compare_strategies
 from sktandem.shift import shift_report
 
@@ -177,6 +184,8 @@ def test_the_command_that_fits_reads_the_files_in_the_same_way(typed, fit):
     told = fit_command(f"python -m sktandem compare {typed}")
 
     assert told == f"python -m sktandem fit {fit} --output model.skops"
+    asked = options.parsers()[0].parse_args(shlex.split(told)[3:])
+    assert (asked.command, len(asked.files), asked.target) == ("fit", 2, "ill")
 
 
 def test_of_the_bundled_wines_no_command_fits():
@@ -185,17 +194,18 @@ def test_of_the_bundled_wines_no_command_fits():
 
 def test_names_are_escaped_and_warnings_become_notes(files, tmp_path, capsys):
     frame = pd.read_csv(files[0]).rename(columns={"age": "<b>age</b>"}).head(30)
-    paths = [tmp_path / "<i>A.csv", tmp_path / "B&B.csv"]
+    paths = [tmp_path / "<i>A.csv", tmp_path / "B&B<script>alert('1').csv"]
     for path in paths:
         frame[["<b>age</b>", "ill"]].to_csv(path, index=False)
 
     run(*paths, "--target", "ill", "--report", tmp_path / "r.html")
 
     told = " ".join(capsys.readouterr().out.split())
-    assert "Note: There are only 30 rows of '<i>A', 30 rows of 'B&B': an in" in told
+    assert "Note: There are only 30 rows of '<i>A', 30 rows of " in told
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "&lt;i&gt;A" in page
-    assert "B&amp;B" in page
+    assert "B&amp;B&lt;script&gt;alert(" in page
+    assert "<script" not in page
     assert "<b>age" not in page
     assert "<i>A" not in page
 
@@ -323,6 +333,8 @@ def test_files_need_pandas(files):
         (["--folds", "1"], "--folds must be at least 2, got 1."),
         (["--repeats", "0"], "--repeats must be at least 1, got 0."),
         (["--jobs", "0"], "--jobs must be at least 1, got 0."),
+        (["--seed", "-1"], "--seed must be at least 0, got -1."),
+        (["--seed", "4294967296"], "--seed must be at most 4294967295, got 42949672"),
         (["--margin", "0"], "--margin must be above 0, got 0."),
         (["--task", "clustering"], "invalid choice: 'clustering'"),
         (["--output", "/dev/null/x"], "/dev/null/x: Not a directory"),
@@ -333,7 +345,17 @@ def test_files_need_pandas(files):
         (["--metric", "accurac"], "--metric accurac is not known to scikit-learn. Did"),
         (["--metric", "roc_auc"], "--metric roc_auc does not suit regression: "),
         (["--target", "quality"], "--target, --groups and --ignore are for files"),
-        (["--separator", "::"], "--separator must be one sign or tab, got '::'."),
+        (["clean"], "clean needs the files to look at."),
+        (["fit"], "fit needs files to fit on."),
+        (["fit", "A.csv", "B.csv", "--target", "y"], "--output is needed: the file of"),
+        (
+            ["fit", "A.csv", "B.csv", "--target", "y", "--output", "model.pkl"],
+            "A model is a file of .skops or .joblib, got model.pkl.",
+        ),
+        (["predict", "model.txt", "A.csv"], "A model is a file of .skops or .joblib"),
+        (["predict", "nowhere.joblib", "A.csv"], "nowhere.joblib: No such file"),
+        (["A", "B", "--target", "y", "--map", "yes"], "--map takes OLD=NEW, got 'yes'"),
+        (["A", "B", "--target", "y", "--clean", "all"], "clean must be one of"),
         (["A.csv", "B.csv"], "--target is needed: the name of the column to predict."),
         (["A.csv", "B.csv", "--target", "y"], "There is no file A.csv."),
     ],
@@ -346,7 +368,123 @@ def test_what_cannot_be_done_is_said_without_a_traceback(arguments, message, cap
     told = capsys.readouterr().err
     assert message in told
     assert "Traceback" not in told
-    assert told.count("\n") <= 3
+    assert told.count("\n") <= 4
+
+
+# Nothing of the user's is lost
+
+
+def refused_and_kept(files, *arguments, message, capsys):
+    before = [Path(path).read_bytes() for path in files]
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["compare", *files, "--target", "ill", *map(str, arguments)])
+
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+    assert [Path(path).read_bytes() for path in files] == before
+
+
+def test_no_output_is_written_over_an_input(files, tmp_path, capsys):
+    copies = [str(tmp_path / name) for name in ("comparison.csv", "lab.csv")]
+    for path, copy in zip(files, copies):
+        shutil.copy(path, copy)
+    (tmp_path / "link.html").symlink_to(copies[1])
+    (tmp_path / "out").mkdir()
+    os.link(copies[1], tmp_path / "out" / "summary.txt")
+
+    over = "would write {} over {}, which is read. Name another {}."
+    for arguments, told in (
+        (["--report", copies[1]], over.format("lab.csv", copies[1], "file")),
+        (
+            ["--report", tmp_path / "link.html"],
+            over.format("link.html", copies[1], "file"),
+        ),
+        (["--output", tmp_path], over.format("comparison.csv", copies[0], "folder")),
+        (
+            ["--output", tmp_path / "out"],
+            over.format("summary.txt", copies[1], "folder"),
+        ),
+    ):
+        refused_and_kept(copies, *arguments, message=told, capsys=capsys)
+    both = ["--output", tmp_path / "new", "--report", tmp_path / "new/comparison.csv"]
+    told = "--report and --output would both write"
+    refused_and_kept(copies, *both, message=told, capsys=capsys)
+
+
+def test_predictions_are_not_written_over_what_they_are_made_from(tmp_path, capsys):
+    for name in ("model.joblib", "new.csv"):
+        (tmp_path / name).write_text("before")
+        model, new, output = (
+            str(tmp_path / file) for file in ("model.joblib", "new.csv", name)
+        )
+        with pytest.raises(SystemExit):
+            command.main(["predict", model, f"clinic={new}", "--output", output])
+        assert f"would write {name} over" in capsys.readouterr().err
+        assert (tmp_path / name).read_text() == "before"
+
+
+def test_a_full_disk_leaves_the_files_of_before(tmp_path):
+    for name in ("summary.txt", "report.html"):
+        (tmp_path / name).write_text("before")
+
+    def half(path):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    files = {tmp_path / "summary.txt": Path.touch, tmp_path / "report.html": half}
+    told = r"report\.html cannot be written: No space left on device\. Free some space"
+    with pytest.raises(SourceError, match=told):
+        write_all(files)
+
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
+        "summary.txt": "before",
+        "report.html": "before",
+    }
+
+
+def test_a_link_stays_a_link_and_a_device_is_written_to(tmp_path):
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+
+    write_all({tmp_path / "link.txt": lambda path: path.write_text("new")})
+    with pytest.raises(SourceError, match="/dev/full cannot be written: No space left"):
+        write_all({Path("/dev/full"): lambda path: path.write_text("new")})
+
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_a_screen_that_is_full_is_told_without_a_traceback(files):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sktandem", *files, "--target", "ill", *QUICK],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "error: What was found cannot be printed: No space left on device\n"
+    )
+
+
+def test_ctrl_c_ends_with_one_line(files, monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "compare_strategies", interrupt)
+
+    assert command.main(["compare", *files, "--target", "ill", *QUICK]) == 130
+    told = capsys.readouterr().err
+    assert told == "Interrupted: nothing was finished.\n"
+
+
+def test_no_cell_is_a_formula_to_a_spreadsheet():
+    names = ["=HYPERLINK(1)", "+1", "-1", "@a", "\tb", "plain", "a=b"]
+    frame = pd.DataFrame({"strategy": names, "gain": np.linspace(-1, 1, 7)})
+
+    inert = inert_cells(frame)
+
+    assert inert["strategy"].tolist() == [f"'{n}" for n in names[:5]] + names[5:]
+    pd.testing.assert_series_equal(inert["gain"], frame["gain"])
 
 
 def test_more_folds_than_persons_are_refused(files, capsys):
@@ -360,6 +498,59 @@ def test_more_folds_than_persons_are_refused(files, capsys):
         with pytest.raises(SystemExit):
             command.main(["compare", *files, "--target", "ill", *more])
         assert message in capsys.readouterr().err
+
+
+def test_settings_of_each_file_and_of_all(tmp_path):
+    """Files by name, one encoding and two separators, cases folded, yes mapped to 1."""
+    (tmp_path / "a.csv").write_text("x|y|w\n" + "1|Yes|u\n2|no|U \n" * 15)
+    (tmp_path / "b.csv").write_text("w;x;y\n" + "ü;1;1\nu;2;0\n" * 15, "latin-1")
+    _, commands = options.parsers()
+
+    given = commands["clean"].parse_args(
+        [f"A={tmp_path}/a.csv", f"B={tmp_path}/b.csv", "--target", "y",
+         "--encoding", "latin-1", "--separator", "A=|", "--separator", "B=;",
+         "--map", "yes=1", "no=0", "--fold-case"]
+    )  # fmt: skip
+    reading = options.reading_from(given)
+    tables = read_tables(options.files_of(given, reading), reading)
+
+    assert tables.files == {"A": "a.csv", "B": "b.csv"}
+    assert list(tables.y) == [1, 0] * 30
+    assert list(tables.X["w"]) == ["u", "u"] * 15 + ["ü", "u"] * 15
+
+
+def test_a_model_of_one_file_is_asked_by_the_names_of_its_sources(tmp_path, capsys):
+    frame = pd.concat([patients(60, 0), patients(60, 1)]).assign(site=["n", "s"] * 60)
+    frame.to_csv(tmp_path / "all.csv", index=False)
+    files, model = [str(tmp_path / "all.csv")], str(tmp_path / "m.joblib")
+
+    command.main(["fit", *files, "--target", "ill", "--source", "site", "--ignore",
+                  "family", "--output", model])  # fmt: skip
+    capsys.readouterr()
+    command.main(["predict", model, *files])
+    by_column = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    command.main(["predict", model, *files, "--source", "n"])
+    by_name = pd.read_csv(io.StringIO(capsys.readouterr().out))
+
+    assert list(by_column["source"]) == list(frame["site"])
+    assert list(by_column["family"]) == list(frame["family"])
+    assert set(by_column["ill"]) == {"yes", "no"}
+    own = (frame["site"] == "n").to_numpy()
+    np.testing.assert_array_equal(by_name["ill=yes"][own], by_column["ill=yes"][own])
+    assert set(by_name["source"]) == {"n"}
+    with pytest.raises(SystemExit):
+        command.main(["predict", model, *files, "--source", "north"])
+    assert "'north' is not a source of the model. Its sources are ['n', 's']" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--version"])
+
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"sktandem {sktandem.__version__}\n"
 
 
 def test_help_shows_examples(capsys):

@@ -8,10 +8,10 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
 from sktandem import Merged, SharedNet, SourceError, SourceScaler, table_preprocessor
 from sktandem.members import OwnModels
+from sktandem.scaling._dates import DateEncoder
 from sktandem.shift import shift_report
 
 pytest.importorskip("torch")
@@ -49,21 +49,82 @@ def test_dates_are_refused_by_name(kind):
         Merged(LEARNER),
         Merged(LEARNER, scaler=None),
         Merged(LEARNER, representation="indicator"),
-        Merged(make_pipeline(table_preprocessor(), LEARNER)),
-        Merged(LEARNER, scaler=table_preprocessor()),
         OwnModels(LEARNER),
         SharedNet(task="classification"),
-        SharedNet(task="classification", scaler=table_preprocessor()),
     ):
         with pytest.raises(SourceError, match=wanted):
             model.fit(X, Y, sample_source=SITE)
 
 
-def test_dates_of_polars_are_refused_by_name():
-    X = pl.from_pandas(table(DAYS))
+@pytest.mark.parametrize("kind", [kind for kind in DATES if kind != "times"])
+def test_prepared_dates_are_a_few_numbers(kind):
+    """As one category each, 200 dates of noise were learned by heart."""
+    X = table(pd.Series(DATES[kind]))
 
-    with pytest.raises(SourceError, match=r"\['col'\] hold dates"):
-        Merged(LEARNER, scaler=table_preprocessor()).fit(X, Y, sample_source=SITE)
+    model = Merged(LEARNER, scaler=table_preprocessor()).fit(X, Y, sample_source=SITE)
+
+    assert len(model.get_feature_names_out()) <= X.shape[1] - 1 + 7
+
+
+def test_times_of_day_are_refused_by_name():
+    X = table(pd.Series(DATES["times"]))
+
+    with pytest.raises(
+        SourceError, match=r"\['col'\] hold times of day without a date"
+    ):
+        table_preprocessor().fit(X)
+
+
+def test_a_date_is_its_years_its_season_and_its_day_of_the_week():
+    """Of 1 January 2000, a Saturday, and half a turn of the week and day later."""
+    when = pd.Series(pd.to_datetime(["2000-01-01 00:00", "2000-01-04 12:00"]))
+
+    years, *circles = DateEncoder().fit_transform(when.to_frame("when")).T
+
+    np.testing.assert_allclose(years, [0, 3.5 / 365.2425])
+    sines, cosines = np.array(circles[0::2]), np.array(circles[1::2])
+    season = 2 * np.pi * 3.5 / 365.2425
+    np.testing.assert_allclose(sines[:, 0], 0, atol=1e-12)
+    np.testing.assert_allclose(cosines[:, 0], 1)
+    np.testing.assert_allclose(sines[:, 1], [np.sin(season), 0, 0], atol=1e-12)
+    np.testing.assert_allclose(cosines[:, 1], [np.cos(season), -1, -1])
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_durations_are_days_and_a_missing_moment_is_missing(make):
+    X = make({"stay": [dt.timedelta(days=2, hours=12), None]})
+
+    encoder = DateEncoder().fit(X)
+
+    np.testing.assert_array_equal(encoder.transform(X), [[2.5], [np.nan]])
+    assert list(encoder.get_feature_names_out()) == ["stay_days"]
+    empty = make({"stay": [None, None]})
+    assert np.isnan(encoder.transform(empty)).all()
+
+
+@pytest.mark.parametrize("empty", [np.nan, None, pd.NA])
+@pytest.mark.parametrize("kind", ["strings", "booleans", "nullable"])
+def test_a_category_that_is_empty_is_missing_whatever_its_dtype(kind, empty):
+    """As pandas reads a file of one row, whose cell is empty: a column of floats."""
+    column = pd.Series(["ICU", None, "ward", "ICU"] * (N // 4))
+    if kind != "strings":
+        column = column.map({"ICU": True, "ward": False})
+    column = column.astype("boolean") if kind == "nullable" else column
+    scaler = table_preprocessor().fit(table(column))
+
+    new = scaler.transform(pd.DataFrame({"age": [0.0], "col": [empty]}))
+
+    np.testing.assert_array_equal(new[0, 1:], [0, 0, 1])
+
+
+@pytest.mark.parametrize("empty", [pl.Null, pl.Float64, pl.String])
+def test_a_category_of_polars_may_be_empty_too(empty):
+    X = pl.DataFrame({"age": NUMBER, "col": ["ICU", None] * (N // 2)})
+    new = pl.DataFrame({"age": [0.0], "col": pl.Series([None], dtype=empty)})
+
+    prepared = table_preprocessor().fit(X).transform(new)
+
+    np.testing.assert_array_equal(prepared[0, 1:], [0, 1])
 
 
 ODD = {

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 
+from sktandem import Merged
 from sktandem._telling import did_you_mean
 from sktandem.data._rows import read_rows
 from sktandem.data._sources import UNKNOWN, matched, resolve_sources
@@ -282,3 +284,17 @@ def test_a_mask_is_not_dropped_in_silence(what):
     with pytest.raises(SourceError, match=f"^{what} is a masked array that hides"):
         read_rows(None, **given)
     assert len(read_rows(None, **open_)) == 4
+
+
+def test_labels_may_stand_in_for_a_column_that_is_not_there():
+    """The column in fit, the keyword at predict, for a frame without the column."""
+    X = pd.DataFrame({"age": [1.0, 2, 3, 4] * 5, "site": ["a", "b"] * 10})
+    y = np.arange(20) % 4 > 1
+    model = Merged(LogisticRegression(), source="site", scale_by="source").fit(X, y)
+    new = X[["age"]]
+
+    by_keyword = model.predict_proba(new, sample_source=X["site"])
+
+    np.testing.assert_array_equal(by_keyword, model.predict_proba(X))
+    with pytest.raises(ValueError, match="site"):
+        model.predict(new)

@@ -280,3 +280,41 @@ def test_tensors_of_single_precision_hold_fewer_integers():
 
     with pytest.raises(SourceError, match=r"beyond 16,777,216, .* torch\.float32"):
         stack_sources({"a": (large, [0]), "b": (small, [1])})
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_the_target_may_be_a_column_of_each_frame(library):
+    make = pytest.importorskip(library).DataFrame
+    a = make({"age": [40, 50], "ill": [1, 0]})
+    b = make({"ill": [1], "age": [60]})
+
+    X, y, source = stack_sources({"A": a, "B": b}, target="ill")
+
+    assert list(X.columns) == ["age"]
+    assert list(X["age"]) == [40, 50, 60]
+    assert list(y) == [1, 0, 1]
+    assert list(source) == ["A", "A", "B"]
+    assert list(a.columns) == ["age", "ill"]
+
+
+def test_what_has_no_column_of_the_target_is_refused():
+    frame = pd.DataFrame({"age": [40], "ill": [1]})
+
+    for other, message in (
+        (frame.rename(columns={"ill": "il"}), r"'B' has no column 'ill'. .*mean 'il'"),
+        (([[1]], [2]), "target='ill' names a column, so 'B' must be a data frame"),
+    ):
+        with pytest.raises(SourceError, match=message):
+            stack_sources({"A": frame, "B": other}, target="ill")
+    with pytest.raises(SourceError, match=r"must be a pair.* If y is a column of it"):
+        stack_sources({"A": frame, "B": frame})
+
+
+def test_yes_and_no_beside_1_and_0_are_not_four_classes():
+    datasets = {"A": ([[1], [2]], ["yes", "no"]), "B": ([[1], [2]], [1, 0])}
+
+    with pytest.raises(
+        SourceError,
+        match=r"y.map.*, or map= of read_sources",
+    ):
+        stack_sources(datasets)

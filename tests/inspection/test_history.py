@@ -192,7 +192,7 @@ def test_an_epoch_that_was_broken_off_is_left_out():
 
 
 def test_rows_of_a_broken_epoch_do_not_count_for_the_next():
-    """Red trained until Ctrl-C; after that, white alone."""
+    """Red's epoch was broken off; after that, white alone."""
     history = train(["red", "white"], [["red"], ["white"]])
     del history[0]["source"]
 

@@ -1,5 +1,6 @@
 """Does the second dataset help: every number against a loop of scikit-learn's."""
 
+import os
 import re
 import warnings
 
@@ -459,6 +460,23 @@ def test_a_strategy_that_fails_is_named():
     match = r"strategy 'mine' failed on fold 1 of repeat 1 \(160 .*\): out of paper"
     with pytest.raises(SourceError, match=match):
         compare(Ridge(), y=NUMBERS, strategies={"mine": Broken()})
+
+
+class Kills(LogisticRegression):
+    """Ends its process, as the system does where memory runs out."""
+
+    def fit(self, X, y, sample_weight=None):
+        assert os.getpid() != self.C, "this would end the tests"
+        os._exit(1)
+
+
+def test_a_process_that_dies_is_told_with_its_strategies_and_folds():
+    told = (
+        r"A process of n_jobs=2 died, .* 'own models' on fold 1 of repeat 1; 'merged' "
+        r"on fold 1 of repeat 1; .* Lower n_jobs, or find out with n_jobs=1 what"
+    )
+    with pytest.raises(SourceError, match=told):
+        compare(Kills(C=os.getpid()), n_jobs=2)
 
 
 def test_a_strategy_that_fails_in_any_way_is_named():

@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 import torch
 from net_callbacks import Ruins
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping
-from small_nets import assert_identical, without_clock
+from small_nets import assert_identical
 
-from sktandem import SharedNet, SourceError, SourceWarning
+from sktandem import Merged, SharedNet, SourceError, SourceWarning, Tandem
 from sktandem.datasets import make_two_sources
+from sktandem.model_selection import compare_strategies
 from sktandem.nn import MLP, default_net
 from sktandem.schedules import (
     BatchAlternation,
@@ -96,7 +99,7 @@ def test_averaged_weights_go_on_as_well(average):
 
 
 class Breaks(Callback):
-    """Presses Ctrl-C, or worse, at a batch of an epoch."""
+    """Presses Ctrl-C, or worse, at a batch of an epoch, or at its end."""
 
     def __init__(self, epoch, batch, how):
         self.epoch, self.batch, self.how = epoch, batch, how
@@ -104,9 +107,16 @@ class Breaks(Callback):
     def on_batch_end(self, net, training=False, **kwargs):
         at = len(net.history), len(net.history[-1]["batches"])
         if training and at == (self.epoch, self.batch):
-            if self.how == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            raise KeyboardInterrupt
+            self.now()
+
+    def on_epoch_end(self, net, **kwargs):
+        if (len(net.history), None) == (self.epoch, self.batch):
+            self.now()
+
+    def now(self):
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise KeyboardInterrupt
 
 
 KILLED = """
@@ -160,35 +170,56 @@ def test_a_seed_that_was_drawn_goes_on_too(tmp_path):
     assert_identical(whole, resumed)
 
 
+@pytest.mark.parametrize("batch", [2, None])
+def test_ctrl_c_is_raised_and_leaves_nothing(batch):
+    broken = estimator(callbacks=[Breaks(3, batch, "ctrl-c")])
+
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit(**data())
+
+    assert not hasattr(broken, "net_")
+    assert not hasattr(broken, "n_features_in_")
+
+
 @pytest.mark.parametrize("average", [None, "ema"])
-@pytest.mark.parametrize("keep", ["best", "last"])
-def test_ctrl_c_leaves_what_the_epochs_before_it_made(keep, average):
-    settings = {"keep": keep, "average": average}
-    two = estimator(**settings)
-    two.net.set_params(max_epochs=2)
-    two.fit(**data())
-
-    broken = estimator(callbacks=[Breaks(3, 2, "ctrl-c")], **settings)
-    with pytest.warns(SourceWarning, match="interrupted in epoch 3; the epochs before"):
-        broken.fit(**data())
-
-    assert without_clock(broken.history_) == without_clock(two.history_)
-    difference = broken.predict_proba(data()["X"]) - two.predict_proba(data()["X"])
-    most = 0 if keep == "best" else 0.1  # a few steps of the broken epoch
-    assert abs(difference).max() <= most
-
-
-def test_an_epoch_that_was_broken_off_is_run_again():
-    broken = estimator(callbacks=[Breaks(3, 2, "ctrl-c")])
-    with pytest.warns(SourceWarning, match="interrupted"):
-        broken.fit(**data())
-
-    broken.net_.set_params(callbacks=None).initialize_callbacks()
+def test_ctrl_c_in_partial_fit_leaves_what_earlier_calls_made(average):
+    breaks = Breaks(4, 2, "ctrl-c")
+    broken = estimator(callbacks=[breaks], average=average)
     broken.partial_fit(**data(), epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        broken.partial_fit(**data(), epochs=4)
 
-    n_seen = broken.history_[:, "rows_seen[first]"]
-    assert n_seen == [n_seen[0] * epoch for epoch in range(1, 5)]
-    assert broken.history_[:, "epoch"] == [1, 2, 3, 4]
+    assert broken.history_[:, "epoch"] == [1, 2]
+    dict(broken.net_.callbacks_)["extra_0"].epoch = None
+    broken.partial_fit(**data(), epochs=4)
+
+    assert_identical(broken, estimator(average=average).fit(**data()))
+
+
+def scored(net, X, y, sample_source):
+    cross_val_score(net, X, y, cv=2)
+
+
+def compared(net, X, y, sample_source):
+    compare_strategies(
+        LogisticRegression(), X, y, sample_source=sample_source, cv=2,
+        strategies=[Merged(), net], n_repeats=1, progress=False,
+    )  # fmt: skip
+
+
+def blended(net, X, y, sample_source):
+    model = Tandem(LogisticRegression(), members=[Merged(), net], cv=2)
+    model.fit(X, y, sample_source=sample_source)
+
+
+@pytest.mark.filterwarnings("ignore:Only one source", "ignore:There are only 50 rows")
+@pytest.mark.parametrize("run", [scored, compared, blended])
+def test_ctrl_c_stops_whatever_fits_the_net(run):
+    """A model of three epochs must not count as one of six."""
+    broken = estimator(callbacks=[Breaks(3, None, "ctrl-c")], schedule="shuffled")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(broken, **data())
 
 
 class TwoModules(NeuralNetClassifier):
@@ -285,7 +316,7 @@ def test_resuming_refuses_other_labels_and_columns(tmp_path):
         estimator().fit(X, y, sample_source=sample_source, resume_from=tmp_path)
     wide = estimator()
     wide.net.set_params(module__hidden_sizes=(7,), max_epochs=8)
-    with pytest.raises(SourceError, match="does not fit the net"):
+    with pytest.raises(SourceError, match=r"does not fit the net: params\.pt: "):
         wide.fit(X, y, sample_source=sample_source, resume_from=tmp_path)
 
 
@@ -293,7 +324,8 @@ def test_resuming_an_average_needs_the_file_that_holds_it(tmp_path):
     without = Checkpoint(monitor=None, dirname=tmp_path, f_criterion=None)
     estimator(callbacks=[without], average="ema").partial_fit(**data(), epochs=2)
 
-    with pytest.raises(SourceError, match=r"has no criterion\.pt, where the averaged"):
+    told = r"no file for the net's criterion, .* write it: f_criterion='criterion\.pt'"
+    with pytest.raises(SourceError, match=told):
         estimator(average="ema").fit(**data(), resume_from=tmp_path)
 
 
@@ -328,20 +360,13 @@ def test_a_checkpoint_holds_the_best_weights_when_the_loss_diverges(tmp_path):
 
 
 def test_resuming_says_which_files_are_missing(tmp_path):
-    message = r"has no \['params\.pt', 'optimizer\.pt', 'history\.json'\]\. The skorch"
+    message = (
+        r"has no seal\.json, which is written last\. The skorch callback Checkpoint"
+    )
     with pytest.raises(SourceError, match=message):
         estimator().fit(**data(), resume_from=tmp_path)
     with pytest.raises(SourceError, match=r"must be the folder of a skorch Checkpoint"):
         estimator().fit(**data(), resume_from=3)
-
-
-def test_resuming_refuses_a_history_of_another_net(tmp_path):
-    for name in ("params.pt", "optimizer.pt"):
-        (tmp_path / name).touch()
-    (tmp_path / "history.json").write_text('[{"epoch": 1, "batches": []}]')
-
-    with pytest.raises(SourceError, match="its first epoch has no seed"):
-        estimator().fit(**data(), resume_from=tmp_path)
 
 
 def test_resuming_warns_where_the_best_weights_are_gone(tmp_path):

@@ -629,4 +629,31 @@ def test_dates_are_told_as_dates_and_not_to_be_scaled(library):
     ]
 
     assert "2019-03-" in found.sentence
-    assert "Scalers let dates pass" in found.remedy
+    assert "table_preprocessor() makes numbers of dates" in found.remedy
+
+
+def test_a_spelling_is_not_a_matter_of_the_model():
+    """'m' here and 'M' there: the advice is to write it alike, not to augment."""
+    rng = np.random.default_rng(0)
+    sex = rng.choice(["m", "f"], 600)
+    X = pd.DataFrame({"sex": sex, "age": rng.normal(60, 9, 600)})
+    source = np.repeat(["A", "B"], 300)
+    X.loc[source == "B", "sex"] = X["sex"].str.upper()
+
+    report = shift_report(X, None, sample_source=source)
+
+    spelling = report["sex"].spelling
+    assert report["sex"].size == 1
+    assert {spelling.one.lower(), spelling.other.lower()} in ({"m"}, {"f"})
+    share = [np.mean(sex[source == name] == "m") for name in "AB"]
+    np.testing.assert_allclose(spelling.after, abs(share[0] - share[1]), atol=1e-12)
+    (schema,) = [f for f in report.flagged if f.check == "schema" and f.subject]
+    assert "'sex' is written differently, such as " in schema.sentence
+    assert all("augmented" not in f.remedy for f in report.findings)
+    assert all('read_sources(clean="safe")' in f.remedy for f in report.flagged)
+
+
+def test_categories_that_differ_in_more_than_writing_are_no_spelling():
+    X = pd.DataFrame({"ward": ["a", "A"] * 20 + ["b"] * 260, "x": noise()[:, 0]})
+
+    assert shift_report(X, None, sample_source=TWO)["ward"].spelling is None

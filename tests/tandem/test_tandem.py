@@ -403,7 +403,7 @@ def test_groups_stay_together_in_the_inner_folds():
     apart = fit(regressor(KNeighborsRegressor(1)), y, noisy, groups=groups)
     together = fit(regressor(KNeighborsRegressor(1)), y, noisy)
 
-    assert apart.gain_["b"].own > 1 > 0.1 > together.gain_["b"].own
+    assert apart.gain_["b"].own > 1 > 0.3 > together.gain_["b"].own
 
 
 @pytest.mark.parametrize("routing", [False, True])

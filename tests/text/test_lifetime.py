@@ -130,6 +130,24 @@ def test_patience_goes_by_the_history_and_so_survives_an_interruption(tmp_path):
     assert len(resumed.history_) == 4
 
 
+def test_a_checkpoint_of_other_settings_or_texts_is_refused(tmp_path):
+    tuning = FineTuning(callbacks=[Checkpoint(monitor=None, dirname=tmp_path)])
+    estimator(training=tuning).partial_fit(
+        TEXTS, LABELS, sample_source=SOURCE, epochs=1
+    )
+    others = [*TEXTS[:-1], "weiss 10"]
+
+    for settings, texts, told in (
+        ({"prefix": "query: "}, TEXTS, "on prefix=, and fit has query: "),
+        ({"heads": "shared"}, TEXTS, "on heads=source, and fit has shared"),
+        ({}, others, "on other values of X than fit has, in as many rows"),
+    ):
+        with pytest.raises(SourceError, match=told):
+            estimator(**settings).fit(
+                texts, LABELS, sample_source=SOURCE, resume_from=tmp_path
+            )
+
+
 def test_every_callback_sees_the_last_epoch(capsys):
     model = forever(callbacks=[Seen()], verbose=1).fit(
         TEXTS, LABELS, sample_source=SOURCE
@@ -145,17 +163,23 @@ def test_patience_may_go_by_one_source():
     assert len(model.history_) == 4
 
 
-@pytest.mark.filterwarnings("ignore:Training was interrupted")
 def test_an_interrupted_epoch_leaves_no_gradients():
+    """Ctrl-C is raised, and what was gathered for a step is forgotten."""
+
     def model(*callbacks):
         tuning = FineTuning(gradient_accumulation_steps=3, callbacks=callbacks)
         return estimator(training=tuning, keep="last", dropout=0.0)
 
     whole = model().partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
     broken = model(Interrupted())
-    broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit(TEXTS, LABELS, sample_source=SOURCE)
+    assert not hasattr(broken, "net_")
+
+    broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=0)
+    with pytest.raises(KeyboardInterrupt):
+        broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
     assert len(broken.history_) == 0
-    assert broken.net_.optimizer_.waits
 
     broken.partial_fit(TEXTS, LABELS, sample_source=SOURCE, epochs=1)
 

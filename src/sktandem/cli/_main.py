@@ -7,85 +7,92 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-)
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import get_scorer
-from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from sktandem._extras import is_installed
 from sktandem._telling import counted, did_you_mean
-from sktandem.cli._files import Reading
-from sktandem.cli._options import COMMANDS, FILES, MAX_EPOCHS, check_options, parsers
+from sktandem.cli._models import MODELS, RAREST, clean, fit, predict, prepared
+from sktandem.cli._options import (
+    COMMANDS,
+    MAX_EPOCHS,
+    OTHERS,
+    check_options,
+    files_of,
+    parsers,
+    reading_from,
+)
 from sktandem.cli._report import draw_comparison, report_page, versions
-from sktandem.cli._sources import Tables, read_sources
-from sktandem.data._tables import is_frame, numeric_columns
+from sktandem.cli._writing import inert_cells, outputs_of, refuse_inputs, write_all
+from sktandem.data._tables import date_columns, is_frame, numeric_columns
 from sktandem.datasets import load_wine_quality
 from sktandem.exceptions import SourceError, SourceWarning
+from sktandem.files import SourceTables
+from sktandem.files._gather import read_tables
 from sktandem.model_selection import StrategyComparison, compare_strategies
 from sktandem.scaling._scalers import table_preprocessor
 from sktandem.shift import ShiftReport, shift_report
 
-MODELS = {
-    ("linear", "regression"): ("ridge regression", Ridge),
-    ("linear", "classification"): (
-        "logistic regression",
-        lambda: LogisticRegression(max_iter=1000),
-    ),
-    ("trees", "regression"): (
-        "boosted trees",
-        lambda: HistGradientBoostingRegressor(max_iter=60),
-    ),
-    ("trees", "classification"): (
-        "boosted trees",
-        lambda: HistGradientBoostingClassifier(max_iter=60),
-    ),
-}
 # Folds and repeats: a net takes a hundred times as long as a linear model.
 EFFORT = {"linear": (10, 5), "trees": (5, 1), "net": (5, 1)}
 WIDTH = 88  # of sentences on the screen
 KEEP = (
-    "To fit and keep a model, in Python: stack_sources puts the tables together, and\n"
-    "Tandem blends the ways of using them."
+    "To fit and keep a model: python -m sktandem fit, with the same options and\n"
+    "--output model.skops"
 )
-RAREST = 5  # rows of a category that has a column of its own
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare datasets; write what was found to the screen and to files."""
     given = list(sys.argv[1:] if argv is None else argv)
-    parser, compare = parsers()
-    if not given or given[0] not in COMMANDS:
+    parser, commands = parsers()
+    if not given or given[0] not in COMMANDS + OTHERS:
         given = ["compare", *given]
     options = parser.parse_args(given)
+    command = commands[options.command]
+    others = {"clean": clean, "fit": fit, "predict": predict}
     try:
-        _run(options, given)
+        if options.command in others:
+            with _noted([]) as notes:
+                told = others[options.command](options)
+            print("\n".join([*told, *_noted_down(notes)]), end="\n" * bool(told))
+        else:
+            _run(options, given)
     except (ValueError, ImportError) as error:
-        compare.error(str(error))
+        command.error(str(error))
     except BrokenPipeError:  # whoever read along has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
     except OSError as error:
-        compare.error(f"{error.filename}: {error.strerror}")
+        if error.filename is None:  # of print: the screen is a file on a full disk
+            _silence()
+        where = error.filename or "What was found cannot be printed"
+        command.error(f"{where}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        print("Interrupted: nothing was finished.", file=sys.stderr)
+        return 130  # as shells say of SIGINT
     return 0
+
+
+def _silence() -> None:
+    """Let nothing more be printed, also by Python when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Run(NamedTuple):
     """What was asked for, read and found, for all that is to be written."""
 
-    tables: Tables
+    tables: SourceTables
     task: list[str]
     comparison: StrategyComparison
     shift: ShiftReport
@@ -106,6 +113,7 @@ class Run(NamedTuple):
 
 def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
     check_options(options)
+    refuse_inputs(outputs_of(options), options.files)
     tables = _read(options)
     _check_sources(options, tables)
     _check_metric(options.metric, tables)
@@ -132,9 +140,10 @@ def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
     written = _write(run, options, given)
     print(run.text())
     say("\n".join(["", *_noted_down(notes[len(tables.notes) :]), KEEP, *written]))
+    sys.stdout.flush()  # here, where an error can still be told
 
 
-def _check_sources(options: argparse.Namespace, tables: Tables) -> None:
+def _check_sources(options: argparse.Namespace, tables: SourceTables) -> None:
     primary, (folds, _) = options.primary, _effort(options)
     if primary is not None and primary not in tables.files:
         raise SourceError(
@@ -152,7 +161,7 @@ def _check_sources(options: argparse.Namespace, tables: Tables) -> None:
             )
 
 
-def _check_metric(metric: str | None, tables: Tables) -> None:
+def _check_metric(metric: str | None, tables: SourceTables) -> None:
     """Refuse a metric that cannot score the simplest of all models."""
     if metric is None:
         return
@@ -166,35 +175,24 @@ def _check_metric(metric: str | None, tables: Tables) -> None:
         ) from None
 
 
-def _read(options: argparse.Namespace) -> Tables:
+def _read(options: argparse.Namespace) -> SourceTables:
     if not options.files:
         return _wines("regression" if options.task == "auto" else options.task)
-    reading = Reading(
-        target=options.target,
-        groups=tuple(options.groups),
-        ignored=tuple(options.ignore),
-        task=options.task,
-        join=options.join,
-        separator=options.separator,
-        decimal=options.decimal,
-        encoding=options.encoding,
-        missing=tuple(options.missing),
-        drop_duplicates=options.drop_duplicates,
-    )
-    return read_sources(options.files, reading)
+    reading = reading_from(options)
+    return read_tables(files_of(options, reading), reading)
 
 
-def _wines(task: Literal["regression", "classification"]) -> Tables:
+def _wines(task: Literal["regression", "classification"]) -> SourceTables:
     wine = load_wine_quality(task, as_frame=is_installed("pandas"))
     dropped = f"{wine.n_duplicates_dropped:,} duplicates are left out."
     files = dict.fromkeys(("red", "white"), "bundled wines, Cortez et al. 2009")
-    return Tables(
+    return SourceTables(
         wine.data, np.asarray(wine.target), wine.sample_source, None, task, "quality",
         files, (dropped,),
     )  # fmt: skip
 
 
-def _sizes(tables: Tables) -> dict[str, int]:
+def _sizes(tables: SourceTables) -> dict[str, int]:
     return {name: int((tables.sample_source == name).sum()) for name in tables.files}
 
 
@@ -214,14 +212,17 @@ def _effort(options: argparse.Namespace) -> tuple[int, int]:
     )
 
 
-def _task_sentences(options: argparse.Namespace, tables: Tables) -> list[str]:
+def _task_sentences(options: argparse.Namespace, tables: SourceTables) -> list[str]:
     """Say what is predicted, from what, by which model and how often."""
     X, classes = tables.X, np.unique(tables.y)
     kind = f"one of {len(classes)} classes (classification)"
     if tables.task == "regression":
         kind = "a quantity (regression)"
     n_texts = 0 if _all_numbers(X) else X.shape[1] - len(numeric_columns(X))
-    texts = f" and {counted(n_texts, 'column')} of categories" if n_texts else ""
+    n_dates = len(date_columns(X))
+    parts = {"categories": n_texts - n_dates, "dates": n_dates}
+    parts = {kind: n for kind, n in parts.items() if n}
+    texts = "".join(f" and {counted(n, 'column')} of {k}" for k, n in parts.items())
     folds, repeats = _effort(options)
     return [
         f"To predict: {tables.target!r}, {kind}, from "
@@ -231,7 +232,7 @@ def _task_sentences(options: argparse.Namespace, tables: Tables) -> list[str]:
     ]
 
 
-def _compare(options: argparse.Namespace, tables: Tables) -> StrategyComparison:
+def _compare(options: argparse.Namespace, tables: SourceTables) -> StrategyComparison:
     """Run the comparison; all that is learnt of columns is learnt within folds."""
     X, scaler, estimator = tables.X, "standard", None
     if options.net:
@@ -246,8 +247,7 @@ def _compare(options: argparse.Namespace, tables: Tables) -> StrategyComparison:
     elif options.net:
         scaler = table_preprocessor(min_frequency=RAREST)
     else:
-        prepare = table_preprocessor(scaler=None, min_frequency=RAREST)
-        estimator = make_pipeline(prepare, estimator)
+        estimator = prepared(estimator)
     folds, repeats = _effort(options)
     return compare_strategies(
         estimator,
@@ -282,15 +282,18 @@ def _noted(notes: list[str]) -> Iterator[list[str]]:
 def _write(run: Run, options: argparse.Namespace, given: Sequence[str]) -> list[str]:
     """Write the files that were asked for, and say which."""
     page = _page(run, options, given) if options.report or options.output else ""
+    files: dict[Path, Callable[[Path], Any]] = {}
     told = []
     if options.report is not None:
-        options.report.write_text(page, encoding="utf-8")
+        files[options.report] = partial(Path.write_text, data=page, encoding="utf-8")
         told.append(f"Written: {options.report}")
     if options.output is not None:
-        names = _write_folder(run, options.output, page)
-        told.append(f"Written to {options.output}: {', '.join(names)}")
-        if "comparison.png" not in names:
+        inside = _files_of_folder(run, page)
+        files |= {options.output / name: write for name, write in inside.items()}
+        told.append(f"Written to {options.output}: {', '.join(inside)}")
+        if "comparison.png" not in inside:
             told.append('For the pictures: pip install "sktandem[notebook]"')
+    write_all(files)
     return told
 
 
@@ -298,19 +301,20 @@ def _noted_down(notes: Sequence[str]) -> list[str]:
     return [fill(f"Note: {n}", WIDTH, subsequent_indent="      ") for n in notes]
 
 
-def _write_folder(run: Run, folder: Path, page: str) -> list[str]:
-    written = [
-        name for name in FILES if name != "comparison.csv" or is_installed("pandas")
-    ]
-    text = [*run.task, *_noted_down(run.notes), "", run.text()]
-    (folder / "summary.txt").write_text("\n".join(text) + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(page, encoding="utf-8")
+def _files_of_folder(run: Run, page: str) -> dict[str, Callable[[Path], Any]]:
+    """Return what writes each file of FILES, by its name."""
+    said = [*run.task, *_noted_down(run.notes), "", run.text()]
+    text = "\n".join(said) + "\n"
+    files: dict[str, Callable[[Path], Any]] = {
+        "summary.txt": partial(Path.write_text, data=text, encoding="utf-8")
+    }
     if is_installed("pandas"):
-        run.comparison.to_frame().to_csv(folder / "comparison.csv", index=False)
-    if not is_installed("matplotlib"):
-        return [name for name in written if name != "comparison.png"]
-    draw_comparison(run.comparison, folder / "comparison.png")
-    return written
+        table = inert_cells(run.comparison.to_frame())
+        files["comparison.csv"] = partial(table.to_csv, index=False)
+    if is_installed("matplotlib"):
+        files["comparison.png"] = partial(draw_comparison, run.comparison)
+    files["report.html"] = partial(Path.write_text, data=page, encoding="utf-8")
+    return files
 
 
 def _page(run: Run, options: argparse.Namespace, given: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +13,43 @@ from sktandem._extras import require
 from sktandem._telling import did_you_mean
 from sktandem.data._join import JOINS
 from sktandem.exceptions import SourceError
+from sktandem.files._reading import Reading
+from sktandem.files._sources import reading_of, source_names
 
-__all__ = ["COMMANDS", "FILES", "MAX_EPOCHS", "check_options", "parsers"]
+__all__ = [
+    "COMMANDS",
+    "FILES",
+    "MAX_EPOCHS",
+    "OTHERS",
+    "check_options",
+    "check_target",
+    "files_of",
+    "named_file",
+    "parsers",
+    "reading_from",
+]
 
-COMMANDS = ("compare", "-h", "--help")
+COMMANDS = ("compare", "fit", "predict", "clean")
+OTHERS = ("-h", "--help", "--version")
 FILES = ("summary.txt", "comparison.csv", "comparison.png", "report.html")
 MAX_EPOCHS = 30
-TABS = {"tab": "\t", "\\t": "\t"}
+MAX_SEED = 2**32 - 1  # of numpy
+FEWEST_ROWS = 20
 EPILOG = """\
 examples:
   python -m sktandem
+  python -m sktandem clean clinic.csv lab.csv --target ill
   python -m sktandem compare clinic.csv lab.csv --target ill --report report.html
   python -m sktandem compare A.csv B.csv --target grade --groups pupil --primary A
+  python -m sktandem fit A.csv B.csv --target ill --clean safe --output model.skops
+  python -m sktandem predict model.skops new.csv --source A
 
 Without files it compares the bundled red and white wines. It needs no network.
 """
 
 
-def parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-    """Return the parser of everything, and that of the command."""
+def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Return the parser of everything, and that of each command."""
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="python -m sktandem",
@@ -38,32 +57,86 @@ def parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         epilog=EPILOG,
         formatter_class=layout,
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    compare = commands.add_parser(
-        "compare",
-        usage="python -m sktandem compare [FILE FILE ... --target COLUMN] [options]",
-        help="compare ways of using several files (what happens by default)",
-        description="Train on each file alone and on all of them in several ways, test "
-        "on held-out rows of each, and say what can be said.",
-        epilog=EPILOG,
-        formatter_class=layout,
+    parser.add_argument(
+        "--version", action="version", version=f"sktandem {version('sktandem')}"
     )
-    _add_data(compare.add_argument_group("the data"))
-    _add_reading(compare.add_argument_group("how files are written"))
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, usage: str, told: str, more: str) -> Any:
+        return commands.add_parser(
+            name,
+            usage=f"python -m sktandem {name} {usage} [options]",
+            help=told,
+            description=more,
+            epilog=EPILOG,
+            formatter_class=layout,
+        )
+
+    compare = command(
+        "compare",
+        "[FILE FILE ... --target COLUMN]",
+        "compare ways of using several files (what happens by default)",
+        "Train on each file alone and on all of them in several ways, test on held-out "
+        "rows of each, and say what can be said.",
+    )
+    _add_files(compare)
     _add_model(compare.add_argument_group("the comparison"))
     _add_output(compare.add_argument_group("what comes out"))
-    return parser, compare
+    fit = command(
+        "fit",
+        "FILE FILE ... --target COLUMN --output MODEL",
+        "fit a blend of the ways of using the files, and save it",
+        "Fit Tandem on all files and save it with what it takes to read the next file.",
+    )
+    _add_files(fit)
+    fit.add_argument("--model", choices=("linear", "trees"), default="linear")
+    fit.add_argument("--seed", type=int, default=0, help="of folds and models")
+    fit.add_argument("--jobs", type=int, default=1, help="fits at once (default: 1)")
+    fit.add_argument(
+        "--output", type=Path, metavar="MODEL", help="a file of .skops or .joblib"
+    )
+    predict = command(
+        "predict",
+        "MODEL FILE ... [--source NAME]",
+        "predict with a saved model",
+        "Predict for new files: columns may come in any order.",
+    )
+    predict.add_argument("model", type=Path, metavar="MODEL", help="what fit wrote")
+    predict.add_argument(
+        "files", nargs="+", metavar="FILE", help="new rows, also as NAME=FILE"
+    )
+    predict.add_argument("--source", metavar="NAME", help="the source of the rows")
+    predict.add_argument(
+        "--output", type=Path, metavar="CSV", help="default: on the screen"
+    )
+    clean = command(
+        "clean",
+        "FILE FILE ... [--target COLUMN]",
+        "list what the files write differently, and what settles it",
+        "List what is the same but written differently, each with a count and the "
+        "option that settles it, and all else that keeps the files apart.",
+    )
+    _add_files(clean)
+    return parser, commands.choices
+
+
+def _add_files(command: argparse.ArgumentParser) -> None:
+    _add_data(command.add_argument_group("the data"))
+    _add_reading(command.add_argument_group("how files are written"))
 
 
 def _add_data(data: Any) -> None:
     data.add_argument(
         "files",
         nargs="*",
-        type=Path,
         metavar="FILE",
-        help="two files or more, CSV or parquet, a source each, named by its file",
+        help="CSV, parquet or Excel files, a source each, named by its file or as "
+        "NAME=FILE",
     )
     data.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    data.add_argument(
+        "--source", metavar="COLUMN", help="the column of one file with the source"
+    )
     data.add_argument("--primary", metavar="SOURCE", help="judge this source alone")
     data.add_argument(
         "--groups",
@@ -96,20 +169,97 @@ def _add_data(data: Any) -> None:
 
 
 def _add_reading(reading: Any) -> None:
+    for option, told in (
+        ("--separator", "a sign or tab; default: what the header suggests"),
+        ("--decimal", "default: as written"),
+        ("--encoding", "of files that are not UTF-8"),
+        ("--date-order", "day or month: what comes first in 03/04/2024"),
+    ):
+        reading.add_argument(
+            option,
+            action="append",
+            default=[],
+            metavar="[SOURCE=]VALUE",
+            help=f"{told}; again for another source",
+        )
+    for option, metavar, told in (
+        ("--clean", "WAY", "settle safe, or case, blanks, dates, decimals, accents"),
+        ("--missing", "[COLUMN:]VALUE", "what stands for a missing value, besides an "
+         "empty cell and NA"),
+        ("--map", "[COLUMN:]VALUE=NEW", "values to replace"),
+        ("--rename", "OLD=NEW", "columns to rename"),
+        ("--convert", "SOURCE:COLUMN*FACTOR", "units to convert, such as B:t*1.8+32"),
+    ):  # fmt: skip
+        reading.add_argument(option, nargs="+", default=[], metavar=metavar, help=told)
     reading.add_argument(
-        "--separator", metavar="SIGN", help="default: what the header suggests"
+        "--fold-case", action="store_true", help="short for --clean case blanks"
     )
-    reading.add_argument(
-        "--decimal", choices=(".", ","), metavar="SIGN", help="default: as written"
+
+
+def reading_from(options: argparse.Namespace) -> Reading:
+    """Return how the files are to be read."""
+    folded = ("case", "blanks") if options.fold_case else ()
+    return reading_of(
+        target=options.target or "",
+        source=options.source,
+        groups=options.groups,
+        ignore=options.ignore,
+        task=options.task,
+        join=options.join,
+        clean=[*options.clean, *folded],
+        missing=options.missing,
+        map={old: _value(new) for old, new in _pairs("map", options.map)},
+        rename=dict(_pairs("rename", options.rename)),
+        convert=options.convert,
+        separator=_by_source(options.separator),
+        decimal=_by_source(options.decimal),
+        encoding=_by_source(options.encoding),
+        date_order=_by_source(options.date_order),
+        drop_duplicates=options.drop_duplicates,
+        fewest=FEWEST_ROWS,
+        typed=True,
     )
-    reading.add_argument("--encoding", help="of files that are not UTF-8")
-    reading.add_argument(
-        "--missing",
-        nargs="+",
-        default=[],
-        metavar="TEXT",
-        help="what stands for a missing value, besides an empty cell and NA",
+
+
+def files_of(options: argparse.Namespace, reading: Reading) -> dict[Any, Path]:
+    """Return the files by source: by the name before "=", else by that of the file."""
+    named = [named_file(file) for file in options.files]
+    if not all(name for name, _ in named):
+        names = source_names([path for _, path in named], reading)
+        named = [(name or own, path) for (name, path), own in zip(named, names)]
+    return dict(named)
+
+
+def named_file(file: str) -> tuple[str, Path]:
+    """Return the name before "=", "" where there is none, and the path."""
+    name, equals, path = file.partition("=")
+    return (
+        (name, Path(path)) if equals and not Path(file).exists() else ("", Path(file))
     )
+
+
+def _by_source(given: list[str]) -> Any:
+    """Return one value for all sources, or one for each that is named."""
+    pairs = [value.partition("=") for value in given]
+    named = {name: value for name, equals, value in pairs if equals and name}
+    plain = [name or "=" for name, equals, value in pairs if not (equals and name)]
+    return named or (plain[-1] if plain else None)
+
+
+def _pairs(option: str, given: list[str]) -> list[tuple[str, str]]:
+    for pair in given:
+        if "=" not in pair:
+            raise SourceError(f"--{option} takes OLD=NEW, got {pair!r}.")
+    return [(old, new) for old, _, new in (pair.partition("=") for pair in given)]
+
+
+def _value(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _add_model(model: Any) -> None:
@@ -144,10 +294,15 @@ def _add_output(output: Any) -> None:
     )
 
 
-def check_options(options: argparse.Namespace) -> None:
-    """Refuse what cannot be done before any work is."""
+def check_target(options: argparse.Namespace) -> None:
+    """Refuse files without a target."""
     if options.files and options.target is None:
         raise SourceError("--target is needed: the name of the column to predict.")
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Refuse what cannot be done before any work is."""
+    check_target(options)
     if not options.files and (options.target or options.groups or options.ignore):
         raise SourceError("--target, --groups and --ignore are for files of yours.")
     if options.net:
@@ -161,16 +316,14 @@ def check_options(options: argparse.Namespace) -> None:
         ("--folds", options.folds, 2),
         ("--repeats", options.repeats, 1),
         ("--jobs", options.jobs, 1),
+        ("--seed", options.seed, 0),
     ):
         if value is not None and value < least:
             raise SourceError(f"{option} must be at least {least}, got {value}.")
+    if options.seed > MAX_SEED:
+        raise SourceError(f"--seed must be at most {MAX_SEED}, got {options.seed}.")
     if not options.margin > 0:
         raise SourceError(f"--margin must be above 0, got {options.margin:g}.")
-    options.separator = TABS.get(options.separator, options.separator)
-    if options.separator is not None and len(options.separator) != 1:
-        raise SourceError(
-            f"--separator must be one sign or tab, got {options.separator!r}."
-        )
     if options.output is not None:
         options.output.mkdir(parents=True, exist_ok=True)
     if options.report is not None and not options.report.parent.is_dir():

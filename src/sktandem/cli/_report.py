@@ -103,7 +103,8 @@ def report_page(
         What it takes to make the report again.
     """
     parts = [
-        f'<div class="short">{_in_short(comparison)}{_to_do(comparison, settings)}</div>',
+        f'<div class="short">{_in_short(comparison)}',
+        f"{_to_do(comparison, settings)}</div>",
         _heading("What was compared"),
         html_table(["dataset", "from", "rows"], sources, numbers=[2]),
         *(f"<p>{escape(sentence)}</p>" for sentence in task),

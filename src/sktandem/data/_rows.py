@@ -35,7 +35,9 @@ from sktandem.data._sources import (
 )
 from sktandem.data._tables import (
     as_table,
+    column_names,
     from_tensor,
+    insert_column,
     is_missing,
     is_tensor,
     n_rows,
@@ -217,6 +219,8 @@ def read_rows(
     refuse_datasets(X)
     if estimator is not None and columns:
         source = estimator.source
+        if names is not None and sample_source is not None:
+            X = _with_source(X, source, sample_source, estimator)
         if names is None and reset:
             validate_data(estimator, X, y, skip_check_array=True)
         else:
@@ -319,6 +323,16 @@ def check_columns(estimator: Any, X: Any) -> None:
     if getattr(table, "ndim", 2) == 1 and hasattr(estimator, "n_features_in_"):
         check_array(table)  # which says how to reshape
     validate_data(estimator, X, reset=False, skip_check_array=True)
+
+
+def _with_source(X: Any, source: Any, labels: Any, estimator: Any) -> Any:
+    """Put the labels where fit had a column of sources, if a data frame has none."""
+    names, known = column_names(X), list(getattr(estimator, "feature_names_in_", []))
+    if names is None or source in names or source not in known:
+        return X
+    if n_rows(X) != n_rows(labels):
+        return X  # which is said where labels are read
+    return insert_column(X, known.index(source), np.asarray(labels), source)
 
 
 def _placed(sources: Sources, names: Sequence[Hashable], labelled: bool) -> Sources:

@@ -12,17 +12,22 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from sktandem._settings import check_choice, is_among
-from sktandem._telling import counted
+from sktandem._telling import counted, did_you_mean
 from sktandem.data._cells import as_target
 from sktandem.data._join import JOINS, join_frames
 from sktandem.data._sources import plain_label, resolve_sources
+from sktandem.data._spelling import as_answers
 from sktandem.data._tables import (
     as_table,
+    column_names,
+    drop_column,
     insert_column,
     is_frame,
     is_missing,
+    is_pandas,
     is_tensor,
     n_rows,
+    take_column,
 )
 from sktandem.exceptions import SourceError
 
@@ -38,8 +43,9 @@ class Stacked(NamedTuple):
 
 
 def stack_sources(
-    datasets: Mapping[Any, tuple[Any, Any]],
+    datasets: Mapping[Any, Any],
     *,
+    target: Hashable = None,
     column: str | None = None,
     join: Literal["exact", "inner", "outer"] = "exact",
     labels: Literal["str"] | None = None,
@@ -54,11 +60,14 @@ def stack_sources(
 
     Parameters
     ----------
-    datasets : dict of {name: (X, y)}
+    datasets : dict of {name: (X, y)} or, with `target`, of {name: data frame}
         The datasets by name, stacked in this order. X may be an array, a data
         frame (pandas, polars, pyarrow), a sparse matrix, a torch CPU tensor or a list
         of texts, the same kind in all; y of shape (n,), (n, 1) or (n, k), or
         None in all.
+
+    target : str, default=None
+        The column of every data frame that is y; the others are X.
 
     column : str, default=None
         Also put the source into X: for data frames a column of this name with
@@ -91,6 +100,7 @@ def stack_sources(
 
     See Also
     --------
+    read_sources : Read files, and list what they write differently.
     Merged : Fit one estimator on all sources.
 
     Notes
@@ -129,6 +139,13 @@ def stack_sources(
     2   60    NaN   1.5
     >>> list(stack_sources(datasets, join="inner").X)
     ['age']
+
+    The target as a column of each:
+
+    >>> clinic, lab = clinic.assign(ill=[1, 0]), lab.assign(ill=1)
+    >>> frames = {"clinic": clinic, "lab": lab}
+    >>> stack_sources(frames, target="ill", join="inner").y.tolist()
+    [1, 0, 1]
     """
     check_choice("join", join, JOINS)
     if not is_among(labels, (None, "str")):
@@ -140,6 +157,7 @@ def stack_sources(
         )
     tables, targets = {}, {}
     for name, pair in datasets.items():
+        pair = pair if target is None else _parted(name, pair, target)
         tables[name], targets[name] = _checked_pair(name, pair)
     names = _names(tables)
     # Names that cannot live beside each other are refused here, not in fit.
@@ -156,11 +174,30 @@ def _is_filled_mapping(datasets: object) -> bool:
     return isinstance(datasets, Mapping) and len(datasets) > 0
 
 
+def _parted(name: Hashable, frame: Any, target: Hashable) -> tuple[Any, Any]:
+    """Return the columns of a data frame but one, and that one."""
+    columns = column_names(frame)
+    if columns is None:
+        raise SourceError(
+            f"target={target!r} names a column, so {name!r} must be a data frame, got "
+            f"{type(frame).__name__}."
+        )
+    if target not in columns:
+        raise SourceError(
+            f"{name!r} has no column {target!r}. The columns are {columns}."
+            f"{did_you_mean(target, columns)}"
+        )
+    place = columns.index(target)
+    y = take_column(frame, place)
+    return drop_column(frame, place), y if is_pandas(frame) else y.to_numpy()
+
+
 def _checked_pair(name: Hashable, pair: Any) -> tuple[Any, Any]:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise SourceError(
             f"{name!r} must be a pair (X, y), got {type(pair).__name__}"
             f"{f' of {len(pair)}' if isinstance(pair, tuple | list) else ''}."
+            f"{' If y is a column of it, pass target=.' * is_frame(pair)}"
         )
     X, y = pair
     is_texts = isinstance(X, list) and all(isinstance(text, str) for text in X)
@@ -373,15 +410,26 @@ def _as_texts(name: Hashable, y: Any) -> NDArray[Any]:
 def _refuse_mixed_kinds(what: str, parts: dict[Hashable, Any]) -> None:
     kinds = {name: _value_kind(part) for name, part in parts.items()}
     if len(set(kinds.values()) - {"objects"}) > 1:
-        remedy = (
-            "labels='str' turns every label into text."
-            if what == "y"
-            else "Use data frames, whose columns may differ in kind."
-        )
+        remedy = "Use data frames, whose columns may differ in kind."
+        if what == "y":
+            remedy = _remedy_of_labels(parts)
         raise SourceError(
             f"{what} has {kinds}: NumPy would turn the numbers into texts without a "
             f"word. {remedy}"
         )
+
+
+def _remedy_of_labels(parts: dict[Hashable, Any]) -> str:
+    """Return what to do about labels of two kinds, or of one in two spellings."""
+    words = [set(np.asarray(part).ravel().tolist()) for part in parts.values()]
+    strings = {v for own in words for v in own if isinstance(v, str)}
+    answers = as_answers(strings)
+    if answers and set.union(*words) - strings <= {0, 1}:
+        return (
+            f"They look like the same two classes. Write them alike: y.map({answers}), "
+            "or map= of read_sources."
+        )
+    return "labels='str' turns every label into text."
 
 
 def _value_kind(values: Any) -> str:

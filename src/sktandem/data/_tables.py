@@ -31,6 +31,7 @@ __all__ = [
     "is_pandas",
     "is_polars",
     "is_tensor",
+    "moments_of",
     "n_rows",
     "numeric_columns",
     "pandas_for",
@@ -312,6 +313,34 @@ def date_columns(X: Any) -> list[Any]:
         if getattr(dtype, "kind", "O") in "mMO"
         and infer_dtype(X.iloc[:, place], skipna=True) in DATES
     ]
+
+
+def moments_of(column: Any) -> NDArray[Any]:
+    """Return dates as datetime64, in local time, and durations as timedelta64.
+
+    A column that holds neither, such as one without any value, is all missing.
+    """
+    if isinstance(column, nw.Series):
+        dtype = column.dtype
+        if isinstance(dtype, nw.Datetime):
+            column = column.dt.replace_time_zone(None)
+        if not dtype.is_temporal() or dtype == nw.Time:
+            return np.full(len(column), "NaT", dtype="M8[us]")
+        values = np.asarray(column.to_numpy())
+    else:
+        import pandas as pd
+
+        kind = getattr(column.dtype, "kind", "O")
+        if isinstance(column.dtype, pd.PeriodDtype):
+            column = column.dt.to_timestamp()
+        elif kind not in "mM":
+            found = pd.api.types.infer_dtype(column, skipna=True)
+            make = pd.to_timedelta if "timedelta" in found else pd.to_datetime
+            column = make(column if found in DATES else column.mask(column.notna()))
+        if getattr(column.dtype, "tz", None) is not None:
+            column = column.dt.tz_localize(None)
+        values = column.to_numpy()
+    return values.astype("m8[us]" if values.dtype.kind == "m" else "M8[us]")
 
 
 def to_floats(X: Any, columns: list[int]) -> NDArray[np.floating[Any]]:

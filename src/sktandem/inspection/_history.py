@@ -256,7 +256,7 @@ class HistoryDisplay:
         return None if best is None else best["epoch"]
 
     def _rows(self) -> list[dict[str, Any]]:
-        """Return the finished epochs: one broken off by Ctrl-C has no source."""
+        """Return the finished epochs: one that was broken off has no source."""
         return [row for row in list(self.history) if "source" in row]
 
     def _best(self) -> dict[str, Any] | None:

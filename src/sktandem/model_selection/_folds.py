@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.parallel import Parallel, delayed
 
+from sktandem._parallel import each_done
 from sktandem._typing import Floats
 from sktandem.data._cells import refuse_fields
 from sktandem.data._estimator import SourceEstimator, fit_rows
@@ -35,6 +36,9 @@ class Fold:
     train: NDArray[np.intp]
     test: NDArray[np.intp]
     seed: int
+
+    def __str__(self) -> str:
+        return f"fold {self.number + 1} of repeat {self.repeat + 1}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +120,8 @@ class Experiment:
                 return measured
         except Exception as error:
             raise SourceError(
-                f"The strategy {name!r} failed on fold {fold.number + 1} of repeat "
-                f"{fold.repeat + 1} ({len(fold.train):,} training rows): {error}"
+                f"The strategy {name!r} failed on {fold} "
+                f"({len(fold.train):,} training rows): {error}"
             ) from error
 
 
@@ -177,13 +181,17 @@ def try_folds(
 ) -> Iterator[tuple[Fold, str, Result | SourceError]]:
     """Yield the same, and the error where a strategy failed."""
     tasks = [(fold, name) for fold in folds for name in names]
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    results = parallel(delayed(_tried)(experiment, name, fold) for fold, name in tasks)
-    for (fold, name), result in zip(tasks, results):
+    run = partial(_tried, experiment)
+    for (fold, name), result in each_done(run, tasks, n_jobs, _told):
         yield fold, name, result
 
 
-def _tried(experiment: Experiment, name: str, fold: Fold) -> Result | SourceError:
+def _told(task: tuple[Fold, str]) -> str:
+    return f"{task[1]!r} on {task[0]}"
+
+
+def _tried(experiment: Experiment, task: tuple[Fold, str]) -> Result | SourceError:
+    fold, name = task
     try:
         return experiment.measure(name, fold)
     except SourceError as error:

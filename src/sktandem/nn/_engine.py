@@ -41,7 +41,7 @@ from sktandem.data._rows import Rows
 from sktandem.nn._builder import Builder
 from sktandem.nn._fitted import Fitted
 from sktandem.nn._preparation import Preparation
-from sktandem.nn._resume import history_of, load_checkpoint, refuse_other_data
+from sktandem.nn._resume import Saved
 from sktandem.nn._trainer import Trainer, as_before_if_it_fails
 
 __all__ = ["Engine"]
@@ -73,18 +73,16 @@ class Engine:
         seed: int,
         *,
         held: Rows | None = None,
-        resume_from: Any = None,
+        saved: Saved | None = None,
     ) -> Fitted:
         """Train a new net, or one that a checkpoint has begun, to its last epoch."""
         trainer = self.trainer
         data = self.preparation.first(rows, seed, held=held)
         built = self.builder.build(data)
         net = built.net
-        if resume_from is not None:
-            past = history_of(resume_from)
-            refuse_other_data(past, built.data.identity(), resume_from)
-            average = self.builder.average
-            load_checkpoint(net, resume_from, keep=trainer.keep, average=average)
+        if saved is not None:
+            saved.refuse_others(net, trainer.identity(built.data))
+            saved.load(net, keep=trainer.keep)
         # A checkpoint has brought its history along, and only what is left is trained.
         epochs = net.max_epochs - len(net.history)
         trainer.train(net, built.data, epochs=epochs, keep=trainer.keep)

@@ -16,7 +16,7 @@ from skorch.history import History
 from torch import nn
 
 from sktandem._docs import documented
-from sktandem._settings import check_integer
+from sktandem._settings import check_integer, is_integer
 from sktandem._telling import warn
 from sktandem.data._estimator import all_or_nothing
 from sktandem.data._predictor import SourcePredictor
@@ -31,7 +31,7 @@ from sktandem.nn._answers import (
 from sktandem.nn._engine import Engine
 from sktandem.nn._fitted import Fitted
 from sktandem.nn._reader import Reader
-from sktandem.nn._resume import history_of
+from sktandem.nn._resume import Saved
 from sktandem.nn._shared_task import refuse_others
 from sktandem.schedules import Shuffled
 
@@ -89,7 +89,8 @@ class FitsNet(SourcePredictor):
 
         resume_from : str or path, default=None
             The folder of a skorch ``Checkpoint``: training goes on after its
-            last epoch, up to the net's `max_epochs`.
+            last epoch, up to the net's `max_epochs`. A checkpoint that is damaged,
+            or of other settings or values, is refused.
 
         Returns
         -------
@@ -101,6 +102,9 @@ class FitsNet(SourcePredictor):
         SourceError
             If labels, settings and data do not fit each other, the module does
             not fit the data, or the loss is not finite any more.
+
+        KeyboardInterrupt
+            On Ctrl-C: nothing half-fitted remains, and a checkpoint goes on.
         """
         with all_or_nothing(self):
             self._check_settings()
@@ -122,9 +126,11 @@ class FitsNet(SourcePredictor):
         self._warn_of_forgotten_source(rows, engine)
         # A fit that goes on from a checkpoint takes its seed, too: with it come the
         # same rows held out and the same order, whatever `random_state` is now.
-        past = None if resume_from is None else history_of(resume_from)
-        seed = past[0]["seed"] if past else self._draw_seed()
-        self._remember(engine.fit(rows, seed, held=held, resume_from=resume_from))
+        saved = None if resume_from is None else Saved.of(resume_from)
+        seed = self._draw_seed() if saved is None else saved.seed
+        if saved is not None and is_integer(self.random_state):
+            self._warn_of_other_seed(seed)
+        self._remember(engine.fit(rows, seed, held=held, saved=saved))
 
     def partial_fit(
         self,
@@ -185,8 +191,20 @@ class FitsNet(SourcePredictor):
             self._remember(fitted)
         return self
 
+    def _deciding(self, more: Sequence[str]) -> dict[str, Any]:
+        """Return the settings that a checkpoint must have in common with a fit."""
+        names = ("validation_fraction", "average", "loss_weights", *more)
+        return {name: getattr(self, name) for name in names}
+
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _warn_of_other_seed(self, seed: int) -> None:
+        if self._draw_seed() != seed:
+            warn(
+                f"random_state={self.random_state} is not that of the checkpoint, "
+                "whose seed is used: rows held out and their order are as in that fit."
+            )
 
     def _warn_of_forgotten_source(self, rows: Rows, engine: Engine) -> None:
         # Shuffled takes no turns: it is plain training on the merged rows. Otherwise

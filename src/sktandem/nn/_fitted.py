@@ -17,7 +17,7 @@ from sktandem.nn._features import as_tensor
 from sktandem.nn._precision import double_twin, precision_of
 from sktandem.nn._preparation import FeatureMap, Prepared
 from sktandem.nn._ragged import Ragged
-from sktandem.nn._seeding import cuda_of
+from sktandem.nn._seeding import unmoved
 from sktandem.nn._table import Table
 from sktandem.nn._tensors import first_rows
 
@@ -148,7 +148,7 @@ class Fitted:
         )
         # A twin for each call: a kept one would grow stale when the net trains on.
         net = self.net if own in (None, dtype) else double_twin(self.net)
-        with torch.random.fork_rng(devices=cuda_of(device)):
+        with unmoved(device):
             made = (
                 method(net, table) if callable(method) else getattr(net, method)(table)
             )

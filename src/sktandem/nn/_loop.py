@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import Any
 
 from skorch import NeuralNet
-from skorch.callbacks import EpochScoring, PrintLog
+from skorch.callbacks import EarlyStopping, EpochScoring, PrintLog
 from torch import nn
 
 from sktandem.exceptions import SourceError
 from sktandem.nn._losses import StepLoss
-from sktandem.nn._recorder import Recorder, Stopper
+from sktandem.nn._recorder import Recorder, Stopped, Stopper
 from sktandem.nn._tasks import Task
-from sktandem.nn._turns import TurnBatches
+from sktandem.nn._turns import TrainingRows, TurnBatches
 from sktandem.nn._weighing import Weighing
 
-__all__ = ["taking_turns"]
+__all__ = ["run_epochs", "taking_turns"]
 
-HIDDEN = ("plan", "checks", "seed", "data", "cursor", "valid_loss")
+HIDDEN = ("plan", "checks", "seed", "cursor", "valid_loss")
 
 
 def _is_silent(callback: Any, net: NeuralNet) -> bool:
@@ -133,3 +134,27 @@ def taking_turns(
             if hasattr(callback, "turns_"):  # all the rows are behind them
                 callback.turns_ = None
         net.callbacks_ = callbacks
+
+
+def run_epochs(net: NeuralNet, turns: TurnBatches, epochs: int) -> None:
+    """Train as skorch's `partial_fit` does, but let Ctrl-C through.
+
+    There KeyboardInterrupt ends the training quietly. In a search or a comparison the
+    model of three epochs would count as one of thirty, and the search would go on.
+    """
+    rows = TrainingRows(turns)
+    net.notify("on_train_begin", X=rows, y=None)
+    try:
+        net.fit_loop(rows, None, epochs=epochs)
+    except Stopped:
+        pass
+    except KeyboardInterrupt as error:
+        if not _of_early_stopping(error):
+            raise
+    net.notify("on_train_end", X=rows, y=None)
+
+
+def _of_early_stopping(error: KeyboardInterrupt) -> bool:
+    """Tell whether skorch's EarlyStopping raised it, which has no other way to stop."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return any(isinstance(f.f_locals.get("self"), EarlyStopping) for f in frames)

@@ -9,6 +9,8 @@ import torch
 from skorch import NeuralNet
 from torch import nn
 
+from sktandem.nn._seeding import unmoved
+
 __all__ = ["double_twin", "dtype_of", "precision_of"]
 
 LARGE = 10_000_000  # weights; copying more takes longer than what one asks of them
@@ -49,7 +51,7 @@ def precision_of(net: NeuralNet, x: Any, dtype: torch.dtype | None) -> str:
     if dtype != torch.float32 or not on_cpu or net.compile or n_weights > LARGE:
         return own
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), unmoved(net.device):
             y = double_twin(net).infer(x)
     except Exception:  # whatever a user's module says of numbers it did not expect
         return own

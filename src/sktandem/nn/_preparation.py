@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from sktandem.data._sources import Sources
 from sktandem.data._tables import take_rows
 from sktandem.exceptions import SourceError
 from sktandem.nn._aim import Aim, Tasks
+from sktandem.nn._checkpoint import digest_of, in_words
 from sktandem.nn._validation import held_out
 from sktandem.scaling._affine import AffineMaps
 
@@ -109,6 +110,9 @@ class Prepared:
 
     columns : list of list of int or None
         The columns that each source's stem sees, if there are stems.
+
+    settings : dict
+        What else decides the numbers, by the names of parameters.
     """
 
     training: Part
@@ -118,6 +122,7 @@ class Prepared:
     seed: int
     n_rows: int
     columns: list[list[int]] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[Hashable, ...]:
@@ -136,6 +141,20 @@ class Prepared:
             "classes": self.tasks.identity(),
             "n_features": list(self.training.numbers.shape[1:]),
             "n_rows": {str(name): n for name, n in zip(self.names, self.n_samples)},
+            "settings": {key: in_words(value) for key, value in self.settings.items()},
+            "seed": self.seed,
+            **self._values(),
+        }
+
+    def _values(self) -> dict[str, str]:
+        """Return fingerprints of the rows to train on and of those held out."""
+        parts = [part for part in (self.training, self.validation) if part is not None]
+        if len(parts) == 2 and parts[0].rows is parts[1].rows:
+            parts = parts[:1]
+        return {
+            "X": digest_of(*(part.rows.X for part in parts)),
+            "y": digest_of(*(part.targets for part in parts)),
+            "sample_source": digest_of(*(part.rows.sources.codes for part in parts)),
         }
 
 
@@ -164,6 +183,10 @@ class Preparation:
 
     stems : bool
         Whether each source enters by columns of its own.
+
+    settings : dict
+        What decides the numbers, by the names of parameters: a checkpoint of other
+        settings is refused.
     """
 
     aim: Aim
@@ -171,6 +194,7 @@ class Preparation:
     validation_fraction: Any = 0.2
     by_source: bool = False
     stems: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def first(
         self, rows: Rows, seed: int, *, held: Rows | None = None, classes: Any = None
@@ -210,6 +234,7 @@ class Preparation:
         elif rest is not None:
             validation = Part(numbers, rows, targets, rest)
         data = Prepared(training, validation, tasks, features, seed, len(rows))
+        data = replace(data, settings=self.settings)
         if not self.stems:
             return data
         columns = _columns_by_source(training)
@@ -227,6 +252,7 @@ class Preparation:
         validation = None if rest is None else Part(numbers, rows, targets, rest)
         columns, n = known.columns, len(rows)
         data = Prepared(training, validation, tasks, known.features, seed, n, columns)
+        data = replace(data, settings=self.settings)
         return self._stemmed(data) if self.stems else data
 
     def _encoded(self, held: Rows, tasks: Tasks) -> Part:

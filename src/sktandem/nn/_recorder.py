@@ -16,7 +16,7 @@ from sktandem.nn._average import Averaged
 from sktandem.nn._batches import RowBatch
 from sktandem.nn._turns import TurnBatches
 
-__all__ = ["Recorder", "Stopper"]
+__all__ = ["Recorder", "Stopped", "Stopper"]
 
 
 class Recorder(Callback):
@@ -30,13 +30,11 @@ class Recorder(Callback):
         history_detail: str = "batch",
         monitor: str = "valid_loss_macro",
         keep: str = "last",
-        data: dict[str, Any] | None = None,
         remedy: str = "",
     ) -> None:
         self.history_detail = history_detail
         self.monitor = monitor
         self.keep = keep
-        self.data = data
         self.remedy = remedy
         self.turns_: TurnBatches | None = None
         self.average_: Averaged | None = None
@@ -55,7 +53,6 @@ class Recorder(Callback):
             net.history[-2]["batches"] = []
         if self.turns_ is not None and len(net.history) == 1:
             net.history.record("seed", self.turns_.seed)
-            net.history.record("data", self.data)
 
     def on_batch_begin(
         self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
@@ -137,9 +134,6 @@ class Recorder(Callback):
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Show the weights that are kept, before the user's callbacks look."""
-        average = Averaged.of(net)
-        if average is not None:  # after Ctrl-C the raw ones may be there
-            average.show(net, True)
         if self.best_ is not None:
             for part, state in zip(_parts(net), self.best_[1]):
                 part.load_state_dict(state, strict=False)
@@ -162,6 +156,10 @@ def _parts(net: NeuralNet) -> list[nn.Module]:
     return [part for part in parts if isinstance(part, nn.Module)]
 
 
+class Stopped(Exception):
+    """The training ends as planned, which is not what Ctrl-C means."""
+
+
 class Stopper(Callback):
     """Ends the training when the plan says so, after all other callbacks."""
 
@@ -172,9 +170,9 @@ class Stopper(Callback):
         return vars(self) | {"turns_": None}
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Stop as skorch's own EarlyStopping does."""
+        """Stop, if that was asked for."""
         if self.turns_ is not None and self.turns_.stopped:
-            raise KeyboardInterrupt
+            raise Stopped
 
 
 def _refuse_unwritable(plan: Any, schedule: Any) -> None:

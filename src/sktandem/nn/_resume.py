@@ -2,55 +2,178 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from skorch import NeuralNet
 from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
 from sktandem._telling import counted, warn
 from sktandem.exceptions import SourceError
+from sktandem.nn._checkpoint import SEAL, found, learns_by
 
-__all__ = ["history_of", "load_checkpoint", "refuse_other_data"]
+__all__ = ["Saved", "recall_best"]
 
-FILES = ("params.pt", "optimizer.pt", "criterion.pt", "history.json")
-
-
-def _paths(folder: Any) -> dict[str, Path]:
-    if not isinstance(folder, str | os.PathLike):
-        raise SourceError(
-            "resume_from must be the folder of a skorch Checkpoint, got "
-            f"{type(folder).__name__}."
-        )
-    return {name: Path(folder) / name for name in FILES}
+ANEW = "Resume from another checkpoint, or begin anew without resume_from."
 
 
-def history_of(folder: Any) -> History:
-    """Return the history of a checkpoint, or say which files are missing."""
-    paths = _paths(folder)
-    missing = [
-        name
-        for name in ("params.pt", "optimizer.pt", "history.json")
-        if not paths[name].exists()
-    ]
-    if missing:
-        raise SourceError(
-            f"resume_from={os.fspath(folder)!r} has no {missing}. The skorch callback "
-            "Checkpoint(monitor=None, dirname=...) writes them after every epoch."
-        )
-    history = History.from_file(paths["history.json"])
-    if not history or "seed" not in history[0]:
-        raise SourceError(
-            f"The history in {os.fspath(folder)!r} was not written by an estimator of "
-            "this package: its first epoch has no seed. Give fit the folder of a "
-            "checkpoint of its own."
-        )
-    return history
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint that is whole.
+
+    Attributes
+    ----------
+    folder : str
+        Where it is.
+
+    told : dict
+        What its seal tells of the fit that wrote it.
+
+    paths : dict of {str: str}
+        Its files, by skorch's names for them.
+    """
+
+    folder: str
+    told: Mapping[str, Any]
+    paths: Mapping[str, str]
+
+    @classmethod
+    def of(cls, folder: Any) -> Saved:
+        """Return the checkpoint in a folder, or say what is wrong with it."""
+        if not isinstance(folder, str | os.PathLike):
+            raise SourceError(
+                "resume_from must be the folder of a skorch Checkpoint, got "
+                f"{type(folder).__name__}."
+            )
+        folder = os.fspath(folder)
+        seal = Path(folder) / SEAL
+        try:
+            told = json.loads(seal.read_text(encoding="utf-8"))
+            files = {
+                str(key): (str(n), str(f)) for key, (n, f) in told["files"].items()
+            }
+            seed = int(told["seed"])
+        except FileNotFoundError:
+            raise SourceError(
+                f"resume_from={folder!r} has no {SEAL}, which is written last. The "
+                "skorch callback Checkpoint(monitor=None, dirname=...) of the net "
+                "writes a checkpoint with one after every epoch of fit."
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SourceError(
+                f"resume_from={folder!r} is damaged: {SEAL} cannot be read "
+                f"({type(error).__name__}: {error}). {ANEW}"
+            ) from None
+        places = found(os.fspath(seal), files)
+        torn = [files[key][0] for key, path in places.items() if path is None]
+        if torn:
+            raise SourceError(
+                f"resume_from={folder!r} is damaged: {torn} are not as they were "
+                f"written with {SEAL}. {ANEW}"
+            )
+        paths = {key: path for key, path in places.items() if path is not None}
+        return cls(folder, {**told, "seed": seed}, paths)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the fit that wrote it."""
+        seed: int = self.told["seed"]
+        return seed
+
+    def refuse_others(self, net: NeuralNet, identity: Mapping[str, Any]) -> None:
+        """Refuse to go on with another set-up or other data; warn of another way."""
+        where = f"The checkpoint in {self.folder!r} was trained"
+        now = {**identity["settings"], **learns_by(net)}
+        before = {**self.told.get("settings", {}), **self.told}
+        for what in ("sources", "classes", "n_features", *now):
+            has = now[what] if what in now else identity[what]
+            if before.get(what) != has:
+                raise SourceError(
+                    f"{where} on {what}={before.get(what)}, and fit has {has}. Give it "
+                    "the data and settings of that fit, or begin anew without "
+                    "resume_from."
+                )
+        if before.get("n_rows") != identity["n_rows"]:
+            # More rows may be meant, but the split is then another one.
+            warn(
+                f"{where} on {before.get('n_rows')} rows by source, and fit has "
+                f"{identity['n_rows']}: other rows may be held out."
+            )
+        else:
+            values = ("X", "y", "sample_source")
+            others = [what for what in values if before.get(what) != identity[what]]
+            if others:
+                raise SourceError(
+                    f"{where} on other values of {' and '.join(others)} than fit has, "
+                    "in as many rows. Give it the data of that fit in the same order "
+                    "and container, or begin anew without resume_from."
+                )
+        for what in ("schedule", "batch_size"):
+            if before.get(what) != identity[what]:
+                warn(
+                    f"{where} with {what}={before.get(what)}, and goes on with "
+                    f"{identity[what]}: it will not end where a whole fit would."
+                )
+
+    def load(self, net: NeuralNet, *, keep: str) -> None:
+        """Put an initialized net where the checkpoint left off."""
+        for name in (*net._modules, *net._criteria, *net._optimizers):
+            key = "f_params" if name == "module" else f"f_{name}"
+            part = getattr(net, f"{name}_")
+            if key in self.paths:
+                self._into(part, self.paths[key], net)
+            elif getattr(part, "state_dict", dict)():
+                # Where weights are averaged, the criterion holds the average.
+                raise SourceError(
+                    f"resume_from={self.folder!r} has no file for the net's {name}, "
+                    f"which has values that were learned. Let Checkpoint write it: "
+                    f"{key}='{name}.pt'."
+                )
+        try:
+            net.history = History.from_file(self.paths["f_history"])
+            n_epochs = len(net.history)
+        except (KeyError, ValueError, TypeError) as error:
+            raise SourceError(
+                f"resume_from={self.folder!r} has no history that can be read. Leave "
+                "Checkpoint's f_history as it is by default."
+            ) from error
+        if n_epochs >= net.max_epochs:
+            warn(
+                f"The checkpoint has {counted(n_epochs, 'epoch')}, max_epochs is "
+                f"{net.max_epochs}: nothing is left to train."
+            )
+        recall_best(net)
+        # The checkpoint holds the weights of its last epoch, not those of the best.
+        best = [row.get("valid_loss_macro_best", False) for row in net.history]
+        if keep == "best" and any(best) and not best[-1]:
+            last_best = n_epochs - best[::-1].index(True)
+            warn(
+                f"keep='best' can only restore epochs from {n_epochs} on: the best one "
+                f"so far, {last_best}, came {counted(n_epochs - last_best, 'epoch')} "
+                "before the checkpoint. A Checkpoint with "
+                "monitor='valid_loss_macro_best' keeps the best."
+            )
+
+    def _into(self, part: Any, path: str, net: NeuralNet) -> None:
+        try:
+            # Weights only: a pickle of any other kind could run code.
+            state = torch.load(path, map_location=net.device, weights_only=True)
+            part.load_state_dict(state)
+        except Exception as error:  # whatever torch, pickle or the part says of it
+            raise SourceError(
+                f"The checkpoint in {self.folder!r} does not fit the net: "
+                f"{os.path.basename(path)}: {error}\nIts module, optimizer and average "
+                "must be those of the fit that wrote it."
+            ) from error
 
 
-def _recall_best(net: NeuralNet) -> None:
+def recall_best(net: NeuralNet) -> None:
     """Tell skorch's callbacks the best losses so far, which they do not look up."""
     # Without them the first epoch after the pause would count as the best so far, and a
     # Checkpoint would overwrite the weights that are.
@@ -60,63 +183,3 @@ def _recall_best(net: NeuralNet) -> None:
             lowest = callback.lower_is_better
             if seen and lowest is not None:
                 callback.best_score_ = min(seen) if lowest else max(seen)
-
-
-def refuse_other_data(history: History, data: dict[str, Any], folder: Any) -> None:
-    """Refuse to go on with other labels than before; warn of other rows."""
-    # Other labels make other outputs, and are refused. Other rows may be meant, for
-    # instance more of them, but the split is then another one.
-    before = history[0].get("data") or {}
-    where = f"The checkpoint in {os.fspath(folder)!r} was trained on"
-    for what in ("sources", "classes", "n_features"):
-        if before.get(what) != data[what]:
-            raise SourceError(
-                f"{where} {what}={before.get(what)}, and fit has {data[what]}. Give it "
-                "the data of that fit, or begin anew without resume_from."
-            )
-    if before.get("n_rows") != data["n_rows"]:
-        warn(
-            f"{where} {before.get('n_rows')} rows by source, and fit has "
-            f"{data['n_rows']}: other rows may be held out."
-        )
-
-
-def load_checkpoint(net: NeuralNet, folder: Any, *, keep: str, average: Any) -> None:
-    """Put an initialized net where a checkpoint left off."""
-    paths = _paths(folder)
-    state = {
-        "f_params": paths["params.pt"],
-        "f_optimizer": paths["optimizer.pt"],
-        "f_history": paths["history.json"],
-    }
-    if paths["criterion.pt"].exists():
-        state["f_criterion"] = paths["criterion.pt"]
-    elif average is not None:
-        raise SourceError(
-            f"resume_from={os.fspath(folder)!r} has no criterion.pt, where the "
-            f"averaged weights of average={average!r} are. Leave Checkpoint's "
-            "f_criterion as it is by default."
-        )
-    try:
-        net.load_params(**{key: os.fspath(path) for key, path in state.items()})
-    except (RuntimeError, ValueError) as error:
-        raise SourceError(
-            f"The checkpoint in {os.fspath(folder)!r} does not fit the net: {error}\n"
-            "Its module, optimizer and average must be those of the fit that wrote it."
-        ) from error
-    if len(net.history) >= net.max_epochs:
-        warn(
-            f"The checkpoint has {counted(len(net.history), 'epoch')}, max_epochs is "
-            f"{net.max_epochs}: nothing is left to train."
-        )
-    _recall_best(net)
-    # The checkpoint holds the weights of its last epoch, not those of the best.
-    best = [row.get("valid_loss_macro_best", False) for row in net.history]
-    if keep == "best" and any(best) and not best[-1]:
-        last_best = len(best) - best[::-1].index(True)
-        warn(
-            f"keep='best' can only restore epochs from {len(best)} on: the best one so "
-            f"far, {last_best}, came {counted(len(best) - last_best, 'epoch')} before "
-            "the checkpoint. A Checkpoint with "
-            "monitor='valid_loss_macro_best' keeps the best."
-        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["cuda_of", "derive_seed", "seeded"]
+__all__ = ["cuda_of", "derive_seed", "seeded", "unmoved"]
+
+# torch has one stream of random numbers for all threads: who seeds it has it alone.
+_turn = threading.RLock()
+
+
+def _renew() -> None:
+    """Forget who had the turn: in a forked process that thread is not there."""
+    global _turn
+    _turn = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -28,7 +43,25 @@ def cuda_of(device: Any) -> list[torch.device]:
 
 @contextmanager
 def seeded(seed: int, device: Any) -> Iterator[None]:
-    """Seed torch in the block, and give its random state back afterwards."""
-    with torch.random.fork_rng(devices=cuda_of(device)):
+    """Seed torch in the block, and give its random state back afterwards.
+
+    Blocks of other threads wait, so that equal seeds give equal numbers there, too.
+    """
+    with _turn, torch.random.fork_rng(devices=cuda_of(device)):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def unmoved(device: Any) -> Iterator[None]:
+    """Give torch's random state back after a block that may draw from it."""
+    # Not while another thread trains: a prediction must not wait for hours, and giving
+    # an older state back would repeat numbers in that fit.
+    turn = _turn
+    alone = turn.acquire(blocking=False)
+    try:
+        with torch.random.fork_rng(devices=cuda_of(device), enabled=alone):
+            yield
+    finally:
+        if alone:
+            turn.release()

@@ -41,6 +41,7 @@ __all__ = ["SharedNet"]
 OF_CLASSES = (NeuralNetClassifier, NeuralNetBinaryClassifier)
 WAYS = ("shared", "source")
 BALANCES = (None, "classes", "both")
+DECIDING = ("heads", "stems", "scaler", "scale_by", "scale_target_by", "balance")
 
 
 @documented
@@ -485,6 +486,7 @@ class SharedNet(NetEstimator):
                 self.validation_fraction,
                 by_source=heads or "source" in (self.scale_by, scale_target_by),
                 stems=stems,
+                settings=self._deciding(DECIDING),
             ),
             Builder(
                 net,

@@ -14,7 +14,7 @@ from sktandem.nn._batches import SourceRows
 from sktandem.nn._features import as_tensor
 from sktandem.nn._net import probe
 from sktandem.nn._preparation import Part, Prepared
-from sktandem.nn._seeding import cuda_of
+from sktandem.nn._seeding import unmoved
 from sktandem.nn._table import Table
 
 __all__ = ["first_rows", "laid_out", "probed"]
@@ -99,7 +99,7 @@ def first_rows(
 def probed(net: NeuralNet, data: Prepared) -> Tensor:
     """Return the module's answer to two rows, having asked every head."""
     # A module may draw numbers even when it predicts.
-    with torch.random.fork_rng(devices=cuda_of(net.device)):
+    with unmoved(net.device):
         for head, (n_outputs, wants) in enumerate(data.tasks.questions()):
             x = first_rows(net, data, head=head)
             answer = probe(net, x, n_outputs, wants)

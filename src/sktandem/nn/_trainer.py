@@ -13,15 +13,17 @@ from skorch import NeuralNet
 
 from sktandem._telling import warn
 from sktandem.nn._batches import SourceRows
+from sktandem.nn._checkpoint import in_words, sealed
 from sktandem.nn._difficulty import Difficulty
-from sktandem.nn._loop import taking_turns
+from sktandem.nn._loop import run_epochs, taking_turns
 from sktandem.nn._preparation import Prepared
 from sktandem.nn._recorder import Recorder
+from sktandem.nn._resume import recall_best
 from sktandem.nn._seeding import derive_seed, seeded
 from sktandem.nn._sizes import sizes_of
 from sktandem.nn._tasks import ClassTask
 from sktandem.nn._tensors import laid_out
-from sktandem.nn._turns import TrainingRows, TurnBatches
+from sktandem.nn._turns import TurnBatches
 from sktandem.nn._weighing import Weighing
 from sktandem.schedules import Schedule, Sizes
 
@@ -78,7 +80,6 @@ class Trainer:
             self.history_detail,
             self._monitor(sizes, keep),
             keep,
-            data.identity(),
             self.remedy,
         )
         heads = data.tasks.heads
@@ -99,18 +100,16 @@ class Trainer:
         if epochs > 0:
             with (
                 seeded(derive_seed(data.seed, "train"), net.device),
+                sealed(net, partial(self.identity, data)),
                 taking_turns(net, turns, recorder, heads, weighing),
             ):
-                net.partial_fit(TrainingRows(turns), None, epochs=epochs)
-        # skorch ends quietly on Ctrl-C and leaves the row of the epoch it was in.
-        # Nothing can go on from half an epoch; the weights of its steps stay.
-        if len(net.history) and "source" not in net.history[-1]:
-            warn(
-                f"Training was interrupted in epoch {len(net.history)}; the epochs "
-                "before it count. partial_fit begins it again."
-            )
-            net.history.pop()
+                run_epochs(net, turns, epochs)
         net._set_training(False)
+
+    def identity(self, data: Prepared) -> dict[str, Any]:
+        """Return what a checkpoint holds of the fit that wrote it."""
+        how = {"schedule": self.schedule, "batch_size": self.batch_size}
+        return data.identity() | {key: in_words(value) for key, value in how.items()}
 
     def _sizes(
         self,
@@ -167,4 +166,5 @@ def as_before_if_it_fails(net: NeuralNet) -> Iterator[None]:
         for part, state in zip(parts, states):
             part.load_state_dict(state)
         del net.history[n_epochs:]
+        recall_best(net)
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from datetime import time
 from numbers import Number
 from typing import Any, Literal, Self
 
@@ -41,6 +42,7 @@ from sktandem.data._tables import (
 )
 from sktandem.exceptions import SourceError
 from sktandem.scaling._affine import NAMED_SCALERS, AffineMaps, fit_affine
+from sktandem.scaling._dates import DateEncoder
 
 INSIDE = (
     "Use scale_by='pooled'; or leave scaler='standard' to scale the numbers by source, "
@@ -267,16 +269,29 @@ def other_columns(X: Any) -> list[int]:
     return [i for i in range(np.shape(X)[1]) if i not in numeric]
 
 
-def category_columns(X: Any) -> list[int]:
-    """Return the columns to encode; refuse dates, of which each would be a category."""
+def moment_columns(X: Any) -> list[int]:
+    """Return the columns of dates, durations and periods; refuse times of day."""
     dates = date_columns(X)
-    if dates:
+    names = column_names(X) or []
+    clocks = [name for name in dates if _is_clock(take_column(X, names.index(name)))]
+    if clocks:
         raise SourceError(
-            f"The columns {dates[:5]} hold dates, times or durations: neither numbers "
-            "nor categories. Turn them into numbers first, such as days since a fixed "
-            "day, or drop them."
+            f"The columns {clocks[:5]} hold times of day without a date: neither "
+            "numbers nor categories. Turn them into numbers first, such as hours, or "
+            "drop them."
         )
-    return other_columns(X)
+    return [names.index(name) for name in dates]
+
+
+def _is_clock(column: Any) -> bool:
+    first = next((v for v in column.to_list() if not is_missing(v)), None)
+    return isinstance(first, time)
+
+
+def category_columns(X: Any) -> list[int]:
+    """Return the columns to encode: neither numbers nor dates."""
+    dates = set(moment_columns(X))
+    return [place for place in other_columns(X) if place not in dates]
 
 
 class CategoryEncoder(OneHotEncoder):
@@ -296,9 +311,13 @@ class CategoryEncoder(OneHotEncoder):
 
 
 def _as_objects(X: Any) -> Any:
-    if not is_pandas(X):
+    if is_pandas(X):
+        return X.astype(object).where(X.notna(), np.nan)
+    if not is_frame(X):
         return X
-    return X.astype(object).where(X.notna(), np.nan)
+    columns = [take_column(X, place).to_list() for place in range(X.shape[1])]
+    cells = [[np.nan if is_missing(v) else v for v in column] for column in columns]
+    return np.array(cells, dtype=object).T.reshape(X.shape)
 
 
 def _as_dense(X: Any) -> Any:
@@ -365,10 +384,12 @@ def table_preprocessor(
 ) -> ColumnTransformer:
     """Prepare a mixed table with missing values for an estimator of numbers.
 
-    Numeric columns are imputed by their median and scaled; all others are
-    one-hot encoded, a missing value being a category and an unseen one all
-    zeros. Put it as `scaler` of an estimator of this package, or in front of
-    an estimator inside a pipeline, so that it is fitted on training rows only.
+    Numeric columns are imputed by their median and scaled. Dates become numbers:
+    the years since 2000, and the season, the day of the week and the time of day as
+    points on a circle; durations become days. All other columns are one-hot encoded,
+    a missing value being a category and an unseen one all zeros. Put it as `scaler` of
+    an estimator of this package, or in front of an estimator inside a pipeline, so that
+    it is fitted on training rows only.
 
     Read more in the :ref:`User Guide <merging>`.
 
@@ -385,7 +406,7 @@ def table_preprocessor(
     -------
     preprocessor : ColumnTransformer
         A plain, unfitted :class:`~sklearn.compose.ColumnTransformer`, with the
-        parts "numeric" and "categorical".
+        parts "numeric", "dates" and "categorical".
 
     Examples
     --------
@@ -401,11 +422,11 @@ def table_preprocessor(
     # in what they measured, and a fold must not change the width.
     dense = FunctionTransformer(_as_dense, feature_names_out="one-to-one")
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    numeric = [dense, imputer]
+    scaling = []
     if scaler is not None:
         check_scaler_name(scaler)
         classes = (StandardScaler, MinMaxScaler, RobustScaler)
-        numeric.append(dict(zip(NAMED_SCALERS, classes))[scaler]())
+        scaling.append(dict(zip(NAMED_SCALERS, classes))[scaler]())
     encoder = CategoryEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=min_frequency,
@@ -413,7 +434,8 @@ def table_preprocessor(
     )
     return ColumnTransformer(
         [
-            ("numeric", make_pipeline(*numeric), typed_numbers),
+            ("numeric", make_pipeline(dense, imputer, *scaling), typed_numbers),
+            ("dates", make_pipeline(DateEncoder(), imputer, *scaling), moment_columns),
             ("categorical", encoder, category_columns),
         ],
         verbose_feature_names_out=False,

@@ -174,8 +174,8 @@ class Sizes:
 def finished(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of finished epochs, oldest first.
 
-    The last row is the epoch about to run; one broken off by Ctrl-C has no
-    `source` and is passed over.
+    The last row is the epoch about to run; one without a `source` was not
+    finished, and is passed over.
     """
     return [row for row in list(history)[:-1] if "source" in row]
 

@@ -18,6 +18,7 @@ from sktandem.data._tables import (
     column_names,
     is_frame,
     is_missing,
+    moments_of,
     numeric_columns,
     take_column,
     to_floats,
@@ -125,15 +126,10 @@ def word_column(name: Hashable, column: Any, sources: Sources) -> Column:
 
 def _as_seconds(column: Any) -> Floats:
     """Return moments as seconds, NaN where missing."""
-    if hasattr(column, "dt") and hasattr(column, "iloc"):  # with a time zone as well
-        column = column.to_numpy(dtype="datetime64[us]")
-    elif str(column.dtype).startswith("Date"):  # of narwhals
-        column = column.to_numpy()
-    elif isinstance(column, nw.Series):  # a time of day or a duration, in its unit
+    if isinstance(column, nw.Series) and column.dtype == nw.Time:
         return np.asarray(column.cast(nw.Int64).cast(nw.Float64).to_numpy())
-    moments = np.asarray(column, dtype="datetime64[us]")
-    seconds = moments.astype(np.int64) / 1e6
-    return np.where(np.isnat(moments), np.nan, seconds)
+    moments = moments_of(column)
+    return np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / 1e6)
 
 
 def _word(value: Any) -> str:

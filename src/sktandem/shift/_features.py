@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from sktandem.data._sources import Sources
+from sktandem.data._spelling import fold
 from sktandem.shift._columns import OTHER, Column, Floats, Kind
 from sktandem.shift._units import (
     Unit,
@@ -31,6 +32,14 @@ SIZE = 0.1  # no difference is reported that is smaller, however sure
 ALPHA = 0.05
 N_BINS = 24
 N_DRAWN = 8
+
+
+class Spelling(NamedTuple):
+    """Two spellings of one category, and the distance once all are written alike."""
+
+    one: str
+    other: str
+    after: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +115,9 @@ class FeatureShift:
 
     within : FeatureShift or None
         The record of these rows alone.
+
+    spelling : Spelling or None
+        Two categories that differ in writing alone, if that is most of the distance.
     """
 
     name: Hashable
@@ -131,6 +143,7 @@ class FeatureShift:
     dated: bool = False
     among: Hashable = None
     within: FeatureShift | None = None
+    spelling: Spelling | None = None
 
     @property
     def flagged(self) -> bool:
@@ -291,14 +304,45 @@ def _compare_categories(column: Column, sources: Sources) -> dict[str, Any]:
     }
     if (totals == 0).any():
         return told
-    sides, sizes = _sides(n_sources), []
-    for s, rest in sides:
-        others = counts[rest].sum(axis=0) / totals[rest].sum()
-        sizes.append(min(1.0, float(np.abs(shares[s] - others).sum() / 2)))
+    sides = _sides(n_sources)
+    sizes = _variations(counts, sides)
     worst = int(np.argmax(sizes))
     told["size"], told["source"] = sizes[worst], sources.names[sides[worst][0]]
     told["p_value"] = _chi_square(counts)
+    told["spelling"] = _spelling(column.categories, counts, sides, sizes[worst])
     return told
+
+
+def _variations(
+    counts: NDArray[Any], sides: list[tuple[int, list[int]]]
+) -> list[float]:
+    """Return the total variation between the sources of each comparison."""
+    shares = counts / counts.sum(axis=1)[:, None]
+    sizes = []
+    for s, rest in sides:
+        others = counts[rest].sum(axis=0) / counts[rest].sum()
+        sizes.append(min(1.0, float(np.abs(shares[s] - others).sum() / 2)))
+    return sizes
+
+
+def _spelling(
+    categories: Sequence[Any],
+    counts: NDArray[Any],
+    sides: list[tuple[int, list[int]]],
+    before: float,
+) -> Spelling | None:
+    """Return two spellings of one category, if written alike half the distance goes."""
+    keys = [fold(c) if isinstance(c, str) else c for c in categories]
+    first = {key: place for place, key in reversed(list(enumerate(keys)))}
+    if len(first) == len(keys) or before <= SIZE:
+        return None
+    merged = np.zeros_like(counts)
+    np.add.at(merged.T, [first[key] for key in keys], counts.T)
+    after = max(_variations(merged, sides))
+    if after > before / 2:
+        return None
+    other = next(place for place, key in enumerate(keys) if first[key] != place)
+    return Spelling(categories[first[keys[other]]], categories[other], after)
 
 
 def _chi_square(counts: NDArray[Any]) -> float:

@@ -30,7 +30,10 @@ LARGE = 0.2
 GAIN, LARGE_GAIN = 0.01, 0.05
 # Trees that name the source from the columns gain nothing by being told it.
 TOLD_APART = 0.9
-DATES = "Scalers let dates pass: leave it out, or make features of it, as the month"
+DATES = "table_preprocessor() makes numbers of dates; or leave it out"
+ALIKE = (
+    'Write it alike in all datasets before stacking, as read_sources(clean="safe") does'
+)
 WHETHER = "compare_strategies tells whether it matters"
 # What each remedy is for, where it could not be tried.
 POSSIBLE = {
@@ -165,6 +168,17 @@ def _schema_of(feature: FeatureShift, checks: Checks) -> Iterator[Finding]:
             f"{name!r} is the same in {where}.",
             "Leave it out." if every else "",
         )
+    if feature.spelling is not None and feature.flagged:
+        one, other, after = feature.spelling
+        yield Finding(
+            "schema",
+            "large",
+            name,
+            f"{name!r} is written differently, such as {one!r} and {other!r}: written "
+            f"alike, the distance is {after:.2f}, not {feature.size:.2f}.",
+            f"{ALIKE}.",
+            feature.size,
+        )
     if feature.unit is not None and feature.flagged:
         unit = feature.unit
         offset = f" + {unit.offset:g}" if unit.offset else ""
@@ -235,6 +249,8 @@ def _features(checks: Checks) -> Iterator[Finding]:
 def _remedy_of(feature: FeatureShift, checks: Checks) -> str:
     if feature.dated:
         return DATES
+    if feature.spelling is not None:
+        return ALIKE
     measured = feature.kind == "number" and not checks.transformed
     return _advised("scale" if measured else "weights", checks)
 
@@ -352,7 +368,9 @@ def _joint(checks: Checks) -> Iterator[Finding]:
     remedy = ""
     if severity in ("moderate", "large"):
         alone = any(f.flagged for f in checks.features)
-        if alone and not checks.transformed:
+        if _written_differently(checks):
+            remedy = f"{ALIKE}: {_listed(_written_differently(checks))}."
+        elif alone and not checks.transformed:
             remedy = f"Pass after=SourceScaler() to see what scaling leaves; {WHETHER}."
         elif alone:
             remedy = f"{_advised('weights', checks)}; {WHETHER}."
@@ -389,6 +407,8 @@ def _concept_line(checks: Checks) -> Iterator[Finding]:
     remedy, sentence = "", f"{told[0].upper()}{told[1:]}."
     if severity in ("moderate", "large"):
         remedy = f"{_advised('weights', checks)}; {WHETHER}."
+        if _written_differently(checks):
+            remedy = f"{ALIKE}: {_listed(_written_differently(checks))}."
         if _flagged_labels(checks):
             sentence += " Labels of another level alone do that: see labels."
     elif severity == "none":
@@ -399,6 +419,11 @@ def _concept_line(checks: Checks) -> Iterator[Finding]:
     yield Finding(
         "concept", severity, None, sentence, remedy, concept.size, concept.p_adjusted
     )
+
+
+def _written_differently(checks: Checks) -> list[Hashable]:
+    """Return the columns whose categories are the same in several spellings."""
+    return [f.name for f in checks.features if f.spelling is not None and f.flagged]
 
 
 def _flagged_labels(checks: Checks) -> bool:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
-from sklearn.utils.parallel import Parallel, delayed
 
+from sktandem._parallel import each_done
 from sktandem._settings import is_integer
 from sktandem._telling import counted, warn
 from sktandem._typing import Floats
@@ -86,6 +87,11 @@ class Task:
     fold: Fold | None
     unknown: bool = False
 
+    @property
+    def where(self) -> str:
+        """What it is fitted on, as messages say it."""
+        return "all rows" if self.fold is None else f"fold {self.fold.number + 1}"
+
     def codes(self, rows: Rows) -> NDArray[np.intp]:
         """Return the sources that the held-out rows are asked as."""
         codes = rows.sources.codes
@@ -120,17 +126,8 @@ def fit_member(model: Any, rows: Rows) -> FittedMember:
         return FittedMember(fitted, failures)
 
 
-def run(
-    tasks: Sequence[Task], rows: Rows, judge: Judge, n_jobs: int | None
-) -> Iterator[tuple[Task, FittedMember, Floats | None]]:
-    """Yield each task with its fitted member and what it answers for the held out."""
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    done = parallel(delayed(_done)(task, rows, judge) for task in tasks)
-    for task, (fitted, answers) in zip(tasks, done):
-        yield task, fitted, answers
-
-
-def _done(task: Task, rows: Rows, judge: Judge) -> tuple[FittedMember, Floats | None]:
+def run(rows: Rows, judge: Judge, task: Task) -> tuple[FittedMember, Floats | None]:
+    """Return the fitted member, and what it answers for the held out."""
     every = np.arange(len(rows))
     train = every if task.fold is None else task.fold.train
     fitted = fit_member(task.model, rows.take(train))
@@ -258,7 +255,9 @@ def out_of_fold(
     failures: dict[str, dict[Hashable, Exception]] = {name: {} for name in names}
     clipped = dict.fromkeys(names, 0)
     everything = np.arange(len(rows))
-    for task, fitted, raw in run(tasks, rows, judge, n_jobs):
+    told = "{0.name!r} on {0.where}".format
+    fits = each_done(partial(run, rows, judge), tasks, n_jobs, told)
+    for task, (fitted, raw) in fits:
         fold = task.fold
         train = everything if fold is None else fold.train
         test = everything if fold is None else fold.test
@@ -276,9 +275,8 @@ def out_of_fold(
             held[task.fold.test] = task.fold.number
             tell(f"fold {task.fold.number + 1} of {len(folds)}: {task.name!r}")
         for source, error in fitted.failures.items():
-            where = "all rows" if task.fold is None else f"fold {task.fold.number + 1}"
             explained = SourceError(
-                f"The member {task.name!r} failed on {where}: {error}"
+                f"The member {task.name!r} failed on {task.where}: {error}"
             )
             explained.__cause__ = error
             failures[task.name].setdefault(source, explained)
@@ -343,14 +341,19 @@ def kept(found: OutOfFold, *, named: bool) -> OutOfFold:
     return replace(found, names=names, answers=found.answers[lives], clipped=clipped)
 
 
-def folds_of(cv: Any, rows: Rows, rng: np.random.RandomState) -> list[Fold]:
+def folds_of(
+    cv: Any, rows: Rows, judge: Judge, rng: np.random.RandomState
+) -> list[Fold]:
     """Return the inner folds: so many, or those that the user gives."""
     if is_integer(cv):
         units = rows.sources.sizes
         if rows.groups is not None:
             parts = (rows.groups[own] for own in rows.sources.rows)
             units = np.array([len(np.unique(part)) for part in parts])
-        return deal(rows, max(2, min(cv, int(units.max()))), 1, None, rng)
+        # Not by quantile of y: training rows with the very mean of the held-out ones
+        # flatter the own models of few rows, and hide what the others give.
+        flat = rows if judge.classes is not None else replace(rows, y=None)
+        return deal(flat, max(2, min(cv, int(units.max()))), 1, None, rng)
     try:
         splits = list(check_cv(cv).split(rows.X, rows.y, rows.groups))
         held = np.concatenate([test for _, test in splits])

@@ -93,10 +93,5 @@ class BatchProgress(Callback):
         """Take it away."""
         self.bar_.close()
 
-    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Take it away after Ctrl-C, too."""
-        if getattr(self, "bar_", None) is not None:
-            self.bar_.close()
-
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"turns_": None, "bar_": None}  # no data either

@@ -36,6 +36,7 @@ from sktandem.text._transformers import check_checkpoint, named
 
 __all__ = ["SharedTextNet"]
 
+DECIDING = ("heads", "pooling", "max_length", "prefix", "freeze", "balance")
 HEAD_LR = 1e-2  # a head begins with nothing, the encoder knows something already
 REMEDY = (
     "Lower lr, or pass training=FineTuning(...) with a lower head_lr, a higher "
@@ -396,6 +397,7 @@ class SharedTextNet(NetEstimator):
                 by_source=heads,
                 patience=training.patience,
                 primary_source=self.primary_source,
+                settings=self._deciding(DECIDING),
             ),
             TextBuilder(
                 self._net(),
@@ -442,7 +444,8 @@ class SharedTextNet(NetEstimator):
 
         resume_from : str or path, default=None
             The folder of a skorch ``Checkpoint``: training goes on after its
-            last epoch, up to `max_epochs`.
+            last epoch, up to `max_epochs`. A checkpoint that is damaged, or of
+            other settings or values, is refused.
 
         Returns
         -------
@@ -455,6 +458,9 @@ class SharedTextNet(NetEstimator):
             If texts are missing, empty or not strings, the checkpoint is not there
             or does not fit its tokenizer, labels and settings do not fit each
             other, or the loss is not finite any more.
+
+        KeyboardInterrupt
+            On Ctrl-C: nothing half-fitted remains, and a checkpoint goes on.
         """
         return super().fit(
             X,

@@ -1,5 +1,6 @@
 """The user's own files: what is read of them, and what is said of bad ones."""
 
+import gzip
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -7,9 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sktandem.cli._files import Reading
-from sktandem.cli._sources import read_sources
 from sktandem.exceptions import SourceError
+from sktandem.files._gather import read_tables
+from sktandem.files._sources import reading_of, source_names
+
+
+def read_files(paths, target="grade", **how):
+    """Read as the command line does, whose messages name options."""
+    reading = reading_of(target=target, typed=True, fewest=20, **how)
+    return read_tables(dict(zip(source_names(paths, reading), paths)), reading)
 
 
 def table(n_rows=30, seed=0):
@@ -41,7 +48,7 @@ def read(tmp_path):
     def read_beside_a(b, *, name="B.csv", a=None, csv=None, **how):
         paths = [written(tmp_path, "A.csv", table() if a is None else a, **(csv or {}))]
         paths.append(written(tmp_path, name, b, **(csv or {})))
-        return read_sources(paths, Reading(**{"target": "grade", **how}))
+        return read_files(paths, **how)
 
     return read_beside_a
 
@@ -98,7 +105,25 @@ def test_files_may_be_packed(tmp_path):
     for path in paths:
         table().to_csv(path, index=False)
 
-    assert set(read_sources(paths, Reading("grade")).files) == {"A", "B"}
+    assert set(read_files(paths).files) == {"A", "B"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:20],
+        lambda content: content[:-3],
+        lambda content: content[:12] + b"xxxx" + content[16:],
+        lambda content: content + b"more",
+    ],
+    ids=["cut", "torn", "damaged", "longer"],
+)
+def test_a_damaged_packed_file_is_told_by_name(read, damage):
+    content = damage(gzip.compress(as_csv(table()).encode()))
+
+    told = r"B\.csv\.gz is a gzip file that is cut short or damaged: .*\. Copy it anew"
+    with pytest.raises(SourceError, match=told):
+        read(content, name="B.csv.gz")
 
 
 def test_rows_without_a_target_and_infinite_values(read):
@@ -156,7 +181,7 @@ def test_persons_are_alike_in_all_files(read):
 
 
 def test_ignored_columns_need_not_be_in_every_file(read):
-    assert list(read(table().assign(id="x"), ignored=("id",)).X) == ["age", "ward"]
+    assert list(read(table().assign(id="x"), ignore=("id",)).X) == ["age", "ward"]
 
 
 def test_columns_without_a_value_are_left_out(read):
@@ -175,15 +200,18 @@ def test_odd_columns_are_told(read):
     a = b.assign(ward="bed")
     b = pd.concat([b] * 2).assign(ward=[f"bed {i}" for i in range(60)], place=range(60))
 
+    beside = (
+        "holds numbers, and '?', 'n/k' for missing in {} cells.",
+        "counts its rows: --ignore place if it says nothing else.",
+    )
     assert read(b, a=a).notes == (
-        "'age' of A.csv holds numbers beside '?', 'n/k', and so counts as categories. "
-        "If that means a missing value: --missing '?'",
-        "'place' of A.csv counts its rows: --ignore place if it tells nothing else.",
-        "'age' of B.csv holds numbers beside '?', 'n/k', and so counts as categories. "
-        "If that means a missing value: --missing '?'",
+        f"'place' of A.csv {beside[1]}",
         "'ward' of B.csv has 60 different strings in 60 rows, more like names than "
         "categories: --ignore ward",
-        "'place' of B.csv counts its rows: --ignore place if it tells nothing else.",
+        f"'place' of B.csv {beside[1]}",
+        f"'age' of A {beside[0].format(2)}",
+        f"'age' of B {beside[0].format(4)}",
+        "To settle what is written differently: --missing '?' n/k",
     )
     assert read(b, a=a, missing=("?", "n/k")).X["age"].isna().sum() == 6
 
@@ -194,7 +222,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):
         (tmp_path / place).mkdir()
         paths.append(written(tmp_path / place, "data.csv", table()))
 
-    tables = read_sources(paths, Reading("grade"))
+    tables = read_files(paths)
 
     assert list(tables.files) == ["clinic/data", "lab/data"]
 
@@ -205,7 +233,7 @@ def test_parquet_is_read(tmp_path):
     for path in paths:
         table().astype({"ward": "category", "age": "Float64"}).to_parquet(path)
 
-    tables = read_sources(paths, Reading("grade"))
+    tables = read_files(paths)
 
     assert [dtype.kind for dtype in tables.X.dtypes] == ["f", "O"]
 
@@ -266,12 +294,14 @@ WRONG = {
     ),
     "a header alone": (table(0), "B.csv has a header and no rows below it."),
     "nothing": ("", "B.csv is empty."),
-    "a sheet": (b"PK\x03\x04", "B.csv looks like a spreadsheet or an archive. Save it"),
+    "a sheet": (
+        b"PK\x03\x04",
+        "B.csv looks like a spreadsheet or an archive. Save it as CSV or .xlsx",
+    ),
     "bytes": (b"a,b\n\0\0,1\n", "B.csv is not a text file"),
     "old letters": (
         "age,ward,grade\n1,Süd,3\n".encode("latin-1"),
-        "B.csv is not UTF-8: byte 0xfc in line 2 is no letter there. Try --encoding "
-        "latin-1",
+        "B.csv is not UTF-8: line 2 holds the byte 0xfc. Try --encoding latin-1",
     ),
     "wide letters": (
         as_csv(table()).encode("utf-16"),
@@ -296,11 +326,11 @@ WRONG = {
     "texts for numbers": (
         table().assign(grade=["4.5", "poor", "5"] * 10),
         "The targets differ: 'grade' holds numbers in A.csv and strings in B.csv, such "
-        "as 'poor'. If that means a missing value: --missing 'poor'.",
+        "as 'poor'. If that means a missing value: --missing poor.",
     ),
     "yes for one": (
         table().assign(grade=["yes", "no", "yes"] * 10),
-        "as 'yes'. Write it alike in both files, such as 1 for yes and 0 for no.",
+        "as 'yes'. Write it alike in all files: --map yes=1 no=0",
     ),
     "always the same": (
         table().assign(grade=3),
@@ -313,7 +343,7 @@ WRONG = {
     ),
     "a column of another kind": (
         table().assign(age=["?", *map(str, range(29))]),
-        "The column 'age' has .* --missing '?'",
+        "'age' holds numbers in A.csv, such as 51.1 and strings in B.* --missing '?'",
     ),
     "an infinite target": (
         table().assign(grade=[np.inf, *range(29)]),
@@ -382,19 +412,19 @@ def person_missing():
         (
             None,
             table(),
-            {"ignored": ("wrad",)},
+            {"ignore": ("wrad",)},
             "--ignore: no file has a column 'wrad'. .* Did you mean 'ward'",
         ),
         (
             None,
             table(),
-            {"ignored": ("grade",)},
+            {"ignore": ("grade",)},
             "'grade' is the target, and cannot be left out",
         ),
         (
             None,
             table(),
-            {"ignored": ("age", "ward")},
+            {"ignore": ("age", "ward")},
             "A.csv has no column left to predict 'grade' from",
         ),
         (
@@ -402,7 +432,7 @@ def person_missing():
             table(),
             {"separator": ";"},
             "A.csv has a single column, 'age,ward,grade', if separated by ';'. It "
-            "looks separated by ',': try --separator ','",
+            "looks separated by ',': try --separator ,",
         ),
         (
             None,
@@ -421,7 +451,10 @@ def test_paths_that_lead_nowhere(tmp_path):
     good = written(tmp_path, "clinic.csv", table())
 
     for paths, message in (
-        ([good], "A comparison needs two files or more, got 1 file"),
+        (
+            [good],
+            "Two files or more are needed, got 1 file. Of one file, --source COLUMN",
+        ),
         (
             [good, tmp_path / "clinc.csv"],
             "no file .*clinc.csv. Did you mean 'clinic.csv'",
@@ -430,26 +463,15 @@ def test_paths_that_lead_nowhere(tmp_path):
         ([good, good], "Two files would both be called .*clinic'"),
     ):
         with pytest.raises(SourceError, match=message):
-            read_sources(paths, Reading("grade"))
+            read_files(paths)
 
 
 @pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is there")
 def test_parquet_says_what_it_needs(tmp_path):
     paths = [written(tmp_path, name, b"PAR1") for name in ("A.parquet", "B.parquet")]
 
-    with pytest.raises(SourceError, match=r"A\.parquet needs pyarrow. Install it with"):
-        read_sources(paths, Reading("grade"))
-
-
-def test_dates_are_neither_numbers_nor_categories():
-    from sktandem.cli._sources import _as_strings
-
-    when = pd.Series(pd.date_range("2026-01-01", periods=3), name="when")
-
-    with pytest.raises(
-        SourceError, match=r"'when' of A\.parquet holds datetime64?, which"
-    ):
-        _as_strings(when, "A.parquet", [])
+    with pytest.raises(ImportError, match=r"A\.parquet needs pyarrow. Install it with"):
+        read_files(paths)
 
 
 def test_reading_leaves_the_files_alone(read, tmp_path):

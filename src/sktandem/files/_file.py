@@ -8,69 +8,40 @@ import gzip
 import io
 import re
 import warnings
-from dataclasses import dataclass
+import zlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import narwhals.stable.v2 as nw
+
+from sktandem._extras import require
 from sktandem._telling import did_you_mean
-from sktandem.data._tables import pandas_for
+from sktandem.data._tables import is_frame, is_pandas, pandas_for
 from sktandem.exceptions import SourceError
+from sktandem.files._reading import Reading
 
-__all__ = ["Reading", "counts_rows", "read_file", "text_columns"]
+__all__ = ["counts_rows", "read_file", "text_columns"]
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
-PARQUET = (".parquet", ".pq")
+PARQUET, SHEETS = (".parquet", ".pq"), (".xlsx", ".xlsm")
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 FEWEST_TO_COUNT = 20
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How files are to be read, and what their columns are for.
+def read_file(
+    file: Any, source: str | None, reading: Reading, notes: list[str], bad: list[str]
+) -> tuple[Any, bool]:
+    """Return a file, or a data frame, as a pandas data frame of its own.
 
-    Attributes
-    ----------
-    target : str
-        The column to predict.
-
-    groups, ignored : tuple of str
-        The columns that identify groups, and those to leave out.
-
-    task : {"auto", "classification", "regression"}
-        What the target is. "auto": strings, yes and no, and numbers of two values
-        are classes, all other numbers a quantity.
-
-    join : {"exact", "inner", "outer"}
-        Which columns to keep, as in :func:`~sktandem.stack_sources`.
-
-    separator, decimal : str or None
-        What separates columns, and integers from their fractions; None means
-        what the file itself suggests.
-
-    encoding : str or None
-        The encoding of files that are not UTF-8.
-
-    missing : tuple of str
-        What stands for a missing value besides an empty cell, "NA" and the like.
-
-    drop_duplicates : bool
-        Whether to leave out rows that repeat another of their file throughout.
+    Beside it, whether it writes decimals with a comma. What is wrong and can be
+    passed over for now, to find the rest, goes to `bad`.
     """
-
-    target: str
-    groups: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    task: str = "auto"
-    join: Literal["exact", "inner", "outer"] = "exact"
-    separator: str | None = None
-    decimal: str | None = None
-    encoding: str | None = None
-    missing: tuple[str, ...] = ()
-    drop_duplicates: bool = False
-
-
-def read_file(path: Path, reading: Reading, notes: list[str]) -> Any:
-    """Return a file as a data frame."""
+    if is_frame(file):
+        if not is_pandas(file):
+            columns = nw.from_native(file).iter_columns()
+            file = pandas_for("files").DataFrame({c.name: c.to_list() for c in columns})
+        return file.copy(deep=False).reset_index(drop=True), False
+    path, commas = Path(file), False
     if path.is_dir():
         raise SourceError(f"{path} is a folder. Name the files in it.")
     try:
@@ -82,45 +53,68 @@ def read_file(path: Path, reading: Reading, notes: list[str]) -> Any:
         raise SourceError(f"{path} cannot be read: {error.strerror}.") from None
     if path.suffix in PARQUET:
         frame = _read_parquet(path)
+    elif path.suffix in SHEETS:
+        frame = _read_sheet(path, notes)
     else:
-        frame = _read_csv(_decoded(content, path.name, reading), path, reading, notes)
+        text = _decoded(content, path.name, source, reading, bad)
+        frame, commas = _read_csv(text, path, source, reading, notes)
     if len(frame) == 0:
         raise SourceError(f"{path.name} has a header and no rows below it.")
-    return _without_counter(frame, path.name, notes)
+    return _without_counter(frame, path.name, notes), commas
 
 
 def _read_parquet(path: Path) -> Any:
     pd = pandas_for(path.name)
+    require(path.name, "pyarrow")
     try:
         return pd.read_parquet(path).reset_index(drop=True)
-    except ImportError:
-        raise SourceError(
-            f"{path.name} needs pyarrow. Install it with: pip install pyarrow"
-        ) from None
     except (ValueError, OSError) as error:
         raise SourceError(f"{path.name} is no parquet file: {error}") from None
 
 
-def _decoded(content: bytes, name: str, reading: Reading) -> str:
-    """Return the text of a file, or say where it cannot be read."""
+def _read_sheet(path: Path, notes: list[str]) -> Any:
+    pd = pandas_for(path.name)
+    require(path.name, "openpyxl")
+    try:
+        sheets = pd.read_excel(path, sheet_name=None)
+    except Exception as error:  # of a zip file that is something else
+        raise SourceError(f"{path.name} is no Excel file: {error}") from None
+    (name, frame), *others = sheets.items()
+    if others:
+        notes.append(f"Of the {len(sheets)} sheets of {path.name} {name!r} is read.")
+    return frame.rename(columns=lambda column: str(column).strip())
+
+
+def _decoded(
+    content: bytes, name: str, source: str | None, reading: Reading, bad: list[str]
+) -> str:
+    """Return the text of a file; where it cannot be read, say so and read on."""
     if content.startswith(b"\x1f\x8b"):
-        content = gzip.decompress(content)
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceError(
+                f"{name} is a gzip file that is cut short or damaged: {error}. Copy it "
+                "anew from where it came."
+            ) from None
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise SourceError(
-            f"{name} looks like a spreadsheet or an archive. Save it as CSV first."
+            f"{name} looks like a spreadsheet or an archive. Save it as CSV or .xlsx."
         )
-    encoding = _encoding(content, reading.encoding)
+    encoding = _encoding(content, reading.of("encoding", source), reading)
     if encoding != "utf-16" and content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise SourceError(f"{name} is not UTF-8. Try --encoding utf-16.")
+        bad.append(f"{name} is not UTF-8. Try {reading.option('encoding', 'utf-16')}.")
+        encoding = "utf-16"
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise SourceError(
-            f"{name} is not {encoding.removesuffix('-sig').upper()}: byte 0x"
-            f"{content[error.start]:02x} in line {line} is no letter there. Try "
-            "--encoding latin-1, which older programs write."
-        ) from None
+        bad.append(
+            f"{name} is not {encoding.removesuffix('-sig').upper()}: line {line} holds "
+            f"the byte 0x{content[error.start]:02x}. Try "
+            f"{reading.option('encoding', 'latin-1')}, which older programs write."
+        )
+        text = content.decode("latin-1")
     except UnicodeError as error:
         raise SourceError(f"{name} is not {encoding.upper()}: {error}.") from None
     if not text.strip():
@@ -130,7 +124,7 @@ def _decoded(content: bytes, name: str, reading: Reading) -> str:
     return text
 
 
-def _encoding(content: bytes, wanted: str | None) -> str:
+def _encoding(content: bytes, wanted: str | None, reading: Reading) -> str:
     """Return the encoding of a file, UTF-8 where it can be.
 
     Of two files one may be older: read as latin-1, the characters of the other
@@ -142,7 +136,8 @@ def _encoding(content: bytes, wanted: str | None) -> str:
         wanted = codecs.lookup(wanted).name
     except LookupError:
         raise SourceError(
-            f"--encoding {wanted} is not known. Try utf-8, latin-1 or utf-16."
+            f"{reading.option('encoding', wanted)} is not known. Try utf-8, latin-1 or "
+            "utf-16."
         ) from None
     try:
         return wanted if "\0" in content.decode() else "utf-8-sig"
@@ -150,38 +145,50 @@ def _encoding(content: bytes, wanted: str | None) -> str:
         return wanted
 
 
-def _read_csv(text: str, path: Path, reading: Reading, notes: list[str]) -> Any:
-    text = text.lstrip("\r\n")
-    separator = _separator(text.splitlines()[0], path.name, reading, notes)
-    frame = _parsed(text, path.name, separator, reading.decimal or ".", reading)
-    if reading.decimal is None and separator != "," and _has_commas(frame):
+def _read_csv(
+    text: str, path: Path, source: str | None, reading: Reading, notes: list[str]
+) -> tuple[Any, bool]:
+    text, decimal = text.lstrip("\r\n"), reading.of("decimal", source)
+    wanted = reading.of("separator", source)
+    wanted = {"tab": "\t", "\\t": "\t"}.get(wanted, wanted)
+    if wanted is not None and len(wanted) != 1:
+        given = reading.option("separator", wanted)
+        raise SourceError(f"{given} must be one sign or tab.")
+    separator = _separator(text.splitlines()[0], path.name, wanted, reading, notes)
+    frame = _parsed(text, path.name, separator, decimal or ".")
+    if decimal is None and separator != "," and _has_commas(frame):
         notes.append(f"{path.name} writes decimals with a comma.")
-        frame = _parsed(text, path.name, separator, ",", reading)
-    return frame
+        decimal = ","
+        frame = _parsed(text, path.name, separator, decimal)
+    return frame, decimal == ","
 
 
-def _separator(header: str, name: str, reading: Reading, notes: list[str]) -> str:
-    """Return what parts the columns, judged by the header alone."""
+def _separator(
+    header: str, name: str, wanted: str | None, reading: Reading, notes: list[str]
+) -> str:
+    """Return what separates the columns, judged by the header alone."""
     width = {sign: len(_cells(header, sign)) for sign in SEPARATORS}
     likely = max(width, key=lambda sign: width[sign])  # of equals the comma
-    chosen = likely if reading.separator is None else reading.separator
+    chosen = likely if wanted is None else wanted
     columns = [cell for cell in _cells(header, chosen) if cell]
     if len(columns) < 2:
-        told = header if len(header) <= 60 else f"{header[:60]}..."
-        head = f"{name} has a single column, {told!r}"
+        shown = header if len(header) <= 60 else f"{header[:60]}..."
+        head = f"{name} has a single column, {shown!r}"
         if likely == chosen:
             raise SourceError(
                 f"{head}. A target and a column to predict it from are needed; if "
-                "there are more, --separator tells what parts them."
+                f"there are more, {reading.option('separator', ';')} or another sign "
+                "says what separates them."
             )
+        sign = "tab" if likely == "\t" else likely
         raise SourceError(
             f"{head}, if separated by {chosen!r}. It looks separated by "
-            f"{SEPARATORS[likely]}: try --separator {SEPARATORS[likely]}"
+            f"{SEPARATORS[likely]}: try {reading.option('separator', sign)}"
         )
     twice = list(dict.fromkeys(c for c in columns if columns.count(c) > 1))
     if twice:
         raise SourceError(f"{name} has the columns {twice} more than once.")
-    if chosen != "," and reading.separator is None:
+    if chosen != "," and wanted is None:
         notes.append(f"{name} is separated by {SEPARATORS[likely]}.")
     return chosen
 
@@ -191,7 +198,7 @@ def _cells(header: str, separator: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _parsed(text: str, name: str, separator: str, decimal: str, how: Reading) -> Any:
+def _parsed(text: str, name: str, separator: str, decimal: str) -> Any:
     pd = pandas_for(name)
     try:
         with warnings.catch_warnings():
@@ -200,7 +207,6 @@ def _parsed(text: str, name: str, separator: str, decimal: str, how: Reading) ->
                 io.StringIO(text),
                 sep=separator,
                 decimal=decimal,
-                na_values=list(how.missing),
                 skipinitialspace=True,
                 index_col=False,
                 low_memory=False,
@@ -211,17 +217,11 @@ def _parsed(text: str, name: str, separator: str, decimal: str, how: Reading) ->
             f"{separator!r} what separates its columns?"
         ) from None
     except (pd.errors.ParserError, ValueError) as error:
-        told = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        said = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise SourceError(
-            f"{name} cannot be read as columns separated by {separator!r}: {told}."
+            f"{name} cannot be read as columns separated by {separator!r}: {said}."
         ) from None
     return frame.rename(columns=lambda column: str(column).strip())
-
-
-def text_columns(frame: Any) -> list[Any]:
-    pd = pandas_for("reading files")
-    is_number = pd.api.types.is_numeric_dtype
-    return [c for c in frame if not is_number(frame[c].dtype)]
 
 
 def _has_commas(frame: Any) -> bool:
@@ -230,6 +230,16 @@ def _has_commas(frame: Any) -> bool:
         if len(values) and values.map(DECIMAL_COMMA.fullmatch).notna().all():
             return True
     return False
+
+
+def text_columns(frame: Any) -> list[Any]:
+    """Return the columns that are neither numbers, nor booleans, nor dates."""
+    types = pandas_for("reading files").api.types
+    return [
+        column
+        for column, dtype in frame.dtypes.items()
+        if not types.is_numeric_dtype(dtype) and dtype.kind not in "mM"
+    ]
 
 
 def _without_counter(frame: Any, name: str, notes: list[str]) -> Any:
@@ -245,6 +255,7 @@ def _without_counter(frame: Any, name: str, notes: list[str]) -> Any:
 
 
 def counts_rows(values: Any) -> bool:
+    """Tell a column that counts the rows of its file."""
     if getattr(values.dtype, "kind", "O") not in "iu" or len(values) < FEWEST_TO_COUNT:
         return False
     return bool((values.diff().iloc[1:] == 1).all())

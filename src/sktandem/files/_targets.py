@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from sktandem.cli._files import Reading, text_columns
+from sktandem.data._spelling import as_answers
 from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
+from sktandem.files._file import text_columns
+from sktandem.files._reading import Reading
 
 __all__ = ["read_targets"]
 
 FEWEST_PER_CLASS = 5
 FEW_NUMBERS = 20
-ANSWERS = {"yes", "no", "true", "false", "y", "n", "t", "f"}
 
 
 def read_targets(
@@ -27,9 +28,11 @@ def read_targets(
         worded = next(name for name, is_text in texts.items() if is_text)
         other = next(name for name, is_text in texts.items() if not is_text)
         odd = _odd_string(targets[worded])
-        remedy = f"If that means a missing value: --missing {odd!r}."
-        if odd.casefold() in ANSWERS:
-            remedy = "Write it alike in both files, such as 1 for yes and 0 for no."
+        remedy = f"If that means a missing value: {how.option('missing', odd)}."
+        answers = as_answers(targets[worded].unique())
+        if answers is not None:
+            pairs = how.option("map", *answers.items())
+            remedy = f"Write it alike in all files: {pairs}."
         raise SourceError(
             f"The targets differ: {how.target!r} holds numbers in {files[other]} and "
             f"strings in {files[worded]}, such as {odd!r}. {remedy} A comparison needs "
@@ -39,8 +42,8 @@ def read_targets(
         if how.task == "regression":
             first = str(next(iter(targets.values())).iloc[0])
             raise SourceError(
-                f"--task regression needs numbers, and {how.target!r} holds strings, "
-                f"such as {first!r}."
+                f"{how.option('task', 'regression')} needs numbers, and {how.target!r} "
+                f"holds strings, such as {first!r}."
             )
         task = "classification"
         read = {n: y.astype(str).to_numpy(dtype=object) for n, y in targets.items()}
@@ -56,7 +59,7 @@ def read_targets(
                 "that there is nothing to predict."
             )
     if task == "classification":
-        _check_classes(read, files, how.target, notes)
+        _check_classes(read, files, how, notes)
     return task, read
 
 
@@ -83,8 +86,8 @@ def _task_of_numbers(y: Any, how: Reading, notes: list[str]) -> str:
     whole = bool((y == np.round(y)).all())
     if how.task == "classification" and not whole:
         raise SourceError(
-            f"--task classification needs classes, and {how.target!r} holds numbers "
-            f"such as {y[y != np.round(y)][0]:g}."
+            f"{how.option('task', 'classification')} needs classes, and "
+            f"{how.target!r} holds numbers such as {y[y != np.round(y)][0]:g}."
         )
     if how.task != "auto":
         return how.task
@@ -93,22 +96,23 @@ def _task_of_numbers(y: Any, how: Reading, notes: list[str]) -> str:
     if whole and n_values <= FEW_NUMBERS:
         notes.append(
             f"{how.target!r} has {n_values} different numbers, taken for a quantity. "
-            "If each is a class: --task classification"
+            f"If each is a class: {how.option('task', 'classification')}"
         )
     return "regression"
 
 
 def _check_classes(
-    targets: dict[str, Any], files: dict[str, str], target: str, notes: list[str]
+    targets: dict[str, Any], files: dict[str, str], how: Reading, notes: list[str]
 ) -> None:
+    target = how.target
     owned = {name: set(y.tolist()) for name, y in targets.items()}
     every = set.union(*owned.values())
     n_rows = sum(map(len, targets.values()))
     if len(every) > 2 and n_rows < FEWEST_PER_CLASS * len(every):
         raise SourceError(
             f"{target!r} holds {len(every):,} different values in {n_rows:,} rows, too "
-            "many to be classes. If they are numbers, --missing or --decimal may make "
-            "them readable."
+            f"many to be classes. If they are numbers, {how.option('missing', 'k.A.')} "
+            f"or {how.option('decimal', ',')} may make them readable."
         )
     if sum(map(len, owned.values())) == len(every):
         told = "; ".join(

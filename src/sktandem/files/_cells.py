@@ -1,0 +1,189 @@
+"""The cells of one table as they are meant: codes, words, numbers and dates."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sktandem.data._spelling import fold
+from sktandem.data._tables import pandas_for
+from sktandem.files._file import DECIMAL_COMMA, text_columns
+from sktandem.files._reading import Reading, parse_conversion
+
+__all__ = [
+    "UNCLEAR",
+    "as_dates",
+    "as_numbers",
+    "date_format",
+    "learn_spellings",
+    "settled",
+    "spelt",
+    "with_meaning",
+]
+
+CELL = ("blanks", "case")  # what does not matter where a cell is named
+UNCLEAR = "day or month first"
+MOST_SPELT = 200  # different strings of a column whose spelling is learned
+DATE = re.compile(
+    r"(?P<a>\d{4}|\d{1,2})(?P<sign>[-./])(?P<b>\d{1,2})(?P=sign)(?P<c>\d{4}|\d{1,2})"
+    r"(?:(?P<gap>[T ])\d{1,2}:\d{2}(?P<seconds>:\d{2})?)?"
+)
+
+
+def with_meaning(frame: Any, name: str, reading: Reading, *, commas: bool) -> Any:
+    """Return a table as its user says it is meant: codes, words, names and units."""
+    frame = frame.rename(columns=dict(reading.rename))
+    codes = dict.fromkeys(reading.missing)
+    touched = _replaced(frame, codes) | _replaced(frame, reading.map)
+    for column in touched & set(text_columns(frame)):
+        numbers = as_numbers(frame[column], commas=commas)
+        frame[column] = frame[column].infer_objects() if numbers is None else numbers
+    for source, column, factor, offset in map(parse_conversion, reading.convert):
+        if source == name and column in frame and column not in text_columns(frame):
+            frame[column] = frame[column] * factor + offset
+    return frame
+
+
+def _replaced(frame: Any, changes: Mapping[Any, Any]) -> set[Any]:
+    """Replace cells in place; return the columns in which any was.
+
+    A cell is named by its value, or by column and value: "age:-9".
+    """
+    if not changes:
+        return set()
+    touched = set()
+    for column in frame:
+        own = {}
+        for cell, new in changes.items():
+            place, colon, value = str(cell).partition(":")
+            if colon and place in frame:
+                if place == column:
+                    own[fold(value, CELL)] = new
+            else:
+                own[fold(str(cell), CELL)] = new
+        different = frame[column].dropna().unique()
+        known = {value: _key(value) for value in different}
+        new = {value: own[key] for value, key in known.items() if key in own}
+        hit = frame[column].isin(list(new))
+        if hit.any():
+            values = frame[column].astype(object)
+            values = values.mask(hit, values.map(new.get))
+            numeric = column not in text_columns(frame)
+            frame[column] = values.infer_objects() if numeric else values
+            touched.add(column)
+    return touched
+
+
+def _key(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer()
+    return fold(str(int(value)) if whole else str(value), CELL)
+
+
+def as_numbers(values: Any, *, commas: bool) -> Any:
+    """Return strings that are all numbers as numbers, else None."""
+    pd = pandas_for("reading files")
+    present = values.dropna().astype(str).str.strip()
+    if commas:
+        swap = present.map(DECIMAL_COMMA.fullmatch).notna()
+        present = present.mask(swap, present.str.replace(",", "."))
+    numbers = pd.to_numeric(present, errors="coerce")
+    if len(numbers) == 0 or numbers.isna().any():
+        return None
+    return numbers.reindex(values.index)
+
+
+def date_format(strings: Iterable[str], order: str | None = None) -> str | None:
+    """Return the format in which all strings are dates; None if they are not.
+
+    `UNCLEAR` where day and month could be either way round.
+    """
+    found = [DATE.fullmatch(string.strip()) for string in strings]
+    if not found or None in found:
+        return None
+    shapes = {
+        (len(m["a"]) == 4, m["sign"], len(m["c"]) == 4, m["gap"], bool(m["seconds"]))
+        for m in found if m is not None
+    }  # fmt: skip
+    if len(shapes) > 1:
+        return None
+    ((year_first, sign, long, gap, seconds),) = shapes
+    if year_first and not long:
+        day = ["%Y", "%m", "%d"]
+    elif year_first:
+        return None
+    else:
+        above = [any(int(m[part]) > 12 for m in found if m) for part in "ab"]
+        if all(above):
+            return None
+        first = "day" if above[0] else "month" if above[1] else order
+        if first is None and sign != ".":
+            return UNCLEAR
+        day = ["%m", "%d"] if first == "month" else ["%d", "%m"]
+        day.append("%Y" if long else "%y")
+    clock = f"{gap}%H:%M{':%S' if seconds else ''}" if gap else ""
+    return sign.join(day) + clock
+
+
+def as_dates(values: Any, how: str) -> Any:
+    """Return strings as moments; None if one of them is none."""
+    pd = pandas_for("reading files")
+    moments = pd.to_datetime(values.str.strip(), format=how, errors="coerce")
+    return None if (moments.isna() & values.notna()).any() else moments
+
+
+def learn_spellings(
+    frames: Iterable[Any], columns: Iterable[Any], ways: Collection[str]
+) -> dict[Any, dict[str, str]]:
+    """Return the commonest spelling of each string of each column, by its key."""
+    counts: dict[Any, Counter[str]] = {column: Counter() for column in columns}
+    for frame in frames:
+        for column in set(text_columns(frame)) & set(counts):
+            strings = (v for v in frame[column].dropna() if isinstance(v, str))
+            # Blanks first: they do not make a spelling rare.
+            plain = (fold(v, set(ways) & {"blanks"}) for v in strings)
+            counts[column].update(plain)
+    learned: dict[Any, dict[str, str]] = {}
+    for column, count in counts.items():
+        own: dict[str, str] = {}
+        for string, _ in count.most_common():  # the first one is kept
+            own.setdefault(fold(string, ways), string)
+        if 0 < len(own) <= MOST_SPELT:
+            learned[column] = own
+    return learned
+
+
+def spelt(values: Any, own: Mapping[str, str], ways: Collection[str]) -> Any:
+    """Return strings in the spelling that was learned."""
+
+    def one(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return own.get(fold(value, ways), value.strip() if "blanks" in ways else value)
+
+    return values.map(one, na_action="ignore")
+
+
+def settled(
+    frame: Any,
+    reading: Reading,
+    dates: Mapping[Any, str],
+    spellings: Mapping[Any, Mapping[str, str]],
+) -> Any:
+    """Return a table with the differences settled that `clean` names."""
+    for column in text_columns(frame):
+        values = frame[column]
+        if column in dates and "dates" in reading.clean:
+            moments = as_dates(values.astype(object), dates[column])
+            if moments is not None:
+                frame[column] = moments
+                continue
+        numbers = None
+        if "decimals" in reading.clean and values.dtype.kind != "b":
+            numbers = as_numbers(values, commas=True)
+        if numbers is not None:
+            frame[column] = numbers
+        elif column in spellings:
+            frame[column] = spelt(values, spellings[column], reading.clean)
+    return frame

@@ -1,0 +1,242 @@
+"""What is the same in several tables, but written differently."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sktandem._telling import counted
+from sktandem.data._spelling import as_answers, fold
+from sktandem.data._tables import pandas_for
+from sktandem.files._cells import UNCLEAR, as_numbers, date_format
+from sktandem.files._file import DECIMAL_COMMA, text_columns
+from sktandem.files._twins import (
+    CODES,
+    Difference,
+    differing_names,
+    differing_units,
+)
+
+__all__ = ["find_differences"]
+
+# Strings that stand for a missing value, with blanks and case folded.
+NO_VALUE = {
+    *("?", "??", "-", "--", ".", "n/a", "n.a.", "n.a", "k.a.", "k. a.", "k.a", "nd"),
+    *("missing", "unknown", "not known", "n/k", "not available", "unbekannt"),
+    *("keine angabe", "fehlt", "inconnu", "desconocido", "#n/a", "na", "none", "null"),
+}
+MOST_ODD = 5  # different strings among numbers
+MOST_SHOWN = 4
+
+
+def find_differences(
+    frames: Mapping[Any, Any],
+    *,
+    apart: Collection[Any] = (),
+    clean: Collection[str] = (),
+    date_order: Callable[[Any], str | None] = lambda name: None,
+) -> list[Difference]:
+    """Return what is written differently in tables, but for the columns `apart`.
+
+    What `clean` names counts as settled.
+    """
+    found: list[Difference] = []
+    for column in dict.fromkeys(c for frame in frames.values() for c in frame):
+        if column in apart:
+            continue
+        own = {name: f[column] for name, f in frames.items() if column in f}
+        found += _of_column(column, own, date_order)
+    found += differing_names(frames, apart)
+    return [replace(d, settled=d.kind in clean and d.setting == "clean") for d in found]
+
+
+def _of_column(
+    column: Any, own: dict[Any, Any], date_order: Callable[[Any], str | None]
+) -> Iterator[Difference]:
+    strings, numbers, whole = {}, {}, {}
+    dates: dict[Any, tuple[str, int, str]] = {}
+    for name, values in own.items():
+        present = values.dropna()
+        if not text_columns(values.to_frame()):
+            if values.dtype.kind in "iuf" and len(present):
+                numbers[name] = present.astype(float).to_numpy()
+            whole[name] = present
+            continue
+        present = present[present.map(lambda v: isinstance(v, str))]
+        if len(present) == 0:
+            continue
+        how = date_format(present.unique(), date_order(name))
+        if how is not None:
+            dates[name] = how, len(present), str(present.iloc[0]).strip()
+            continue
+        among = _among_numbers(column, name, present)
+        yield from among
+        if not among:
+            strings[name] = Counter(present)
+    if dates:
+        yield from _of_dates(column, dates)
+    if strings:
+        yield from _of_codes(column, strings)
+        yield from _of_spelling(column, strings)
+    yield from _of_answers(column, strings, whole)
+    for name, values in numbers.items():
+        yield from _of_number_codes(column, name, values)
+    yield from differing_units(column, numbers)
+
+
+# Strings
+
+
+def _among_numbers(column: Any, name: Any, present: Any) -> list[Difference]:
+    """Return what keeps a column of strings from being numbers, if it is little."""
+    if as_numbers(present, commas=True) is not None:
+        with_comma = present[present.map(DECIMAL_COMMA.fullmatch).notna()]
+        if len(with_comma) == 0:  # digits that are strings on purpose
+            return []
+        return [
+            Difference(
+                "decimals", column, (name,), len(present),
+                f"{column!r} of {name} writes decimals with a comma, such as "
+                f"{with_comma.iloc[0]!r}.",
+                "clean", ("decimals",),
+            )
+        ]  # fmt: skip
+    pd = pandas_for("reading files")
+    plain = present.str.strip().str.replace(",", ".")
+    odd = present[pd.to_numeric(plain, errors="coerce").isna()]
+    different = list(odd.unique())
+    if len(different) > min(MOST_ODD, present.nunique() / 3):
+        return []
+    shown = ", ".join(map(repr, different))
+    cells = counted(len(odd), "cell")
+    if all(fold(v, ("blanks", "case")) in NO_VALUE for v in different):
+        told = (
+            f"{column!r} of {name} holds numbers, and {shown} for missing in {cells}."
+        )
+        kind = "missing"
+    else:
+        told = (
+            f"{column!r} of {name} holds numbers beside {shown} in {cells}, and so "
+            "counts as categories. If that means a missing value, say so."
+        )
+        kind = "strings"
+    values = tuple(v.strip() for v in different)
+    return [Difference(kind, column, (name,), len(odd), told, "missing", values)]
+
+
+def _of_dates(
+    column: Any, dates: dict[Any, tuple[str, int, str]]
+) -> Iterator[Difference]:
+    unclear = tuple(name for name, (how, *_) in dates.items() if how == UNCLEAR)
+    n_cells = sum(n for _, n, _ in dates.values())
+    shown = ", ".join(f"{shown!r} in {name}" for name, (_, _, shown) in dates.items())
+    if unclear:
+        told = f"{column!r} holds dates with {UNCLEAR}: {shown}."
+        setting, values = "date_order", ("day",)
+    else:
+        told = f"{column!r} holds dates as strings: {shown}."
+        setting, values = "clean", ("dates",)
+    yield Difference("dates", column, tuple(dates), n_cells, told, setting, values)
+
+
+def _of_codes(column: Any, strings: dict[Any, Counter[str]]) -> Iterator[Difference]:
+    for name, counts in strings.items():
+        odd = [v for v in counts if fold(v, ("blanks", "case")) in NO_VALUE]
+        n_cells = sum(counts.pop(v) for v in odd)
+        if odd:
+            yield Difference(
+                "missing", column, (name,), n_cells,
+                f"{', '.join(map(repr, odd))} in {column!r} of {name} looks like a "
+                f"missing value ({counted(n_cells, 'cell')}).",
+                "missing", tuple(f"{column}:{v.strip()}" for v in odd),
+            )  # fmt: skip
+
+
+def _of_spelling(column: Any, strings: dict[Any, Counter[str]]) -> Iterator[Difference]:
+    """Yield what differs by blanks, then by case, then by accents, each alone."""
+    every: Counter[str] = Counter()
+    for counts in strings.values():
+        every.update(counts)
+    spellings = {string: string for string in every}
+    ways: tuple[str, ...] = ()
+    for way in ("blanks", "case", "accents"):
+        ways = (*ways, way)
+        groups: dict[str, Counter[str]] = defaultdict(Counter)
+        for string, key in spellings.items():
+            groups[fold(key, ways)][key] += every[string]
+        best = {key: counts.most_common(1)[0][0] for key, counts in groups.items()}
+        changed = {
+            string: best[fold(key, ways)]
+            for string, key in spellings.items()
+            if best[fold(key, ways)] != key
+        }
+        if way == "blanks":  # a blank at the end is one even if all have it
+            changed = {s: fold(s, ways) for s in every if fold(s, ways) != s}
+        spellings |= changed
+        if not changed:
+            continue
+        n_cells = sum(every[string] for string in changed)
+        where = tuple(n for n, counts in strings.items() if set(changed) & set(counts))
+        shown = [f"{s!r} for {new!r}" for s, new in changed.items()][:MOST_SHOWN]
+        more = f" and {len(changed) - MOST_SHOWN} more" * (len(changed) > MOST_SHOWN)
+        yield Difference(
+            way, column, where, n_cells,
+            f"{column!r} differs by {way}: {', '.join(shown)}{more} "
+            f"({counted(n_cells, 'cell')}).",
+            "clean", (way,),
+        )  # fmt: skip
+
+
+def _of_answers(
+    column: Any, strings: dict[Any, Counter[str]], whole: dict[Any, Any]
+) -> Iterator[Difference]:
+    """Yield yes and no here where there are 1 and 0, or other words, there."""
+    words = {name: as_answers(counts) for name, counts in strings.items()}
+    if not words or None in words.values():
+        return
+    others = [values for values in whole.values() if len(values)]
+    if not all(set(values.astype(float).unique()) <= {0, 1} for values in others
+               if values.dtype.kind in "iufb"):  # fmt: skip
+        return
+    keys = {
+        frozenset(fold(v, ("blanks", "case")) for v in w or ()) for w in words.values()
+    }
+    if not others and len(frozenset.union(*keys)) <= 2:
+        return
+    mapping = {
+        word: value for own in words.values() for word, value in (own or {}).items()
+    }
+    shown = "; ".join(
+        [f"{sorted(own or ())} in {name}" for name, own in words.items()]
+        + [f"{sorted(v.unique().tolist())[:2]} in {n}" for n, v in whole.items()]
+    )
+    yield Difference(
+        "answers", column, tuple(words), sum(map(Counter.total, strings.values())),
+        f"{column!r} says yes and no differently: {shown}.",
+        "map", tuple((f"{column}:{word}", value) for word, value in mapping.items()),
+    )  # fmt: skip
+
+
+# Numbers
+
+
+def _of_number_codes(column: Any, name: Any, values: Any) -> Iterator[Difference]:
+    """Yield numbers far from all others that often stand for a missing value."""
+    for code in CODES & set(values.tolist()):
+        others = values[~np.isin(values, list(CODES))]
+        n_cells = int((values == code).sum())
+        if len(others) == 0 or n_cells < 2:
+            continue
+        low, high = others.min(), others.max()
+        # A negative one among positive numbers; a large one far beyond the rest.
+        if (code < 0 <= low) or code > high + max(high - low, 1):
+            yield Difference(
+                "missing", column, (name,), n_cells,
+                f"{code:g} in {column!r} of {name} looks like a missing value: the "
+                f"others are {low:g} to {high:g} ({counted(n_cells, 'cell')}).",
+                "missing", (f"{column}:{code:g}",),
+            )  # fmt: skip

@@ -1,0 +1,303 @@
+"""The walk of files: read, list what differs, settle it, stack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import has_fit_parameter
+
+from sktandem._routing import fit_with_source
+from sktandem._telling import counted
+from sktandem.data._spelling import FOLDS
+from sktandem.data._stack import stack_sources
+from sktandem.data._tables import date_columns, is_frame, numeric_columns
+from sktandem.exceptions import SourceError
+from sktandem.files._cells import (
+    UNCLEAR,
+    date_format,
+    learn_spellings,
+    settled,
+    with_meaning,
+)
+from sktandem.files._columns import (
+    features_of,
+    groups_of,
+    refuse_unknown,
+    rows_kept,
+    without_clashes,
+    without_empty,
+)
+from sktandem.files._differences import find_differences
+from sktandem.files._file import read_file, text_columns
+from sktandem.files._layout import TableLayout, written
+from sktandem.files._model import TableModel
+from sktandem.files._reading import Reading
+from sktandem.files._report import CleaningReport
+from sktandem.files._targets import read_targets
+from sktandem.files._twins import Difference
+
+__all__ = ["SourceTables", "read_tables", "report_on"]
+
+
+@dataclass(frozen=True, eq=False)
+class SourceTables:
+    """Several files as one table, and what was found on the way.
+
+    What :func:`read_sources` returns.
+
+    Attributes
+    ----------
+    X, y, sample_source : array-like
+        All rows, as :func:`~sktandem.stack_sources` gives them.
+
+    groups : ndarray or None
+        The group of each row.
+
+    task : {"classification", "regression"}
+        What y is.
+
+    target : str
+        What y is called.
+
+    files : dict of {str: str}
+        Where each source comes from.
+
+    notes : tuple of str
+        A sentence for each thing that was found or decided on the way.
+
+    report : CleaningReport or None
+        What is, or was, only written differently.
+
+    layout : TableLayout or None
+        The columns of X, to which the next file of a source is aligned.
+    """
+
+    X: Any
+    y: Any
+    sample_source: Any
+    groups: Any
+    task: str
+    target: str
+    files: dict[str, str]
+    notes: tuple[str, ...] = ()
+    report: CleaningReport | None = None
+    layout: TableLayout | None = None
+
+    def fit(self, estimator: Any) -> TableModel:
+        """Fit an estimator, and keep with it how the next file is to be read.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            Fitted in place, with the sources and groups where it takes them.
+
+        Returns
+        -------
+        model : TableModel
+            The estimator and the layout of the tables, which predicts for files
+            and data frames.
+        """
+        assert self.layout is not None
+        if self.groups is not None and has_fit_parameter(estimator, "groups"):
+            handed = {"sample_source": self.sample_source, "groups": self.groups}
+            estimator.fit(self.X, self.y, **handed)
+        else:
+            fit_with_source(estimator, self.X, self.y, self.sample_source)
+        return TableModel(estimator, self.layout)
+
+
+@contextmanager
+def _kept(problems: list[str]) -> Iterator[None]:
+    """Note what is wrong, to go on and find the rest."""
+    try:
+        yield
+    except SourceError as error:
+        problems.append(str(error))
+
+
+@dataclass
+class _Gathered:
+    """The tables as they were read and cleaned, and what came to light."""
+
+    frames: dict[Any, Any]
+    files: dict[Any, str]
+    differences: list[Difference]
+    dates: dict[Any, dict[Any, str]]
+    spellings: dict[Any, dict[str, str]]
+    notes: list[str]
+    problems: list[str]
+
+    def report(self, reading: Reading) -> CleaningReport:
+        return CleaningReport(
+            {name: len(frame) for name, frame in self.frames.items()},
+            tuple(self.differences),
+            tuple(dict.fromkeys(self.problems)),
+            reading,
+        )
+
+
+def _gather(files: dict[Any, Any], reading: Reading) -> _Gathered:
+    notes: list[str] = []
+    problems: list[str] = []
+    frames, named = {}, {}
+    for name, file in files.items():
+        label = str(name) if is_frame(file) else Path(file).name
+        with _kept(problems):
+            frame, commas = read_file(file, name, reading, notes, problems)
+            for source, part in _parts(frame, name, label, reading):
+                frames[source] = with_meaning(part, source, reading, commas=commas)
+                named[source] = label
+    apart = {*reading.groups, *reading.ignore, reading.source}
+    differences = find_differences(
+        frames,
+        apart=apart,
+        clean=reading.clean,
+        date_order=lambda name: reading.of("date_order", name),
+    )
+    dates = {n: _date_formats(f, n, apart, reading) for n, f in frames.items()}
+    ways = set(reading.clean) & set(FOLDS)
+    columns = {c for f in frames.values() for c in text_columns(f)} - apart
+    spellings = learn_spellings(frames.values(), columns, ways) if ways else {}
+    clean = {n: settled(f, reading, dates[n], spellings) for n, f in frames.items()}
+    return _Gathered(clean, named, differences, dates, spellings, notes, problems)
+
+
+def _parts(
+    frame: Any, name: Any, label: str, reading: Reading
+) -> Iterator[tuple[Any, Any]]:
+    """Yield a file as it is, or the rows of each source that its column names."""
+    column = reading.source
+    if column is None:
+        yield name, frame
+        return
+    refuse_unknown("source", [column], {label: frame}, reading, label)
+    if frame[column].isna().any():
+        n = counted(int(frame[column].isna().sum()), "row")
+        raise SourceError(f"{column!r}, the source, is missing in {n} of {label}.")
+    for source, rows in frame.groupby(frame[column].map(written), sort=False):
+        yield source, rows.drop(columns=column).reset_index(drop=True)
+
+
+def _date_formats(
+    frame: Any, name: Any, apart: set[Any], reading: Reading
+) -> dict[Any, str]:
+    found = {}
+    for column in set(text_columns(frame)) - apart:
+        present = frame[column].dropna()
+        strings = present[present.map(lambda v: isinstance(v, str))].unique()
+        how = date_format(strings, reading.of("date_order", name))
+        if how is not None and how != UNCLEAR:
+            found[column] = how
+    return found
+
+
+def report_on(files: dict[Any, Any], reading: Reading) -> CleaningReport:
+    """Return what is written differently, and what else is wrong."""
+    got = _gather(files, reading)
+    if reading.target:
+        _put_together(got, reading)
+    return got.report(reading)
+
+
+def read_tables(files: dict[Any, Any], reading: Reading) -> SourceTables:
+    """Return the rows of several files, checked; raise all that is wrong at once."""
+    got = _gather(files, reading)
+    tables = _put_together(got, reading)
+    report = got.report(reading)
+    if tables is None or report.problems:
+        raise SourceError(_told(report))
+    return tables
+
+
+def _told(report: CleaningReport) -> str:
+    """Return all problems as one message, and what settles the rest."""
+    told = report.problems[0]
+    if len(report.problems) > 1:
+        listed = "\n".join(f"- {problem}" for problem in report.problems)
+        told = f"{len(report.problems)} problems:\n{listed}"
+    if report.unsettled:
+        n = counted(len(report.unsettled), "thing")
+        told += f"\nOnly written differently ({n}), settled by: {report.options}"
+    return told
+
+
+def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
+    """Return the tables as one; None, with the problems noted, if they do not fit."""
+    problems, notes = got.problems, got.notes
+    if got.frames:
+        with _kept(problems):
+            refuse_unknown("ignore", reading.ignore, got.frames, reading)
+    known = tuple(dict.fromkeys(c for f in got.frames.values() for c in f))
+    kept = {}
+    for name, frame in got.frames.items():
+        with _kept(problems):
+            kept[name] = rows_kept(frame, got.files[name], reading, notes)
+    if not kept:
+        return None
+    task, targets = "", dict[Any, Any]()
+    with _kept(problems):
+        values = {name: frame[reading.target] for name, frame in kept.items()}
+        task, targets = read_targets(values, got.files, reading, notes)
+    groups, features = [], {}
+    for name, frame in kept.items():
+        with _kept(problems):
+            groups.append(groups_of(frame, got.files[name], reading))
+        features[name] = features_of(frame, got.files[name], reading, notes, problems)
+    features = without_clashes(features, got.files, got.differences, reading, problems)
+    stacked = _stacked(features, targets, reading, problems)
+    if stacked is None or problems or not targets:
+        return None
+    X = without_empty(stacked.X, notes)
+    notes += [f"{d.sentence} Settled." for d in got.differences if d.settled]
+    report = got.report(reading)
+    if report.unsettled:
+        notes += [d.sentence for d in report.unsettled]
+        notes.append(f"To settle what is written differently: {report.options}")
+    absent = {n: tuple(c for c in X if c not in f) for n, f in features.items()}
+    dated, numeric = set(date_columns(X)), set(numeric_columns(X))
+    kinds = {
+        c: "date" if c in dated else "number" if place in numeric else "category"
+        for place, c in enumerate(X)
+    }
+    return SourceTables(
+        X,
+        stacked.y,
+        stacked.sample_source,
+        np.concatenate(groups) if reading.groups else None,
+        task,
+        reading.target,
+        got.files,
+        tuple(dict.fromkeys(notes)),
+        report,
+        TableLayout(kinds, known, absent, reading, got.dates, got.spellings),
+    )
+
+
+def _stacked(
+    features: dict[Any, Any], targets: dict[Any, Any], reading: Reading, bad: list[str]
+) -> Any:
+    """Stack the features; try the columns in common too, to find all that is wrong."""
+    stacked = None
+    for join in dict.fromkeys((reading.join, "inner")):
+        try:
+            datasets: dict[Hashable, Any] = {
+                name: (X, targets.get(name)) for name, X in features.items()
+            }
+            if not targets or set(targets) != set(features):
+                datasets = {name: (X, None) for name, X in features.items()}
+            stacked = stack_sources(datasets, join=join)
+            break
+        except SourceError as error:
+            # There, settings are parameters; here, they may be options.
+            bad.append(
+                re.sub(
+                    r"join='(\w+)'", lambda m: reading.option("join", m[1]), str(error)
+                )
+            )
+    return stacked

@@ -1,0 +1,108 @@
+"""How files are to be read: the settings, and how each is spelt in a message."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sktandem._settings import check_choice
+from sktandem.data._join import JOINS
+from sktandem.data._spelling import FOLDS
+from sktandem.exceptions import SourceError
+
+__all__ = ["SAFE", "Reading", "check_reading", "parse_conversion"]
+
+SAFE = ("blanks", "case", "dates", "decimals")
+WAYS = tuple(dict.fromkeys((*FOLDS, *SAFE)))
+LISTS = ("missing", "ignore", "groups", "convert", "clean")
+TASKS = ("auto", "classification", "regression")
+CONVERSION = re.compile(
+    r"(?P<source>[^:]+):(?P<column>.+)\*(?P<factor>[\d.]+)(?P<offset>[-+][\d.]+)?"
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are to be read, and what their columns are for.
+
+    Attributes are the parameters of :func:`~sktandem.read_sources`, except for these.
+
+    Attributes
+    ----------
+    fewest : int
+        The least number of rows of a file.
+
+    typed : bool
+        Whether settings are options of the command line, for messages.
+    """
+
+    target: str
+    source: str | None = None
+    groups: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    task: str = "auto"
+    join: Literal["exact", "inner", "outer"] = "exact"
+    separator: Any = None
+    decimal: Any = None
+    encoding: Any = None
+    date_order: Any = None
+    missing: tuple[Any, ...] = ()
+    map: Mapping[Any, Any] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
+    convert: tuple[str, ...] = ()
+    clean: tuple[str, ...] = ()
+    drop_duplicates: bool = False
+    fewest: int = 1
+    typed: bool = False
+
+    def of(self, setting: str, name: Any) -> Any:
+        """Return a setting as it is for one source."""
+        value = getattr(self, setting)
+        return value.get(name) if isinstance(value, Mapping) else value
+
+    def option(self, setting: str, *values: Any) -> str:
+        """Spell a setting as its user writes it."""
+        if self.typed:
+            flag = f"--{setting.replace('_', '-')}"
+            pairs = [f"{v[0]}={v[1]}" if isinstance(v, tuple) else v for v in values]
+            return " ".join([flag, *(_quoted(value) for value in pairs)])
+        if setting in ("map", "rename"):
+            return f"{setting}={dict(values)!r}"
+        if setting in LISTS and (setting != "clean" or len(values) > 1):
+            return f"{setting}={list(values)!r}"
+        return f"{setting}={values[0] if values else True!r}"
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    return text if shlex.quote(text) == text else f"'{text}'"
+
+
+def check_reading(reading: Reading) -> None:
+    """Refuse settings that make no sense whatever the files."""
+    check_choice("task", reading.task, TASKS)
+    check_choice("join", reading.join, JOINS)
+    for way in reading.clean:
+        check_choice("clean", way, WAYS, ", or 'safe'")
+    orders = reading.date_order
+    for order in orders.values() if isinstance(orders, Mapping) else [orders]:
+        check_choice("date_order", order, ("day", "month", None))
+    for conversion in reading.convert:
+        parse_conversion(conversion)
+
+
+def parse_conversion(written: str) -> tuple[str, str, float, float]:
+    """Return source, column, factor and offset of a conversion such as "A:t*1.8+32"."""
+    found = CONVERSION.fullmatch(written)
+    try:
+        assert found is not None
+        numbers = float(found["factor"]), float(found["offset"] or 0)
+    except (AssertionError, ValueError):
+        raise SourceError(
+            f"convert must be SOURCE:COLUMN*FACTOR or SOURCE:COLUMN*FACTOR+OFFSET, got "
+            f"{written!r}. Write for instance 'A:height*2.54' or 'B:temp*1.8+32'."
+        ) from None
+    return found["source"], found["column"], *numbers

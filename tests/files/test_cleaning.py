@@ -1,0 +1,215 @@
+"""What is only written differently: found, counted, and settled by what is named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sktandem import SourceError, read_sources
+from sktandem.data._spelling import as_answers, fold
+from sktandem.files import cleaning_report
+from sktandem.files._cells import UNCLEAR, date_format
+
+N = 200
+RNG = np.random.default_rng(0)
+HEIGHT = RNG.normal(170, 9, N)
+
+
+def report_of(a, b, **settings):
+    return cleaning_report({"A": pd.DataFrame(a), "B": pd.DataFrame(b)}, **settings)
+
+
+def found(report):
+    return [(d.kind, d.column, d.sources, d.n_cells) for d in report.differences]
+
+
+ALIKE = {"ward": ["ICU", "ward"] * 5, "age": range(10)}
+CASES = {
+    "nothing": (["ICU", "x"], ["x", "ICU"], None, None),
+    "blanks": (["ICU ", "x"], ["ICU", "x"], ("blanks", ("A",), 1), "clean='safe'"),
+    "inner blanks": (
+        ["big  ward", "x"], ["big ward", "x"], ("blanks", ("A",), 1), "clean='safe'"
+    ),
+    "case": (["m", "f"], ["M", "F"], ("case", ("B",), 2), "clean='safe'"),
+    "accents": (["Süd", "x"], ["Sud", "x"], ("accents", ("B",), 1), "clean='accents'"),
+    "dates": (
+        ["2024-03-01", "2024-03-02"], ["01.03.2024", "02.03.2024"],
+        ("dates", ("A", "B"), 4), "clean='safe'",
+    ),
+    "dates of an unclear order": (
+        ["2024-03-01"], ["03/04/2024"], ("dates", ("A", "B"), 2), "date_order='day'"
+    ),
+    "decimal commas": (
+        ["1,5", "2"], [1.5, 2.0], ("decimals", ("A",), 2), "clean='safe'"
+    ),
+    "yes and 1": (
+        ["yes", "no"], [1, 0], ("answers", ("A",), 2), "map={'c:yes': 1, 'c:no': 0}"
+    ),
+    "yes and ja": (
+        ["yes", "no"], ["ja", "nein"], ("answers", ("A", "B"), 4),
+        "map={'c:yes': 1, 'c:no': 0, 'c:ja': 1, 'c:nein': 0}",
+    ),
+    "a word for missing": (
+        ["ICU", "?"], ["ICU", "x"], ("missing", ("A",), 1), "missing=['c:?']"
+    ),
+    "strings among numbers": (
+        ["1", "2", "3", "4", "k.A."], [1, 2], ("missing", ("A",), 1),
+        "missing=['k.A.']",
+    ),
+    "other strings among numbers": (
+        ["1", "2", "3", "4", "12 mg"], [1, 2], ("strings", ("A",), 1),
+        "missing=['12 mg']",
+    ),
+    "a negative code": (
+        [40, -9, 50, -9], [40, 50], ("missing", ("A",), 2), "missing=['c:-9']"
+    ),
+    "a large code": (
+        [40, 999, 50, 999], [40, 50], ("missing", ("A",), 2), "missing=['c:999']"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_written_differently_is_found_and_counted(case):
+    a, b, expected, option = CASES[case]
+
+    report = report_of({"c": a}, {"c": b})
+
+    if expected is None:
+        assert found(report) == []
+        assert repr(report) == "Nothing is written differently."
+        return
+    kind, sources, n_cells = expected
+    assert found(report) == [(kind, "c", sources, n_cells)]
+    assert report.options == option
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "nothing"])
+def test_what_it_names_settles_it(case):
+    a, b, _, option = CASES[case]
+    settings = eval(f"dict({option})")
+
+    report = report_of({"c": a}, {"c": b}, **settings)
+
+    assert all(d.settled or d.kind == "dates" for d in report.differences)
+    if case != "dates of an unclear order":
+        assert report.unsettled == ()
+    else:  # the order is known now, and the dates are still strings
+        assert report.options == "clean='safe'"
+
+
+def test_real_values_are_no_codes():
+    """-9 among degrees, 99 years and a heavy tail are what they are."""
+    degrees = [-9.0, -9.0, -12.0, 3.0, 20.0]
+    report = report_of({"t": degrees}, {"t": degrees})
+    ages = report_of({"age": [99, 99, 98, 60]}, {"age": [50, 60, 70, 98]})
+
+    assert found(report) == found(ages) == []
+
+
+@pytest.mark.parametrize(
+    ("factor", "offset", "written"),
+    [(2.54, 0, "*2.54"), (10, 0, "*10"), (1.8, 32, "*1.8+32")],
+)
+def test_another_unit_is_found_and_converted(factor, offset, written):
+    other = HEIGHT[::-1] * factor + offset
+    y = np.arange(N) % 2
+
+    report = report_of({"h": HEIGHT, "y": y}, {"h": other, "y": y})
+    tables = read_sources(
+        {"A": pd.DataFrame({"h": HEIGHT, "y": y}),
+         "B": pd.DataFrame({"h": other, "y": y})},
+        target="y", convert=[f"A:h{written}"],
+    )  # fmt: skip
+
+    assert found(report) == [("units", "h", ("A",), N)]
+    assert report.options == f"convert=['A:h{written}']"
+    np.testing.assert_allclose(tables.X["h"][:N], HEIGHT * factor + offset)
+    np.testing.assert_array_equal(tables.X["h"][N:], other)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("Blood Pressure", RNG.normal(0, 1, N), "the names differ in spelling alone"),
+        ("bloodpresure", RNG.normal(0, 1, N), "their names are alike"),
+        ("RR", HEIGHT[::-1], "their numbers are spread alike"),
+    ],
+)
+def test_one_column_under_two_names(name, values, told):
+    report = report_of({"blood_pressure": HEIGHT}, {name: values})
+
+    assert found(report) == [("names", name, ("B",), N)]
+    assert told in report.differences[0].sentence
+    assert report.options == f"rename={{{name!r}: 'blood_pressure'}}"
+
+
+def test_columns_of_other_names_and_values_are_two():
+    assert found(report_of({"crp": HEIGHT}, {"pulse": HEIGHT / 2})) == []
+
+
+def test_case_goes_to_the_commonest_spelling():
+    a = pd.DataFrame({"c": ["icu", "ICU", "ICU "], "y": [0, 1, 0]})
+
+    X = read_sources({"A": a, "B": a}, target="y", clean="safe").X
+
+    assert list(X["c"]) == ["ICU"] * 6
+
+
+def test_only_what_clean_names_is_settled():
+    a = pd.DataFrame({"c": ["icu ", "ICU", "ICU", "Süd"], "y": [0, 1, 0, 1]})
+
+    X = read_sources({"A": a, "B": a}, target="y", clean=["blanks"]).X
+
+    assert list(X["c"][:4]) == ["icu", "ICU", "ICU", "Süd"]
+
+
+def test_frames_of_the_user_stay_as_they_are():
+    a = pd.DataFrame({"c": ["icu ", "ICU"], "n": ["1,5", "-9"], "y": ["no", "yes"]})
+    before = a.copy(deep=True)
+
+    read_sources({"A": a, "B": a}, target="y", clean="safe", missing=[-9],
+                 map={"yes": 1, "no": 0}, rename={"c": "d"})  # fmt: skip
+
+    pd.testing.assert_frame_equal(a, before)
+
+
+@pytest.mark.parametrize(
+    ("strings", "order", "expected"),
+    [
+        (["2024-03-01"], None, "%Y-%m-%d"),
+        (["2024-03-01 12:30"], None, "%Y-%m-%d %H:%M"),
+        (["2024-03-01T12:30:10"], None, "%Y-%m-%dT%H:%M:%S"),
+        (["1.3.2024", "31.12.2024"], None, "%d.%m.%Y"),
+        (["03/04/2024"], None, UNCLEAR),
+        (["03/04/2024"], "month", "%m/%d/%Y"),
+        (["03/04/2024", "03/31/2024"], None, "%m/%d/%Y"),
+        (["31/03/24"], None, "%d/%m/%y"),
+        (["31/31/2024"], None, None),
+        (["2024-03-01", "1.3.2024"], None, None),
+        (["1.5"], None, None),
+        ([], None, None),
+    ],
+)
+def test_the_format_of_dates(strings, order, expected):
+    assert date_format(strings, order) == expected
+
+
+def test_keys_of_spellings():
+    assert fold(" Große  Straße ") == "grosse strasse"
+    assert fold("Süd", ("case",)) == "süd"
+    assert as_answers(["Ja", "nein"]) == {"Ja": 1, "nein": 0}
+    assert as_answers(["yes", "maybe"]) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"clean": "all"}, "clean must be one of .*, or 'safe', got 'all'"),
+        ({"convert": ["A:h"]}, r"convert must be SOURCE:COLUMN\*FACTOR"),
+        ({"date_order": "year"}, r"date_order must be one of \['day', 'month', None\]"),
+        ({"join": "left"}, "join must be one of"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, message):
+    with pytest.raises(SourceError, match=message):
+        report_of(ALIKE, ALIKE, **settings)
