@@ -54,12 +54,14 @@ bench: $(VENV)/.has-test
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 # Every way of using several sources on forty problems: a page in build/multisource. A
-# run that is stopped goes on. PEERS names a folder of environments of other packages.
+# run that is stopped goes on. PEERS names a folder of environments of other packages;
+# SIDE=last runs the last third, once, when all is tuned.
 PEERS :=
+SIDE := tuning
 JOBS := 2
 bench-multisource: $(BENCH)/.has-bench
 	OMP_NUM_THREADS=1 PYTHONPATH=src $(BENCH)/bin/python -m benchmarks.multisource \
-	--jobs $(JOBS) $(if $(PEERS),--peers $(PEERS))
+	--jobs $(JOBS) --side $(SIDE) $(if $(PEERS),--peers $(PEERS))
 
 # How large the code is, room by room, and what in it is hard to read.
 house:

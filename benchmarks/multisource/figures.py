@@ -55,9 +55,9 @@ class Results:
         return [name for name in self.problems if (name, OWN) in self.losses]
 
     def tested(self, name, draw):
-        """Return the source of each test row, and which row of the table it is."""
+        """Return the source of each test row."""
         if (name, draw) not in self._draws:
-            test = self.problems[name].draw(draw)[1]
+            _, test = self.problems[name].draw(draw)
             self._draws[name, draw] = test.source
         return self._draws[name, draw]
 

@@ -29,10 +29,10 @@ def write_pages(cache, problems, out):
     blocks = [("text", setting())]
     for learner in LEARNERS:
         results = Results(cache, problems, learner)
-        for side, title in SIDES.items():
+        for side in SIDES:
             names = [n for n in results.names() if problems[n].side == side]
             if names:
-                blocks += section(results, names, f"{title}: {learner}")
+                blocks += section(results, names, side)
     blocks += described(problems)
     (out / "page.md").write_text(markdown(blocks), encoding="utf-8")
     (out / "page.html").write_text(page(blocks), encoding="utf-8")
@@ -51,8 +51,9 @@ def setting():
     return f"{COMMAND}; {', '.join(have)}; two slow cores, one thread for each fit."
 
 
-def section(results, names, title):
+def section(results, names, side):
     """Return the blocks of one learner and one side."""
+    title = f"{SIDES[side]}: {results.learner}"
     ways = [*ways_of(results.learner), *PEER_WAYS]
     ways = [w for w in ways if any(results.cell(n, w) is not None for n in names)]
     draws = sorted({results.cell(name, OWN).draws for name in names})
@@ -62,6 +63,8 @@ def section(results, names, title):
     blocks.append(("table", matrix(results, names, ways)))
     blocks.append(("table", summary(results, names, ways)))
     blocks += [("text", ranks_in_words(results, names, ways))]
+    if side == "last":
+        blocks += [("text", "Aims of the blend:"), ("list", aims(results, names, ways))]
     blocks.append(("list", [in_words(results, name, ways) for name in names]))
     failed = failures(results, names)
     return blocks + ([("text", "No answer:"), ("list", failed)] if failed else [])
@@ -81,7 +84,7 @@ def _cell(results, name, way):
     cell = results.cell(name, way)
     if cell is None:
         return "–"
-    text = f"{cell.ratio:.3f} ± {cell.se:.3f}"
+    text = f"{_number(cell.ratio)} ± {_number(cell.se)}"
     if way == BLEND or results.cell(name, BLEND) is None:
         return text
     less = results.difference(name, way, BLEND)
@@ -90,13 +93,28 @@ def _cell(results, name, way):
     return f"**{text} †**" if less.mean < -2 * less.se else f"**{text}**"
 
 
+def _number(value):
+    return f"{value:.3f}" if value < 10 else f"{value:.0f}"
+
+
+def _percent(part):
+    return f"{100 * part:.1f} %" if abs(part) < 10 else f"{100 * part:.0f} %"
+
+
 def summary(results, names, ways):
     """Return for each way its rank, regret, harm and time, the best rank first."""
     table = ratios_of(results, names, ways)
     ranks = np.apply_along_axis(stats.rankdata, 1, table).mean(axis=0)
     best = np.array([results.cell(n, in_hindsight(results, n, ways)).ratio
                      for n in names])  # fmt: skip
-    heads = ["way", "mean rank", "mean", "worst", "regret, mean", "regret, worst"]
+    heads = [
+        "way",
+        "mean rank",
+        "geometric mean",
+        "worst",
+        "regret, mean",
+        "regret, worst",
+    ]
     heads += ["worse by 2 SE", "worse by Holm", "s", "no answer"]
     lines = [heads]
     for at in np.argsort(ranks, kind="stable"):
@@ -106,9 +124,9 @@ def summary(results, names, ways):
         worse = sum(cell.ratio - 1 > 2 * cell.se > 0 for cell in have)
         regret = table[:, at] - best
         lines.append([
-            way, f"{ranks[at]:.2f}", f"{table[:, at].mean():.3f}",
-            f"{table[:, at].max():.2f}", f"{100 * regret.mean():.1f} %",
-            f"{100 * regret.max():.1f} %", f"{worse}",
+            way, f"{ranks[at]:.2f}", f"{np.exp(np.log(table[:, at]).mean()):.3f}",
+            _number(table[:, at].max()), _percent(regret.mean()),
+            _percent(regret.max()), f"{worse}",
             f"{holm([cell.p_worse for cell in have]).sum()}",
             f"{np.median([cell.seconds for cell in have]):.2f}",
             f"{len(cells) - len(have)}",
@@ -132,6 +150,29 @@ def ranks_in_words(results, names, ways):
     return f"{apart}: the first, {first[0]}, is not told from {told}."
 
 
+def aims(results, names, ways):
+    """Say which of the aims, set beforehand, the blend meets."""
+    names = [name for name in names if results.cell(name, BLEND) is not None]
+    if not names or CONTROL not in ways:
+        return ["not measured"]
+    table = dict(zip(ways, ratios_of(results, names, ways).T))
+    ranks = np.apply_along_axis(stats.rankdata, 0, np.array([*table.values()]))
+    place = int((ranks.mean(axis=1) < ranks.mean(axis=1)[ways.index(BLEND)]).sum())
+    best = [results.cell(n, in_hindsight(results, n, ways)).ratio for n in names]
+    regret = 100 * (table[BLEND] - best)
+    worse = holm([results.cell(name, BLEND).p_worse for name in names]).sum()
+    gain, control = 1 - table[BLEND].mean(), 1 - table[CONTROL].mean()
+    told = [
+        (place == 0, f"first in mean rank: {place} ways before it"),
+        (regret.mean() <= 1, f"mean regret of 1 %: {regret.mean():.1f} %"),
+        (regret.max() <= 4, f"worst regret of 4 %: {regret.max():.1f} %"),
+        (worse == 0, f"worse than own models nowhere, by Holm: {worse} problems"),
+        (gain - control >= gain / 2, "better than bagging by half of its gain: "
+         f"{100 * gain:.1f} % and {100 * control:.1f} %"),
+    ]  # fmt: skip
+    return [f"{'met' if met else 'missed'}, {text}" for met, text in told]
+
+
 def in_words(results, name, ways):
     """Say in a sentence what a problem showed."""
     best = in_hindsight(results, name, ways)
@@ -142,7 +183,8 @@ def in_words(results, name, ways):
     blend = results.cell(name, BLEND)
     if blend is not None:
         text += f"; the blend has {blend.ratio:.3f} ± {blend.se:.3f}"
-        text += f", {100 * (blend.ratio - least.ratio):+.1f} % to it"
+        more = 100 * (blend.ratio - least.ratio)
+        text += f", {abs(more):.1f} % of own {'more' if more > 0 else 'less'}"
     control = results.cell(name, CONTROL)
     if control is not None:
         text += f", and bagged own models {control.ratio:.2f}"
@@ -231,11 +273,19 @@ def rst(blocks):
         if kind == "title":
             parts.append(f"{what}\n{'-' * len(what)}")
         elif kind == "text":
-            parts.append(what)
+            parts.append(_escaped(what))
         elif kind == "list":
-            parts.append("\n".join(f"- {line}" for line in what))
+            parts.append("\n".join(f"- {_escaped(line)}" for line in what))
         else:
-            lines = [", ".join(f'"{cell}"' for cell in row) for row in what]
+            lines = [", ".join(f'"{_rst_cell(cell)}"' for cell in row) for row in what]
             body = "\n".join(f"   {line}" for line in lines)
             parts.append(f".. csv-table::\n   :header-rows: 1\n\n{body}")
     return "\n\n".join(parts) + "\n"
+
+
+def _rst_cell(text):
+    return text if text.startswith("**") else _escaped(text).replace('"', '""')
+
+
+def _escaped(text):
+    return re.sub(r"([*`|_\\])", r"\\\1", text)

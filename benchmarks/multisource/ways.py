@@ -6,8 +6,6 @@ from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier as BoostedClassifier
 from sklearn.ensemble import HistGradientBoostingRegressor as BoostedRegressor
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sktandem import Merged, Tandem, table_preprocessor
 from sktandem.members import (
@@ -25,31 +23,6 @@ OWN, BLEND, CHOOSE, CONTROL = "own", "blend", "choose", "own, bagged"
 # Fits of one model on all rows and on the rows of one source, by sources; a way that
 # spends more than MOST_FITS of them is left out, and its row says so.
 MOST_FITS = {"linear": 700, "boosted": 300, "net": 100}
-
-
-class Bagged(BaseEstimator):
-    """Own models, each the mean of as many as the blend fits."""
-
-    def __init__(self, estimator, scaler, seed):
-        self.estimator, self.scaler, self.seed = estimator, scaler, seed
-
-    def fit(self, X, y, sample_source):
-        kind = BaggingClassifier if is_classifier(self.estimator) else BaggingRegressor
-        scaler = StandardScaler() if self.scaler == "standard" else self.scaler
-        model = kind(
-            make_pipeline(scaler, self.estimator), N_BAGS, random_state=self.seed
-        )
-        self.model_ = OwnModels(model, scaler=None).fit(
-            X, y, sample_source=sample_source
-        )
-        self.classes_ = getattr(self.model_, "classes_", None)
-        return self
-
-    def predict(self, X, sample_source):
-        return self.model_.predict(X, sample_source=sample_source)
-
-    def predict_proba(self, X, sample_source):
-        return self.model_.predict_proba(X, sample_source=sample_source)
 
 
 class LightGBM(BaseEstimator):
@@ -99,6 +72,13 @@ def _member(kind, **settings):
     return make
 
 
+def _bagged(s):
+    """Own models, each the mean of as many as the blend fits."""
+    kind = BaggingClassifier if is_classifier(s.estimator) else BaggingRegressor
+    model = kind(s.estimator, N_BAGS, random_state=s.seed)
+    return OwnModels(model, scaler=s.scaler)
+
+
 def _net(**settings):
     def make(s):
         from sktandem import SharedNet  # loads torch
@@ -127,10 +107,7 @@ WAYS = {
     BLEND: (_member(Tandem), lambda s: 33 + 8 * s),
     # As dear as the blend, and of less interest: left out earlier.
     CHOOSE: (_member(Tandem, combine="choose"), lambda s: 2 * (33 + 8 * s)),
-    CONTROL: (
-        lambda s: Bagged(s.estimator, s.scaler, s.seed),
-        lambda s: N_BAGS * s / 4,  # of few rows each
-    ),
+    CONTROL: (_bagged, lambda s: N_BAGS * s / 4),  # of few rows each
 }
 ONLY_BOOSTED = {
     "LightGBM": (lambda s: LightGBM(s.task, s.scaler, s.seed), lambda s: 1),
