@@ -103,6 +103,8 @@ def run(given, problems, learners, cache):
         row = {"problem": problem.name, "learner": learner, "way": way, "draw": draw}
         if key_of(row) not in cache.rows:
             todo.append((problem, learner, way, draw))
+    # What takes minutes comes last, after all draws of the others.
+    todo.sort(key=lambda cell: (LEARNERS.index(cell[1]), cell[0].dear))
     start = time.perf_counter()
     work = Parallel(given.jobs, return_as="generator_unordered")
     for done, row in enumerate(work(delayed(run_cell)(*cell) for cell in todo), 1):

@@ -8,7 +8,9 @@ from sklearn.preprocessing import StandardScaler
 
 pytest.importorskip("pandas")
 
+from benchmarks.multisource.cells import Cache
 from benchmarks.multisource.figures import FLOOR, Results, holm
+from benchmarks.multisource.peers import PEERS, run_peers
 from benchmarks.multisource.run import PROBLEMS, main
 
 WINE = "wine, 50 red"
@@ -76,6 +78,15 @@ def test_the_page_has_every_problem_and_way_that_was_run(quick):
     for row in cache.rows.values():
         assert row["way"] in page
     assert (out / "page.html").read_text(encoding="utf-8").count("<table>") == 3
+
+
+def test_a_package_that_is_not_installed_is_a_row_that_says_so(tmp_path):
+    cells, cache = [(PROBLEMS[WINE], "linear", 0)], Cache(tmp_path / "rows.jsonl")
+
+    run_peers(PEERS[0], cells, tmp_path, cache, print)
+
+    told = {row["way"]: row["error"] for row in cache.rows.values()}
+    assert told == dict.fromkeys(PEERS[0].ways, "scikit-lego is not installed")
 
 
 def test_rows_train_or_test_and_the_seed_decides():
