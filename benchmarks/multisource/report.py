@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from .figures import Results, critical_difference, holm, in_hindsight, ratios_of
-from .peers import PEER_WAYS
+from .peers import PEER_WAYS, PEERS
 from .ways import BLEND, CONTROL, LEARNERS, OWN, ways_of
 
 SIDES = {"tuning": "Problems to tune on", "last": "The last third"}
@@ -23,10 +23,10 @@ READ = (
 )
 
 
-def write_pages(cache, problems, out):
+def write_pages(cache, problems, out, machine=""):
     """Write the page in three formats; return the blocks that it is made of."""
     out.mkdir(parents=True, exist_ok=True)
-    blocks = [("text", setting())]
+    blocks = [("text", setting(machine))]
     for learner in LEARNERS:
         results = Results(cache, problems, learner)
         for side in SIDES:
@@ -40,7 +40,7 @@ def write_pages(cache, problems, out):
     return blocks
 
 
-def setting():
+def setting(machine):
     """Return the command, the versions and the machine, in words."""
     have = [f"Python {platform.python_version()}"]
     for package in PACKAGES:
@@ -48,7 +48,7 @@ def setting():
             have.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
-    return f"{COMMAND}; {', '.join(have)}; two slow cores, one thread for each fit."
+    return f"{'; '.join([COMMAND, ', '.join(have), *([machine] if machine else [])])}."
 
 
 def section(results, names, side):
@@ -56,6 +56,9 @@ def section(results, names, side):
     title = f"{SIDES[side]}: {results.learner}"
     ways = [*ways_of(results.learner), *PEER_WAYS]
     ways = [w for w in ways if any(results.cell(n, w) is not None for n in names)]
+    # What was not run everywhere would be ranked as own models where it was not.
+    partly = [way for way in ways if not all(was_run(results, n, way) for n in names)]
+    ways = [way for way in ways if way not in partly]
     draws = sorted({results.cell(name, OWN).draws for name in names})
     counted = " to ".join(str(n) for n in dict.fromkeys([draws[0], draws[-1]]))
     text = f"Problems: {len(names)}. Draws of each: {counted}. {READ}"
@@ -66,8 +69,20 @@ def section(results, names, side):
     if side == "last":
         blocks += [("text", "Aims of the blend:"), ("list", aims(results, names, ways))]
     blocks.append(("list", [in_words(results, name, ways) for name in names]))
+    if partly:
+        blocks.append(
+            ("text", f"Not run on all yet, and left out: {', '.join(partly)}.")
+        )
     failed = failures(results, names)
     return blocks + ([("text", "No answer:"), ("list", failed)] if failed else [])
+
+
+def was_run(results, name, way):
+    """Return whether a way has an answer, or a reason why it has none."""
+    key = name, way
+    peers = [peer for peer in PEERS if way in peer.ways]
+    meant = all(results.problems[name].task in peer.tasks for peer in peers)
+    return key in results.losses or key in results.errors or not meant
 
 
 def matrix(results, names, ways):
@@ -199,8 +214,8 @@ def failures(results, names):
     told = {}
     for (name, way), message in results.errors.items():
         if name in names and results.cell(name, way) is None:
-            # What is quoted, a column or a source, differs from problem to problem.
-            alike = re.sub(r"'[^']*'", "…", message)[:100]
+            # A column, a source or a number differs from problem to problem.
+            alike = re.sub(r"'[^']*'|\d+", "…", message)[:100]
             told.setdefault((way, alike), []).append(name)
     return [
         f"{way}, {len(where)} of {len(names)}: {message}"

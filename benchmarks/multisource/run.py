@@ -42,6 +42,7 @@ def options(arguments=None):
     add("--jobs", type=int, default=1, help="how many ways to fit at once")
     add("--peers", type=Path, help="the folder of environments of other packages")
     add("--out", type=Path, default=HOME, help="where rows and pages are written")
+    add("--machine", default="", help="the machine in words, for the page")
     add("--only-report", action="store_true", help="write the pages, run nothing")
     return parser.parse_args(arguments)
 
@@ -94,7 +95,7 @@ def main(arguments=None):
     cache = Cache(given.out / "rows.jsonl")
     if not given.only_report:
         run(given, problems, learners, cache)
-    return cache, write_pages(cache, PROBLEMS, given.out)
+    return cache, write_pages(cache, PROBLEMS, given.out, given.machine)
 
 
 def run(given, problems, learners, cache):
