@@ -4,6 +4,7 @@ import html
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, version
+from textwrap import shorten
 
 import numpy as np
 from scipy import stats
@@ -215,7 +216,7 @@ def failures(results, names):
     for (name, way), message in results.errors.items():
         if name in names and results.cell(name, way) is None:
             # A column, a source or a number differs from problem to problem.
-            alike = re.sub(r"'[^']*'|\d+", "…", message)[:100]
+            alike = shorten(re.sub(r"'[^']*'|\d+", "…", message), 100, placeholder=" …")
             told.setdefault((way, alike), []).append(name)
     return [
         f"{way}, {len(where)} of {len(names)}: {message}"
