@@ -12,7 +12,7 @@ MACHINES := ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
 MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
 TESTS :=
 
-.PHONY: demo test test-fast test-portable test-portable-one lint docs bench house
+.PHONY: demo test test-fast test-portable test-portable-one lint docs bench fuzz house
 .PHONY: test-oldest release-check clean
 
 demo: $(VENV)/.has-test
@@ -48,6 +48,12 @@ lint: $(VENV)/.has-lint
 docs: $(VENV)/.has-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
+
+# N cases of wrong and strange input to every public entry; CASE=17 runs that one alone.
+N := 1000
+SEED := 0
+fuzz: $(VENV)/.has-test
+	$(BIN)/python tests/fuzz/fuzz_run.py --cases $(N) --seed $(SEED) $(if $(CASE),--case $(CASE))
 
 bench: $(VENV)/.has-test
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
