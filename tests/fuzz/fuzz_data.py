@@ -1,5 +1,6 @@
 """Data of a case: tables of every library, plain or with one or two oddities."""
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -218,7 +219,9 @@ def draw_data(rng, task, oddity=None):
     oddity = rng.choice([0.0, 0.1, 0.2]) if oddity is None else oddity
     while True:
         try:
-            return _draw(rng, task, oddity)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return _draw(rng, task, oddity)
         except (TypeError, ValueError, IndexError, pl.exceptions.PolarsError):
             continue
 

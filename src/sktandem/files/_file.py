@@ -40,7 +40,8 @@ def read_file(
         if not is_pandas(file):
             columns = nw.from_native(file).iter_columns()
             file = pandas_for("files").DataFrame({c.name: c.to_list() for c in columns})
-        return file.copy(deep=False).reset_index(drop=True), False
+        frame = file.copy(deep=False).reset_index(drop=True)
+        return _flat(frame, str(source)), False
     path, commas = Path(file), False
     if path.is_dir():
         raise SourceError(f"{path} is a folder. Name the files in it.")
@@ -58,9 +59,24 @@ def read_file(
     else:
         text = _decoded(content, path.name, source, reading, bad)
         frame, commas = _read_csv(text, path, source, reading, notes)
+    frame = _flat(frame, path.name)
     if len(frame) == 0:
         raise SourceError(f"{path.name} has a header and no rows below it.")
     return _without_counter(frame, path.name, notes), commas
+
+
+def _flat(frame: Any, name: str) -> Any:
+    """Return a table of single values; refuse one with lists or dicts in its cells."""
+    known = set(text_columns(frame))
+    for column, cells in frame.items():
+        kinds = cells.map(type).unique() if column in known else ()
+        nested = next((kind for kind in kinds if kind.__hash__ is None), None)
+        if nested is not None:
+            raise SourceError(
+                f"Cells of {column!r} in {name} hold values of type {nested.__name__}. "
+                "A cell holds one value: make columns of its parts."
+            )
+    return frame
 
 
 def _read_parquet(path: Path) -> Any:
