@@ -224,8 +224,8 @@ def test_columns_of_one_name_are_refused():
 
     with pytest.raises(SourceError, match="B has several columns called 'ward'"):
         read_sources({"A": pd.DataFrame(ALIKE), "B": twice}, target="age")
-    with pytest.raises(SourceError, match="A has several columns called 'age'"):
-        report_of(ALIKE, ALIKE, rename={"ward": "age"})
+    told = report_of(ALIKE, ALIKE, rename={"ward": "age"}).problems
+    assert told[0].startswith("A has several columns called 'age'")
 
 
 @pytest.mark.parametrize("cell", [[1], {"a": 1}, np.ones(2)])

@@ -265,7 +265,7 @@ def _shifted(
 # Parameters to arrays
 
 
-def _checked_names(names: Sequence[object]) -> tuple[str, str]:
+def _checked_names(names: Any) -> tuple[str, str]:
     several = list(names) if np.iterable(names) and not isinstance(names, str) else []
     strings = [name for name in several if isinstance(name, str)]
     if len(several) != 2 or len(set(strings)) != 2:
@@ -321,7 +321,7 @@ def _units(
     return factors, _per_feature("unit_offset", offset, n_features)
 
 
-def _seen(missing: Sequence[int], n_features: int) -> NDArray[np.bool_]:
+def _seen(missing: Any, n_features: int) -> NDArray[np.bool_]:
     wanted = list(missing) if np.iterable(missing) else [missing]
     if any(position not in range(n_features) for position in wanted):
         raise SourceError(
