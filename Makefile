@@ -12,7 +12,7 @@ MACHINES := ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
 MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
 TESTS :=
 
-.PHONY: demo test test-fast test-portable test-portable-one lint docs bench fuzz house
+.PHONY: demo test test-fast test-portable test-portable-one lint docs bench fuzz coverage house
 .PHONY: test-oldest release-check clean
 
 demo: $(VENV)/.has-test
@@ -58,6 +58,13 @@ fuzz: $(VENV)/.has-test
 bench: $(VENV)/.has-test
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
+# What no test reaches, room by room.
+coverage: $(VENV)/.has-test
+	$(BIN)/python -m pytest --cov=sktandem --cov-branch --cov-report= tests
+	mkdir -p build
+	$(BIN)/python -m coverage json --quiet -o build/coverage.json
+	$(BIN)/python benchmarks/coverage_by_room.py build/coverage.json
+
 # How large the code is, room by room, and what in it is hard to read.
 house:
 	@$(PYTHON) benchmarks/house.py
@@ -77,6 +84,7 @@ release-check: $(RELEASE)/.has-release
 	rm -r build/release/src
 	cd build/release && venv/bin/python -m pytest -m "not contract" tests
 	cd build/release && venv/bin/python -m pytest --pyargs sktandem
+	$(RELEASE)/bin/python -m pip_audit --path "$$(build/release/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean:
 	rm -rf $(VENV) $(OLDEST) $(RELEASE) build dist docs/_build docs/auto_examples docs/api/generated sktandem-report

@@ -72,8 +72,7 @@ def call(case, step, function, *, given=(), estimator=None):
     prints = [fingerprint(value) for value in given]
     attributes = dict(vars(estimator)) if estimator is not None else {}
     with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("default")
-        warnings.simplefilter("always", SourceWarning)  # ours come once by themselves
+        warnings.simplefilter("always")
         before = state()
         try:
             result = function()
@@ -93,13 +92,13 @@ def call(case, step, function, *, given=(), estimator=None):
             now[key] is not value for key, value in attributes.items()
         ):
             case.fault("half-fitted", f"{step} leaves {set(now) - set(attributes)}")
-    told = Counter((str(w.message), w.filename, w.lineno) for w in seen)
-    for (text, _, _), times in told.items():
+    ours = [w for w in seen if issubclass(w.category, SourceWarning)]
+    for text, times in Counter(str(w.message) for w in ours).items():
         if times > 1:
             case.fault("repeated warning", f"{step}, {times} times: {text}")
     for warning in seen:
-        ours = "/sktandem/" in warning.filename
-        if ours and issubclass(warning.category, (RuntimeWarning, FutureWarning)):
+        here = "/sktandem/" in warning.filename
+        if here and issubclass(warning.category, (RuntimeWarning, FutureWarning)):
             place = f"{short(warning.filename)}:{warning.lineno}"
             case.fault("stray warning", f"{place}: {warning.message}")
     return result

@@ -9,6 +9,7 @@ import io
 import re
 import warnings
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def _encoding(content: bytes, wanted: str | None, reading: Reading) -> str:
         return "utf-8-sig"
     try:
         wanted = codecs.lookup(wanted).name
-    except LookupError:
+    except (LookupError, TypeError):
         raise SourceError(
             f"{reading.option('encoding', wanted)} is not known. Try utf-8, latin-1 or "
             "utf-16."
@@ -167,7 +168,7 @@ def _read_csv(
     text, decimal = text.lstrip("\r\n"), reading.of("decimal", source)
     wanted = reading.of("separator", source)
     wanted = {"tab": "\t", "\\t": "\t"}.get(wanted, wanted)
-    if wanted is not None and len(wanted) != 1:
+    if wanted is not None and not (isinstance(wanted, str) and len(wanted) == 1):
         given = reading.option("separator", wanted)
         raise SourceError(f"{given} must be one sign or tab.")
     separator = _separator(text.splitlines()[0], path.name, wanted, reading, notes)
@@ -201,7 +202,7 @@ def _separator(
             f"{head}, if separated by {chosen!r}. It looks separated by "
             f"{SEPARATORS[likely]}: try {reading.option('separator', sign)}"
         )
-    twice = list(dict.fromkeys(c for c in columns if columns.count(c) > 1))
+    twice = [column for column, times in Counter(columns).items() if times > 1]
     if twice:
         raise SourceError(f"{name} has the columns {twice} more than once.")
     if chosen != "," and wanted is None:
