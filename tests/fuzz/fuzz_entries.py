@@ -1,5 +1,9 @@
 """The public entries: what each is called with, legal settings and odd ones."""
 
+import inspect
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -37,6 +41,7 @@ from sktandem.model_selection import (
     source_scorers,
 )
 from sktandem.nn import default_net
+from sktandem.schedules._names import SCHEDULES
 from sktandem.shift import find_shared_rows, shift_report
 
 SHARES = {"a": 1, "b": 2, "c": 0.5}
@@ -141,6 +146,14 @@ def draw(case, task=None, oddity=None):
     return task, data
 
 
+def like(case, data):
+    """Draw rows to ask a model about that was fitted on `data`."""
+    _, other = draw(case, "regression", 0.15)
+    if data.column and isinstance(other.X, pd.DataFrame):
+        other.X = other.X.assign(s=np.resize(["a", "b", "new", None], len(other.X)))
+    return other
+
+
 def draw_learner(case, task):
     other = case.rng.random() < 0.03
     pool = ODD if other else LEARNERS[task]
@@ -154,9 +167,17 @@ def estimator_entry(kind, pools, always=("random_state",)):
         task, data = draw(case)
         settings = draw_settings(case, pools, always)
         model = kind(draw_learner(case, task), source=data.column, **settings)
-        check_estimator(case, model, data)
+        check_estimator(case, model, data, like(case, data))
 
     return run
+
+
+def odd_schedule(case):
+    """Return a schedule with a wrong setting or two."""
+    kinds = [kind for kind in SCHEDULES.values() if kind is not schedules.Shuffled]
+    kind = kinds[int(case.rng.integers(len(kinds)))]
+    pools = dict.fromkeys(inspect.signature(kind).parameters, ODD)
+    return kind(**draw_settings(case, pools, list(pools)[:1]))
 
 
 def net_entry(heads):
@@ -168,8 +189,10 @@ def net_entry(heads):
         settings = draw_settings(case, NET, ("random_state",))
         if net is None:
             settings["task"] = task
+        if case.rng.random() < 0.2:
+            settings["schedule"] = odd_schedule(case)
         model = SharedNet(net, heads=heads, source=data.column, **settings)
-        check_estimator(case, model, data)
+        check_estimator(case, model, data, like(case, data))
 
     return run
 
@@ -178,7 +201,7 @@ def scaler(case):
     _, data = draw(case)
     pools = {key: OFTEN[key] for key in ("scaler", "primary_source", "unknown_source")}
     model = SourceScaler(source=data.column, **draw_settings(case, pools))
-    check_estimator(case, model, data, method="transform")
+    check_estimator(case, model, data, like(case, data), "transform")
 
 
 def preprocessor(case):
@@ -187,7 +210,7 @@ def preprocessor(case):
     settings = draw_settings(case, pools)
     model = call(case, "make", lambda: table_preprocessor(**settings))
     if model is not FAILED:
-        check_estimator(case, model, data, method="transform")
+        check_estimator(case, model, data, like(case, data), "transform")
 
 
 def parts(case, data):
@@ -294,6 +317,25 @@ def files_entry(function, always):
         check_call(case, lambda: function(files, **settings), given)
 
     return run
+
+
+def files_of_text(case):
+    """CSV in which letters were lost, put in or doubled."""
+    rng, files = case.rng, tables(case)
+    with TemporaryDirectory() as folder:
+        for name, table in files.items():
+            table = table if isinstance(table, pd.DataFrame) else table.to_pandas()
+            text = table.to_csv(index=False, sep=rng.choice([",", ";", "\t"]))
+            for _ in range(int(rng.choice([0, 1, 5]))):
+                at = int(rng.integers(len(text)))
+                new = rng.choice(["", '"', ",", ";", "\n", "\r", "\0", "é", text[:at]])
+                text = text[:at] + str(new) + text[at + 1 :]
+            files[name] = Path(folder, f"{name}.csv")
+            encoding = str(rng.choice(["utf-8", "utf-8-sig", "latin-1", "utf-16"]))
+            files[name].write_text(text, encoding=encoding, errors="replace")
+        pools = FILES | {"encoding": [None, "latin-1"], "separator": [None, ";", "tab"]}
+        settings = draw_settings(case, pools, ("target",))
+        check_call(case, lambda: read_sources(files, **settings), [])
 
 
 def fitted(case, task):
@@ -444,6 +486,7 @@ ENTRIES = {
     "table_preprocessor": preprocessor,
     "stack_sources": stack,
     "read_sources": files_entry(read_sources, ("target",)),
+    "read_sources, CSV": files_of_text,
     "cleaning_report": files_entry(cleaning_report, ()),
     "score_by_source": score,
     "classification_report_by_source": report,

@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sktandem.exceptions import SourceError, SourceWarning
 
 FAILED = object()
-REFIT = "refit"  # of rows that do not fit: is to fail
+REFIT = "refit"  # with one target too few: is to fail
 SHOWS = ("__repr__", "_repr_html_", "to_frame", "summary", "to_html", "to_markdown")
 LAWFUL = (ValueError, TypeError, ImportError)
 
@@ -86,7 +86,7 @@ def call(case, step, function, *, given=(), estimator=None):
     for value, was in zip(given, prints):
         if fingerprint(value) != was:
             case.fault("changed input", f"{step} changes a {type(value).__name__}")
-    if result is FAILED and estimator is not None:
+    if result is FAILED and hasattr(estimator, "source"):  # not of scikit-learn
         now = vars(estimator)
         if now.keys() != attributes.keys() or any(
             now[key] is not value for key, value in attributes.items()
@@ -137,7 +137,7 @@ def same(one, other):
     if one.shape != other.shape:
         return False
     if one.dtype.kind not in "fc":
-        return bool(np.all(one == other))
+        return bool(np.all(one.astype(str) == other.astype(str)))  # nan is nan
     size = np.max(np.abs(one[np.isfinite(one)]), initial=1e-12)
     return bool(np.allclose(one, other, rtol=1e-5, atol=1e-5 * size, equal_nan=True))
 
@@ -150,8 +150,8 @@ def dense(values):
     return values.toarray() if hasattr(values, "toarray") else np.asarray(values)
 
 
-def check_estimator(case, model, data, method="predict"):
-    """Fit and ask; what holds of every estimator, of `model` too."""
+def check_estimator(case, model, data, other, method="predict"):
+    """Fit and ask, of rows of `other` data too; what holds of every estimator."""
     rng = case.rng
     params = {k: v for k, v in data.fit_params().items() if takes(model, k)}
 
@@ -200,12 +200,22 @@ def check_estimator(case, model, data, method="predict"):
     if hasattr(model, "score"):
         call(case, "score", lambda: model.score(data.X, data.y, **params), given=given)
     show(case, model)
+    at = {"sample_source": other.source} if "sample_source" in params else {}
+    strange = call(
+        case,
+        "other data",
+        lambda: dense(getattr(model, method)(other.X, **at)),
+        given=other.given,
+        estimator=model,
+    )
+    if strange is not FAILED and len(strange) != other.n:
+        case.fault("law", f"{method} gives {len(strange)} rows of {other.n}")
     again = pickle.dumps(getattr(model, "sources_", None))
-    other = take(data.y, np.arange(max(data.n - 1, 0))) if data.y is not None else None
+    short_y = take(data.y, np.arange(max(data.n - 1, 0)))
     refit = call(
         case,
         REFIT,
-        lambda: model.fit(data.X, other, **params),
+        lambda: model.fit(data.X, short_y, **params),
         given=given,
         estimator=model,
     )

@@ -11,14 +11,19 @@ from collections import Counter, defaultdict
 import numpy as np
 from fuzz_entries import ENTRIES
 from fuzz_oracles import Case, judge
+from sklearn import config_context
 
 
 def run_case(number, seed=0, *, entries=tuple(ENTRIES), loud=False):
     """Make a case and run it; its entry is the next in turn."""
     entry = entries[number % len(entries)]
     case = Case(number, entry, np.random.default_rng([seed, number]), loud=loud)
+    options = {"enable_metadata_routing": case.rng.random() < 0.1}
+    options["transform_output"] = "pandas" if case.rng.random() < 0.1 else "default"
+    case.told.append(f"scikit-learn: {options}")
     try:
-        ENTRIES[entry](case)
+        with config_context(**options):
+            ENTRIES[entry](case)
     except Exception as error:  # of the fuzzer: a long run is not to end with it
         judge(case, "the fuzzer", error)
     return case

@@ -94,7 +94,7 @@ def test_a_planted_fault_is_found(kind, fault):
     data.source = np.resize(["a", "b"], data.n)
     case = Case(0, "planted", rng)
 
-    check_estimator(case, kind(Ridge(), random_state=0), data)
+    check_estimator(case, kind(Ridge(), random_state=0), data, data)
 
     assert bool(fault) == any(fault in found for found in case.faults), case.faults
 
