@@ -14,7 +14,7 @@ MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
 TESTS :=
 
 .PHONY: demo test test-fast test-portable test-portable-one lint docs bench
-.PHONY: bench-multisource house test-oldest release-check clean
+.PHONY: bench-multisource fuzz coverage house test-oldest release-check clean
 
 demo: $(VENV)/.has-test
 	$(BIN)/python -m sktandem --output sktandem-report
@@ -50,6 +50,12 @@ docs: $(VENV)/.has-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
+# N cases of wrong and strange input to every public entry; CASE=17 runs that one alone.
+N := 1000
+SEED := 0
+fuzz: $(VENV)/.has-test
+	$(BIN)/python tests/fuzz/fuzz_run.py --cases $(N) --seed $(SEED) $(if $(CASE),--case $(CASE))
+
 bench: $(VENV)/.has-test
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
@@ -62,6 +68,13 @@ JOBS := 2
 bench-multisource: $(BENCH)/.has-bench
 	OMP_NUM_THREADS=1 PYTHONPATH=src $(BENCH)/bin/python -m benchmarks.multisource \
 	--jobs $(JOBS) --side $(SIDE) $(if $(PEERS),--peers $(PEERS))
+
+# What no test reaches, room by room.
+coverage: $(VENV)/.has-test
+	$(BIN)/python -m pytest --cov=sktandem --cov-branch --cov-report= tests
+	mkdir -p build
+	$(BIN)/python -m coverage json --quiet -o build/coverage.json
+	$(BIN)/python benchmarks/coverage_by_room.py build/coverage.json
 
 # How large the code is, room by room, and what in it is hard to read.
 house:
@@ -82,6 +95,7 @@ release-check: $(RELEASE)/.has-release
 	rm -r build/release/src
 	cd build/release && venv/bin/python -m pytest -m "not contract" tests
 	cd build/release && venv/bin/python -m pytest --pyargs sktandem
+	$(RELEASE)/bin/python -m pip_audit --path "$$(build/release/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean:
 	rm -rf $(VENV) $(OLDEST) $(RELEASE) $(BENCH) build dist docs/_build docs/auto_examples docs/api/generated sktandem-report

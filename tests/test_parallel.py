@@ -45,6 +45,13 @@ def test_every_backend_of_joblib_gives_the_same(numbers, backend):
     np.testing.assert_allclose(found, numbers(n_jobs=None), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("n_jobs", [0, "all", 1.5])
+@pytest.mark.parametrize("numbers", [blended, compared])
+def test_a_number_of_processes_that_makes_no_sense_is_refused(numbers, n_jobs):
+    with pytest.raises(SourceError, match=f"other than 0, got {n_jobs!r}"):
+        numbers(n_jobs=n_jobs)
+
+
 class Kills(LogisticRegression):
     """Ends its process, as the system does where memory runs out."""
 

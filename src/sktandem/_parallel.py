@@ -10,6 +10,7 @@ from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 
+from sktandem._settings import is_integer
 from sktandem.exceptions import SourceError
 
 __all__ = ["each_done"]
@@ -30,6 +31,11 @@ def each_done(
 
     `told` names a task in the error that says that a process died.
     """
+    if n_jobs is not None and (not is_integer(n_jobs) or n_jobs == 0):
+        raise SourceError(
+            f"n_jobs must be None or an integer other than 0, got {n_jobs!r}. -1 takes "
+            "all processors."
+        )
     # Ray and multiprocessing give all results at the end.
     one_by_one = get_active_backend()[0].supports_return_generator
     how = "generator" if one_by_one else "list"

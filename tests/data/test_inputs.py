@@ -516,3 +516,15 @@ ODD = np.arange(3)
 def test_a_setting_of_an_odd_kind_is_named(call, message):
     with pytest.raises(SourceError, match=message):
         call()
+
+
+@pytest.mark.parametrize("empty", [[], ()])
+@pytest.mark.parametrize("model", [Merged(), OwnModels(), Tandem(cv=2)])
+def test_an_empty_list_is_refused(model, empty):
+    model.set_params(estimator=LogisticRegression())
+    X, y, source = np.eye(8), [0, 1] * 4, ["a"] * 4 + ["b"] * 4
+
+    with pytest.raises(SourceError, match="X is empty"):
+        model.fit(empty, [], sample_source=[])
+    with pytest.raises(SourceError, match="X is empty"):
+        model.fit(X, y, sample_source=source).predict(empty, sample_source=[])

@@ -208,8 +208,30 @@ def test_keys_of_spellings():
         ({"convert": ["A:h"]}, r"convert must be SOURCE:COLUMN\*FACTOR"),
         ({"date_order": "year"}, r"date_order must be one of \['day', 'month', None\]"),
         ({"join": "left"}, "join must be one of"),
+        ({"convert": [b"A:h*2"]}, r"convert must be SOURCE:COLUMN\*FACTOR"),
+        ({"clean": 3}, "clean must be a list, got 3"),
+        ({"ignore": 3}, "ignore must be a list, got 3"),
+        ({"rename": ["age"]}, r"rename must be a dict of {old: new}, got \['age'\]"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(SourceError, match=message):
         report_of(ALIKE, ALIKE, **settings)
+
+
+def test_columns_of_one_name_are_refused():
+    twice = pd.DataFrame([["x", 1, 2.0]] * 3, columns=["ward", "ward", "age"])
+
+    with pytest.raises(SourceError, match="B has several columns called 'ward'"):
+        read_sources({"A": pd.DataFrame(ALIKE), "B": twice}, target="age")
+    told = report_of(ALIKE, ALIKE, rename={"ward": "age"}).problems
+    assert told[0].startswith("A has several columns called 'age'")
+
+
+@pytest.mark.parametrize("cell", [[1], {"a": 1}, np.ones(2)])
+def test_cells_of_several_values_are_refused_by_name(cell):
+    alike = pd.DataFrame(ALIKE)
+    nested = alike.assign(parts=pd.Series([cell] * len(alike), dtype=object))
+
+    with pytest.raises(SourceError, match="Cells of 'parts' in B hold values of type"):
+        read_sources({"A": alike, "B": nested}, target="age")

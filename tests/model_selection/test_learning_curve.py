@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from sklearn.tree import DecisionTreeClassifier
 
@@ -199,3 +200,11 @@ def test_a_curve_of_our_list_goes_on_without_what_cannot_be_fitted():
 
     assert "merged" in curve.strategies
     assert "merged, target scaled by source" not in curve.strategies
+
+
+def test_a_learning_curve_is_shown_where_transformers_give_frames():
+    found = curve(Ridge(), y=NUMBERS, train_sizes=(0.5, 1.0))
+    expected = found.summary()
+
+    with config_context(transform_output="pandas"):
+        assert found.summary() == expected

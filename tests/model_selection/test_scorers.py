@@ -606,3 +606,12 @@ def test_weights_for_a_score_that_takes_none_are_refused(scoring):
         score_by_source(
             model, X, Y, sample_source=SOURCE, sample_weight=WEIGHT, scoring=scoring
         )
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc"])
+def test_a_metric_of_what_the_model_does_not_predict_is_refused(scoring):
+    X, y, source = np.eye(4), np.arange(4.0), ["a", "a", "b", "b"]
+    model = Merged(Ridge()).fit(X, y, sample_source=source)
+
+    with pytest.raises(SourceError, match="predict_proba, which Merged does not have"):
+        score_by_source(model, X, y, sample_source=source, scoring=scoring)

@@ -361,3 +361,12 @@ def test_a_target_too_large_for_a_scale_is_named():
 
     with pytest.raises(SourceError, match=f"Column 0 of y {BROKEN.format('standard')}"):
         model.fit(ABSURD[:, :1], ABSURD[:, 1], sample_source=HALVES)
+
+
+def test_a_fitted_model_with_the_tables_preprocessor_is_shown_in_a_notebook():
+    """Of a fitted model scikit-learn asks its unfitted parts for names too."""
+    X = pd.DataFrame({"age": np.arange(8.0), "height": np.arange(8.0)})
+    model = Merged(Ridge(), scaler=table_preprocessor())
+    model.fit(X, np.arange(8.0), sample_source=["a", "b"] * 4)
+
+    assert "ColumnTransformer" in model._repr_html_()

@@ -487,6 +487,9 @@ def test_a_tiny_source_is_refused_and_a_small_one_warned_of():
         shift_report(noise(), None, sample_source=source)
 
     assert len(told) == 1
+    with pytest.warns(SourceWarning, match="has only 19 rows") as told:
+        shift_report(noise(), None, sample_source=source, after=SourceScaler())
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from sktandem._settings import check_integer, check_number, is_number
 from sktandem._typing import RandomState
 from sktandem.datasets._loading import as_bunch, check_task
 from sktandem.datasets._population import Population
@@ -169,6 +171,9 @@ def make_two_sources(
     0.80
     """
     check_task(task)
+    check_integer("n_features", n_features)
+    check_number("label_shift", label_shift, "that is finite", isfinite)
+    check_number("concept_angle", concept_angle, "that is finite", isfinite)
     classes = task == "classification"
     one, other = _checked_names(names)
     sizes = _sizes(n_samples, size_ratio)
@@ -260,15 +265,17 @@ def _shifted(
 # Parameters to arrays
 
 
-def _checked_names(names: Sequence[object]) -> tuple[str, str]:
-    strings = [] if isinstance(names, str) else [n for n in names if isinstance(n, str)]
-    if len(names) != 2 or len(set(strings)) != 2:
+def _checked_names(names: Any) -> tuple[str, str]:
+    several = list(names) if np.iterable(names) and not isinstance(names, str) else []
+    strings = [name for name in several if isinstance(name, str)]
+    if len(several) != 2 or len(set(strings)) != 2:
         raise SourceError(f"names must be two different strings, got {names!r}.")
     return strings[0], strings[1]
 
 
 def _sizes(n_samples: int, size_ratio: float) -> tuple[int, int]:
-    if not 0 < size_ratio < np.inf:
+    check_integer("n_samples", n_samples, least=2)
+    if not is_number(size_ratio) or not 0 < size_ratio < np.inf:
         raise SourceError(
             f"size_ratio must be a positive number, got {size_ratio!r}. It is the "
             "rows of the first source for each row of the second."
@@ -282,12 +289,22 @@ def _sizes(n_samples: int, size_ratio: float) -> tuple[int, int]:
     return n_samples - n_second, n_second
 
 
+def _numbers(value: Any) -> NDArray[np.float64] | None:
+    """Return finite numbers as an array; None of anything else."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return array if np.isfinite(array).all() else None
+
+
 def _per_feature(name: str, value: Any, n_features: int) -> NDArray[np.float64]:
-    array = np.asarray(value, dtype=float)
-    if array.shape not in ((), (n_features,)):
+    array = _numbers(value)
+    if array is None or array.shape not in ((), (n_features,)):
+        came = repr(value) if array is None else f"shape {array.shape}"
         raise SourceError(
             f"{name} must be a number or one for each of the {n_features} features, "
-            f"got shape {array.shape}."
+            f"got {came}."
         )
     return np.array(np.broadcast_to(array, n_features))
 
@@ -304,8 +321,8 @@ def _units(
     return factors, _per_feature("unit_offset", offset, n_features)
 
 
-def _seen(missing: Sequence[int], n_features: int) -> NDArray[np.bool_]:
-    wanted = list(missing)
+def _seen(missing: Any, n_features: int) -> NDArray[np.bool_]:
+    wanted = list(missing) if np.iterable(missing) else [missing]
     if any(position not in range(n_features) for position in wanted):
         raise SourceError(
             f"missing_features must be positions from 0 to {n_features - 1}, got "
@@ -320,8 +337,8 @@ def _seen(missing: Sequence[int], n_features: int) -> NDArray[np.bool_]:
 
 
 def _noise(noise: Any) -> tuple[float, float]:
-    array = np.asarray(noise, dtype=float)
-    if array.shape not in ((), (2,)) or not (array >= 0).all():
+    array = _numbers(noise)
+    if array is None or array.shape not in ((), (2,)) or not (array >= 0).all():
         raise SourceError(
             f"noise must be a number from 0 on, or a pair of them, got {noise!r}."
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from sktandem.data._spelling import fold
 from sktandem.data._tables import pandas_for
+from sktandem.exceptions import SourceError
 from sktandem.files._file import DECIMAL_COMMA, text_columns
 from sktandem.files._reading import Reading, parse_conversion
 
@@ -35,6 +36,12 @@ DATE = re.compile(
 def with_meaning(frame: Any, name: str, reading: Reading, *, commas: bool) -> Any:
     """Return a table as its user says it is meant: codes, words, names and units."""
     frame = frame.rename(columns=dict(reading.rename))
+    again = frame.columns[frame.columns.duplicated()]
+    if len(again):
+        raise SourceError(
+            f"{name} has several columns called {again[0]!r}. Give each a name of its "
+            "own."
+        )
     codes = dict.fromkeys(reading.missing)
     touched = _replaced(frame, codes) | _replaced(frame, reading.map)
     for column in touched & set(text_columns(frame)):

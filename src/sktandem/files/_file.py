@@ -9,6 +9,7 @@ import io
 import re
 import warnings
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def read_file(
         if not is_pandas(file):
             columns = nw.from_native(file).iter_columns()
             file = pandas_for("files").DataFrame({c.name: c.to_list() for c in columns})
-        return file.copy(deep=False).reset_index(drop=True), False
+        frame = file.copy(deep=False).reset_index(drop=True)
+        return _flat(frame, str(source)), False
     path, commas = Path(file), False
     if path.is_dir():
         raise SourceError(f"{path} is a folder. Name the files in it.")
@@ -58,9 +60,24 @@ def read_file(
     else:
         text = _decoded(content, path.name, source, reading, bad)
         frame, commas = _read_csv(text, path, source, reading, notes)
+    frame = _flat(frame, path.name)
     if len(frame) == 0:
         raise SourceError(f"{path.name} has a header and no rows below it.")
     return _without_counter(frame, path.name, notes), commas
+
+
+def _flat(frame: Any, name: str) -> Any:
+    """Return a table of single values; refuse one with lists or dicts in its cells."""
+    known = set(text_columns(frame))
+    for column, cells in frame.items():
+        kinds = cells.map(type).unique() if column in known else ()
+        nested = next((kind for kind in kinds if kind.__hash__ is None), None)
+        if nested is not None:
+            raise SourceError(
+                f"Cells of {column!r} in {name} hold values of type {nested.__name__}. "
+                "A cell holds one value: make columns of its parts."
+            )
+    return frame
 
 
 def _read_parquet(path: Path) -> Any:
@@ -134,7 +151,7 @@ def _encoding(content: bytes, wanted: str | None, reading: Reading) -> str:
         return "utf-8-sig"
     try:
         wanted = codecs.lookup(wanted).name
-    except LookupError:
+    except (LookupError, TypeError):
         raise SourceError(
             f"{reading.option('encoding', wanted)} is not known. Try utf-8, latin-1 or "
             "utf-16."
@@ -151,7 +168,7 @@ def _read_csv(
     text, decimal = text.lstrip("\r\n"), reading.of("decimal", source)
     wanted = reading.of("separator", source)
     wanted = {"tab": "\t", "\\t": "\t"}.get(wanted, wanted)
-    if wanted is not None and len(wanted) != 1:
+    if wanted is not None and not (isinstance(wanted, str) and len(wanted) == 1):
         given = reading.option("separator", wanted)
         raise SourceError(f"{given} must be one sign or tab.")
     separator = _separator(text.splitlines()[0], path.name, wanted, reading, notes)
@@ -185,7 +202,7 @@ def _separator(
             f"{head}, if separated by {chosen!r}. It looks separated by "
             f"{SEPARATORS[likely]}: try {reading.option('separator', sign)}"
         )
-    twice = list(dict.fromkeys(c for c in columns if columns.count(c) > 1))
+    twice = [column for column, times in Counter(columns).items() if times > 1]
     if twice:
         raise SourceError(f"{name} has the columns {twice} more than once.")
     if chosen != "," and wanted is None:

@@ -96,11 +96,11 @@ def check_reading(reading: Reading) -> None:
 
 def parse_conversion(written: str) -> tuple[str, str, float, float]:
     """Return source, column, factor and offset of a conversion such as "A:t*1.8+32"."""
-    found = CONVERSION.fullmatch(written)
     try:
+        found = CONVERSION.fullmatch(written)
         assert found is not None
         numbers = float(found["factor"]), float(found["offset"] or 0)
-    except (AssertionError, ValueError):
+    except (AssertionError, TypeError, ValueError):
         raise SourceError(
             f"convert must be SOURCE:COLUMN*FACTOR or SOURCE:COLUMN*FACTOR+OFFSET, got "
             f"{written!r}. Write for instance 'A:height*2.54' or 'B:temp*1.8+32'."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -188,16 +188,27 @@ def cleaning_report(
 
 def reading_of(*, clean: Any = None, **settings: Any) -> Reading:
     """Return the settings as a record, checked."""
-    ways = [clean] if isinstance(clean, str) else list(clean or ())
+    ways = _several("clean", clean)
     ways = list(chain(*(SAFE if way == "safe" else (way,) for way in ways)))
     for name in ("groups", "ignore", "missing", "convert"):
-        value = settings.get(name, ())
-        settings[name] = (value,) if isinstance(value, str) else tuple(value)
+        settings[name] = tuple(_several(name, settings.get(name)))
     for name in ("map", "rename"):
-        settings[name] = dict(settings.get(name) or {})
+        value = settings.get(name)
+        if value is not None and not isinstance(value, Mapping):
+            raise SourceError(f"{name} must be a dict of {{old: new}}, got {value!r}.")
+        settings[name] = dict(value or {})
     reading = Reading(clean=tuple(dict.fromkeys(ways)), **settings)
     check_reading(reading)
     return reading
+
+
+def _several(setting: str, value: Any) -> list[Any]:
+    """Return what may be one string or several values as a list."""
+    if isinstance(value, str):
+        return [value]
+    if value is not None and not isinstance(value, Iterable):
+        raise SourceError(f"{setting} must be a list, got {value!r}.")
+    return [] if value is None else list(value)
 
 
 def _by_source(files: Any, reading: Reading) -> dict[Any, Any]:

@@ -172,7 +172,8 @@ class SourceLearningCurve(Result):
         """
         rows = np.log(self.sizes)
         falling = IsotonicRegression(increasing=False)
-        curve = falling.fit_transform(rows, self.reference_losses)
+        # fit_transform would give a frame where scikit-learn is set to give frames.
+        curve = falling.fit(rows, self.reference_losses).predict(rows)
         return {
             strategy: tuple(
                 _more_rows(loss, size, curve, rows)

@@ -84,10 +84,21 @@ class Scored:
         weights = {} if rows.weights is None else {"sample_weight": rows.weights}
         if weights:
             self._refuse_unweighted(scorer)
+        self._refuse_unanswered(scorer)
         with warnings.catch_warnings():
             # Balanced accuracy is right here, and says so to no purpose.
             warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
             return float(scorer(view, rows.X, y, **weights))
+
+    def _refuse_unanswered(self, scorer: Any) -> None:
+        asked = getattr(scorer, "_response_method", ())
+        asked = (asked,) if isinstance(asked, str) else asked
+        if asked and not any(hasattr(self.fitted, method) for method in asked):
+            raise SourceError(
+                f"{metric_name(scorer)} needs {' or '.join(asked)}, which "
+                f"{type(self.fitted).__name__} does not have here. Use a metric of "
+                "what it predicts."
+            )
 
     def _refuse_unweighted(self, scorer: Any) -> None:
         # What stands for scoring=None is the estimator's own score.

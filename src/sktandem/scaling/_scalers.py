@@ -328,6 +328,11 @@ def _as_dense(X: Any) -> Any:
     return X.astype(thin) if thin else X
 
 
+def _same_names(transformer: object, names: Any) -> Any:
+    """Return the names as they came; before `fit`, where a page asks too, none."""
+    return [] if names is None else names
+
+
 def numbers_of(X: Any, columns: list[int] | None, scaler: str) -> Any:
     """Return the numeric part of X as floats, checked."""
     if is_frame(X):
@@ -420,7 +425,7 @@ def table_preprocessor(
     """
     # A column without a single value stays, as a constant: sources may differ
     # in what they measured, and a fold must not change the width.
-    dense = FunctionTransformer(_as_dense, feature_names_out="one-to-one")
+    dense = FunctionTransformer(_as_dense, feature_names_out=_same_names)
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     scaling = []
     if scaler is not None:

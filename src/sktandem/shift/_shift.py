@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_random_state
 
-from sktandem._telling import warn
+from sktandem._telling import told_once, warn
 from sktandem._typing import RandomState
 from sktandem.data._cells import as_target
 from sktandem.data._sources import Sources, resolve_sources
@@ -46,6 +46,7 @@ LEAST_ROWS, FEW_ROWS = 5, 20
 MOST_SPARSE = 1_000
 
 
+@told_once()
 def shift_report(
     X: Any,
     y: Any = None,
