@@ -282,8 +282,7 @@ class _AsGiven:
         self.table, self.batch_size = table, batch_size
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        rows = torch.arange(len(self.table), device=self.table.X.device)
-        for part in self.table.scored(rows, self.batch_size):
+        for part in self.table.scored(self.table.rows, self.batch_size):
             yield self.table.pair(part, None)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array
 
 from sktandem.data._rows import Rows
@@ -23,13 +24,12 @@ from sktandem.data._tables import (
 )
 from sktandem.exceptions import SourceError
 from sktandem.nn._ragged import Ragged
-from sktandem.scaling._affine import AffineMaps
+from sktandem.scaling._affine import AffineMaps, fit_affine, row_chunks
 from sktandem.scaling._scalers import (
     INSIDE,
     FittedScaler,
     ScaledByName,
     ScaledByTransformers,
-    fit_named,
     fit_transformers,
 )
 
@@ -94,16 +94,11 @@ def fit_features(
         if scaler is None:
             return Features(None, missing=missing), numbers
         _check_columns(scaler, numbers)
-        scaling = fit_named(
-            scaler,
-            numbers,
-            rows.sources,
-            scale_by=scale_by,
-            weights=weights,
-            rows=used,
-            names=column_names(rows.X),
-        )
-        return Features(scaling, missing=missing), numbers
+        # The statistics are taken block by block, of the numbers as they came.
+        sources = rows.sources if scale_by == "source" else None
+        names = column_names(rows.X)
+        maps = fit_affine(scaler, numbers, sources, weights, used, names)
+        return Features(ScaledByName(scaler, maps, None), missing=missing), numbers
     # A transformer sees the training rows only, and its numbers of them are those of
     # fit_transform: an imputer by neighbours, or a target encoder, gives others when it
     # transforms the same rows later.
@@ -146,13 +141,11 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
         X = X.to_numpy() if _holds_integers(X) else to_floats(X, columns)
     remedy = "" if made else " scaler=table_preprocessor() fills missing values in."
     try:
-        array = check_array(
-            X,
-            dtype="numeric",
-            allow_nd=True,
-            input_name="X",
-            ensure_all_finite="allow-nan" if missing else True,
-        )
+        array = check_array(X, allow_nd=True, input_name="X", ensure_all_finite=False)
+        # By blocks: of half-precision numbers scikit-learn would make masks of their
+        # size.
+        for rows in row_chunks(len(array), array[:1].size):
+            assert_all_finite(array[rows], input_name="X", allow_nan=missing)
     except ValueError as error:
         string = None if made else _first_string(X)
         if string is not None and np.ndim(X) != 2:
@@ -207,11 +200,10 @@ def as_tensor(array: Any, device: Any = "cpu") -> Any:
     """Return an array as a tensor, without a copy where torch can take it."""
     if isinstance(array, Ragged):
         return array.to(device)
-    if array.dtype.kind in "biu" and array.dtype != bool:
-        array = array.astype(np.int64, copy=False)
-    elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+    # What torch cannot take as it stands is copied, and nothing else. Bytes and halves
+    # stay what they are, and become numbers of the net's kind by the batch.
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float32)
-    # What torch cannot take as it stands is copied, and nothing else.
     if any(stride < 0 for stride in array.strides):
         array = array.copy()
     if not array.dtype.isnative:

@@ -17,6 +17,11 @@ __all__ = ["Table"]
 
 SCORED_AT_ONCE = 4096  # rows; without gradients a large batch is a cheap one
 VALUES_AT_ONCE = 1 << 20
+PRECISE = {
+    torch.float16: torch.float32,
+    torch.bfloat16: torch.float32,
+    torch.float32: torch.float32,
+}  # in which numbers are scaled; of all others in double precision
 BLOCK = 1 << 16  # values of features gathered at once: what a core's cache holds
 
 
@@ -47,8 +52,14 @@ class Table(Dataset[Any]):
     weights : Tensor or None
         What the loss of each row counts.
 
+    dtype : torch.dtype or None
+        Of features; None is for tokens, which stay integers.
+
     heads : Tensor of shape (n_rows,) or None
         The head of each row, if the module is to be told.
+
+    asked : Tensor or None
+        The rows to predict for; None for all.
     """
 
     X: Tensor | Ragged
@@ -56,8 +67,9 @@ class Table(Dataset[Any]):
     codes: Tensor
     maps: AffineMaps | None = None
     weights: Tensor | None = None
-    dtype: torch.dtype | None = torch.float32  # of features; None leaves them
+    dtype: torch.dtype | None = torch.float32
     heads: Tensor | None = None
+    asked: Tensor | None = None
     _maps: tuple[Tensor, Tensor] | None = field(init=False, default=None)
     _rows: list[tuple[Tensor, Tensor]] = field(init=False, default_factory=list)
 
@@ -65,7 +77,7 @@ class Table(Dataset[Any]):
         if self.maps is None:
             return
         assert isinstance(self.X, Tensor)  # ragged rows are tokens, without a scaling
-        precise = self.X.dtype if self.X.is_floating_point() else torch.float64
+        precise = PRECISE.get(self.X.dtype, torch.float64)
         device = self.X.device
         center = torch.as_tensor(self.maps.center, dtype=precise, device=device)
         scale = torch.as_tensor(self.maps.scale, dtype=precise, device=device)
@@ -73,11 +85,18 @@ class Table(Dataset[Any]):
         self._rows.extend(zip(center.unbind(), scale.unbind()))
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.X if self.asked is None else self.asked)
 
     def __getitem__(self, position: int) -> tuple[Any, Tensor]:
-        x, y = self.pair(torch.tensor([position], device=self.X.device), None)
+        x, y = self.pair(self.rows[position].reshape(1), None)
         return x[0], y[0]
+
+    @property
+    def rows(self) -> Tensor:
+        """The rows to predict for."""
+        if self.asked is not None:
+            return self.asked
+        return torch.arange(len(self.X), device=self.X.device)
 
     def features(self, rows: Tensor, source: int | None) -> Tensor:
         """Return some rows as the module wants them; `source` if they share one."""
@@ -86,7 +105,8 @@ class Table(Dataset[Any]):
             center, scale = self._map_of(rows, source)
             x = x if x.dtype is center.dtype else x.to(center.dtype)  # whole numbers
             x.sub_(center).div_(scale)
-        return x if self.dtype in (None, x.dtype) else x.to(self.dtype)
+        # Tokens of any integer type are long ones to torch.
+        return x.to(torch.long if self.dtype is None else self.dtype)
 
     def _map_of(self, rows: Tensor, source: int | None) -> tuple[Tensor, Tensor]:
         if len(self._rows) == 1:
