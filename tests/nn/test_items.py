@@ -1,14 +1,20 @@
 """Data that do not fit in a table: cast by the batch, read when they are needed."""
 
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
-from sklearn.preprocessing import RobustScaler
+import torch
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.preprocessing import RobustScaler, StandardScaler
 from skorch import NeuralNetClassifier
 from torch import nn
+from torch.utils.data import Dataset
 
-from sktandem import SharedNet
+from sktandem import SharedNet, SourceError, SourceWarning, Tandem, stack_sources
+from sktandem.model_selection import compare_strategies, score_by_source
+from sktandem.nn import pad_sequences
 from sktandem.nn._features import as_tensor, fit_features
 from sktandem.nn._reader import Reader
 
@@ -93,3 +99,146 @@ def test_scales_are_learned_block_by_block(scaler, dtype):
     if scaler == "robust":
         pooled = RobustScaler().fit(X[used].astype(float))
         np.testing.assert_allclose(features.maps.scale[-1], pooled.scale_)
+
+
+# Rows that are read when they are needed ----------------------------------------
+
+
+class Camera(Dataset):
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, place):
+        return torch.from_numpy(self.X[place]), int(self.y[place])
+
+
+def two_datasets(X, y, source, kind=Camera):
+    """Return lazy rows, and the same as an array, in one order."""
+    own = {name: source == name for name in ("phone", "dslr")}
+    lazy = stack_sources({name: kind(X[rows], y[rows]) for name, rows in own.items()})
+    order = np.concatenate([np.flatnonzero(rows) for rows in own.values()])
+    return lazy, X[order]
+
+
+@pytest.mark.parametrize("heads", ["shared", "source"])
+@pytest.mark.parametrize("schedule", ["batches", "epochs", "shuffled", "joint"])
+def test_a_dataset_trains_the_net_of_the_array_that_it_reads(heads, schedule):
+    (X, y, source), array = two_datasets(*two_cameras())
+    how = {"scaler": None, "heads": heads, "schedule": schedule, "random_state": 0}
+
+    lazy = SharedNet(small_net(), **how).fit(X, y, sample_source=source)
+    whole = SharedNet(small_net(), **how).fit(array, y, sample_source=source)
+
+    for a, b in zip(weights_of(lazy), weights_of(whole)):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(
+        lazy.predict_proba(X, sample_source=source),
+        whole.predict_proba(array, sample_source=source),
+    )
+    assert lazy.score(X, y, sample_source=source) == whole.score(
+        array, y, sample_source=source
+    )
+
+
+def test_a_fit_on_datasets_goes_on_bit_for_bit():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    how = {"scaler": None, "keep": "last", "random_state": 0}
+    whole = SharedNet(small_net(max_epochs=4), **how).fit(X, y, sample_source=source)
+    parts = SharedNet(small_net(max_epochs=4), **how)
+    for _ in range(2):
+        parts.partial_fit(X, y, sample_source=source, epochs=2)
+
+    for a, b in zip(weights_of(whole), weights_of(parts)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_tools_of_scikit_learn_and_ours_work_on_datasets():
+    (X, y, source), array = two_datasets(*two_cameras())
+    model = SharedNet(small_net(), scaler=None, random_state=0)
+
+    how = {"cv": KFold(3, shuffle=True, random_state=0)}
+    how["params"] = {"sample_source": source}
+    scores = cross_val_score(model, X, y, **how)
+    expected = cross_val_score(model, array, y, **how)
+    np.testing.assert_array_equal(scores, expected)
+    found = GridSearchCV(model, {"net__lr": [0.1, 0.2]}, cv=how["cv"])
+    found.fit(X, y, sample_source=source)
+    by_source = score_by_source(found.best_estimator_, X, y, sample_source=source)
+    assert set(by_source.by_source) == {"phone", "dslr"}
+
+
+def test_members_made_of_nets_are_compared_and_blended_on_datasets():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    how = {"scaler": None, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SourceWarning)
+        compared = compare_strategies(
+            small_net(), X, y, sample_source=source, cv=2, n_repeats=1, **how
+        )
+        blend = Tandem(small_net(), cv=2, **how).fit(X, y, sample_source=source)
+    names = set(compared.to_frame()["strategy"])
+    assert {"own models", "a head for each", "in turns by batches"} <= names
+    assert len(blend.predict(X, sample_source=source)) == len(X)
+
+
+def test_a_dataset_may_be_given_to_predict_as_it_is():
+    images, y, source = two_cameras()
+    model = SharedNet(small_net(), scaler=None, random_state=0)
+    model.fit(images, y, sample_source=source)
+
+    np.testing.assert_array_equal(
+        model.predict(Camera(images, y)), model.predict(images)
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, r"scaler='standard' scales columns, and X holds items that are read"),
+        ({"scaler": None, "collate": "pad"}, "collate must be a function of a list of"),
+        ({"scaler": None, "collate": list}, r"of which is 'X', got list"),
+        ({"scaler": None, "augment": 3}, "augment must be a function of an item, or"),
+        ({"scaler": None, "augment": {"phon": None}}, "augment names 'phon', which is"),
+    ],
+)
+def test_settings_that_do_not_go_with_items_are_refused(given, message):
+    (X, y, source), _ = two_datasets(*two_cameras())
+    with pytest.raises(SourceError, match=message):
+        SharedNet(small_net(), **given).fit(X, y, sample_source=source)
+
+
+def test_what_has_no_items_takes_neither_collate_nor_augment():
+    X, y, source = two_cameras()
+    for given, message in [
+        (
+            {"scaler": None, "collate": pad_sequences},
+            "of items, and X is a table of sh",
+        ),
+        (
+            {"scaler": StandardScaler(), "augment": str},
+            "augment acts on items, and sca",
+        ),
+    ]:
+        with pytest.raises(SourceError, match=message):
+            SharedNet(small_net(), **given).fit(X, y, sample_source=source)
+
+
+def test_items_that_make_no_batch_are_told_of():
+    class Odd(Camera):
+        def __getitem__(self, place):
+            return torch.zeros(3, 2, 2 + place % 2), 0
+
+    class Named(Camera):
+        def __getitem__(self, place):
+            return "a.png", 0
+
+    for kind, message in [
+        (Odd, r"one shape, got \(3, 2, 2\) and \(3, 2, 3\)\. Pass collate=sktandem"),
+        (Named, "Item 0 must be a tensor or an array of numbers, got str"),
+    ]:
+        (X, y, source), _ = two_datasets(*two_cameras(), kind=kind)
+        with pytest.raises(SourceError, match=message):
+            SharedNet(small_net(), scaler=None).fit(X, y, sample_source=source)

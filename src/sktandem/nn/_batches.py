@@ -11,6 +11,7 @@ from skorch.dataset import Dataset as SkorchDataset
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from sktandem.nn._items import PLAIN, named
 from sktandem.nn._order import Order
 from sktandem.nn._ragged import Ragged
 from sktandem.nn._table import Table
@@ -18,7 +19,7 @@ from sktandem.nn._table import Table
 __all__ = ["Feed", "Joiner", "RowBatch", "SourceRows", "rows_in_order"]
 
 MOST_KNOWN = 1000
-Part = tuple[Tensor, Tensor, Tensor | None]  # features, targets, weights of rows
+Part = tuple[Any, Tensor, Tensor | None]  # features, targets, weights of rows
 
 
 class RowBatch(tuple[Any, Any]):
@@ -108,17 +109,17 @@ class SourceRows(SkorchDataset):
             batch.weights = self.table.weights.index_select(0, rows)
         return batch
 
-    def mixed(self, sources: Sequence[int], rows: Tensor) -> RowBatch:
+    def mixed(self, sources: Sequence[int], rows: Tensor, nth_pass: int) -> RowBatch:
         """Return rows of several sources that share one loss."""
         if self.table.heads is not None:
-            return self._sorted(rows)
-        batch = RowBatch(self.table.pair(rows, None))
+            return self._sorted(rows, nth_pass)
+        batch = RowBatch(self.table.pair(rows, None, nth_pass))
         batch.label = ", ".join(self.names[source] for source in sources)
         if self.table.weights is not None:
             batch.weights = self.table.weights.index_select(0, rows)
         return batch
 
-    def _sorted(self, rows: Tensor) -> RowBatch:
+    def _sorted(self, rows: Tensor, nth_pass: int) -> RowBatch:
         """Return mixed rows source by source, each to weigh by its rows."""
         # A head answers for its own rows only, so that a mixed batch is a joint one,
         # whose losses weigh by rows: then every row counts the same, as it would with
@@ -131,16 +132,16 @@ class SourceRows(SkorchDataset):
                 present.append(source)
                 parts.append(own)
         weights = [len(own) / len(rows) for own in parts]
-        own_parts = [self.part(s, own) for s, own in zip(present, parts)]
+        own_parts = [self.part(s, own, nth_pass) for s, own in zip(present, parts)]
         return Joiner(self)(present, own_parts, weights)
 
-    def part(self, source: int, rows: Tensor) -> Part:
+    def part(self, source: int, rows: Tensor, nth_pass: int = PLAIN) -> Part:
         """Return features, targets and weights of rows that belong to one source."""
         table = self.table
         assert table.y is not None
         weights = table.weights
         return (
-            table.features(rows, self.codes[source]),
+            table.features(rows, self.codes[source], nth_pass),
             table.y.index_select(0, rows),
             None if weights is None else weights.index_select(0, rows),
         )
@@ -183,7 +184,7 @@ class Joiner:
         label, described, heads = self._known[key]
         X = self._rows.table.stacked([x for x, _, _ in parts])
         y = torch.cat([y for _, y, _ in parts])
-        batch = RowBatch((X if heads is None else {"X": X, "source": heads}, y))
+        batch = RowBatch((X if heads is None else {**named(X), "source": heads}, y))
         batch.label, batch.parts = label, described
         batch.places = tuple(self._rows.codes[source] for source in sources)
         if self._rows.table.weights is not None:
@@ -239,8 +240,9 @@ class Feed:
         """Return the next batch, the last of a pass being what is left."""
         x, y, weights = self.part()
         heads = self._heads
-        features = x if heads is None else {"X": x, "source": heads.expand(len(y))}
-        batch = RowBatch((features, y))
+        if heads is not None:
+            x = {**named(x), "source": heads.expand(len(y))}
+        batch = RowBatch((x, y))
         batch.label, batch.places, batch.weights = self._label, self._places, weights
         return batch
 
@@ -250,7 +252,8 @@ class Feed:
             # A block never reaches beyond the pass: its last batch is as short as if
             # batches were gathered one by one, and `Sizes.n_batches` counts them so.
             rows = self._order.take(self._at_once)
-            self._x, self._y, self._weights = self._rows.part(self._source, rows)
+            part = self._rows.part(self._source, rows, self._order.nth_pass)
+            self._x, self._y, self._weights = part
             self._at, self._end = 0, len(rows)
         at, left, size = self._at, self._end - self._at, self._size
         # Batch normalisation cannot train on a single row that is left over.
@@ -259,7 +262,8 @@ class Feed:
         self.taken += n
         weights = self._weights
         return (
-            self._x.narrow(0, at, n),
+            # Items are read a batch at a time, and are not always a tensor.
+            self._x if n == len(self._y) else self._x.narrow(0, at, n),
             self._y.narrow(0, at, n),
             None if weights is None else weights.narrow(0, at, n),
         )

@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array
 
+from sktandem.data._lazy import LazyTable
 from sktandem.data._rows import Rows
 from sktandem.data._tables import (
     column_names,
@@ -23,6 +24,7 @@ from sktandem.data._tables import (
     to_floats,
 )
 from sktandem.exceptions import SourceError
+from sktandem.nn._items import Items
 from sktandem.nn._ragged import Ragged
 from sktandem.scaling._affine import AffineMaps, fit_affine, row_chunks
 from sktandem.scaling._scalers import (
@@ -43,6 +45,7 @@ class Features:
     scaling: FittedScaler | None
     dtype: torch.dtype | None = torch.float32  # of batches; None leaves them
     missing: bool = False  # whether values may be missing
+    collate: Any = None  # what makes a batch of items
 
     @property
     def by_source(self) -> bool:
@@ -57,8 +60,10 @@ class Features:
         maps = self.scaling.maps
         return maps if self.by_source else AffineMaps(maps.center[-1:], maps.scale[-1:])
 
-    def numbers(self, X: Any, codes: NDArray[Any] | None) -> NDArray[Any]:
+    def numbers(self, X: Any, codes: NDArray[Any] | None) -> Any:
         """Return X as numbers; what the maps do is still to be done."""
+        if isinstance(X, LazyTable):
+            return Items(X, self.collate)
         if isinstance(self.scaling, ScaledByTransformers):
             X = self.scaling.transform(X, codes)
             return as_numbers(X, made=True, missing=self.missing)
@@ -77,7 +82,8 @@ def fit_features(
     scaler: Any,
     scale_by: str,
     missing: bool = False,
-) -> tuple[Features, NDArray[Any]]:
+    collate: Any = None,
+) -> tuple[Features, Any]:
     """Fit the scaling on the rows used; `seed` is for what draws numbers.
 
     Returns
@@ -89,6 +95,19 @@ def fit_features(
         X as numbers: all rows, or only the rows used where a transformer made
         them, which for some is not what `transform` makes of them.
     """
+    if isinstance(rows.X, LazyTable):
+        if scaler is not None:
+            raise SourceError(
+                f"scaler={scaler!r} scales columns, and X holds items that are read "
+                "when they are needed. Set scaler=None, and scale in the module or "
+                "where they are read."
+            )
+        return Features(None, collate=collate), Items(rows.X, collate)
+    if collate is not None:
+        raise SourceError(
+            f"collate={collate!r} makes batches of items, and X is a table of shape "
+            f"{np.shape(rows.X)}. Leave collate at None."
+        )
     if scaler is None or isinstance(scaler, str):
         numbers = as_numbers(rows.X, missing=missing)
         if scaler is None:
@@ -198,7 +217,7 @@ def _columns_of_numbers(X: Any) -> list[int]:
 
 def as_tensor(array: Any, device: Any = "cpu") -> Any:
     """Return an array as a tensor, without a copy where torch can take it."""
-    if isinstance(array, Ragged):
+    if isinstance(array, Ragged | Items):
         return array.to(device)
     # What torch cannot take as it stands is copied, and nothing else. Bytes and halves
     # stay what they are, and become numbers of the net's kind by the batch.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sktandem.nn._items import PLAIN, Items, Read, joined, named
 from sktandem.nn._ragged import Ragged
 from sktandem.scaling._affine import AffineMaps
 
@@ -37,7 +38,7 @@ class Table(Dataset[Any]):
 
     Attributes
     ----------
-    X : Tensor of shape (n_rows, ...) or Ragged
+    X : Tensor of shape (n_rows, ...), Ragged or Items
         Features as they came.
 
     y : Tensor or None
@@ -62,7 +63,7 @@ class Table(Dataset[Any]):
         The rows to predict for; None for all.
     """
 
-    X: Tensor | Ragged
+    X: Tensor | Ragged | Items
     y: Tensor | None
     codes: Tensor
     maps: AffineMaps | None = None
@@ -76,8 +77,10 @@ class Table(Dataset[Any]):
     def __post_init__(self) -> None:
         if self.maps is None:
             return
-        assert isinstance(self.X, Tensor)  # ragged rows are tokens, without a scaling
-        precise = PRECISE.get(self.X.dtype, torch.float64)
+        assert not isinstance(self.X, Ragged)  # which are tokens, without a scaling
+        # What is done to items may make floats of bytes.
+        kind = self.X.dtype if isinstance(self.X, Tensor) else None
+        precise = torch.float64 if kind is None else PRECISE.get(kind, torch.float64)
         device = self.X.device
         center = torch.as_tensor(self.maps.center, dtype=precise, device=device)
         scale = torch.as_tensor(self.maps.scale, dtype=precise, device=device)
@@ -98,13 +101,25 @@ class Table(Dataset[Any]):
             return self.asked
         return torch.arange(len(self.X), device=self.X.device)
 
-    def features(self, rows: Tensor, source: int | None) -> Tensor:
-        """Return some rows as the module wants them; `source` if they share one."""
-        x = self.X.index_select(0, rows)
+    def features(self, rows: Tensor, source: int | None, nth_pass: int = PLAIN) -> Read:
+        """Return some rows as the module wants them; `source` if they share one.
+
+        They train if they are told which pass over their source it is.
+        """
+        X = self.X
+        x = X.read(rows, nth_pass) if isinstance(X, Items) else X.index_select(0, rows)
+        if isinstance(x, dict):
+            return {key: self._typed(value, key) for key, value in x.items()}
         if self._maps is not None:
             center, scale = self._map_of(rows, source)
             x = x if x.dtype is center.dtype else x.to(center.dtype)  # whole numbers
             x.sub_(center).div_(scale)
+        return self._typed(x)
+
+    def _typed(self, x: Tensor, name: str = "X") -> Tensor:
+        """Return features in the type of the net; what stands beside them if floats."""
+        if name != "X" and not x.is_floating_point():
+            return x
         # Tokens of any integer type are long ones to torch.
         return x.to(torch.long if self.dtype is None else self.dtype)
 
@@ -117,22 +132,26 @@ class Table(Dataset[Any]):
         codes = self.codes.index_select(0, rows).long()
         return self._maps[0][codes], self._maps[1][codes]
 
-    def pair(self, rows: Tensor, source: int | None) -> tuple[Any, Tensor]:
+    def pair(
+        self, rows: Tensor, source: int | None, nth_pass: int = PLAIN
+    ) -> tuple[Any, Tensor]:
         """Return features and targets; without targets zeros, as skorch does."""
-        x: Any = self.features(rows, source)
+        x: Any = self.features(rows, source, nth_pass)
         if self.heads is not None:
-            x = {"X": x, "source": self.heads.index_select(0, rows)}
+            x = {**named(x), "source": self.heads.index_select(0, rows)}
         if self.y is None:
             return x, torch.zeros(len(rows))
         return x, self.y.index_select(0, rows)
 
-    def stacked(self, parts: list[Tensor]) -> Tensor:
+    def stacked(self, parts: list[Any]) -> Any:
         """Return the features of several batches as one."""
+        if isinstance(self.X, Items):
+            return joined(parts)
         return self.X.stacked(parts) if isinstance(self.X, Ragged) else torch.cat(parts)
 
     def gathered(self, size: int) -> int:
         """Return how many rows to gather in one go, for batches of a size."""
-        if isinstance(self.X, Ragged):
+        if not isinstance(self.X, Tensor):
             return size  # padded to the longest of their batch, and no more
         return size * max(1, BLOCK // (size * max(1, self.X[:1].numel())))
 
@@ -140,6 +159,8 @@ class Table(Dataset[Any]):
         """Yield rows in parts to score in one go."""
         if isinstance(self.X, Ragged):
             return self.X.split(rows, max(batch_size, 1))
+        if isinstance(self.X, Items):
+            return iter(rows.split(max(batch_size, 1)))
         per_row = max(1, self.X[:1].numel())
         at_once = min(SCORED_AT_ONCE, VALUES_AT_ONCE // per_row)
         return iter(rows.split(max(batch_size, at_once, 1)))

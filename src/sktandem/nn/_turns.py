@@ -201,11 +201,12 @@ class TurnBatches:
             # mix in one phase and take turns in the next.
             order = self._bookmarks.order(f"mixed: {label}", label, rows, size)
             self._mixed_orders[label] = order
-        rows = self._mixed_orders[label].take(size)
+        order = self._mixed_orders[label]
+        rows = order.take(size)
         self._mixed_taken[label] += len(rows)
         codes = self.rows.table.codes.index_select(0, rows).long()
         self._mixed_in += torch.bincount(codes, minlength=len(self._mixed_in)).cpu()
-        return self.rows.mixed(sources, rows)
+        return self.rows.mixed(sources, rows, order.nth_pass)
 
     def _check(self, check: Check) -> None:
         """Record the validation losses of this moment."""
