@@ -1,5 +1,6 @@
 """Data that do not fit in a table: cast by the batch, read when they are needed."""
 
+import random
 import tracemalloc
 import warnings
 
@@ -16,6 +17,7 @@ from sktandem import SharedNet, SourceError, SourceWarning, Tandem, stack_source
 from sktandem.model_selection import compare_strategies, score_by_source
 from sktandem.nn import pad_sequences
 from sktandem.nn._features import as_tensor, fit_features
+from sktandem.nn._items import joined
 from sktandem.nn._reader import Reader
 
 
@@ -242,3 +244,164 @@ def test_items_that_make_no_batch_are_told_of():
         (X, y, source), _ = two_datasets(*two_cameras(), kind=kind)
         with pytest.raises(SourceError, match=message):
             SharedNet(small_net(), scaler=None).fit(X, y, sample_source=source)
+
+
+# Sequences of unequal length ----------------------------------------------------
+
+
+class Means(nn.Module):
+    """The mean over each sequence, of which the module is told the length."""
+
+    def __init__(self, n_outputs=2):
+        super().__init__()
+        self.out = nn.Linear(3, n_outputs)
+
+    def forward(self, X, lengths):
+        inside = torch.arange(X.shape[1]) < lengths[:, None]
+        return self.out((X * inside[:, :, None]).sum(dim=1) / lengths[:, None])
+
+
+def two_sensors(n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    walks = [rng.normal(size=(rng.integers(2, 9), 3)) for _ in range(n)]
+    y = np.arange(n) % 2
+    X, y, source = stack_sources(
+        {"wrist": (walks[:25], y[:25]), "hip": (walks[25:], y[25:])}
+    )
+    return X, y, source, np.stack([walk.mean(axis=0) for walk in walks])
+
+
+@pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled"])
+@pytest.mark.parametrize("heads", ["shared", "source"])
+def test_padded_sequences_train_what_their_lengths_leave_of_them(heads, schedule):
+    X, y, source, means = two_sensors()
+    how = {"scaler": None, "random_state": 0, "heads": heads, "schedule": schedule}
+    settings = {"module__n_outputs": 3} if heads == "source" else {}
+
+    padded = NeuralNetClassifier(
+        Means, criterion=nn.CrossEntropyLoss, max_epochs=2, verbose=0, **settings
+    )
+    ragged = SharedNet(padded, collate=pad_sequences, **how)
+    ragged.fit(X, y, sample_source=source)
+    flat = NeuralNetClassifier(
+        nn.Linear,
+        module__in_features=3,
+        module__out_features=3 if heads == "source" else 2,
+        criterion=nn.CrossEntropyLoss,
+        max_epochs=2,
+        verbose=0,
+    )
+    plain = SharedNet(flat, **how).fit(means, y, sample_source=source)
+
+    for a, b in zip(weights_of(ragged), weights_of(plain)):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    few = ragged.predict_proba(X[:3], sample_source=source[:3])
+    many = ragged.predict_proba(X, sample_source=source)[:3]
+    np.testing.assert_allclose(few, many)
+
+
+def test_a_module_that_takes_no_lengths_is_told_of_them():
+    X, y, source, _ = two_sensors()
+    model = SharedNet(small_net(), scaler=None, collate=pad_sequences)
+    with pytest.raises(
+        SourceError, match=r"(?s)Small did not take.*argument 'lengths'"
+    ):
+        model.fit(X, y, sample_source=source)
+
+
+def test_batches_of_any_form_are_padded_where_they_are_joined():
+    parts = [
+        {"X": torch.ones(2, 3, 1), "lengths": torch.tensor([3, 1])},
+        {"X": torch.ones(1, 5, 1), "lengths": torch.tensor([5])},
+    ]
+    made = joined(parts)
+    assert made["X"].shape == (3, 5, 1)
+    assert made["X"].sum(dim=(1, 2)).tolist() == [3, 3, 5]
+    assert made["lengths"].tolist() == [3, 1, 5]
+    images = [torch.ones(2, 3, 4), torch.zeros(1, 3, 4)]
+    assert torch.equal(joined(images), torch.cat(images))
+
+
+# Augmentation -------------------------------------------------------------------
+
+
+class Noise:
+    """Adds noise of every global random state, and remembers the sums."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, x):
+        noise = torch.randn(1).item() + np.random.rand() + random.random()  # noqa: NPY002
+        self.seen.append(round(noise, 6))
+        return x.float() + noise
+
+
+def random_states():
+    return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("lazily", [True, False])
+@pytest.mark.parametrize("schedule", ["batches", "shuffled", "joint"])
+def test_augmentation_is_a_function_of_seed_source_pass_and_item(lazily, schedule):
+    (X, y, source), array = two_datasets(*two_cameras())
+    X = X if lazily else array
+    fits = []
+    for _ in range(2):
+        noise = Noise()
+        how = {"scaler": None, "schedule": schedule, "random_state": 0}
+        model = SharedNet(small_net(), augment=noise, validation_fraction=None, **how)
+        fits.append((model.fit(X, y, sample_source=source), noise.seen))
+        random_states()
+
+    (first, seen), (second, again) = fits
+    assert seen == again
+    assert len(set(seen)) == len(seen), "each item anew in each pass"
+    for a, b in zip(weights_of(first), weights_of(second)):
+        np.testing.assert_array_equal(a, b)
+    first.predict(X)
+    assert len(seen) == len(again), "predictions are of rows as they are"
+
+
+def test_rows_that_are_held_out_are_never_augmented():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    noise = Noise()
+    how = {"scaler": None, "random_state": 0, "validation_fraction": 0.5}
+    net = small_net(max_epochs=1)
+    SharedNet(net, augment=noise, **how).fit(X, y, sample_source=source)
+    n_trained = sum(
+        SharedNet(net, **how)
+        .fit(X, y, sample_source=source)
+        .n_samples_by_source_.values()
+    )
+
+    # The smaller source begins another pass, and its rows draw anew.
+    assert n_trained <= len(set(noise.seen)) < 2 * n_trained
+    assert len(noise.seen) == len(set(noise.seen))
+
+
+def test_global_random_states_are_as_before():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    model = SharedNet(small_net(), scaler=None, augment=Noise(), random_state=0)
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    torch.manual_seed(3)
+    expected = random_states()
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    torch.manual_seed(3)
+
+    model.fit(X, y, sample_source=source).predict(X)
+
+    assert random_states() == expected
+
+
+def test_each_source_may_have_an_augmentation_of_its_own():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    noise = Noise()
+    how = {"scaler": None, "schedule": "epochs", "validation_fraction": None}
+    model = SharedNet(small_net(), augment={"dslr": noise}, random_state=0, **how)
+    model.fit(X, y, sample_source=source)
+
+    assert model.history_[:, "source"] == ["dslr", "phone"]
+    assert len(noise.seen) == 20
