@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
@@ -16,7 +17,7 @@ from sktandem.nn._order import Order
 from sktandem.nn._ragged import Ragged
 from sktandem.nn._table import Table
 
-__all__ = ["Feed", "Joiner", "RowBatch", "SourceRows", "rows_in_order"]
+__all__ = ["Ahead", "Feed", "Joiner", "RowBatch", "SourceRows", "rows_in_order"]
 
 MOST_KNOWN = 1000
 Part = tuple[Any, Tensor, Tensor | None]  # features, targets, weights of rows
@@ -148,9 +149,15 @@ class SourceRows(SkorchDataset):
 
     def in_order(self, batch_size: int) -> Iterator[RowBatch]:
         """Yield all rows, source by source."""
-        for source, rows in enumerate(self.rows):
-            for own in self.table.scored(rows, batch_size):
-                yield self.batch(source, own)
+        parts = [
+            (source, own)
+            for source, rows in enumerate(self.rows)
+            for own in self.table.scored(rows, batch_size)
+        ]
+        for at, (source, own) in enumerate(parts):
+            for _, rows in parts[at : at + 1 + self.table.ahead]:
+                self.table.ask(rows)
+            yield self.batch(source, own)
 
 
 class Joiner:
@@ -204,6 +211,41 @@ class Joiner:
         return ", ".join(labels), tuple(zip(labels, slices, weights)), heads
 
 
+class Ahead:
+    """The rows of an order, some of which workers read in advance.
+
+    An order does not depend on when its turns are, so that its next rows may be read
+    before the schedule has decided who is next.
+
+    Parameters
+    ----------
+    table : Table
+        All rows.
+
+    order : Order
+        The order.
+
+    size : int
+        Rows to take at once.
+
+    ahead : int
+        How often to take rows in advance.
+    """
+
+    def __init__(self, table: Table, order: Order, size: int, ahead: int) -> None:
+        self._table, self._order, self._size, self._n = table, order, size, ahead
+        self._taken: deque[tuple[Tensor, int]] = deque()
+
+    def next(self) -> tuple[Tensor, int]:
+        """Return the next rows, and the pass that they belong to."""
+        while len(self._taken) <= self._n:
+            rows = self._order.take(self._size)
+            self._taken.append((rows, self._order.nth_pass))
+            if self._n:
+                self._table.ask(*self._taken[-1])
+        return self._taken.popleft()
+
+
 class Feed:
     """The batches of one source, cut from blocks that are gathered at once.
 
@@ -226,8 +268,10 @@ class Feed:
     """
 
     def __init__(self, rows: SourceRows, source: int, order: Order, size: int) -> None:
-        self._rows, self._source, self._order, self._size = rows, source, order, size
-        self._at_once = rows.table.gathered(size)
+        self._rows, self._source, self._size = rows, source, size
+        table = rows.table
+        ahead = -(-table.ahead // len(rows.names))
+        self._ahead = Ahead(table, order, table.gathered(size), ahead)
         self._label, self._places = rows.names[source], (rows.codes[source],)
         self._heads: Tensor | None = None
         if rows.table.heads is not None:
@@ -251,8 +295,8 @@ class Feed:
         if self._at == self._end:
             # A block never reaches beyond the pass: its last batch is as short as if
             # batches were gathered one by one, and `Sizes.n_batches` counts them so.
-            rows = self._order.take(self._at_once)
-            part = self._rows.part(self._source, rows, self._order.nth_pass)
+            rows, nth_pass = self._ahead.next()
+            part = self._rows.part(self._source, rows, nth_pass)
             self._x, self._y, self._weights = part
             self._at, self._end = 0, len(rows)
         at, left, size = self._at, self._end - self._at, self._size
@@ -286,14 +330,19 @@ class _AsGiven:
         self.table, self.batch_size = table, batch_size
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for part in self.table.scored(self.table.rows, self.batch_size):
+        parts = list(self.table.scored(self.table.rows, self.batch_size))
+        for at, part in enumerate(parts):
+            for rows in parts[at : at + 1 + self.table.ahead]:
+                self.table.ask(rows)
             yield self.table.pair(part, None)
 
 
 def rows_in_order(dataset: Any, batch_size: int = 1, **kwargs: Any) -> Any:
     """Open a dataset for validation or prediction: skorch's `iterator_valid`."""
     if isinstance(dataset, SourceRows):
+        dataset.table.open(**kwargs)
         return _InOrder(dataset, batch_size)
     if isinstance(dataset, Table):
+        dataset.open(**kwargs)
         return _AsGiven(dataset, batch_size)
     return DataLoader(dataset, batch_size=batch_size, **kwargs)

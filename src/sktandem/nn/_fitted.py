@@ -154,8 +154,10 @@ class Fitted:
         )
         # A twin for each call: a kept one would grow stale when the net trains on.
         net = self.net if own in (None, dtype) else double_twin(self.net)
-        with unmoved(device):
-            made = (
-                method(net, table) if callable(method) else getattr(net, method)(table)
-            )
-        return np.asarray(made)
+        try:
+            with unmoved(device):
+                if callable(method):
+                    return np.asarray(method(net, table))
+                return np.asarray(getattr(net, method)(table))
+        finally:
+            table.close()

@@ -18,11 +18,13 @@ from torch import Tensor
 
 from sktandem.exceptions import SourceError
 from sktandem.nn._seeding import derive_seed
+from sktandem.nn._workers import Workers
 
 __all__ = ["Augmentation", "Items", "Read", "joined", "named", "pad_sequences"]
 
 Read = Tensor | dict[str, Tensor]  # what a module takes: X, or several things by name
 PLAIN = -1  # the pass of rows that are not augmented
+PREFETCH = 2  # batches that each worker has in advance, as in a DataLoader
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,7 @@ class Items:
     ) -> None:
         self.rows, self.collate = rows, collate
         self.device, self.augmentation = torch.device(device), augmentation
+        self.workers: Workers | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -108,7 +111,7 @@ class Items:
     @cached_property
     def example(self) -> Read:
         """The first two rows as a batch."""
-        return self._made([0, 1][: len(self)], PLAIN)
+        return self.made([0, 1][: len(self)], PLAIN)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -132,17 +135,48 @@ class Items:
 
     def read(self, rows: Tensor, nth_pass: int = PLAIN) -> Read:
         """Return some rows as a batch; as they train if they are told their pass."""
-        made = self._made(rows.tolist(), nth_pass)
+        make = self.made if self.workers is None else self.workers.take
+        made = make(rows.tolist(), nth_pass)
         if isinstance(made, Tensor):
             return made.to(self.device)
         return {key: value.to(self.device) for key, value in made.items()}
+
+    def ask(self, rows: Tensor, nth_pass: int = PLAIN) -> None:
+        """Have rows read in advance, if there are workers."""
+        if self.workers is not None:
+            self.workers.ask(rows.tolist(), nth_pass)
+
+    @property
+    def ahead(self) -> int:
+        """How many batches to ask for in advance."""
+        return 0 if self.workers is None else self.workers.ahead
+
+    def open(
+        self,
+        num_workers: int = 0,
+        prefetch_factor: int | None = None,
+        multiprocessing_context: Any = None,
+        persistent_workers: bool = True,
+    ) -> None:
+        """Start workers, by the settings of a DataLoader; they stay until `close`."""
+        if num_workers > 0 and self.workers is None:
+            ahead = num_workers * (prefetch_factor or PREFETCH)
+            make = self.to("cpu").made
+            self.workers = Workers(make, num_workers, ahead, multiprocessing_context)
+
+    def close(self) -> None:
+        """End the workers."""
+        if self.workers is not None:
+            self.workers.close()
+            self.workers = None
 
     def fingerprint(self, rows: Tensor) -> bytes:
         """Return what tells some rows from others, without reading one."""
         some = self.rows[rows.tolist()]
         return some.tobytes() if isinstance(some, np.ndarray) else some.fingerprint()
 
-    def _made(self, rows: list[int], nth_pass: int) -> Read:
+    def made(self, rows: list[int], nth_pass: int) -> Read:
+        """Return some rows as a batch, read by this process."""
         with random_states_kept():
             items = [self._item(row, nth_pass) for row in rows]
             if self.collate is not None:

@@ -143,6 +143,26 @@ class Table(Dataset[Any]):
             return x, torch.zeros(len(rows))
         return x, self.y.index_select(0, rows)
 
+    @property
+    def ahead(self) -> int:
+        """How many batches to ask for in advance."""
+        return self.X.ahead if isinstance(self.X, Items) else 0
+
+    def ask(self, rows: Tensor, nth_pass: int = PLAIN) -> None:
+        """Have rows read in advance."""
+        if isinstance(self.X, Items):
+            self.X.ask(rows, nth_pass)
+
+    def open(self, **settings: Any) -> None:
+        """Start the workers that the net's settings ask for, if rows are read."""
+        if isinstance(self.X, Items):
+            self.X.open(**settings)
+
+    def close(self) -> None:
+        """End them."""
+        if isinstance(self.X, Items):
+            self.X.close()
+
     def stacked(self, parts: list[Any]) -> Any:
         """Return the features of several batches as one."""
         if isinstance(self.X, Items):

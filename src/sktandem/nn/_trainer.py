@@ -79,6 +79,23 @@ class Trainer:
     def train(self, net: NeuralNet, data: Prepared, *, epochs: int, keep: str) -> None:
         """Train the net for some epochs, on data that were prepared for it."""
         training, valid = laid_out(net, data, self._augment(data))
+        try:
+            self._train(net, data, training, valid, epochs, keep)
+        finally:
+            for part in (training, valid):
+                if part is not None:
+                    part.table.close()
+        net._set_training(False)
+
+    def _train(
+        self,
+        net: NeuralNet,
+        data: Prepared,
+        training: SourceRows,
+        valid: SourceRows | None,
+        epochs: int,
+        keep: str,
+    ) -> None:
         sizes = self._sizes(net, data, training, valid)
         self.schedule.check(sizes)
         recorder = Recorder(
@@ -109,7 +126,6 @@ class Trainer:
                 taking_turns(net, turns, recorder, heads, weighing),
             ):
                 run_epochs(net, turns, epochs)
-        net._set_training(False)
 
     def identity(self, data: Prepared) -> dict[str, Any]:
         """Return what a checkpoint holds of the fit that wrote it."""
