@@ -197,7 +197,9 @@ class Items:
         seed = derive_seed(row) if training is None else training.seed_of(row, nth_pass)
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(
+            seed
+        )  # a hundredth of the time of all devices
         item = self.rows[row]
         item = _as_tensor(item, row) if isinstance(item, np.ndarray) else item
         item = item if training is None else training(row, item)
