@@ -548,6 +548,6 @@ class SharedNet(NetEstimator):
                 self.primary_source,
                 self.history_detail,
                 self.loss_weights,
-                self.augment,
+                augment=self.augment,
             ),
         )

@@ -60,11 +60,11 @@ class Trainer:
     loss_weights : str, dict or None
         What the loss of each source counts, where there are heads.
 
-    augment : callable, dict or None
-        What is done to items that train.
-
     remedy : str
         What to do if the loss is not finite any more.
+
+    augment : callable, dict or None
+        What is done to items that train.
     """
 
     schedule: Schedule
@@ -73,8 +73,8 @@ class Trainer:
     primary_source: Any = None
     history_detail: str = "batch"
     loss_weights: Any = None
-    augment: Any = None
     remedy: str = REMEDY
+    augment: Any = None
 
     def train(self, net: NeuralNet, data: Prepared, *, epochs: int, keep: str) -> None:
         """Train the net for some epochs, on data that were prepared for it."""
