@@ -665,3 +665,13 @@ def test_what_was_clipped_is_counted():
 
     assert model.n_clipped_["own models"] > 0
     assert list(model.n_clipped_) == list(model.weights_["a"])
+
+
+@pytest.mark.filterwarnings("ignore::sktandem.SourceWarning")
+def test_one_member_blends_beside_a_source_of_one_row():
+    X = np.random.default_rng(0).normal(size=(6, 3))
+    model = Tandem(Ridge(), members={"own": OwnModels()}, cv=2, random_state=0)
+
+    model.fit(X, X.sum(axis=1), sample_source=list("abbbbb"))
+
+    assert model.weights_ == {"a": {"own": 1.0}, "b": {"own": 1.0}}
