@@ -554,3 +554,8 @@ def test_labels_of_two_kinds_in_one_source_are_refused():
 
     with pytest.raises(SourceError, match="numbers and strings in one source"):
         shift_report(noise(), y, sample_source=TWO)
+
+
+def test_a_table_without_rows_is_refused():
+    with pytest.raises(SourceError, match="X has no rows"):
+        shift_report(np.empty((0, 2)), sample_source=[])
