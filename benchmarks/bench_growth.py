@@ -138,6 +138,7 @@ def main():
                 line = {"entry": name, "in": axis, "s": took, "s at 4x": longer}
                 line |= {"time": growth, "memory": log(more / held, 4)}
                 rows.append(line | {"": "above the aim" if growth > AIM else ""})
+                print(*line.values(), file=sys.stderr)
     write_json(given.json, report(f"Exponents of growth, aim {AIM}", rows))
 
 

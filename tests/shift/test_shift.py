@@ -660,3 +660,15 @@ def test_categories_that_differ_in_more_than_writing_are_no_spelling():
     X = pd.DataFrame({"ward": ["a", "A"] * 20 + ["b"] * 260, "x": noise()[:, 0]})
 
     assert shift_report(X, None, sample_source=TWO)["ward"].spelling is None
+
+
+def test_labels_of_two_kinds_in_one_source_are_refused():
+    y = np.array([1, "ill", "well"] * 100, dtype=object)
+
+    with pytest.raises(SourceError, match="numbers and strings in one source"):
+        shift_report(noise(), y, sample_source=TWO)
+
+
+def test_a_table_without_rows_is_refused():
+    with pytest.raises(SourceError, match="X has no rows"):
+        shift_report(np.empty((0, 2)), sample_source=[])

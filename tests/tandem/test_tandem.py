@@ -680,3 +680,13 @@ def test_the_interval_knows_that_the_weights_are_luck_too(monkeypatch):
     assert bound.gain == pytest.approx(0, abs=1e-3)
     assert free.gain > 0.01
     assert bound.high - bound.low == pytest.approx(free.high - free.low, rel=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::sktandem.SourceWarning")
+def test_one_member_blends_beside_a_source_of_one_row():
+    X = np.random.default_rng(0).normal(size=(6, 3))
+    model = Tandem(Ridge(), members={"own": OwnModels()}, cv=2, random_state=0)
+
+    model.fit(X, X.sum(axis=1), sample_source=list("abbbbb"))
+
+    assert model.weights_ == {"a": {"own": 1.0}, "b": {"own": 1.0}}

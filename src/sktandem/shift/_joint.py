@@ -181,6 +181,9 @@ def read_target(y: NDArray[Any], sources: Sources) -> Target:
         per_source = {mixes_kinds(y[rows]) for rows in sources.rows}
         if per_source == {False}:  # numbers of one source, words of another
             return Target("mixed", y)
+        raise SourceError(
+            "y holds numbers and strings in one source. Write them all in one way."
+        )
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         first = int(np.argmin(np.isfinite(y)))
         raise SourceError(

@@ -167,6 +167,8 @@ def shift_report(
 
 def _check(X: Any, y: Any, sources: Sources) -> Target | None:
     """Refuse what cannot be compared; return what y holds."""
+    if not sources.names:
+        raise SourceError("X has no rows to compare.")
     if len(sources.names) < 2:
         raise SourceError(
             f"shift_report compares sources, and there is only one, "

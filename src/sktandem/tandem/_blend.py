@@ -154,10 +154,12 @@ class Blender:
 
     def _own_loss(self, rows: NDArray[np.bool_], values: Floats) -> float:
         """Return what a source's own model costs on a row, in its unit."""
+        count = self.counts[rows].sum()
+        if count == 0:  # where no row of a tiny source is among those used
+            return 0.0
         own = self.found.answers[:1, rows]
         cost = self.judge.problem(self.target[rows], own, values[rows]).cost(np.ones(1))
-        count = self.counts[rows].sum()
-        return cost / count if count > 0 else 0.0
+        return float(cost / count)
 
     def _solve(
         self,
