@@ -88,6 +88,12 @@ class Workers:
             except Empty:
                 self._refuse_dead()
                 continue
+            except (EOFError, OSError):
+                # A batch of a worker that died while it handed it over.
+                for process in self._processes:
+                    process.join(timeout=EVERY)
+                self._refuse_dead()
+                raise
             self._asked.discard(made)
             self._made[made] = batch
             # An epoch leaves batches that were asked for in advance to the next one,
