@@ -185,9 +185,13 @@ def _parts(X: Any, rows: Any, weights: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _columns_with_values(X: Any, rows: Any) -> NDArray[np.bool_]:
-    filled = np.zeros(X.shape[1], dtype=bool)
     if sparse.issparse(X):
-        return ~filled  # what is not stored is zero, not missing
+        # What is not stored is zero, not missing.
+        stored = (X if rows is None else X[rows]).tocoo(copy=False)
+        missing = stored.col[np.isnan(stored.data)]
+        n_missing = np.bincount(missing, minlength=X.shape[1])
+        return np.asarray(n_missing < stored.shape[0])
+    filled = np.zeros(X.shape[1], dtype=bool)
     for part, _ in _parts(X, rows, None):
         filled |= ~np.isnan(part).all(axis=0)
         if filled.all():
