@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 RELEASE := .venv-release
+BENCH := .venv-bench
 
 # What torch and the BLAS compute with on older machines, and on this one by one
 # thread and by two. They round otherwise, so a test that passes here by the last
@@ -12,8 +13,8 @@ MACHINES := ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
 MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
 TESTS :=
 
-.PHONY: demo test test-fast test-portable test-portable-one lint docs bench fuzz coverage house
-.PHONY: test-oldest release-check clean
+.PHONY: demo test test-fast test-portable test-portable-one lint docs bench
+.PHONY: bench-multisource fuzz coverage house test-oldest release-check clean
 
 demo: $(VENV)/.has-test
 	$(BIN)/python -m sktandem --output sktandem-report
@@ -58,6 +59,16 @@ fuzz: $(VENV)/.has-test
 bench: $(VENV)/.has-test
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
+# Every way of using several sources on forty problems: a page in build/multisource. A
+# run that is stopped goes on. PEERS names a folder of environments of other packages;
+# SIDE=last runs the last third, once, when all is tuned.
+PEERS :=
+SIDE := tuning
+JOBS := 2
+bench-multisource: $(BENCH)/.has-bench
+	OMP_NUM_THREADS=1 PYTHONPATH=src $(BENCH)/bin/python -m benchmarks.multisource \
+	--jobs $(JOBS) --side $(SIDE) $(if $(PEERS),--peers $(PEERS))
+
 # What no test reaches, room by room.
 coverage: $(VENV)/.has-test
 	$(BIN)/python -m pytest --cov=sktandem --cov-branch --cov-report= tests
@@ -87,11 +98,11 @@ release-check: $(RELEASE)/.has-release
 	$(RELEASE)/bin/python -m pip_audit --path "$$(build/release/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(RELEASE) build dist docs/_build docs/auto_examples docs/api/generated sktandem-report
+	rm -rf $(VENV) $(OLDEST) $(RELEASE) $(BENCH) build dist docs/_build docs/auto_examples docs/api/generated sktandem-report
 
 # A virtual environment of its own, then a dependency group on top: installed
 # anew only when what is asked for has changed. Groups need a recent pip.
-$(BIN)/python $(OLDEST)/bin/python $(RELEASE)/bin/python:
+$(BIN)/python $(OLDEST)/bin/python $(RELEASE)/bin/python $(BENCH)/bin/python:
 	$(PYTHON) -m venv $(@D:/bin=)
 	$@ -m pip --disable-pip-version-check install --quiet --constraint constraints.txt pip
 
@@ -102,6 +113,12 @@ $(VENV)/.has-%: pyproject.toml constraints.txt | $(BIN)/python
 
 $(RELEASE)/.has-%: pyproject.toml constraints.txt | $(RELEASE)/bin/python
 	$(RELEASE)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --group $*
+	touch $@
+
+# Some of its packages ask for newer or older ones than the tests run with.
+$(BENCH)/.has-%: pyproject.toml | $(BENCH)/bin/python
+	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet torch
+	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[nets,notebook]' --group $*
 	touch $@
 
 $(OLDEST)/.has-%: pyproject.toml constraints-oldest.txt | $(OLDEST)/bin/python

@@ -2,7 +2,7 @@
 
 Null: a model of all rows of A against one of half of A's rows and equally many of B,
 a source of the same population. Both learn from as many rows, so the true difference
-is 0, and every "helps" or "hurts" is false. (A and B merged would be no null: more
+is 0, and every "helps" or "harms" is false. (A and B merged would be no null: more
 rows of the same kind truly help.) A and B are drawn anew in every seed, which is
 harder than the interval promises: it speaks of A's rows, given B.
 
@@ -61,7 +61,7 @@ N_PLANS = 3  # B that are held fixed, of each effect
 N_FOLDS, N_REPEATS = 10, 5
 SIZES = (100, 200, 1000)
 AT_ONCE = 10  # seeds of a setting before the next has its turn
-WORDS = ("helps", "hurts", "no worse", "no gain", "too few rows", None)
+WORDS = ("helps", "harms", "does no harm", "cannot tell yet", None)
 
 
 def learner(name):
@@ -459,16 +459,15 @@ def is_false(numbers, truth):
     """Tell whether the truth contradicts a verdict."""
     return {
         "helps": truth <= 0,
-        "hurts": truth >= 0,
-        "no worse": truth < -numbers["margin"],
-        "no gain": truth > numbers["margin"],
+        "harms": truth >= 0,
+        "does no harm": truth < -numbers["margin"],
     }.get(numbers["verdict"], False)
 
 
 def is_wrong_sign(numbers, truth):
     """Tell whether a verdict has the sign that the truth has not."""
     verdict = numbers["verdict"]
-    return (verdict == "helps" and truth < 0) or (verdict == "hurts" and truth > 0)
+    return (verdict == "helps" and truth < 0) or (verdict == "harms" and truth > 0)
 
 
 def covers(numbers, truth):
@@ -525,7 +524,7 @@ def summarized(runs):
 
 def power(one, setting):
     """Return how often the right word was found."""
-    return one["words"]["helps" if setting.kind.startswith("gain") else "hurts"]
+    return one["words"]["helps" if setting.kind.startswith("gain") else "harms"]
 
 
 def family(runs):
@@ -535,7 +534,7 @@ def family(runs):
         contrasts = run["contrasts"]
         p = [2 * stats.t.sf(abs(c["gain"]) / c["se"], c["df"]) for c in contrasts]
         words = [c["verdict"] for c in contrasts]
-        alarms["all together"].append("helps" in words or "hurts" in words)
+        alarms["all together"].append("helps" in words or "harms" in words)
         alarms["Bonferroni"].append(min(p) < 0.05 / len(p))
         alarms["each by itself"].append(min(p) < 0.05)
     used = {
@@ -688,7 +687,7 @@ def lines(found, plans, alarms, chosen):
 
 
 def _signs(one):
-    return one["words"]["helps"], one["words"]["hurts"]
+    return one["words"]["helps"], one["words"]["harms"]
 
 
 def _range(parts):

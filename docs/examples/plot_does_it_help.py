@@ -35,8 +35,8 @@ cellar = red[100:]
 # ------------------------------
 #
 # Three ways of using the white wines against the hundred red ones alone. A point
-# right of the line is a gain; the grey band is what is not worth having. The
-# words at the right follow from the interval and the band, and from nothing else.
+# right of the line is a gain; the grey band is what is too small to matter. The
+# verdicts at the right follow from the interval and the band, and from nothing else.
 
 ways = [Merged(), WeightedMerge(), StackedPrediction()]
 comparison = compare_strategies(

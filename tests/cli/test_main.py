@@ -1,5 +1,6 @@
 """The command line: the wines, and files of the user's own."""
 
+import html
 import io
 import os
 import re
@@ -19,7 +20,7 @@ import sktandem
 from sktandem import SourceError, table_preprocessor
 from sktandem.cli import _main as command
 from sktandem.cli import _options as options
-from sktandem.cli._report import report_page
+from sktandem.cli._report import fit_command, report_page
 from sktandem.cli._writing import inert_cells, write_all
 from sktandem.datasets import load_wine_quality
 from sktandem.files._gather import read_tables
@@ -156,6 +157,41 @@ def test_the_report_keeps_folders_to_itself(files, compared):
     assert command._as_typed(["--report=/home/me/x.html"]).endswith("--report=x.html")
 
 
+def test_the_report_gives_the_verdicts_and_the_command_that_fits_first(compared):
+    folder, text = compared
+    page = page_of(folder)
+
+    first = page[page.index('class="short"') : page.index("What was compared")]
+    verdict = next(line for line in text.splitlines() if line.startswith("For clinic,"))
+    assert verdict in html.unescape(first)
+    fit = "fit clinic.csv lab.csv --target ill --ignore family --output model.skops"
+    assert f"<code>python -m sktandem {fit}</code>" in first
+    assert "What to do now: keep a model of its own for each dataset." in first
+
+
+@pytest.mark.parametrize(
+    ("typed", "fit"),
+    [
+        ("A.csv B.csv --target ill", "A.csv B.csv --target ill"),
+        ("A.csv B.csv --target=ill --report=r.html", "A.csv B.csv --target=ill"),
+        (
+            "--primary A --net --folds 3 'a b.csv' B.csv --quiet --target ill --seed 2",
+            "'a b.csv' B.csv --target ill --seed 2",
+        ),
+    ],
+)
+def test_the_command_that_fits_reads_the_files_in_the_same_way(typed, fit):
+    told = fit_command(f"python -m sktandem compare {typed}")
+
+    assert told == f"python -m sktandem fit {fit} --output model.skops"
+    asked = options.parsers()[0].parse_args(shlex.split(told)[3:])
+    assert (asked.command, len(asked.files), asked.target) == ("fit", 2, "ill")
+
+
+def test_of_the_bundled_wines_no_command_fits():
+    assert fit_command("python -m sktandem compare --output folder") == ""
+
+
 def test_names_are_escaped_and_warnings_become_notes(files, tmp_path, capsys):
     frame = pd.read_csv(files[0]).rename(columns={"age": "<b>age</b>"}).head(30)
     paths = [tmp_path / "<i>A.csv", tmp_path / "B&B<script>alert('1').csv"]
@@ -182,7 +218,8 @@ def test_one_source_persons_and_a_metric(files, capsys, tmp_path):
     )  # fmt: skip
 
     text = capsys.readouterr().out
-    assert text.startswith("On lab (160 rows), ")
+    assert text.startswith("For lab, ")
+    assert "ROC AUC" in text
     assert "Measured on held-out groups, 2 folds x 1 repeat" in " ".join(text.split())
     assert "roc_auc" in text
     assert "clinic  own models" not in text

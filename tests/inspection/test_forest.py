@@ -22,7 +22,7 @@ def contrast(source="clinic", strategy="merged", low=0.1, high=0.3, **changed):
         "reference_loss": 5.0,
         "difference": SimpleNamespace(estimate=(low + high) / 2),
         "margin": 0.05,
-        "verdict": "helps" if low > 0 else "hurts" if high < 0 else "too few rows",
+        "verdict": "helps" if low > 0 else "harms" if high < 0 else "cannot tell yet",
         "n_rows": 1812,
         "score_texts": ("0.700", "0.750"),
         "words": "as the rule has it",
@@ -106,7 +106,7 @@ def test_a_source_has_one_colour_by_its_place_among_all_sources():
     assert colors == {
         ("lab", "merged"): "#d9a520",
         ("lab", "stacked"): "#d9a520",
-        ("ward", "merged"): "#3b6ea5",
+        ("ward", "merged"): "#22304a",
     }
     for key, line in display.intervals_.items():
         assert line.get_color() == colors[key]
@@ -135,7 +135,7 @@ def test_blocks_go_down_in_order_and_each_row_has_its_texts():
     for (_, name), row in display.texts_.items():
         shown = [text.get_text().strip() for text in row]
         assert shown == [name, "0.700 → 0.750", "1,812", "as the rule has it"]
-    assert {"clinic", "lab", "← hurts", "helps →", "rows", "verdict"} <= {
+    assert {"clinic", "lab", "← harms", "helps →", "rows", "verdict"} <= {
         *texts(display)
     }
 
@@ -229,7 +229,7 @@ def test_on_no_axes_a_new_figure_as_large_as_it_asks_is_made():
 
 @pytest.mark.slow
 def test_columns_do_not_run_into_each_other():
-    long = contrast(words="too few rows to tell: about 120,000 needed", n_rows=10**9)
+    long = contrast(words="cannot tell yet: about 120,000 groups needed", n_rows=10**9)
     display = StrategyComparisonDisplay([long, contrast("lab")], comparison().design)
     display.plot(Figure(figsize=display.figsize, layout="constrained").subplots())
 

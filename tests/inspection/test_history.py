@@ -95,7 +95,7 @@ def test_a_source_has_one_colour_solid_validated_and_dashed_trained():
 
     lines, spans = display.lines_, display.spans_
 
-    for name, color, span in zip(["red", "white"], ["#a4303f", "#d9a520"], spans[::-1]):
+    for name, color, span in zip(["red", "white"], ["#3b6ea5", "#d9a520"], spans[::-1]):
         valid, trained = lines[f"valid_loss[{name}]"], lines[f"train_loss[{name}]"]
         assert valid.get_color() == trained.get_color() == color
         assert to_hex(span.get_facecolor()) == color
@@ -120,7 +120,7 @@ def test_an_epoch_is_shaded_if_and_only_if_one_source_trained(turns):
             assert epoch not in shaded
             shaded[epoch] = to_hex(span.get_facecolor())
 
-    colors = dict(zip("abc", ["#a4303f", "#d9a520", "#3b6ea5"]))
+    colors = dict(zip("abc", ["#3b6ea5", "#d9a520", "#22304a"]))
     alone = {epoch: turn for epoch, turn in enumerate(turns, 1) if len(turn) == 1}
     assert shaded == {epoch: colors[turn[0]] for epoch, turn in alone.items()}
 

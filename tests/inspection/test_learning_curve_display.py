@@ -91,8 +91,8 @@ def test_more_gain_is_worth_more_rows(power, sizes, data):
 
 def test_the_verdict_at_each_size_follows_from_its_interval():
     assert CURVE.verdict_ == {
-        "merged": ("helps", "helps", "too few rows", "too few rows"),
-        "only lab": ("helps", "hurts", "hurts", "hurts"),
+        "merged": ("helps", "helps", "cannot tell yet", "cannot tell yet"),
+        "only lab": ("helps", "harms", "harms", "harms"),
     }
 
 
@@ -146,7 +146,7 @@ def test_the_own_model_has_the_colour_of_its_source_and_strategies_others():
     unknown = LearningCurveBySourceDisplay.from_curve(alone, ax=Figure().subplots())
 
     assert known.lines_["own models"].get_color() == "#d9a520"
-    assert unknown.lines_["own models"].get_color() == "#a4303f"
+    assert unknown.lines_["own models"].get_color() == "#3b6ea5"
     colors = [line.get_color() for line in known.lines_.values()]
     assert len(set(colors)) == 3
 

@@ -127,7 +127,7 @@ def test_too_few_groups_give_no_verdict_and_are_told():
     assert curve().verdict_["merged"][0] is not None
     assert by_group.verdict_["merged"] == (None,) * len(by_group.sizes)
     assert np.isfinite(by_group.lows["merged"]).all()
-    assert "there is no verdict on merged" in by_group.summary()
+    assert "too few rows to tell yet whether merged helps" in by_group.summary()
 
 
 @pytest.mark.slow

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from sktandem import Merged
+from sktandem.members import OwnModels
 from sktandem.model_selection import (
     Contrast,
     Design,
@@ -19,6 +21,7 @@ ROWS = {"clinic": 50, "lab": 1200}
 ACCURACY = SourceScores("accuracy", 0.75, {"clinic": 0.9, "lab": 0.7}, ROWS)
 F1 = SourceScores("f1_macro", 0.65, {"clinic": 0.8, "lab": 0.6}, ROWS)
 TABLE = SourceScoreTable({"accuracy": ACCURACY, "f1_macro": F1})
+WAYS = {"own models": OwnModels(), "merged": Merged()}
 COMPARISON = StrategyComparison(
     (
         Contrast(
@@ -28,7 +31,7 @@ COMPARISON = StrategyComparison(
         ),
     ),
     Design(
-        *("log loss", "accuracy", "own models", {"own models": 0, "merged": 0}, None),
+        *("log loss", "accuracy", "own models", WAYS, None),
         *(("clinic", "lab"), 10, 5, 0.01, 0.05, 0.05, False),
     ),
 )

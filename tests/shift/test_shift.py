@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -153,7 +154,11 @@ def test_missing_values_are_a_question_of_their_own():
     [
         (np.arange(300) % 4 == 0, None, None),
         (np.where(TWO == "red", "ill", "well"), "other labels", "SharedNet"),
-        (np.r_[np.zeros(120), np.ones(180)].astype(int), "80% of red", "balance="),
+        (
+            np.r_[np.zeros(120), np.ones(180)].astype(int),
+            "80% of red",
+            'representation="indicator"',
+        ),
         (noise()[:, 0] + (TWO == "red"), "difference of means -", "scale_target_by"),
         (
             np.array([*np.arange(150) % 3, *["a", "b"] * 75], dtype=object),
@@ -224,6 +229,114 @@ def test_shared_rows_are_counted_with_the_cure():
 
     assert found.sentence == "20 rows have their like in another source."
     assert "find_shared_rows" in found.remedy
+
+
+# Labels that differ, and remedies that were tried
+
+
+def by_class(shares, n=300, seed=0):
+    """Draw sources alike within classes, whose classes differ in number."""
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([rng.random(n) < share for share in shares]).astype(int)
+    X = rng.normal(size=(len(y), 5))
+    X[:, :3] += y[:, None]
+    return X, y, np.repeat(["a", "b", "c"][: len(shares)], n)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("shares", [(0.9, 0.1), (0.9, 0.5, 0.2)])
+def test_another_balance_of_classes_is_no_reason_to_scale(shares, seed):
+    """Scaled by source, the commonest class of each would be moved to zero."""
+    X, y, source = by_class(shares, seed=seed)
+
+    report = shift_report(X, y, sample_source=source)
+
+    assert {f.check for f in report.flagged} == {"labels"}
+    assert all("scale_by" not in f.remedy for f in report.answers)
+    assert "in rows of the same class" in answer(report, "features").sentence
+    assert 'representation="indicator" helps' in answer(report, "labels").remedy
+
+
+def test_the_advice_for_another_balance_holds_on_new_rows():
+    X, y, source = by_class((0.9, 0.1))
+    X_new, y_new, new = by_class((0.9, 0.1), n=2000, seed=1)
+
+    def loss(**setting):
+        model = Merged(LogisticRegression(), **setting).fit(X, y, sample_source=source)
+        given = model.predict_proba(X_new, sample_source=new)
+        return log_loss(y_new, given)
+
+    assert loss(representation="indicator") < loss() - 0.1
+    assert loss(scale_by="source") > loss() + 0.1
+
+
+def test_a_feature_that_moved_within_classes_is_found_beside_other_labels():
+    X, y, source = by_class((0.8, 0.3))
+    X[source == "b", 4] += 2
+
+    report = shift_report(X, y, sample_source=source)
+
+    (found,) = about(report, "features")
+    assert found.subject == 4
+    assert re.match(r"4: in rows of class [01], median ", found.sentence)
+    assert report[4].among in (0, 1)
+    assert answer(report, "joint").flagged
+    assert "Among rows of the same class" in answer(report, "joint").sentence
+
+
+def test_a_remedy_that_helps_is_said_to_with_its_numbers():
+    """The instrument of b has another zero."""
+    X, y, source = by_class((0.5, 0.5))
+    X[source == "b"] += 4
+
+    remedy = answer(shift_report(X, y, sample_source=source), "features").remedy
+
+    assert re.match(
+        r'scale_by="source" helps: the held-out log loss falls from [\d.]+ to [\d.]+, '
+        r"by .* \(quick check: logistic regression, 3 folds, 600 rows\)",
+        remedy,
+    )
+
+
+def test_a_remedy_that_harms_is_advised_against():
+    """What moved is what y comes from: scaled away, it is lost."""
+    X, _, source = by_class((0.5, 0.5))
+    X[source == "b", 0] += 3
+    y = X[:, 0] + 0.1 * X[:, 1]
+
+    report = shift_report(X, y, sample_source=source)
+
+    remedy = answer(report, "features").remedy
+    assert remedy.startswith(
+        'Not scale_by="source": with it the held-out squared error'
+    )
+    assert "rises from" in remedy
+
+
+def test_a_remedy_that_was_not_tried_may_help():
+    X, _, source = by_class((0.5, 0.5))
+    X[source == "b"] += 4
+
+    remedy = answer(shift_report(X, sample_source=source), "features").remedy
+
+    assert 'scale_by="source" or SourceScaler() may help, if the sources' in remedy
+
+
+@pytest.mark.parametrize("n", [5, 12])
+@pytest.mark.filterwarnings("ignore::sktandem.exceptions.SourceWarning")
+def test_few_rows_and_rare_classes_try_no_remedy_that_fails(n):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n + 60, 3))
+    source = np.repeat(["few", "many"], [n, 60])
+    X[source == "few"] += 9
+    targets = [
+        (source == "few").astype(int) * (np.arange(n + 60) % 5 > 0),
+        X[:, 0],
+        np.arange(n + 60) % 7,
+    ]
+
+    for y in targets:
+        assert answer(shift_report(X, y, sample_source=source), "features").flagged
 
 
 # Sources and tables

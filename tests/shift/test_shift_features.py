@@ -15,7 +15,9 @@ from sktandem.shift._columns import (
     word_column,
 )
 from sktandem.shift._features import adjusted, compare
+from sktandem.shift._joint import Target
 from sktandem.shift._units import ks_distance, ks_p_value
+from sktandem.shift._within import compare_within
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -232,3 +234,26 @@ def test_adjusted_p_values_are_those_of_benjamini_and_hochberg():
 
     np.testing.assert_allclose(found[[0, 2, 3]], [0.03, 0.04, 0.04])
     assert np.isnan(found[1])
+
+
+@given(seed=SEEDS, n=st.integers(10, 60))
+def test_within_classes_the_surest_difference_of_one_class_is_told(seed, n):
+    rng = np.random.default_rng(seed)
+    y, sources = np.arange(4 * n) % 2, sources_of(2 * n, 2 * n)
+    values = rng.normal(size=4 * n) + 3 * y
+    column, target = number_column("x", values), Target("classes", y, ("ill", "well"))
+
+    shift = compare_within(column, sources, target, (0, 1), 1)
+
+    alone = [
+        stats.ks_2samp(
+            values[: 2 * n][y[: 2 * n] == k], values[2 * n :][y[2 * n :] == k]
+        )
+        for k in (0, 1)
+    ]
+    found = dict(zip(("ill", "well"), alone))[shift.among].statistic
+    assert shift.size == pytest.approx(found)
+    assert found == pytest.approx(max(one.statistic for one in alone))
+    assert shift.center == compare(column, sources, 1).center
+    own = ks_p_value(shift.size, n, n)
+    assert shift.p_value == pytest.approx(min(1.0, 2 * own))

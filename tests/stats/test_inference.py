@@ -257,7 +257,7 @@ def test_one_fold_tells_nothing():
     ours = corrected_resampled(np.array([[0.5, np.nan]]), 2)
 
     assert np.isnan(ours.interval()).all()
-    assert judge(*ours.interval(), 0.01) == "too few rows"
+    assert judge(*ours.interval(), 0.01) == "cannot tell yet"
 
 
 # All intervals together
@@ -333,30 +333,29 @@ def test_no_word_is_false_of_a_truth_inside_the_interval(a, b, margin, place):
 
     true_of = {
         "helps": truth > 0,
-        "hurts": truth < 0,
-        "no worse": truth > -margin,
-        "no gain": truth < margin,
-        "too few rows": True,
+        "harms": truth < 0,
+        "does no harm": truth > -margin,
+        "cannot tell yet": True,
     }
 
     assert true_of[judge(low, high, margin)]
 
 
 @given(a=ENDS, b=ENDS, margin=MARGINS)
-def test_too_few_rows_is_said_of_all_margins_or_more_and_nothing_else(a, b, margin):
+def test_it_cannot_be_told_where_harm_is_possible_and_not_shown(a, b, margin):
     low, high = sorted((a, b))
 
-    wide = low <= -margin and high >= margin
+    unsure = low <= -margin and high >= 0
 
-    assert (judge(low, high, margin) == "too few rows") == wide
+    assert (judge(low, high, margin) == "cannot tell yet") == unsure
 
 
 @given(a=ENDS, b=ENDS, margin=MARGINS)
-def test_what_helps_one_way_round_hurts_the_other(a, b, margin):
+def test_what_helps_one_way_round_harms_the_other(a, b, margin):
     low, high = sorted((a, b))
 
     assert (judge(low, high, margin) == "helps") == (
-        judge(-high, -low, margin) == "hurts"
+        judge(-high, -low, margin) == "harms"
     )
 
 
@@ -364,15 +363,15 @@ def test_what_helps_one_way_round_hurts_the_other(a, b, margin):
     ("low", "high", "word"),
     [
         (0.001, 0.2, "helps"),
-        (0.0, 0.2, "no worse"),
-        (-0.2, -0.001, "hurts"),
-        (-0.2, 0.0, "no gain"),
-        (-0.0099, 0.2, "no worse"),
-        (-0.01, 0.0099, "no gain"),
-        (-0.01, 0.01, "too few rows"),
-        (0.0, 0.0, "no worse"),
-        (np.nan, np.nan, "too few rows"),
-        (-np.inf, np.inf, "too few rows"),
+        (0.0, 0.2, "does no harm"),
+        (-0.2, -0.001, "harms"),
+        (-0.2, 0.0, "cannot tell yet"),
+        (-0.0099, 0.2, "does no harm"),
+        (-0.01, 0.0099, "cannot tell yet"),
+        (-0.01, 0.01, "cannot tell yet"),
+        (0.0, 0.0, "does no harm"),
+        (np.nan, np.nan, "cannot tell yet"),
+        (-np.inf, np.inf, "cannot tell yet"),
     ],
 )
 def test_an_end_on_the_border_claims_nothing(low, high, word):

@@ -60,7 +60,7 @@ def without_difference():
 
 def claims(intervals):
     words = [judge(low, high, 0.01) for low, high in intervals]
-    return np.mean([word in ("helps", "hurts") for word in words])
+    return np.mean([word in ("helps", "harms") for word in words])
 
 
 def test_of_strategies_as_good_as_each_other_one_in_twenty_is_told_apart(
@@ -99,7 +99,7 @@ def test_a_true_difference_is_found_and_its_sign_is_right():
     words = [judge(*one.interval(), 0.01) for one in d]
 
     assert words.count("helps") >= 60
-    assert words.count("hurts") == 0
+    assert words.count("harms") == 0
 
 
 def test_intervals_hold_the_true_difference():
@@ -122,7 +122,7 @@ def test_intervals_hold_the_true_difference():
 
 
 class HalfAndHalf(ClassifierMixin, BaseEstimator):
-    """A model of the first half of A's rows and as many of B: no better, no worse."""
+    """A model of half of A's rows and as many of B: no better and no worse."""
 
     def fit(self, X, y, sample_source):
         a, b = (
@@ -169,10 +169,10 @@ def compared(seed, strategies, n, n_other, n_features, rule=1.0):
     return contrast
 
 
-def test_as_many_rows_of_the_same_kind_are_not_said_to_help_or_hurt():
+def test_as_many_rows_of_the_same_kind_are_not_said_to_help_or_harm():
     found = [compared(s, {"half": HalfAndHalf()}, 60, 40, 4).verdict for s in range(20)]
 
-    assert sum(word in ("helps", "hurts") for word in found) <= 3
+    assert sum(word in ("helps", "harms") for word in found) <= 3
 
 
 def test_a_source_that_helps_is_said_to_help():
@@ -181,7 +181,7 @@ def test_a_source_that_helps_is_said_to_help():
     assert found == ["helps"] * 5
 
 
-def test_a_source_of_the_opposite_rule_is_said_to_hurt():
+def test_a_source_of_the_opposite_rule_is_said_to_harm():
     found = [compared(s, [Merged()], 150, 300, 4, -1.0).verdict for s in range(5)]
 
-    assert found == ["hurts"] * 5
+    assert found == ["harms"] * 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shlex
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -16,22 +17,24 @@ from sktandem._extras import is_installed
 from sktandem.inspection import StrategyComparisonDisplay
 from sktandem.model_selection import StrategyComparison
 from sktandem.report._drawing import draw_alone
-from sktandem.report._page import html_block, html_page, html_table
+from sktandem.report._page import html_block, html_code, html_page, html_table
 from sktandem.shift import ShiftReport
 
-__all__ = ["draw_comparison", "report_page", "versions"]
+__all__ = ["draw_comparison", "fit_command", "report_page", "versions"]
 
 LIBRARIES = ("sktandem", "scikit-learn", "numpy", "pandas", "skorch", "torch")
 # The blocks of the page bring their own style; this places them on paper.
 STYLE = """<style>
-body{max-width:1080px;margin:1.5em auto;padding:0 1.2em;color:#202020}
+body{max-width:1080px;margin:1.5em auto;padding:0 1.2em}
 .sktandem{max-width:none}
 .sktandem h2{font-size:17px;margin:1.8em 0 .4em;padding-top:.5em;
-border-top:1px solid #bbb}
+border-top:1px solid #8888}
 .sktandem code{font-size:12.5px;overflow-wrap:anywhere}
 .sktandem .wide{overflow-x:auto}
-.sktandem .short{background:#f3f3f0;border-left:4px solid #404040;font-size:16px;
+.sktandem .short{background:#8882;border-left:4px solid #888;font-size:16px;
 padding:.5em 1em;margin:1em 0;print-color-adjust:exact;-webkit-print-color-adjust:exact}
+@media(max-width:600px){body{margin:.8em auto;padding:0 .7em}
+.sktandem table{font-size:12px}}
 @page{size:A4 landscape;margin:14mm}
 @media print{body{max-width:none;margin:0;padding:0}
 .sktandem table{font-size:8.5pt;page-break-inside:auto}
@@ -42,9 +45,24 @@ padding:.5em 1em;margin:1em 0;print-color-adjust:exact;-webkit-print-color-adjus
 HOW_TO_READ = """\
 Every dataset has its own model, trained on its rows alone. A strategy also uses the
 rows of the other, and is tested on the same held-out rows. What it saves of the loss
-is its gain: right of zero helps, left of zero hurts. The bar around a point is what
+is its gain: right of zero helps, left of zero harms. The bar around a point is what
 chance may have added or taken away; the grey band is a gain too small to matter.
 """
+HELPS_SOME = (
+    "What to do now: fit one model of all datasets, a blend in which each gets what "
+    "suits it."
+)
+HELPS_NONE = (
+    "What to do now: keep a model of its own for each dataset. If one model for all is "
+    "wanted, a blend takes for each dataset no more of the others than suits it."
+)
+# What the command "fit" has no use for; flags are followed by no value.
+FLAGS = ("--net", "--quiet")
+OF_COMPARING = (
+    *FLAGS,
+    *("--primary", "--metric", "--folds", "--repeats", "--margin"),
+    *("--output", "--report"),
+)
 COLOURS = 64  # in a picture; characters need several greys
 NO_PICTURES = 'For the pictures: pip install "sktandem[notebook]"'
 
@@ -85,7 +103,8 @@ def report_page(
         What it takes to make the report again.
     """
     parts = [
-        f'<div class="short">{_in_short(comparison)}</div>',
+        f'<div class="short">{_in_short(comparison)}',
+        f"{_to_do(comparison, settings)}</div>",
         _heading("What was compared"),
         html_table(["dataset", "from", "rows"], sources, numbers=[2]),
         *(f"<p>{escape(sentence)}</p>" for sentence in task),
@@ -106,13 +125,47 @@ def report_page(
 
 
 def _in_short(comparison: StrategyComparison) -> str:
-    """Return what is claimed of each source, without the numbers behind it."""
+    """Return the verdict on each source."""
     n_judged = len({contrast.source for contrast in comparison.contrasts})
-    lines = comparison.summary().splitlines()[:n_judged]
-    claims = [line.partition('. With "')[0].rstrip(".") + "." for line in lines]
-    told = "".join(f"<p>{escape(claim)}</p>" for claim in claims)
-    unit = escape(f"Differences are in {comparison.design.loss}.")
-    return f'{told}<p class="note">{unit}</p>'
+    verdicts = comparison.summary().splitlines()[:n_judged]
+    return "".join(f"<p>{escape(verdict)}</p>" for verdict in verdicts)
+
+
+def _to_do(comparison: StrategyComparison, settings: Mapping[str, str]) -> str:
+    """Return what to do now, and the command for it; none for the bundled wines."""
+    told = fit_command(settings.get("command", ""))
+    if set(comparison.best_.values()) == {comparison.design.reference}:
+        what = HELPS_NONE
+    else:
+        what = HELPS_SOME
+    return html_code(what, *filter(None, [told]))
+
+
+def fit_command(command: str) -> str:
+    """Turn the command of a comparison into that which fits a blend of the files.
+
+    Parameters
+    ----------
+    command : str
+        As typed, such as "python -m sktandem compare A.csv B.csv --target ill".
+
+    Returns
+    -------
+    command : str
+        The same files, read in the same way; empty where no file was given.
+    """
+    head, _, rest = command.partition("compare ")
+    kept, words = [], shlex.split(rest)
+    while words:
+        word = words.pop(0)
+        option, equals, _ = word.partition("=")
+        if option not in OF_COMPARING:
+            kept.append(word)
+        elif not equals and option not in FLAGS:
+            del words[:1]  # its value
+    if not any(word.startswith("--target") for word in kept):
+        return ""
+    return f"{head}fit {shlex.join(kept)} --output model.skops"
 
 
 def _heading(text: str) -> str:

@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 from sktandem._settings import check_choice, is_among
 from sktandem._telling import counted, did_you_mean, warn
 from sktandem.data._cells import as_target
+from sktandem.data._lazy import LazyTable
 from sktandem.data._sources import (
     ONLY_SOURCE,
     UNKNOWN,
@@ -322,6 +323,8 @@ def _refuse_not_finite(y: NDArray[Any], weights: Any) -> None:
 def check_columns(estimator: Any, X: Any) -> None:
     """Refuse columns other than those of `fit`."""
     table = as_table(X)
+    if isinstance(table, LazyTable):  # an item has columns when it is read
+        return
     if getattr(table, "ndim", 2) == 1 and hasattr(estimator, "n_features_in_"):
         check_array(table)  # which says how to reshape
     validate_data(estimator, X, reset=False, skip_check_array=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -15,6 +15,14 @@ from sktandem._settings import check_choice, is_among
 from sktandem._telling import counted, did_you_mean
 from sktandem.data._cells import as_target
 from sktandem.data._join import JOINS, join_frames
+from sktandem.data._lazy import (
+    LazyTable,
+    as_items,
+    as_lazy,
+    dataset_of,
+    files_of,
+    targets_of,
+)
 from sktandem.data._sources import plain_label, resolve_sources
 from sktandem.data._spelling import as_answers
 from sktandem.data._tables import (
@@ -49,6 +57,7 @@ def stack_sources(
     column: str | None = None,
     join: Literal["exact", "inner", "outer"] = "exact",
     labels: Literal["str"] | None = None,
+    reader: Callable[[Any], Any] | None = None,
 ) -> Stacked:
     """Stack several datasets and label each row with the one it came from.
 
@@ -64,7 +73,10 @@ def stack_sources(
         The datasets by name, stacked in this order. X may be an array, a data
         frame (pandas, polars, pyarrow), a sparse matrix, a torch CPU tensor or a list
         of texts, the same kind in all; y of shape (n,), (n, 1) or (n, k), or
-        None in all.
+        None in all. For nets X may also be a map-style ``Dataset`` of torch, or a
+        list of arrays of several lengths. A ``Dataset`` that gives pairs (x, y) may
+        stand alone; its y is what it keeps as `targets`, `labels` or ``tensors[1]``,
+        else it is read by one pass over all items.
 
     target : str, default=None
         The column of every data frame that is y; the others are X.
@@ -88,10 +100,16 @@ def stack_sources(
         numbers and another texts. By default these are refused, because
         NumPy would do the same without a word.
 
+    reader : callable, default=None
+        Called with a file's name, it returns what the file holds. Then each X is a
+        list of names.
+
     Returns
     -------
     stacked : Stacked
-        A named tuple ``X, y, sample_source``.
+        A named tuple ``X, y, sample_source``. Of datasets, files and arrays of
+        several lengths X is a table whose rows are read when they are needed:
+        ``X[3]`` reads an item, ``X[3:9]`` and ``X[mask]`` read nothing.
 
     Raises
     ------
@@ -158,7 +176,7 @@ def stack_sources(
     tables, targets = {}, {}
     for name, pair in datasets.items():
         pair = pair if target is None else _parted(name, pair, target)
-        tables[name], targets[name] = _checked_pair(name, pair)
+        tables[name], targets[name] = _checked_pair(name, pair, reader)
     names = _names(tables)
     # Names that cannot live beside each other are refused here, not in fit.
     _, sources = resolve_sources(names, names)
@@ -192,7 +210,10 @@ def _parted(name: Hashable, frame: Any, target: Hashable) -> tuple[Any, Any]:
     return drop_column(frame, place), y if is_pandas(frame) else y.to_numpy()
 
 
-def _checked_pair(name: Hashable, pair: Any) -> tuple[Any, Any]:
+def _checked_pair(name: Hashable, pair: Any, reader: Any) -> tuple[Any, Any]:
+    items = dataset_of(pair, name)
+    if items is not None:
+        pair = LazyTable.of(items), targets_of(items)
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise SourceError(
             f"{name!r} must be a pair (X, y), got {type(pair).__name__}"
@@ -200,8 +221,9 @@ def _checked_pair(name: Hashable, pair: Any) -> tuple[Any, Any]:
             f"{' If y is a column of it, pass target=.' * is_frame(pair)}"
         )
     X, y = pair
+    X = as_lazy(X, name) if reader is None else files_of(X, reader)
     is_texts = isinstance(X, list) and all(isinstance(text, str) for text in X)
-    if not (is_tensor(X) or is_texts):
+    if not (is_tensor(X) or is_texts or isinstance(X, LazyTable)):
         try:
             X = as_table(X)
         except SourceError as error:
@@ -246,6 +268,8 @@ def _kind(X: Any) -> str:
         return "sparse matrix"
     if is_tensor(X):
         return "tensor"
+    if isinstance(X, LazyTable):
+        return "dataset"
     return "list of texts" if isinstance(X, list) else "array"
 
 
@@ -255,6 +279,9 @@ def _stack_tables(tables: dict[Hashable, Any], join: str, *, room: bool) -> Any:
     Put there later, it would copy all of X.
     """
     kinds = {name: _kind(X) for name, X in tables.items()}
+    if set(kinds.values()) == {"dataset", "array"}:  # of one length, by chance
+        kinds = dict.fromkeys(kinds, "dataset")
+        tables = {name: as_items(X) for name, X in tables.items()}
     if len(set(kinds.values())) > 1:
         raise SourceError(f"The datasets must be of one kind, got {kinds}.")
     parts = list(tables.values())
@@ -267,6 +294,8 @@ def _stack_tables(tables: dict[Hashable, Any], join: str, *, room: bool) -> Any:
             f"{'an' if kind == 'array' else 'a'} {kind} without names. Pass data "
             "frames, or leave join at 'exact'."
         )
+    if kind == "dataset":
+        return LazyTable.joined(parts)
     if kind == "list of texts":
         return [text for part in parts for text in part]
     _refuse_other_shapes(tables)

@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing
 
 from sktandem._extras import require
+from sktandem.data._lazy import LazyTable
 from sktandem.exceptions import SourceError
 
 __all__ = [
@@ -123,6 +124,8 @@ def as_table(X: Any) -> Any:
     """Return X as a data frame, sparse matrix or array; refuse a list of datasets."""
     refuse_datasets(X)
     refuse_masked("X", X)
+    if isinstance(X, LazyTable):
+        return X
     if is_frame(X):
         if is_pandas(X) and any(getattr(d, "kind", "") == "c" for d in X.dtypes):
             raise SourceError(COMPLEX)

@@ -24,8 +24,8 @@ class StrategyComparisonDisplay:
     """Forest plot of what each strategy gains on each source.
 
     A row for each strategy, in the colour of the source: a dot for the gain and
-    a line for its interval. Right of zero helps, left of it hurts, and the grey
-    band is the margin, within which a difference is not worth having. Dots are
+    a line for its interval. Right of zero helps, left of it harms, and the grey
+    band is the margin, within which a difference is too small to matter. Dots are
     filled where the interval leaves out zero. What runs out of the picture ends
     in an arrow, so that one long interval does not squash the others.
 
@@ -242,7 +242,7 @@ class StrategyComparisonDisplay:
         note = f"(grey: within the margin of {margin})"
         ax.set_xlabel(f"Gain in {self.design.loss}, {unit}\n{note}", fontsize=SIZE)
         ax.tick_params(axis="x", labelsize=SIZE)
-        for words, side in (("\N{LEFTWARDS ARROW} hurts", -1), (HELPS, 1)):
+        for words, side in (("\N{LEFTWARDS ARROW} harms", -1), (HELPS, 1)):
             ax.annotate(
                 words,
                 (0, 1),
@@ -263,7 +263,7 @@ class StrategyComparisonDisplay:
             (self.intervals_[key],) = self.ax_.plot(
                 [low, high], [y, y], color=color, linewidth=1.8, solid_capstyle="butt"
             )
-        sure = contrast.verdict in ("helps", "hurts")
+        sure = contrast.verdict in ("helps", "harms")
         (self.points_[key],) = self.ax_.plot(
             [gain],
             [y],

@@ -22,6 +22,7 @@ from sktandem.data._cells import (
     refuse_fields,
 )
 from sktandem.data._estimator import tags_like
+from sktandem.data._lazy import refuse_items
 from sktandem.data._predictor import SourcePredictor, if_offered
 from sktandem.data._rows import Rows, check_unknown_rule
 from sktandem.data._sources import ONLY_SOURCE
@@ -251,6 +252,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         check_representation(self.representation)
 
     def _fit_rows(self, rows: Rows) -> None:
+        refuse_items(f"Merged({type(self.estimator).__name__}())", rows.X)
         self._check_settings()
         if rows.names == (ONLY_SOURCE,):
             warn_of_idle(self)

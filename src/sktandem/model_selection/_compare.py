@@ -100,8 +100,8 @@ def compare_strategies(
     scoring : str or callable, default=None
         The metric reported beside the loss, as in
         :func:`~sklearn.metrics.check_scoring`; None means accuracy or R2. It
-        changes no verdict, but "neg_brier_score" and "neg_log_loss" choose the
-        loss.
+        changes no verdict, which goes by the loss, but "neg_brier_score" and
+        "neg_log_loss" choose the loss.
 
     margin : float, default=0.01
         The smallest gain worth having, as a part of the loss of the source's
@@ -113,7 +113,7 @@ def compare_strategies(
 
     cv : int, default=10
         Folds. Fewer starve the source that is judged and not the others, which
-        flatters them.
+        then look better than they are.
 
     n_repeats : int, default=5
         How often the rows are dealt out anew. With one, two seeds differ in
@@ -152,7 +152,7 @@ def compare_strategies(
 
     Notes
     -----
-    The verdicts rest on a proper loss: log loss, or the Brier score where a
+    The verdicts go by a proper loss: log loss, or the Brier score where a
     model gives a true class no chance at all, or the zero-one loss where there
     are no probabilities; of regressors the loss that `scoring` asks for, or else
     the one that `estimator` is made for: the pinball loss of a quantile, absolute
@@ -162,7 +162,7 @@ def compare_strategies(
     .. math:: SE^2 = \frac{\overline{s_r^2(d)}}{n} \cdot \frac{k}{k - 1}
 
     with n - 1 degrees of freedom; rows of a group are first replaced by their
-    mean. All intervals hold together with probability .95, by the largest
+    mean. All intervals are right at once with probability .95, by the largest
     t of all sources and strategies. What is estimated is the expected
     difference between two strategies at these training sizes, given the other
     source; not between two fitted models. No verdict is given below 50 rows of

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from sktandem.data._tables import pandas_for
+from sktandem.model_selection._next_steps import next_steps
 from sktandem.report._result import Result, Table
 from sktandem.report._wording import (
     decimals_for,
+    detail_sentence,
     fixed,
     method_sentences,
-    source_sentences,
+    verdict_sentence,
     verdict_words,
     with_interval,
 )
@@ -57,17 +59,20 @@ class Contrast:
         The smallest gain worth having, in units of the loss.
 
     verdict : str or None
-        "helps", "hurts", "no worse", "no gain" or "too few rows"; None where
-        the source has too few rows for any verdict.
+        "helps", "does no harm", "harms" or "cannot tell yet"; None where the
+        source has too few rows for any interval to be trusted, which is also
+        shown as "cannot tell yet".
 
     n_needed : int or None
-        About how many rows it would take to tell, where they are too few.
+        About how many rows it would take to tell of a gain as large as the
+        margin, where they are too few.
 
     reference_score, score : float
         The metric of the user on either; greater is better.
 
     score_gain, score_low, score_high : float
-        The difference of the metric and its interval. No verdict rests on it.
+        The difference of the metric and its interval. The verdict goes by the
+        loss.
 
     n_rarer : int or None
         The rows of the rarer class of the source, where there are classes.
@@ -99,7 +104,7 @@ class Contrast:
 
     @property
     def words(self) -> str:
-        """The verdict in full, such as "no worse than 0.005"."""
+        """The verdict in full, such as "cannot tell yet: about 900 rows needed"."""
         return verdict_words(self)
 
     @property
@@ -132,7 +137,7 @@ class Design:
     Attributes
     ----------
     loss : str
-        What the verdicts rest on, such as "log loss", "squared error" or "pinball
+        What the verdicts go by, such as "log loss", "squared error" or "pinball
         loss at 0.9".
 
     metric : str
@@ -161,13 +166,16 @@ class Design:
         How often one interval or more misses.
 
     level : float
-        The level of each single interval that makes them hold together.
+        How often a single interval misses, for that.
 
     grouped : bool
         Whether rows were taken together by groups.
 
     notes : tuple of str
         What a reader ought to know besides, a sentence each.
+
+    scaler : str, transformer or None
+        What the comparison gave to strategies without a scaler of their own.
     """
 
     loss: str
@@ -183,6 +191,7 @@ class Design:
     level: float
     grouped: bool
     notes: tuple[str, ...] = ()
+    scaler: Any = "standard"
 
 
 @dataclass(frozen=True, repr=False)
@@ -216,14 +225,15 @@ class StrategyComparison(Result):
     Notes
     -----
     A verdict follows from the interval of the gain and the margin alone. Above
-    zero the strategy helps, below zero it hurts. An interval around zero that
-    stays above minus the margin makes it no worse than the margin, one that
-    stays below the margin leaves no gain worth having. Everything else is too
-    few rows to tell.
+    zero the strategy helps, below zero it harms. Around zero it does no harm if
+    the interval stays above minus the margin: a harm that matters is ruled out.
+    Everything else cannot be told yet.
 
     Examples
     --------
     >>> from sktandem.stats._inference import Difference
+    >>> from sktandem import Merged
+    >>> from sktandem.members import OwnModels
     >>> from sktandem.model_selection import (
     ...     Contrast, Design, StrategyComparison
     ... )
@@ -236,7 +246,7 @@ class StrategyComparison(Result):
     ... )
     >>> design = Design(
     ...     loss="log loss", metric="roc_auc", reference="own",
-    ...     strategies={"own": None, "merged": None}, estimator=None,
+    ...     strategies={"own": OwnModels(), "merged": Merged()}, estimator=None,
     ...     sources=("clinic", "lab"), n_splits=10, n_repeats=5, margin=0.02,
     ...     alpha=0.05, level=0.05, grouped=False,
     ... )
@@ -245,10 +255,14 @@ class StrategyComparison(Result):
     source  strategy  rows  log loss       gain [interval]  verdict    roc_auc
     clinic  own        812     0.412                        reference    0.812
     clinic  merged     812     0.393  0.019 [0.007, 0.031]  helps        0.831
-    >>> print(comparison.summary().splitlines()[0])
-    On clinic (812 rows), lab helps. With "merged", log loss falls from 0.412 to
-    0.393, by 0.019 [0.007, 0.031], and roc_auc rises from 0.812 to 0.831, by
-    0.019 [0.004, 0.034].
+    >>> for line in comparison.summary().splitlines()[:5]:
+    ...     print(line)
+    For clinic, data from lab help: ROC AUC rises from 0.812 to 0.831 (95 % interval
+    of the rise 0.004 to 0.034).
+    What to do now: fit "merged" on the rows of all sources.
+        from sktandem import Merged
+        model = Merged(estimator)
+        model.fit(X, y, sample_source=sample_source)
     >>> comparison.best_, comparison.contrasts[0].gain
     ({'clinic': 'merged'}, 0.019)
     """
@@ -321,7 +335,14 @@ class StrategyComparison(Result):
 
     def _findings(self) -> list[str]:
         blocks = self._by_source().values()
-        return [source_sentences(contrasts, self.design) for contrasts in blocks]
+        return [verdict_sentence(contrasts, self.design) for contrasts in blocks]
+
+    def _advice(self) -> list[str]:
+        return next_steps(self.best_, self.design) if self.contrasts else []
+
+    def _details(self) -> list[str]:
+        blocks = self._by_source().values()
+        return [detail_sentence(contrasts, self.design) for contrasts in blocks]
 
     def _method(self) -> list[str]:
         judged = [c for c in self.contrasts if c.verdict is not None]

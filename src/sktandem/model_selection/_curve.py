@@ -87,8 +87,8 @@ class SourceLearningCurve(Result):
         Whether the source has too few rows for any verdict.
 
     verdict_ : dict of {str: tuple of str}
-        The verdict on each strategy at each size: "helps", "hurts", "no worse",
-        "no gain" or "too few rows".
+        The verdict on each strategy at each size: "helps", "does no harm",
+        "harms" or "cannot tell yet".
 
     worth_ : dict of {str: tuple of (int or None)}
         How many more rows of its own each strategy is worth at each size.
@@ -168,7 +168,7 @@ class SourceLearningCurve(Result):
         read off the own model's curve, made to fall throughout and joined by
         lines over the logarithm of rows. None where the curve does not reach
         so far; negative where fewer rows would do. A description without an
-        interval, and no verdict rests on it.
+        interval, and the verdict goes by the loss.
         """
         rows = np.log(self.sizes)
         falling = IsotonicRegression(increasing=False)
@@ -221,10 +221,10 @@ class SourceLearningCurve(Result):
     def _method(self) -> list[str]:
         single = level_text(self.level)
         return [
-            "The intervals in brackets hold together with 95 %, each by itself with "
-            f"{single}, from {counted(self.n_repeats, 'repeat')} at each size, beside "
-            f"the same {self.n_other:,} rows of other sources. Rows of worth are read "
-            "off the curve of its own model and have no interval."
+            "In 95 % of such curves all intervals in brackets are right, each by "
+            f"itself in {single}. From {counted(self.n_repeats, 'repeat')} at each "
+            f"size, beside the same {self.n_other:,} rows of other sources. Rows of "
+            "worth are read off the curve of its own model and have no interval."
         ]
 
     def _table(self, *, narrow: bool = False) -> Table:
@@ -281,8 +281,8 @@ class SourceLearningCurve(Result):
         shown = f"{', '.join(helped) if helped else 'none of these'} rows"
         if self.too_few:
             return (
-                f"On {named(self.source)}, there is no verdict on {strategy}, because "
-                f"the source has too few rows: {'; '.join(told)}."
+                f"On {named(self.source)}, there are too few rows to tell yet whether "
+                f"{strategy} helps: {'; '.join(told)}."
             )
         return (
             f"On {named(self.source)}, {strategy} is shown to help at {shown}: "

@@ -138,7 +138,7 @@ def learning_curve_by_source(
 
     Notes
     -----
-    The intervals hold together over all sizes and strategies. Draws keep the
+    The intervals are right at once over all sizes and strategies. Draws keep the
     shares of the classes, or of the target's quantiles.
 
     Examples

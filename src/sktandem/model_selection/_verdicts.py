@@ -78,6 +78,7 @@ def compared(
         level=level,
         grouped=groups is not None,
         notes=(*_notes(experiment, measured, loss), *notes),
+        scaler=experiment.scaler,
     )
     contrasts = [
         _contrast(judged, name, gains[judged.name, name], measured, design, groups)
@@ -134,9 +135,10 @@ def _contrast(
     margin = design.margin * (1.0 if design.loss == "zero-one loss" else base)
     low, high = gain.interval(design.level)
     verdict = None if too_few(judged, groups) else judge(low, high, margin)
-    if verdict == "too few rows" and gain.identical:
-        verdict = "no worse"  # than a model without any loss
-    unsure = verdict == "too few rows"
+    if verdict == "cannot tell yet" and gain.identical:
+        verdict = "does no harm"  # to a model without any loss
+    # Where any gain is too small to matter, no number of rows is worth naming.
+    unsure = verdict == "cannot tell yet" and not high < margin
     score, other_score, by_metric = judged.metric_difference(
         measured.of(design.reference, judged.name, "metric"),
         measured.of(name, judged.name, "metric"),

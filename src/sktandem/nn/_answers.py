@@ -178,10 +178,11 @@ class HeadAnswers:
         """Return what a method of the net gives for some rows and one head."""
         # One head at a time: asked for rows of several sources a module answers with
         # a list, which no method of skorch's net could put together.
-        own, columns = numbers[places], self.fitted.columns
+        columns = self.fitted.columns
         if columns is not None:
-            refuse_missing(own, columns[head], self.fitted.sources[head])
-        return self.fitted.ask(method, own, codes[places], np.full(len(places), head))
+            refuse_missing(numbers[places], columns[head], self.fitted.sources[head])
+        heads = np.full(len(codes), head)
+        return self.fitted.ask(method, numbers, codes, heads, places)
 
     def _refuse_pooling(self) -> None:
         """Refuse a mean over heads that do not answer the same question."""

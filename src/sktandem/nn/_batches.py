@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
@@ -11,14 +12,15 @@ from skorch.dataset import Dataset as SkorchDataset
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from sktandem.nn._items import PLAIN, named
 from sktandem.nn._order import Order
 from sktandem.nn._ragged import Ragged
 from sktandem.nn._table import Table
 
-__all__ = ["Feed", "Joiner", "RowBatch", "SourceRows", "rows_in_order"]
+__all__ = ["Ahead", "Feed", "Joiner", "RowBatch", "SourceRows", "rows_in_order"]
 
 MOST_KNOWN = 1000
-Part = tuple[Tensor, Tensor, Tensor | None]  # features, targets, weights of rows
+Part = tuple[Any, Tensor, Tensor | None]  # features, targets, weights of rows
 
 
 class RowBatch(tuple[Any, Any]):
@@ -108,17 +110,17 @@ class SourceRows(SkorchDataset):
             batch.weights = self.table.weights.index_select(0, rows)
         return batch
 
-    def mixed(self, sources: Sequence[int], rows: Tensor) -> RowBatch:
+    def mixed(self, sources: Sequence[int], rows: Tensor, nth_pass: int) -> RowBatch:
         """Return rows of several sources that share one loss."""
         if self.table.heads is not None:
-            return self._sorted(rows)
-        batch = RowBatch(self.table.pair(rows, None))
+            return self._sorted(rows, nth_pass)
+        batch = RowBatch(self.table.pair(rows, None, nth_pass))
         batch.label = ", ".join(self.names[source] for source in sources)
         if self.table.weights is not None:
             batch.weights = self.table.weights.index_select(0, rows)
         return batch
 
-    def _sorted(self, rows: Tensor) -> RowBatch:
+    def _sorted(self, rows: Tensor, nth_pass: int) -> RowBatch:
         """Return mixed rows source by source, each to weigh by its rows."""
         # A head answers for its own rows only, so that a mixed batch is a joint one,
         # whose losses weigh by rows: then every row counts the same, as it would with
@@ -131,25 +133,31 @@ class SourceRows(SkorchDataset):
                 present.append(source)
                 parts.append(own)
         weights = [len(own) / len(rows) for own in parts]
-        own_parts = [self.part(s, own) for s, own in zip(present, parts)]
+        own_parts = [self.part(s, own, nth_pass) for s, own in zip(present, parts)]
         return Joiner(self)(present, own_parts, weights)
 
-    def part(self, source: int, rows: Tensor) -> Part:
+    def part(self, source: int, rows: Tensor, nth_pass: int = PLAIN) -> Part:
         """Return features, targets and weights of rows that belong to one source."""
         table = self.table
         assert table.y is not None
         weights = table.weights
         return (
-            table.features(rows, self.codes[source]),
+            table.features(rows, self.codes[source], nth_pass),
             table.y.index_select(0, rows),
             None if weights is None else weights.index_select(0, rows),
         )
 
     def in_order(self, batch_size: int) -> Iterator[RowBatch]:
         """Yield all rows, source by source."""
-        for source, rows in enumerate(self.rows):
-            for own in self.table.scored(rows, batch_size):
-                yield self.batch(source, own)
+        parts = [
+            (source, own)
+            for source, rows in enumerate(self.rows)
+            for own in self.table.scored(rows, batch_size)
+        ]
+        for at, (source, own) in enumerate(parts):
+            for _, rows in parts[at : at + 1 + self.table.ahead]:
+                self.table.ask(rows)
+            yield self.batch(source, own)
 
 
 class Joiner:
@@ -183,7 +191,7 @@ class Joiner:
         label, described, heads = self._known[key]
         X = self._rows.table.stacked([x for x, _, _ in parts])
         y = torch.cat([y for _, y, _ in parts])
-        batch = RowBatch((X if heads is None else {"X": X, "source": heads}, y))
+        batch = RowBatch((X if heads is None else {**named(X), "source": heads}, y))
         batch.label, batch.parts = label, described
         batch.places = tuple(self._rows.codes[source] for source in sources)
         if self._rows.table.weights is not None:
@@ -201,6 +209,41 @@ class Joiner:
             heads = codes.repeat_interleave(torch.tensor(lengths))
             heads = heads.to(rows.table.heads.device)
         return ", ".join(labels), tuple(zip(labels, slices, weights)), heads
+
+
+class Ahead:
+    """The rows of an order, some of which workers read in advance.
+
+    An order does not depend on when its turns are, so that its next rows may be read
+    before the schedule has decided who is next.
+
+    Parameters
+    ----------
+    table : Table
+        All rows.
+
+    order : Order
+        The order.
+
+    size : int
+        Rows to take at once.
+
+    ahead : int
+        How often to take rows in advance.
+    """
+
+    def __init__(self, table: Table, order: Order, size: int, ahead: int) -> None:
+        self._table, self._order, self._size, self._n = table, order, size, ahead
+        self._taken: deque[tuple[Tensor, int]] = deque()
+
+    def next(self) -> tuple[Tensor, int]:
+        """Return the next rows, and the pass that they belong to."""
+        while len(self._taken) <= self._n:
+            rows = self._order.take(self._size)
+            self._taken.append((rows, self._order.nth_pass))
+            if self._n:
+                self._table.ask(*self._taken[-1])
+        return self._taken.popleft()
 
 
 class Feed:
@@ -225,8 +268,10 @@ class Feed:
     """
 
     def __init__(self, rows: SourceRows, source: int, order: Order, size: int) -> None:
-        self._rows, self._source, self._order, self._size = rows, source, order, size
-        self._at_once = rows.table.gathered(size)
+        self._rows, self._source, self._size = rows, source, size
+        table = rows.table
+        ahead = -(-table.ahead // len(rows.names))
+        self._ahead = Ahead(table, order, table.gathered(size), ahead)
         self._label, self._places = rows.names[source], (rows.codes[source],)
         self._heads: Tensor | None = None
         if rows.table.heads is not None:
@@ -239,8 +284,9 @@ class Feed:
         """Return the next batch, the last of a pass being what is left."""
         x, y, weights = self.part()
         heads = self._heads
-        features = x if heads is None else {"X": x, "source": heads.expand(len(y))}
-        batch = RowBatch((features, y))
+        if heads is not None:
+            x = {**named(x), "source": heads.expand(len(y))}
+        batch = RowBatch((x, y))
         batch.label, batch.places, batch.weights = self._label, self._places, weights
         return batch
 
@@ -249,8 +295,9 @@ class Feed:
         if self._at == self._end:
             # A block never reaches beyond the pass: its last batch is as short as if
             # batches were gathered one by one, and `Sizes.n_batches` counts them so.
-            rows = self._order.take(self._at_once)
-            self._x, self._y, self._weights = self._rows.part(self._source, rows)
+            rows, nth_pass = self._ahead.next()
+            part = self._rows.part(self._source, rows, nth_pass)
+            self._x, self._y, self._weights = part
             self._at, self._end = 0, len(rows)
         at, left, size = self._at, self._end - self._at, self._size
         # Batch normalisation cannot train on a single row that is left over.
@@ -259,7 +306,8 @@ class Feed:
         self.taken += n
         weights = self._weights
         return (
-            self._x.narrow(0, at, n),
+            # Items are read a batch at a time, and are not always a tensor.
+            self._x if n == len(self._y) else self._x.narrow(0, at, n),
             self._y.narrow(0, at, n),
             None if weights is None else weights.narrow(0, at, n),
         )
@@ -282,15 +330,19 @@ class _AsGiven:
         self.table, self.batch_size = table, batch_size
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        rows = torch.arange(len(self.table), device=self.table.X.device)
-        for part in self.table.scored(rows, self.batch_size):
+        parts = list(self.table.scored(self.table.rows, self.batch_size))
+        for at, part in enumerate(parts):
+            for rows in parts[at : at + 1 + self.table.ahead]:
+                self.table.ask(rows)
             yield self.table.pair(part, None)
 
 
 def rows_in_order(dataset: Any, batch_size: int = 1, **kwargs: Any) -> Any:
     """Open a dataset for validation or prediction: skorch's `iterator_valid`."""
     if isinstance(dataset, SourceRows):
+        dataset.table.open(**kwargs)
         return _InOrder(dataset, batch_size)
     if isinstance(dataset, Table):
+        dataset.open(**kwargs)
         return _AsGiven(dataset, batch_size)
     return DataLoader(dataset, batch_size=batch_size, **kwargs)

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet, NeuralNetClassifier
-from torch import Tensor, nn
+from torch import nn
 
 from sktandem.exceptions import SourceError
 from sktandem.nn._average import Averaged
 from sktandem.nn._batches import rows_in_order
 from sktandem.nn._features import Features
 from sktandem.nn._heads import HeadsOn, has_own_heads
+from sktandem.nn._items import Items, Read
 from sktandem.nn._net import parameters_of, sized_net
 from sktandem.nn._precision import dtype_of
 from sktandem.nn._preparation import FeatureMap, Prepared
@@ -116,8 +117,10 @@ class Builder:
             return tokens
         return features
 
-    def example(self, data: Prepared, shape: tuple[int, ...]) -> Tensor:
+    def example(self, data: Prepared, shape: tuple[int, ...]) -> Read:
         """Return two rows of the shape and kind that a trunk gets."""
+        if isinstance(data.training.numbers, Items):
+            return data.training.numbers.example
         whole = data.training.numbers.dtype.kind in "iu" and self.may_be_tokens
         tokens = whole and data.columns is None
         return torch.zeros((2, *shape), dtype=torch.long if tokens else None)

@@ -18,6 +18,7 @@ from skorch.callbacks import Checkpoint
 
 from sktandem._settings import is_number
 from sktandem._telling import warn
+from sktandem.data._lazy import LazyTable
 from sktandem.data._tables import is_frame, take_column
 
 __all__ = ["SEAL", "digest_of", "found", "in_words", "learns_by", "sealed"]
@@ -187,6 +188,9 @@ def digest_of(*tables: Any) -> str:
     """Return a fingerprint of the values of tables, arrays or lists of strings."""
     made = hashlib.sha256()
     for table in tables:
+        if isinstance(table, LazyTable):
+            made.update(table.fingerprint())
+            continue
         columns = [table]
         if is_frame(table):
             columns = [take_column(table, place) for place in range(table.shape[1])]

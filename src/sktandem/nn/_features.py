@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array
 
+from sktandem.data._lazy import LazyTable
 from sktandem.data._rows import Rows
 from sktandem.data._tables import (
     column_names,
@@ -22,14 +24,14 @@ from sktandem.data._tables import (
     to_floats,
 )
 from sktandem.exceptions import SourceError
+from sktandem.nn._items import Items
 from sktandem.nn._ragged import Ragged
-from sktandem.scaling._affine import AffineMaps
+from sktandem.scaling._affine import AffineMaps, fit_affine, row_chunks
 from sktandem.scaling._scalers import (
     INSIDE,
     FittedScaler,
     ScaledByName,
     ScaledByTransformers,
-    fit_named,
     fit_transformers,
 )
 
@@ -43,6 +45,7 @@ class Features:
     scaling: FittedScaler | None
     dtype: torch.dtype | None = torch.float32  # of batches; None leaves them
     missing: bool = False  # whether values may be missing
+    collate: Any = None  # what makes a batch of items
 
     @property
     def by_source(self) -> bool:
@@ -57,8 +60,10 @@ class Features:
         maps = self.scaling.maps
         return maps if self.by_source else AffineMaps(maps.center[-1:], maps.scale[-1:])
 
-    def numbers(self, X: Any, codes: NDArray[Any] | None) -> NDArray[Any]:
+    def numbers(self, X: Any, codes: NDArray[Any] | None) -> Any:
         """Return X as numbers; what the maps do is still to be done."""
+        if isinstance(X, LazyTable):
+            return Items(X, self.collate)
         if isinstance(self.scaling, ScaledByTransformers):
             X = self.scaling.transform(X, codes)
             return as_numbers(X, made=True, missing=self.missing)
@@ -77,7 +82,8 @@ def fit_features(
     scaler: Any,
     scale_by: str,
     missing: bool = False,
-) -> tuple[Features, NDArray[Any]]:
+    collate: Any = None,
+) -> tuple[Features, Any]:
     """Fit the scaling on the rows used; `seed` is for what draws numbers.
 
     Returns
@@ -89,21 +95,29 @@ def fit_features(
         X as numbers: all rows, or only the rows used where a transformer made
         them, which for some is not what `transform` makes of them.
     """
+    if isinstance(rows.X, LazyTable):
+        if scaler is not None:
+            raise SourceError(
+                f"scaler={scaler!r} scales columns, and X holds items that are read "
+                "when they are needed. Set scaler=None, and scale in the module or "
+                "where they are read."
+            )
+        return Features(None, collate=collate), Items(rows.X, collate)
+    if collate is not None:
+        raise SourceError(
+            f"collate={collate!r} makes batches of items, and X is a table of shape "
+            f"{np.shape(rows.X)}. Leave collate at None."
+        )
     if scaler is None or isinstance(scaler, str):
         numbers = as_numbers(rows.X, missing=missing)
         if scaler is None:
             return Features(None, missing=missing), numbers
         _check_columns(scaler, numbers)
-        scaling = fit_named(
-            scaler,
-            numbers,
-            rows.sources,
-            scale_by=scale_by,
-            weights=weights,
-            rows=used,
-            names=column_names(rows.X),
-        )
-        return Features(scaling, missing=missing), numbers
+        # The statistics are taken block by block, of the numbers as they came.
+        sources = rows.sources if scale_by == "source" else None
+        names = column_names(rows.X)
+        maps = fit_affine(scaler, numbers, sources, weights, used, names)
+        return Features(ScaledByName(scaler, maps, None), missing=missing), numbers
     # A transformer sees the training rows only, and its numbers of them are those of
     # fit_transform: an imputer by neighbours, or a target encoder, gives others when it
     # transforms the same rows later.
@@ -146,13 +160,11 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
         X = X.to_numpy() if _holds_integers(X) else to_floats(X, columns)
     remedy = "" if made else " scaler=table_preprocessor() fills missing values in."
     try:
-        array = check_array(
-            X,
-            dtype="numeric",
-            allow_nd=True,
-            input_name="X",
-            ensure_all_finite="allow-nan" if missing else True,
-        )
+        array = check_array(X, allow_nd=True, input_name="X", ensure_all_finite=False)
+        # By blocks: of half-precision numbers scikit-learn would make masks of their
+        # size.
+        for rows in row_chunks(len(array), array[:1].size):
+            assert_all_finite(array[rows], input_name="X", allow_nan=missing)
     except ValueError as error:
         string = None if made else _first_string(X)
         if string is not None and np.ndim(X) != 2:
@@ -205,13 +217,12 @@ def _columns_of_numbers(X: Any) -> list[int]:
 
 def as_tensor(array: Any, device: Any = "cpu") -> Any:
     """Return an array as a tensor, without a copy where torch can take it."""
-    if isinstance(array, Ragged):
+    if isinstance(array, Ragged | Items):
         return array.to(device)
-    if array.dtype.kind in "biu" and array.dtype != bool:
-        array = array.astype(np.int64, copy=False)
-    elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+    # What torch cannot take as it stands is copied, and nothing else. Bytes and halves
+    # stay what they are, and become numbers of the net's kind by the batch.
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float32)
-    # What torch cannot take as it stands is copied, and nothing else.
     if any(stride < 0 for stride in array.strides):
         array = array.copy()
     if not array.dtype.isnative:

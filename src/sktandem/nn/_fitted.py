@@ -115,14 +115,18 @@ class Fitted:
         numbers: Any,
         codes: NDArray[Any],
         heads: NDArray[Any] | None = None,
+        places: NDArray[np.intp] | None = None,
     ) -> NDArray[Any]:
-        """Return what a method of the net gives for rows that are numbers."""
+        """Return what a method of the net gives for rows that are numbers.
+
+        `places` are those asked for, None for all: they are never copied whole.
+        """
         if not isinstance(numbers, Ragged):
-            return self._asked(method, numbers, codes, heads)
+            return self._asked(method, numbers, codes, heads, places)
         # Texts of like length share a batch, and each gets its own answer back.
-        order = numbers.lengths.argsort(stable=True).numpy()
-        heads = None if heads is None else heads[order]
-        made = self._asked(method, numbers[order], codes[order], heads)
+        places = np.arange(len(numbers)) if places is None else places
+        order = numbers.lengths[places].argsort(stable=True).numpy()
+        made = self._asked(method, numbers, codes, heads, places[order])
         return np.asarray(made[np.argsort(order)])
 
     def _asked(
@@ -131,6 +135,7 @@ class Fitted:
         numbers: Any,
         codes: NDArray[Any],
         heads: NDArray[Any] | None,
+        places: NDArray[np.intp] | None,
     ) -> NDArray[Any]:
         device = torch.device(self.net.device)
         dtype, own = getattr(torch, self.precision), self.features.dtype
@@ -145,11 +150,14 @@ class Fitted:
             # Integers such as tokens stay as they are, in any precision.
             dtype=None if own is None else dtype,
             heads=of_heads,
+            asked=None if places is None else torch.as_tensor(places, device=device),
         )
         # A twin for each call: a kept one would grow stale when the net trains on.
         net = self.net if own in (None, dtype) else double_twin(self.net)
-        with unmoved(device):
-            made = (
-                method(net, table) if callable(method) else getattr(net, method)(table)
-            )
-        return np.asarray(made)
+        try:
+            with unmoved(device):
+                if callable(method):
+                    return np.asarray(method(net, table))
+                return np.asarray(getattr(net, method)(table))
+        finally:
+            table.close()

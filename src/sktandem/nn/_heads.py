@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sktandem._settings import is_integer
 from sktandem.exceptions import SourceError
+from sktandem.nn._items import Read, named
 from sktandem.nn._modules import MLP
 
 __all__ = [
@@ -71,7 +72,9 @@ class MultiHead(nn.Module):
         for place, own in enumerate(columns or ()):
             self.register_buffer(f"columns_{place}", torch.as_tensor(own))
 
-    def forward(self, X: Tensor, source: Tensor) -> Tensor | list[Tensor]:
+    def forward(
+        self, X: Tensor, source: Tensor, **more: Tensor
+    ) -> Tensor | list[Tensor]:
         """Return the answer of each row's head.
 
         Parameters
@@ -82,17 +85,25 @@ class MultiHead(nn.Module):
         source : Tensor of shape (n_rows,)
             The place of each row's source.
 
+        **more : Tensor
+            What else the trunk takes, such as `lengths`.
+
         Returns
         -------
         output : Tensor or list of Tensor
             The head's answer if all rows have one source, else a list of the
             answers in the order in which the sources come.
         """
-        outputs = self.answers(X, *parts_of(source))
+        places, parts = parts_of(source)
+        outputs = self.answers(X, places, parts, **more)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def answers(
-        self, X: Tensor, places: Sequence[int], parts: Sequence[slice]
+        self,
+        X: Tensor,
+        places: Sequence[int],
+        parts: Sequence[slice],
+        **more: Tensor,
     ) -> list[Tensor]:
         """Return the answer of each source's head.
 
@@ -107,18 +118,21 @@ class MultiHead(nn.Module):
         parts : sequence of slice
             Its rows.
 
+        **more : Tensor
+            What else the trunk takes.
+
         Returns
         -------
         outputs : list of Tensor
             The answers.
         """
-        hidden = self._hidden(X, places, parts)
+        hidden = self._hidden(X, places, parts, **more)
         heads = self.heads._modules  # a list looks each up by text, twice
         if len(places) == 1:
             return [heads[str(places[0])](hidden)]
         return [heads[str(k)](hidden[part]) for k, part in zip(places, parts)]
 
-    def embed(self, X: Tensor, source: Tensor) -> Tensor:
+    def embed(self, X: Tensor, source: Tensor, **more: Tensor) -> Tensor:
         """Return what the trunk makes of each row.
 
         Parameters
@@ -129,18 +143,26 @@ class MultiHead(nn.Module):
         source : Tensor of shape (n_rows,)
             The place of each row's source.
 
+        **more : Tensor
+            What else the trunk takes.
+
         Returns
         -------
         hidden : Tensor of shape (n_rows, width)
             The shared embedding.
         """
-        return self._hidden(X, *parts_of(source))
+        places, parts = parts_of(source)
+        return self._hidden(X, places, parts, **more)
 
     def _hidden(
-        self, X: Tensor, present: Sequence[int], parts: Sequence[slice]
+        self,
+        X: Tensor,
+        present: Sequence[int],
+        parts: Sequence[slice],
+        **more: Tensor,
     ) -> Tensor:
         if self.stems is None:
-            return self.trunk(X)
+            return self.trunk(X, **more)
         # Each source through its own layer, from its own columns; what it does not have
         # is NaN there and is never read. Behind the stems all rows are alike again.
         stemmed = [
@@ -226,7 +248,7 @@ class HeadsOn:
     answer : module class or None
         What stands behind each head, such as a softmax.
 
-    example : Tensor
+    example : Tensor or dict of Tensor
         A few rows, to find the trunk's width.
 
     columns : sequence of sequence of int or None
@@ -242,7 +264,7 @@ class HeadsOn:
         n_outputs: Sequence[int],
         head: Any,
         answers: Sequence[Any],
-        example: Tensor,
+        example: Read,
         columns: Sequence[Sequence[int]] | None = None,
         stem_width: int = 0,
     ) -> None:
@@ -274,7 +296,7 @@ class HeadsOn:
         return MultiHead(trunk, heads, stems, self.columns)
 
 
-def width_of(trunk: nn.Module, example: Tensor) -> int:
+def width_of(trunk: nn.Module, example: Read) -> int:
     """Return the width of what a trunk gives for a few rows."""
     # In evaluation mode: batch normalisation must not learn from rows of zeros.
     training = trunk.training
@@ -285,26 +307,27 @@ def width_of(trunk: nn.Module, example: Tensor) -> int:
     except Exception as error:
         raise SourceError(
             f"The trunk {type(trunk).__name__} did not take a batch of shape "
-            f"{tuple(example.shape)}: {error}\nA module whose __init__ names "
-            "n_features gets the number of columns by itself."
+            f"{tuple(named(example)['X'].shape)}: {error}\nA module whose __init__ "
+            "names n_features gets the number of columns by itself."
         ) from error
     finally:
         trunk.train(training)
     if hidden.ndim != 2:
         raise SourceError(
             f"The trunk {type(trunk).__name__} must give (n_rows, width), got "
-            f"shape {tuple(hidden.shape)} for {len(example)} rows."
+            f"shape {tuple(hidden.shape)} for {len(named(example)['X'])} rows."
         )
     return hidden.shape[1]
 
 
-def _asked(trunk: nn.Module, example: Tensor) -> Any:
+def _asked(trunk: nn.Module, example: Read) -> Any:
+    given = named(example)
+    X = given["X"]
+    more = {key: value for key, value in given.items() if key != "X"}
     try:
-        return trunk(example)
+        return trunk(X, **more)
     except Exception as error:
-        if example.is_floating_point():
-            raise
         try:
-            return trunk(example.float())  # integers may be measurements
+            return trunk(X.float(), **more)  # integers may be measurements
         except Exception:
             raise error from None

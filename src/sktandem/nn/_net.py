@@ -25,6 +25,17 @@ OWNED = {
     "iterator_valid": "validation_fraction and batch_size",
     "warm_start": "partial_fit",
 }
+# What is the net's own to say of how rows are read, as of a DataLoader.
+READING = {
+    f"{iterator}__{setting}"
+    for iterator in ("iterator_train", "iterator_valid")
+    for setting in (
+        "num_workers",
+        "prefetch_factor",
+        "multiprocessing_context",
+        "persistent_workers",
+    )
+}
 BINARY = (nn.BCELoss, nn.BCEWithLogitsLoss)
 
 
@@ -42,6 +53,8 @@ def check_net(net: Any, owner: str) -> None:
     # over rows and batches is the estimator's, the rest stays the net's.
     for key, value in vars(net).items():
         prefix = key.split("__")[0]
+        if key in READING:
+            continue
         if prefix in OWNED and ("__" in key or not _is_default(key, value)):
             raise SourceError(
                 f"{key}={value!r} of the net is {owner}'s to decide. Leave it out of "

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sktandem.nn._items import Items
 from sktandem.nn._ragged import Ragged, grouped_by_length
 from sktandem.nn._seeding import derive_seed
 from sktandem.nn._table import Table
@@ -57,6 +58,11 @@ class Order:
         self._n_rows = len(rows)
         self._pass, self._start = cursor
         self._shuffled: Tensor | None = None
+
+    @property
+    def nth_pass(self) -> int:
+        """The number of the pass that the rows taken last belong to."""
+        return self._pass
 
     def take(self, n: int) -> Tensor:
         """Return the next `n` rows, or what is left of the pass."""
@@ -140,8 +146,12 @@ class Bookmarks:
         """Return a few words that tell these rows from others."""
         # Their number and three of them: all of them would cost a pass over X.
         places = rows[[0, len(rows) // 2, len(rows) - 1]]
-        few = self._table.X.index_select(0, places).cpu().contiguous().numpy()
-        return f"{len(rows)}-{zlib.crc32(few.tobytes()):x}"
+        X = self._table.X
+        if isinstance(X, Items):
+            few = X.fingerprint(places)
+        else:
+            few = X.index_select(0, places).cpu().contiguous().numpy().tobytes()
+        return f"{len(rows)}-{zlib.crc32(few):x}"
 
     def moved(self, taken: Mapping[str, int]) -> dict[str, Any]:
         """Return the cursors, those of this epoch moved by the rows it has taken."""

@@ -10,8 +10,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sktandem._telling import counted, did_you_mean, warn
+from sktandem.data._lazy import as_lazy
 from sktandem.data._rows import Rows, check_columns, read_rows
 from sktandem.data._sources import ONLY_SOURCE, Sources, warn_of_source_among_features
+from sktandem.data._tables import refuse_datasets
 from sktandem.exceptions import SourceError
 
 __all__ = ["Reader"]
@@ -33,11 +35,13 @@ class Reader:
 
     def read(self, X: Any, y: Any = None, **how: Any) -> Rows:
         """Read one set of arguments, as `read_rows` does."""
-        return read_rows(self.estimator, X, y, **how)
+        refuse_datasets(X)
+        return read_rows(self.estimator, as_lazy(X), y, **how)
 
     def check_columns(self, X: Any) -> None:
         """Refuse columns other than those of `fit`."""
-        check_columns(self.estimator, X)
+        refuse_datasets(X)
+        check_columns(self.estimator, as_lazy(X))
 
     # ------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from skorch import (
 )
 
 from sktandem._docs import documented
-from sktandem._settings import check_choice, is_among, is_integer
+from sktandem._settings import check_choice, is_among, is_estimator, is_integer
 from sktandem._telling import did_you_mean
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
@@ -41,7 +41,10 @@ __all__ = ["SharedNet"]
 OF_CLASSES = (NeuralNetClassifier, NeuralNetBinaryClassifier)
 WAYS = ("shared", "source")
 BALANCES = (None, "classes", "both")
-DECIDING = ("heads", "stems", "scaler", "scale_by", "scale_target_by", "balance")
+DECIDING = (
+    *("heads", "stems", "scaler", "scale_by", "scale_target_by", "balance"),
+    *("augment", "collate"),
+)
 
 
 @documented
@@ -110,6 +113,19 @@ class SharedNet(NetEstimator):
         and tokens as they are.
 
     {scale_by}
+
+    augment : callable or dict of {source: callable}, default=None
+        What is done to each item when it trains, such as a random crop: called with
+        an item as a tensor, or as the dataset gives it if that is no array. Rows
+        that are validated or predicted come as they are. What it draws from the
+        random states of Python, NumPy and torch depends on `random_state`, source,
+        pass and item only.
+
+    collate : callable, default=None
+        What makes a batch of a list of items, where X is read item by item. It
+        returns a tensor, or a dict of tensors by the parameters of the module's
+        ``forward``, such as :func:`~sktandem.nn.pad_sequences` for sequences of
+        unequal length. None stacks items of one shape.
 
     scale_target_by : {"auto", "pooled", "source"} or None, default="auto"
         How numbers to predict are standardised in `fit`; `predict` gives them
@@ -277,6 +293,8 @@ class SharedNet(NetEstimator):
         balance: str | None = None,
         scaler: Any = "standard",
         scale_by: str = "pooled",
+        augment: Any = None,
+        collate: Any = None,
         scale_target_by: str | None = "auto",
         primary_source: Hashable = None,
         unknown_source: str = "error",
@@ -299,6 +317,8 @@ class SharedNet(NetEstimator):
         self.balance = balance
         self.scaler = scaler
         self.scale_by = scale_by
+        self.augment = augment
+        self.collate = collate
         self.scale_target_by = scale_target_by
         self.primary_source = primary_source
         self.unknown_source = unknown_source
@@ -350,6 +370,7 @@ class SharedNet(NetEstimator):
                 "scale_by='source' has nothing to scale, because scaler is None. Scale "
                 "each source before, or set a scaler."
             )
+        self._check_items()
         check_fraction(self.validation_fraction)
         check_average(self.average)
         check_choice("keep", self.keep, ("best", "last"))
@@ -393,6 +414,27 @@ class SharedNet(NetEstimator):
             raise SourceError(
                 f"A task that is a dict by source needs a plain net, got {name}, which "
                 "knows classes only. skorch.NeuralNet will do."
+            )
+
+    def _check_items(self) -> None:
+        """Refuse what cannot be called with items, or would get none."""
+        augment, collate = self.augment, self.collate
+        several = isinstance(augment, Mapping)
+        for each in augment.values() if several else [augment]:
+            if not (callable(each) or each is None):
+                raise SourceError(
+                    "augment must be a function of an item, or a dict of such by "
+                    f"source, got {each!r}."
+                )
+        if augment is not None and is_estimator(self.scaler):
+            raise SourceError(
+                f"augment acts on items, and scaler={self.scaler!r} makes columns of "
+                "them before. Leave one of the two at None."
+            )
+        if not (callable(collate) or collate is None):
+            raise SourceError(
+                "collate must be a function of a list of items, such as "
+                f"sktandem.nn.pad_sequences, got {collate!r}."
             )
 
     def _check_kind_of_target(self) -> None:
@@ -482,6 +524,7 @@ class SharedNet(NetEstimator):
                     scaler=self.scaler,
                     scale_by=self.scale_by,
                     missing=stems,
+                    collate=self.collate,
                 ),
                 self.validation_fraction,
                 by_source=heads or "source" in (self.scale_by, scale_target_by),
@@ -505,5 +548,6 @@ class SharedNet(NetEstimator):
                 self.primary_source,
                 self.history_detail,
                 self.loss_weights,
+                augment=self.augment,
             ),
         )

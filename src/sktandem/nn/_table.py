@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sktandem.nn._items import PLAIN, Items, Read, joined, named
 from sktandem.nn._ragged import Ragged
 from sktandem.scaling._affine import AffineMaps
 
@@ -17,6 +18,11 @@ __all__ = ["Table"]
 
 SCORED_AT_ONCE = 4096  # rows; without gradients a large batch is a cheap one
 VALUES_AT_ONCE = 1 << 20
+PRECISE = {
+    torch.float16: torch.float32,
+    torch.bfloat16: torch.float32,
+    torch.float32: torch.float32,
+}  # in which numbers are scaled; of all others in double precision
 BLOCK = 1 << 16  # values of features gathered at once: what a core's cache holds
 
 
@@ -32,7 +38,7 @@ class Table(Dataset[Any]):
 
     Attributes
     ----------
-    X : Tensor of shape (n_rows, ...) or Ragged
+    X : Tensor of shape (n_rows, ...), Ragged or Items
         Features as they came.
 
     y : Tensor or None
@@ -47,25 +53,34 @@ class Table(Dataset[Any]):
     weights : Tensor or None
         What the loss of each row counts.
 
+    dtype : torch.dtype or None
+        Of features; None is for tokens, which stay integers.
+
     heads : Tensor of shape (n_rows,) or None
         The head of each row, if the module is to be told.
+
+    asked : Tensor or None
+        The rows to predict for; None for all.
     """
 
-    X: Tensor | Ragged
+    X: Tensor | Ragged | Items
     y: Tensor | None
     codes: Tensor
     maps: AffineMaps | None = None
     weights: Tensor | None = None
-    dtype: torch.dtype | None = torch.float32  # of features; None leaves them
+    dtype: torch.dtype | None = torch.float32
     heads: Tensor | None = None
+    asked: Tensor | None = None
     _maps: tuple[Tensor, Tensor] | None = field(init=False, default=None)
     _rows: list[tuple[Tensor, Tensor]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         if self.maps is None:
             return
-        assert isinstance(self.X, Tensor)  # ragged rows are tokens, without a scaling
-        precise = self.X.dtype if self.X.is_floating_point() else torch.float64
+        assert not isinstance(self.X, Ragged)  # which are tokens, without a scaling
+        # What is done to items may make floats of bytes.
+        kind = self.X.dtype if isinstance(self.X, Tensor) else None
+        precise = torch.float64 if kind is None else PRECISE.get(kind, torch.float64)
         device = self.X.device
         center = torch.as_tensor(self.maps.center, dtype=precise, device=device)
         scale = torch.as_tensor(self.maps.scale, dtype=precise, device=device)
@@ -73,20 +88,40 @@ class Table(Dataset[Any]):
         self._rows.extend(zip(center.unbind(), scale.unbind()))
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.X if self.asked is None else self.asked)
 
     def __getitem__(self, position: int) -> tuple[Any, Tensor]:
-        x, y = self.pair(torch.tensor([position], device=self.X.device), None)
+        x, y = self.pair(self.rows[position].reshape(1), None)
         return x[0], y[0]
 
-    def features(self, rows: Tensor, source: int | None) -> Tensor:
-        """Return some rows as the module wants them; `source` if they share one."""
-        x = self.X.index_select(0, rows)
+    @property
+    def rows(self) -> Tensor:
+        """The rows to predict for."""
+        if self.asked is not None:
+            return self.asked
+        return torch.arange(len(self.X), device=self.X.device)
+
+    def features(self, rows: Tensor, source: int | None, nth_pass: int = PLAIN) -> Read:
+        """Return some rows as the module wants them; `source` if they share one.
+
+        They train if they are told which pass over their source it is.
+        """
+        X = self.X
+        x = X.read(rows, nth_pass) if isinstance(X, Items) else X.index_select(0, rows)
+        if isinstance(x, dict):
+            return {key: self._typed(value, key) for key, value in x.items()}
         if self._maps is not None:
             center, scale = self._map_of(rows, source)
             x = x if x.dtype is center.dtype else x.to(center.dtype)  # whole numbers
             x.sub_(center).div_(scale)
-        return x if self.dtype in (None, x.dtype) else x.to(self.dtype)
+        return self._typed(x)
+
+    def _typed(self, x: Tensor, name: str = "X") -> Tensor:
+        """Return features in the type of the net; what stands beside them if floats."""
+        if name != "X" and not x.is_floating_point():
+            return x
+        # Tokens of any integer type are long ones to torch.
+        return x.to(torch.long if self.dtype is None else self.dtype)
 
     def _map_of(self, rows: Tensor, source: int | None) -> tuple[Tensor, Tensor]:
         if len(self._rows) == 1:
@@ -97,22 +132,46 @@ class Table(Dataset[Any]):
         codes = self.codes.index_select(0, rows).long()
         return self._maps[0][codes], self._maps[1][codes]
 
-    def pair(self, rows: Tensor, source: int | None) -> tuple[Any, Tensor]:
+    def pair(
+        self, rows: Tensor, source: int | None, nth_pass: int = PLAIN
+    ) -> tuple[Any, Tensor]:
         """Return features and targets; without targets zeros, as skorch does."""
-        x: Any = self.features(rows, source)
+        x: Any = self.features(rows, source, nth_pass)
         if self.heads is not None:
-            x = {"X": x, "source": self.heads.index_select(0, rows)}
+            x = {**named(x), "source": self.heads.index_select(0, rows)}
         if self.y is None:
             return x, torch.zeros(len(rows))
         return x, self.y.index_select(0, rows)
 
-    def stacked(self, parts: list[Tensor]) -> Tensor:
+    @property
+    def ahead(self) -> int:
+        """How many batches to ask for in advance."""
+        return self.X.ahead if isinstance(self.X, Items) else 0
+
+    def ask(self, rows: Tensor, nth_pass: int = PLAIN) -> None:
+        """Have rows read in advance."""
+        if isinstance(self.X, Items):
+            self.X.ask(rows, nth_pass)
+
+    def open(self, **settings: Any) -> None:
+        """Start the workers that the net's settings ask for, if rows are read."""
+        if isinstance(self.X, Items):
+            self.X.open(**settings)
+
+    def close(self) -> None:
+        """End them."""
+        if isinstance(self.X, Items):
+            self.X.close()
+
+    def stacked(self, parts: list[Any]) -> Any:
         """Return the features of several batches as one."""
+        if isinstance(self.X, Items):
+            return joined(parts)
         return self.X.stacked(parts) if isinstance(self.X, Ragged) else torch.cat(parts)
 
     def gathered(self, size: int) -> int:
         """Return how many rows to gather in one go, for batches of a size."""
-        if isinstance(self.X, Ragged):
+        if not isinstance(self.X, Tensor):
             return size  # padded to the longest of their batch, and no more
         return size * max(1, BLOCK // (size * max(1, self.X[:1].numel())))
 
@@ -120,6 +179,8 @@ class Table(Dataset[Any]):
         """Yield rows in parts to score in one go."""
         if isinstance(self.X, Ragged):
             return self.X.split(rows, max(batch_size, 1))
+        if isinstance(self.X, Items):
+            return iter(rows.split(max(batch_size, 1)))
         per_row = max(1, self.X[:1].numel())
         at_once = min(SCORED_AT_ONCE, VALUES_AT_ONCE // per_row)
         return iter(rows.split(max(batch_size, at_once, 1)))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sktandem.nn._batches import SourceRows
 from sktandem.nn._features import as_tensor
+from sktandem.nn._items import Augmentation, Items
 from sktandem.nn._net import probe
 from sktandem.nn._preparation import Part, Prepared
 from sktandem.nn._seeding import unmoved
@@ -20,11 +21,16 @@ from sktandem.nn._table import Table
 __all__ = ["first_rows", "laid_out", "probed"]
 
 
-def laid_out(net: NeuralNet, data: Prepared) -> tuple[SourceRows, SourceRows | None]:
-    """Return the training and the validation rows as datasets of tensors."""
+def laid_out(
+    net: NeuralNet, data: Prepared, augment: Any = None
+) -> tuple[SourceRows, SourceRows | None]:
+    """Return the training and the validation rows as datasets of tensors.
+
+    `augment` is what is done to items that train.
+    """
     # Regression modules answer with (n,) or (n, 1), and the targets follow them.
     n_dims = probed(net, data).ndim
-    table = _table(data.training, net, data, n_dims)
+    table = _table(data.training, net, data, n_dims, augment)
     training = _by_source(data.training, table)
     if data.validation is None:
         return training, None
@@ -40,7 +46,9 @@ def _by_source(part: Part, table: Table) -> SourceRows:
     return SourceRows(table, part.rows.names, rows)
 
 
-def _table(part: Part, net: NeuralNet, data: Prepared, n_dims: int) -> Table:
+def _table(
+    part: Part, net: NeuralNet, data: Prepared, n_dims: int, augment: Any = None
+) -> Table:
     """Return a part as tensors on the net's device."""
     device, features = torch.device(net.device), data.features
     sources = part.rows.sources
@@ -48,8 +56,15 @@ def _table(part: Part, net: NeuralNet, data: Prepared, n_dims: int) -> Table:
     weights: Tensor | None = None
     if part.weights is not None:
         weights = torch.as_tensor(part.weights, dtype=torch.float32, device=device)
+    numbers = part.numbers
+    if augment is not None and not isinstance(numbers, Items):
+        numbers = Items(numbers)
+    if isinstance(numbers, Items):
+        codes = sources.codes
+        given = Augmentation(augment, part.rows.names, codes, data.seed)
+        numbers = numbers.augmented(given)
     return Table(
-        as_tensor(part.numbers, device),
+        as_tensor(numbers, device),
         targets.to(device),
         torch.as_tensor(sources.codes.astype(np.int32), device=device),
         features.maps,

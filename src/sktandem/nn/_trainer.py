@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any
 
 from skorch import NeuralNet
 
+from sktandem._settings import check_known
 from sktandem._telling import warn
 from sktandem.nn._batches import SourceRows
 from sktandem.nn._checkpoint import in_words, sealed
@@ -61,6 +62,9 @@ class Trainer:
 
     remedy : str
         What to do if the loss is not finite any more.
+
+    augment : callable, dict or None
+        What is done to items that train.
     """
 
     schedule: Schedule
@@ -70,10 +74,28 @@ class Trainer:
     history_detail: str = "batch"
     loss_weights: Any = None
     remedy: str = REMEDY
+    augment: Any = None
 
     def train(self, net: NeuralNet, data: Prepared, *, epochs: int, keep: str) -> None:
         """Train the net for some epochs, on data that were prepared for it."""
-        training, valid = laid_out(net, data)
+        training, valid = laid_out(net, data, self._augment(data))
+        try:
+            self._train(net, data, training, valid, epochs, keep)
+        finally:
+            for part in (training, valid):
+                if part is not None:
+                    part.table.close()
+        net._set_training(False)
+
+    def _train(
+        self,
+        net: NeuralNet,
+        data: Prepared,
+        training: SourceRows,
+        valid: SourceRows | None,
+        epochs: int,
+        keep: str,
+    ) -> None:
         sizes = self._sizes(net, data, training, valid)
         self.schedule.check(sizes)
         recorder = Recorder(
@@ -104,12 +126,17 @@ class Trainer:
                 taking_turns(net, turns, recorder, heads, weighing),
             ):
                 run_epochs(net, turns, epochs)
-        net._set_training(False)
 
     def identity(self, data: Prepared) -> dict[str, Any]:
         """Return what a checkpoint holds of the fit that wrote it."""
         how = {"schedule": self.schedule, "batch_size": self.batch_size}
         return data.identity() | {key: in_words(value) for key, value in how.items()}
+
+    def _augment(self, data: Prepared) -> Any:
+        if isinstance(self.augment, Mapping):
+            for name in self.augment:
+                check_known("augment", name, data.names)
+        return self.augment
 
     def _sizes(
         self,

@@ -12,7 +12,7 @@ from skorch import NeuralNet
 from torch.utils.data import DataLoader
 
 from sktandem.exceptions import SourceError
-from sktandem.nn._batches import Feed, Joiner, RowBatch, SourceRows
+from sktandem.nn._batches import Ahead, Feed, Joiner, RowBatch, SourceRows
 from sktandem.nn._checks import ValidationLosses
 from sktandem.nn._order import Bookmarks, Order
 from sktandem.nn._seeding import derive_seed
@@ -132,7 +132,7 @@ class TurnBatches:
         )
         cursors = last.get("cursor", {})
         self._bookmarks = Bookmarks(self.rows.table, self.seed, cursors)
-        self._mixed_orders: dict[str, Order] = {}
+        self._mixed_orders: dict[str, Ahead] = {}
         self._mixed_taken: Counter[str] = Counter()
         n_codes = max(self.rows.codes) + 1
         self._mixed_in = torch.zeros(n_codes, dtype=torch.int64)
@@ -200,12 +200,15 @@ class TurnBatches:
             # A mixture has an order of its own, beside those of its sources: a plan may
             # mix in one phase and take turns in the next.
             order = self._bookmarks.order(f"mixed: {label}", label, rows, size)
-            self._mixed_orders[label] = order
-        rows = self._mixed_orders[label].take(size)
+            # Of heads the rows of each are read by themselves, when they are known.
+            table = self.rows.table
+            ahead = table.ahead if table.heads is None else 0
+            self._mixed_orders[label] = Ahead(table, order, size, ahead)
+        rows, nth_pass = self._mixed_orders[label].next()
         self._mixed_taken[label] += len(rows)
         codes = self.rows.table.codes.index_select(0, rows).long()
         self._mixed_in += torch.bincount(codes, minlength=len(self._mixed_in)).cpu()
-        return self.rows.mixed(sources, rows)
+        return self.rows.mixed(sources, rows, nth_pass)
 
     def _check(self, check: Check) -> None:
         """Record the validation losses of this moment."""
@@ -250,6 +253,7 @@ class TrainingRows(SourceRows):
 def turns_of(dataset: Any, batch_size: int = 1, **kwargs: Any) -> Any:
     """Open a dataset for training: skorch's `iterator_train`."""
     if isinstance(dataset, TrainingRows):
+        dataset.table.open(**kwargs)
         return dataset.turns
     return DataLoader(dataset, batch_size=batch_size, **kwargs)
 

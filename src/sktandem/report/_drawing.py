@@ -19,8 +19,9 @@ __all__ = [
     "source_colors",
 ]
 
-# One colour per source, the same in every picture.
-COLORS = ("#a4303f", "#d9a520", "#3b6ea5", "#4d8b57")
+# One colour per source, the same in every picture. Neither red nor green is among
+# them: a colour says which source it is, and never whether that is good or bad.
+COLORS = ("#3b6ea5", "#d9a520", "#22304a", "#8fb8de")
 DARK = "#404040"
 
 
@@ -37,7 +38,7 @@ def source_colors(sources: Sequence[Hashable]) -> dict[Hashable, str]:
     import matplotlib
 
     cycle = matplotlib.rcParams["axes.prop_cycle"].by_key().get("color", [DARK])
-    # Matplotlib's first four resemble ours, so they are passed over as well.
+    # Matplotlib's first four resemble ours, or mean good and bad: passed over.
     return {
         source: COLORS[place] if place < len(COLORS) else cycle[place % len(cycle)]
         for place, source in enumerate(sources)

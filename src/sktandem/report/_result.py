@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sktandem._extras import is_installed
 from sktandem.report._drawing import as_image, draw_alone
-from sktandem.report._page import html_block, html_table
+from sktandem.report._page import html_block, html_code, html_table
 from sktandem.report._wording import markdown, markdown_table, text_table
 
 __all__ = ["Result", "Table"]
@@ -53,6 +53,14 @@ class Result:
         """Return what was found, a sentence or more for each finding."""
         raise NotImplementedError
 
+    def _advice(self) -> list[str]:
+        """Return what to do now: a sentence, and then lines of code."""
+        return []
+
+    def _details(self) -> list[str]:
+        """Return the exact statement behind each finding."""
+        return []
+
     def _method(self) -> list[str]:
         """Return how it was found, and what a reader ought to know besides."""
         return []
@@ -78,10 +86,12 @@ class Result:
         Returns
         -------
         text : str
-            A line for each finding, then how it was measured, where that has to
-            be said.
+            A line for each finding, then what to do now and how it was measured,
+            where that has to be said.
         """
-        return "\n".join([*self._findings(), *self._method()])
+        advice = [f"    {line}" if i else line for i, line in enumerate(self._advice())]
+        exact = [*self._details(), *self._method()]
+        return "\n".join([*self._findings(), *advice, *exact])
 
     def to_html(self) -> str:
         """Return the findings, the picture and the table as a piece of HTML.
@@ -93,9 +103,13 @@ class Result:
             There is no picture where matplotlib is not installed.
         """
         findings = "".join(f"<p>{escape(line)}</p>" for line in self._findings())
-        method = "".join(f'<p class="note">{escape(t)}</p>' for t in self._method())
+        exact = [*self._details(), *self._method()]
+        notes = "".join(f'<p class="note">{escape(line)}</p>' for line in exact)
+        if self._details():
+            notes = f"<details><summary>The exact statement</summary>{notes}</details>"
         tables = [html_table(*table) for table in self._tables(narrow=True)]
-        return html_block(findings, *self._pictures(), *tables, method)
+        advice = html_code(*self._advice())
+        return html_block(findings, advice, *self._pictures(), *tables, notes)
 
     def to_markdown(self) -> str:
         """Return the findings and the table as Markdown.
@@ -106,9 +120,11 @@ class Result:
             Ready for an issue or a report.
         """
         findings = map(markdown, self._findings())
-        method = map(markdown, self._method())
+        exact = map(markdown, [*self._details(), *self._method()])
         tables = [markdown_table(*table) for table in self._tables()]
-        return "\n\n".join([*findings, *tables, *method]) + "\n"
+        do, *code = self._advice() or [""]
+        advice = [markdown(do), "\n".join(["```python", *code, "```"])] if do else []
+        return "\n\n".join([*findings, *advice, *tables, *exact]) + "\n"
 
     def _pictures(self) -> list[str]:
         """Return the pictures as HTML; none where matplotlib is not installed."""

@@ -6,12 +6,11 @@ from collections.abc import Hashable, Sequence
 from math import floor, isfinite, log10
 from typing import Any
 
-from sktandem.stats._inference import rows_needed
-
 __all__ = [
     "MIN_RARER",
     "MIN_ROWS",
     "decimals_for",
+    "detail_sentence",
     "fixed",
     "level_text",
     "markdown",
@@ -21,14 +20,20 @@ __all__ = [
     "named",
     "others_of",
     "plain",
-    "source_sentences",
+    "spoken",
     "text_table",
+    "verdict_sentence",
     "verdict_words",
     "with_interval",
 ]
 
 MIN_ROWS = 50  # below, no verdict
 MIN_RARER = 20  # of the rarer class
+FORESEEN = 10  # times the rows there are: no number is told beyond
+SPOKEN = {
+    **{"roc": "ROC", "auc": "AUC", "r2": "R2", "f1": "F1", "d2": "D2"},
+    "brier": "Brier",
+}
 
 
 def decimals_for(size: float, figures: int = 3) -> int:
@@ -85,49 +90,62 @@ def others_of(source: Hashable, sources: Sequence[Hashable]) -> str:
     return named(others[0]) if len(others) == 1 else "the other sources"
 
 
+def spoken(metric: str) -> tuple[str, int]:
+    """Return a metric as one says it, and -1 where less of that is better."""
+    words = metric.removeprefix("neg_").split("_")
+    said = " ".join(SPOKEN.get(word, word) for word in words)
+    return said, -1 if metric.startswith("neg_") else 1
+
+
 def verdict_words(contrast: Any) -> str:
     """Put the verdict of a contrast into full words, with its numbers."""
     low, high, margin = contrast.low, contrast.high, contrast.margin
-    worth = plain(margin)
     if contrast.difference.identical:
-        return "identical to its own model"
-    if contrast.verdict is None:
-        return f"no verdict: {_lacking(contrast)}"
-    if contrast.verdict in ("helps", "hurts"):
-        near, far = sorted((abs(low), abs(high)))
-        extent = f" by more than {worth}" if near > margin > 0 else ""
-        extent = f" by less than {worth}" if far < margin else extent
-        return f"{contrast.verdict}{extent}"
-    if contrast.verdict == "no worse":
-        return f"no {'difference larger' if high < margin else 'worse'} than {worth}"
-    if contrast.verdict == "no gain":
-        return f"no gain worth {worth}"
-    needed = f": about {_needed(contrast)} needed" if contrast.n_needed else ""
-    return f"too few rows to tell{needed}"
+        return "does no harm: same as its own model"
+    if contrast.verdict in ("helps", "harms"):
+        little = max(abs(low), abs(high)) < margin
+        return f"{contrast.verdict}{' a little' * little}"
+    if contrast.verdict == "does no harm":
+        return f"does no harm{', no gain' * (high < margin)}"
+    why = _why_unsure(contrast)
+    return f"cannot tell yet: {why}" if why else "cannot tell yet"
 
 
-def _needed(contrast: Any) -> str:
-    # What counts is groups where there are any, and rows go without saying.
-    grouped = contrast.n_units != contrast.n_rows
-    return f"{contrast.n_needed:,}{' groups' if grouped else ''}"
-
-
-def _lacking(contrast: Any) -> str:
+def _why_unsure(contrast: Any) -> str:
+    """Return what a contrast needs for a verdict, or what it excludes."""
     units = "rows" if contrast.n_units == contrast.n_rows else "groups"
-    rarer = f"{units} of the rarer class"
+    if contrast.verdict is not None:
+        if contrast.high < contrast.margin:
+            return f"any gain is below {plain(contrast.margin)}"
+        needed = contrast.n_needed
+        if needed is None or needed > FORESEEN * contrast.n_units:
+            return ""
+        return f"about {needed:,} {units} needed"
     if contrast.n_units < MIN_ROWS:
-        return f"{contrast.n_units} {units}, {MIN_ROWS} are needed"
-    if contrast.n_rarer is not None and contrast.n_rarer < MIN_RARER:
-        return f"{contrast.n_rarer} {rarer}, {MIN_RARER} are needed"
+        return f"{contrast.n_units} {units}, at least {MIN_ROWS} needed"
     if not isfinite(contrast.low):
-        return "no interval could be had"
-    return f"{MIN_RARER} {rarer} are needed"
+        return "no interval"
+    n_rarer = "" if contrast.n_rarer is None else f"{contrast.n_rarer} "
+    return f"{n_rarer}{units} of the rarer class, at least {MIN_RARER} needed"
 
 
 def moved(
     what: str, before: float, after: float, change: float, low: float, high: float
 ) -> str:
     """Tell how a number moved: "log loss falls from 0.41 to 0.39, by 0.02 [...]"."""
+    course = _course(what, before, after, change, low, high)
+    if change > 0:
+        return f"{course}, by {with_interval(change, low, high)}"
+    if change < 0:
+        return f"{course}, by {with_interval(-change, -high, -low)}"
+    wide = change == 0 and high > 0
+    decimals = _decimals_of(change, low, high)
+    return f"{course}, give or take {fixed(high, decimals)}" if wide else course
+
+
+def _course(
+    what: str, before: float, after: float, change: float, low: float, high: float
+) -> str:
     if not isfinite(change):
         return f"{what} has no value"
     # Both ends with the decimals of the change, or it could not be seen.
@@ -136,33 +154,128 @@ def moved(
     )
     here, there = fixed(before, decimals), fixed(after, decimals)
     if change == 0:
-        wide = f", give or take {fixed(high, decimals)}" if high > 0 else ""
-        return f"{what} stays at {here}{wide}"
-    if change > 0:
-        return f"{what} rises from {here} to {there}, by " + with_interval(
-            change, low, high
-        )
-    by = with_interval(-change, -high, -low)
-    return f"{what} falls from {here} to {there}, by {by}"
+        return f"{what} stays at {here}"
+    return f"{what} {'rises' if change > 0 else 'falls'} from {here} to {there}"
 
 
-def source_sentences(contrasts: Sequence[Any], design: Any) -> str:
-    """Say of one source whether the others help it."""
+def _changed(
+    what: str, numbers: tuple[float, float, float, float, float], level: float
+) -> str:
+    """Tell how a number moved, with its interval in words."""
+    _, _, change, low, high = numbers
+    course = _course(what, *numbers)
+    if not isfinite(change) or not isfinite(high - low) or low == high:
+        return course
+    kind, ends = "change", (low, high)
+    if low > 0:
+        kind = "rise"
+    elif high < 0:
+        kind, ends = "fall", (-high, -low)
+    decimals = _decimals_of(change, low, high)
+    first, last = (fixed(end, decimals) for end in ends)
+    return f"{course} ({level_text(level)} interval of the {kind} {first} to {last})"
+
+
+def verdict_sentence(contrasts: Sequence[Any], design: Any) -> str:
+    """Say of one source whether the others help it, in the metric asked for."""
+    lead = leading(contrasts)
+    claim = _claim(
+        lead, contrasts, f"data from {others_of(lead.source, design.sources)}"
+    )
+    if lead.verdict is None and not lead.difference.identical:
+        return f"{claim}: {_why_unsure(lead)}."
+    metric, _ = spoken(design.metric)
+    by_metric, by_loss = _score_numbers(lead, design), _loss_numbers(lead)
+    shown = isfinite(lead.score_gain) and metric != design.loss
+    told = _changed(metric, by_metric, design.level) if shown else ""
+    if not told:
+        told = _changed(design.loss, by_loss, design.level)
+    if lead.verdict == "cannot tell yet":
+        told += f". {_needs(lead, design.loss)}"
+    against = _disagreement(lead, metric) if shown else ""
+    if against:
+        told += f". {against}: the verdict goes by {design.loss}, "
+        told += _changed("which", by_loss, design.level)
+    return f"{claim}: {told}."
+
+
+def _needs(lead: Any, loss: str) -> str:
+    """Say what it takes to tell; nothing but more rows, where that is far off."""
+    why = _why_unsure(lead) or "more rows are needed"
+    why = why.replace(" needed", " would be needed") if "about" in why else why
+    in_loss = f" in {loss}" if lead.high < lead.margin else ""
+    return f"{why[0].upper()}{why[1:]}{in_loss}"
+
+
+def leading(contrasts: Sequence[Any]) -> Any:
+    """Return the best strategy of a source: of those that help, if there are any."""
     helping = [contrast for contrast in contrasts if contrast.verdict == "helps"]
-    lead = max(helping or contrasts, key=lambda contrast: contrast.difference.estimate)
-    head = f"On {named(lead.source)} ({lead.n_rows:,} rows), "
-    moving = [contrast for contrast in contrasts if not contrast.difference.identical]
-    if moving and all(contrast.verdict is None for contrast in contrasts):
-        return f"{head}{verdict_words(moving[0])}."
-    claim = _claim(lead, contrasts, others_of(lead.source, design.sources))
-    numbers = ""
-    if lead in moving:
-        numbers = f' With "{lead.strategy}"{_rank(helping, contrasts, design)}, '
-        numbers += (
-            f"{_loss_moved(lead, design.loss)}, and {_score_moved(lead, design)}."
-        )
-    rest = [c for c in contrasts if c is not lead and moving]
-    return f"{head}{claim}.{numbers}{_told(rest)}"
+    return max(helping or contrasts, key=lambda contrast: contrast.difference.estimate)
+
+
+def _claim(lead: Any, contrasts: Sequence[Any], data: str) -> str:
+    """Return the verdict on one source as the beginning of a sentence."""
+    head = f"For {named(lead.source)}, "
+    # What holds for the best alone must not sound like a word on them all.
+    best = f' with "{lead.strategy}"' if len(contrasts) > 1 else ""
+    if lead.difference.identical:
+        return f"{head}{data} do no harm{best} and change nothing"
+    if lead.verdict == "helps":
+        return f"{head}{data} help{' a little' * (lead.high < lead.margin)}{best}"
+    if lead.verdict == "harms":
+        return f"{head}{data} harm{', even' * bool(best)}{best}"
+    if lead.verdict == "does no harm" and lead.high < lead.margin:
+        return f"{head}{data} do no harm{best} and make no difference that matters"
+    if lead.verdict == "does no harm":
+        return f"{head}{data} do no harm{best}, but may not help"
+    units = "rows" if lead.n_units == lead.n_rows else "groups"
+    return (
+        f"{head}its {lead.n_units:,} {units} cannot tell yet whether {data} help{best}"
+    )
+
+
+def _disagreement(lead: Any, metric: str) -> str:
+    """Say where the metric asked for would give another verdict than the loss."""
+    signs = {"helps": 1, "harms": -1}
+    by_loss = signs.get(lead.verdict, 0)
+    by_metric = int(lead.score_low > 0) - int(lead.score_high < 0)
+    if by_loss and by_loss * lead.score_gain < 0:
+        return f"{metric} points the other way"
+    if by_loss and not by_metric:
+        return f"{metric} alone could not tell"
+    if by_metric and not by_loss:
+        return f"{metric} alone says that they {'help' if by_metric > 0 else 'harm'}"
+    return ""
+
+
+def _loss_numbers(contrast: Any) -> tuple[float, float, float, float, float]:
+    gain, ends = contrast.difference.estimate, (-contrast.high, -contrast.low)
+    return contrast.reference_loss, contrast.loss, -gain, *ends
+
+
+def _score_numbers(
+    contrast: Any, design: Any
+) -> tuple[float, float, float, float, float]:
+    """Return the metric before and after, its change and interval, as one says it."""
+    c = contrast
+    before, after, change = c.reference_score, c.score, c.score_gain
+    if spoken(design.metric)[1] > 0:
+        return before, after, change, c.score_low, c.score_high
+    return -before, -after, -change, -c.score_high, -c.score_low
+
+
+def detail_sentence(contrasts: Sequence[Any], design: Any) -> str:
+    """Say of one source how its best strategy did, exactly, and name the others."""
+    lead = leading(contrasts)
+    head = f"On {named(lead.source)} ({lead.n_rows:,} rows)"
+    helping = [contrast for contrast in contrasts if contrast.verdict == "helps"]
+    metric, loss = spoken(design.metric)[0], design.loss
+    numbers = f"{moved(loss, *_loss_numbers(lead))}"
+    if metric != loss:
+        numbers += f", and {moved(metric, *_score_numbers(lead, design))}"
+    with_it = f'with "{lead.strategy}"{_rank(helping, contrasts, design)}'
+    rest = _told([contrast for contrast in contrasts if contrast is not lead])
+    return f"{head}, {with_it}, {numbers} ({verdict_words(lead)}).{rest}"
 
 
 def _told(rest: Sequence[Any]) -> str:
@@ -178,49 +291,6 @@ def _told(rest: Sequence[Any]) -> str:
     return f" The other {'strategies' if len(rest) > 1 else 'strategy'}: {told}."
 
 
-def _claim(lead: Any, contrasts: Sequence[Any], others: str) -> str:
-    """Return what the best strategy of a source tells of the other sources."""
-    worth, s = plain(lead.margin), "" if others == "the other sources" else "s"
-    are = "is" if s else "are"
-    # What holds for the best alone must not sound like a word on them all.
-    best = len({verdict_words(contrast) for contrast in contrasts}) > 1
-    if lead.difference.identical:
-        same = f"leave{s} every held-out loss as it was"
-        if not best:
-            return f"{others} {same}"
-        with_it = f'with "{lead.strategy}"'
-        return f"{others} {are} not shown to help, and {with_it} {same}"
-    if lead.verdict == "helps":
-        little = f", by less than {worth}" if lead.high < lead.margin else ""
-        return f"{others} help{s}{little}"
-    if lead.verdict == "hurts":
-        return f"{others} hurt{s}{', even at best' * best}"
-    if lead.verdict == "no gain":
-        return f"{others} bring{s} no gain worth {worth}{', even at best' * best}"
-    if lead.verdict == "too few rows":
-        claim = f"there are too few rows to tell whether {others} help{s}"
-        return f"{claim}{_rows_it_takes(lead)}"
-    if lead.high < lead.margin:
-        return f"{others} make{s} no difference larger than {worth}{' at best' * best}"
-    they = "it" if s else "they"
-    claim = f"{others} {are} not shown to help; {'at best ' * best}"
-    return f"{claim}{they} {are} no worse than {worth}"
-
-
-def _rows_it_takes(lead: Any) -> str:
-    """Say what it takes to tell: the gain as it looks, or any worth having."""
-    if not lead.n_needed:
-        return ""
-    every = f"about {_needed(lead)}"
-    if lead.difference.estimate <= lead.margin:
-        return f": {every} would be needed"
-    shown = rows_needed(lead.n_units, lead.low, lead.high, lead.gain)
-    return (
-        f": if the gain is as large as it looks, about {shown:,} would show it; to "
-        f"tell of any gain worth {plain(lead.margin)} takes {every}"
-    )
-
-
 def _rank(helping: Sequence[Any], contrasts: Sequence[Any], design: Any) -> str:
     if len(contrasts) == 1:
         return ""
@@ -229,18 +299,6 @@ def _rank(helping: Sequence[Any], contrasts: Sequence[Any], design: Any) -> str:
     if helping:
         return f", the only one of {len(contrasts)} strategies that helps"
     return f", which has the lowest {design.loss} of {len(contrasts)} strategies"
-
-
-def _loss_moved(contrast: Any, loss: str) -> str:
-    gain = contrast.difference.estimate
-    ends = -contrast.high, -contrast.low
-    return moved(loss, contrast.reference_loss, contrast.loss, -gain, *ends)
-
-
-def _score_moved(contrast: Any, design: Any) -> str:
-    ends = contrast.score_low, contrast.score_high
-    scores = contrast.reference_score, contrast.score
-    return moved(design.metric, *scores, contrast.score_gain, *ends)
 
 
 def method_sentences(n_contrasts: int, design: Any) -> list[str]:
@@ -253,11 +311,15 @@ def method_sentences(n_contrasts: int, design: Any) -> list[str]:
     how = (
         f"Measured on held-out {'groups' if design.grouped else 'rows'}, "
         f"{design.n_splits} folds x {times}, against the own model "
-        f'of each source ("{design.reference}"). Decided on {design.loss}, with '
-        f"{margin}{of} as the margin. {_intervals(n_contrasts, design)}"
+        f'of each source ("{design.reference}"). Verdicts go by {design.loss}; a '
+        f"difference below {margin}{of} is too small to matter. "
+        f"{_intervals(n_contrasts, design)}"
     )
     if len(design.strategies) > 2:
-        how += " The best of several is named by these same numbers, which flatter it."
+        how += (
+            " The best of several was chosen by these same numbers: expect a little "
+            "less of it on new rows."
+        )
     others = "source" if len(design.sources) == 2 else "sources"
     about = (
         "The numbers are about the expected difference between strategies at these "
@@ -269,15 +331,11 @@ def method_sentences(n_contrasts: int, design: Any) -> list[str]:
 
 def _intervals(n_contrasts: int, design: Any) -> str:
     joint = level_text(design.alpha)
-    if n_contrasts == 0:
-        return f"No verdict is given, and each interval stands alone, with {joint}."
-    if n_contrasts == 1:
-        return f"The interval of {design.loss} holds with {joint}."
+    if n_contrasts < 2:
+        return f"Of 100 such intervals about {joint.removesuffix(' %')} are right."
     return (
-        f"The {n_contrasts} intervals of {design.loss} that have a verdict hold "
-        f"together with {joint}, "
-        f"each by itself with {level_text(design.level)}; no verdict rests on the "
-        "metric."
+        f"In {joint} of such comparisons all {n_contrasts} intervals of {design.loss} "
+        f"are right, each by itself in {level_text(design.level)}."
     )
 
 

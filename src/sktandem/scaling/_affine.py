@@ -158,10 +158,16 @@ def _minmax(X: Any, rows: Any, weights: Any) -> Any:
 
 
 def _robust(X: Any, rows: Any, weights: Any) -> Any:
-    is_sparse = sparse.issparse(X)
-    X = X if rows is None else X[rows]
-    scaler = RobustScaler(with_centering=not is_sparse).fit(X)
-    return (np.zeros(X.shape[1]) if is_sparse else scaler.center_), scaler.scale_
+    if sparse.issparse(X):
+        scaler = RobustScaler(with_centering=False).fit(X if rows is None else X[rows])
+        return np.zeros(X.shape[1]), scaler.scale_
+    # Quantiles need all values of a column at once, but only of a few columns.
+    picked = slice(None) if rows is None else rows
+    parts = []
+    for columns in row_chunks(X.shape[1], X.shape[0]):
+        scaler = RobustScaler().fit(X[:, columns][picked])
+        parts.append((scaler.center_, scaler.scale_))
+    return np.concatenate(parts, axis=1)
 
 
 FITTERS = {"standard": _standard, "minmax": _minmax, "robust": _robust}
@@ -185,6 +191,8 @@ def _parts(X: Any, rows: Any, weights: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _columns_with_values(X: Any, rows: Any) -> NDArray[np.bool_]:
+    if X.dtype.kind in "biu":
+        return np.ones(X.shape[1], dtype=bool)  # integers are never missing
     if sparse.issparse(X):
         # What is not stored is zero, not missing.
         stored = (X if rows is None else X[rows]).tocoo(copy=False)

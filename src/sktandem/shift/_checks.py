@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sktandem.shift._features import FeatureShift, adjusted
 from sktandem.shift._joint import ENOUGH_FOR_CONCEPT, Concept, Joint, Target
+from sktandem.shift._remedies import Trial
 from sktandem.shift._shared_rows import SharedRows
 
 __all__ = ["Checks", "can_tell", "concept_of", "share_level"]
@@ -29,6 +30,8 @@ class Checks:
     shared: SharedRows | None
     transformed: bool = False
     other_labels: bool = False
+    within: bool = False  # whether rows of the same class were compared
+    trials: Mapping[str, Trial] = field(default_factory=dict)
 
 
 def share_level(checks: Checks) -> Checks:

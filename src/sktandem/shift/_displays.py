@@ -252,7 +252,7 @@ class ShiftImportanceDisplay(_OfReport):
     """Features by how they differ and by what they say about y.
 
     Upper right stand the features that differ between the sources and that a
-    model of y relies on: those to look at first if merging hurts.
+    model of y relies on: those to look at first if merging harms.
 
     It is recommended to use :meth:`from_report` or
     ``ShiftReport.plot(kind="importance")``. All parameters are stored as

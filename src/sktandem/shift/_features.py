@@ -108,6 +108,14 @@ class FeatureShift:
     dated : bool
         Whether the numbers are moments, in seconds since 1970.
 
+    among : hashable
+        The class in whose rows the sources were compared, where labels differ:
+        `size`, `p_value`, `chance`, `source` and `unit` are of these. None means
+        all rows.
+
+    within : FeatureShift or None
+        The record of these rows alone.
+
     spelling : Spelling or None
         Two categories that differ in writing alone, if that is most of the distance.
     """
@@ -133,6 +141,8 @@ class FeatureShift:
     missing_p_adjusted: float = np.nan
     importance: float = np.nan
     dated: bool = False
+    among: Hashable = None
+    within: FeatureShift | None = None
     spelling: Spelling | None = None
 
     @property

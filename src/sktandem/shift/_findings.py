@@ -19,6 +19,7 @@ from sktandem.shift._features import (
 from sktandem.shift._joint import (
     ENOUGH_FOR_CONCEPT,
 )
+from sktandem.shift._remedies import REMEDIES
 
 __all__ = ["Finding", "tell"]
 
@@ -29,13 +30,22 @@ LARGE = 0.2
 GAIN, LARGE_GAIN = 0.01, 0.05
 # Trees that name the source from the columns gain nothing by being told it.
 TOLD_APART = 0.9
-SCALE = 'scale_by="source" or SourceScaler() measures each source by its own scale'
 DATES = "table_preprocessor() makes numbers of dates; or leave it out"
-OWN_WEIGHTS = 'representation="augmented" gives each source weights of its own'
 ALIKE = (
     'Write it alike in all datasets before stacking, as read_sources(clean="safe") does'
 )
 WHETHER = "compare_strategies tells whether it matters"
+# What each remedy is for, where it could not be tried.
+POSSIBLE = {
+    "scale": 'scale_by="source" or SourceScaler() may help, if the sources measure the '
+    "same thing on other scales",
+    "weights": 'representation="augmented", with weights of its own for each source, '
+    "may help",
+    "level": 'representation="indicator", with a level of its own for each source, may '
+    "help",
+    "target": 'scale_target_by="source", which takes the level of each source away, '
+    "may help",
+}
 
 
 @dataclass(frozen=True)
@@ -181,7 +191,7 @@ def _schema_of(feature: FeatureShift, checks: Checks) -> Iterator[Finding]:
             f"{name!r} {looks} another unit, {unit.words}: {unit.source} × "
             f"{unit.factor:g}{offset} agrees with the other (distance "
             f"{unit.before:.2f} before, {unit.after:.2f} after).",
-            f"Convert it before stacking; {SCALE}, whatever the unit.",
+            "Convert it before stacking.",
             unit.before,
         )
 
@@ -213,8 +223,9 @@ def _features(checks: Checks) -> Iterator[Finding]:
     if flagged:
         first = next(f for f in compared if f.name == flagged[0].subject)
         remedy = f"{flagged[0].remedy[:-1]}; {WHETHER}."
+        same = " in rows of the same class" if checks.within else ""
         sentence = (
-            f"{_some(len(flagged), len(compared))} differ{_s(flagged)}, most "
+            f"{_some(len(flagged), len(compared))} differ{_s(flagged)}{same}, most "
             f"{first.name!r}: {first.size:.2f}, where chance alone stays below "
             f"{first.chance:.2f}."
         )
@@ -227,7 +238,8 @@ def _features(checks: Checks) -> Iterator[Finding]:
         )
     else:
         worst, remedy = details[0], ""
-        sentence = f"No sign of a difference. The largest distance: {most}."
+        same = " in rows of the same class" if checks.within else ""
+        sentence = f"No sign of a difference{same}. The largest distance: {most}."
     yield Finding(
         "features", worst.severity, None, sentence, remedy, worst.size, worst.p_value
     )
@@ -239,9 +251,22 @@ def _remedy_of(feature: FeatureShift, checks: Checks) -> str:
         return DATES
     if feature.spelling is not None:
         return ALIKE
-    if feature.kind == "number" and not checks.transformed:
-        return SCALE
-    return OWN_WEIGHTS
+    measured = feature.kind == "number" and not checks.transformed
+    return _advised("scale" if measured else "weights", checks)
+
+
+def _advised(remedy: str, checks: Checks) -> str:
+    """Return what was measured of a remedy, or else that it may help."""
+    trial = checks.trials.get(remedy)
+    if trial is None:
+        return POSSIBLE[remedy]
+    ((name, value),) = REMEDIES[remedy].items()
+    setting = f'{name}="{value}"'
+    if trial.sign < 0:
+        return f"Not {setting}: with it the {trial.words}"
+    if trial.sign > 0:
+        return f"{setting} helps: the {trial.words}"
+    return f"{setting} is not shown to help: the {trial.words}"
 
 
 def _missing(checks: Checks) -> Iterator[Finding]:
@@ -255,7 +280,7 @@ def _missing(checks: Checks) -> Iterator[Finding]:
         return
     remedy = (
         "table_preprocessor() fills numbers by their median and makes missing words a "
-        'category; representation="indicator" tells the source beside them.'
+        'category; representation="indicator" beside it may help.'
     )
     details = [
         Finding(
@@ -312,9 +337,8 @@ def _labels(checks: Checks) -> Iterator[Finding]:
     severity = _severity(labels.p_adjusted, labels.size, SIZE, LARGE)
     remedy = ""
     if severity in ("moderate", "large"):
-        classes = 'balance="both" evens out sources and classes'
-        numbers = 'scale_target_by="source" takes the level of each source away'
-        remedy = f"{classes if target.kind == 'classes' else numbers}; {WHETHER}."
+        level = "level" if target.kind == "classes" else "target"
+        remedy = f"{_advised(level, checks)}; {WHETHER}."
     told = _compared(labels, checks.names, is_target=True)
     told = f"{told[:-1]}{_apart(labels, checks)}."
     lead = {"none": "No sign of a difference: ", "small": "A small one: "}
@@ -335,8 +359,9 @@ def _joint(checks: Checks) -> Iterator[Finding]:
     whom = "the source of a row"
     if len(checks.names) > 2:
         whom = f"the rows of {joint.source} among all"
+    among = "Among rows of the same class a" if checks.within else "From all columns a"
     sentence = (
-        f"From all columns a classifier tells {whom} with AUC {joint.auc:.2f} ± "
+        f"{among} classifier tells {whom} with AUC {joint.auc:.2f} ± "
         f"{1.96 * joint.se:.2f}, where 0.5 is chance; energy test p = "
         f"{joint.energy_p_value:.2g}."
     )
@@ -348,9 +373,10 @@ def _joint(checks: Checks) -> Iterator[Finding]:
         elif alone and not checks.transformed:
             remedy = f"Pass after=SourceScaler() to see what scaling leaves; {WHETHER}."
         elif alone:
-            remedy = f"{OWN_WEIGHTS}; {WHETHER}."
+            remedy = f"{_advised('weights', checks)}; {WHETHER}."
         else:
-            remedy = f"No column differs alone, so their relations do: {OWN_WEIGHTS}."
+            remedy = "No column differs alone, so their relations do. "
+            remedy += f"{_advised('weights', checks)}."
     yield Finding(
         "joint", severity, None, sentence, remedy, joint.size, joint.p_adjusted
     )
@@ -380,7 +406,7 @@ def _concept_line(checks: Checks) -> Iterator[Finding]:
     severity = _severity(concept.p_adjusted, concept.size, GAIN, LARGE_GAIN)
     remedy, sentence = "", f"{told[0].upper()}{told[1:]}."
     if severity in ("moderate", "large"):
-        remedy = f"{OWN_WEIGHTS}, SharedNet(heads='source') a head; {WHETHER}."
+        remedy = f"{_advised('weights', checks)}; {WHETHER}."
         if _written_differently(checks):
             remedy = f"{ALIKE}: {_listed(_written_differently(checks))}."
         if _flagged_labels(checks):
@@ -431,6 +457,8 @@ def _compared(
 ) -> str:
     """Say how the sources fill a column."""
     lead = "" if is_target else f"{feature.name!r}: "
+    if feature.within is not None:
+        lead, feature = f"{lead}in rows of class {feature.among!r}, ", feature.within
     if feature.kind == "number":
         # A mean, of y, is what a model has to get right; of features it may be lost
         # among a few large values.

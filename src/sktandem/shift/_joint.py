@@ -26,13 +26,17 @@ from sktandem.stats._inference import Difference, paired_rows, placements
 
 __all__ = [
     "ENOUGH_FOR_CONCEPT",
+    "RAREST_CLASS",
     "Concept",
     "Joint",
     "Target",
     "bounded_rows",
+    "enough_of_a_class",
     "find_concept",
     "find_joint",
     "read_target",
+    "says_something",
+    "standardised",
 ]
 
 
@@ -219,20 +223,33 @@ def bounded_rows(
 
 
 def find_joint(
-    columns: Sequence[Column], sources: Sources, rng: np.random.RandomState
+    columns: Sequence[Column],
+    sources: Sources,
+    rng: np.random.RandomState,
+    strata: NDArray[np.intp] | None = None,
 ) -> Joint | None:
-    """Return how well the source is told from these columns, None without any."""
-    columns = [column for column in columns if _says_something(column)]
+    """Return how well the source is told from these columns, None without any.
+
+    With `strata`, the class of each row, among rows of the same class.
+    """
+    columns = [column for column in columns if says_something(column)]
     if not columns:
         return None
     X, categorical = _matrix(columns)
+    if strata is None:
+        strata = np.zeros(len(X), dtype=np.intp)
+    else:  # the trees know the class, so that they look at all else
+        X, categorical = np.column_stack([X, strata]), [*categorical, False]
     folds = deal_folds(sources.codes.astype(np.intp), N_FOLDS, rng)
     scores = np.zeros((len(X), len(sources.names)))
     for fold in range(N_FOLDS):
         test = folds == fold
         model = _classifier(categorical).fit(X[~test], sources.codes[~test])
         scores[test] = model.predict_proba(X[test])
-    told = [_area(sources.codes == s, scores[:, s]) for s in range(len(sources.names))]
+    told = [
+        _area(sources.codes == s, scores[:, s], strata)
+        for s in range(len(sources.names))
+    ]
     if len(told) == 2:
         told = told[1:]  # the other is its mirror image
     best = int(np.argmin([p for _, _, p in told]))
@@ -243,11 +260,11 @@ def find_joint(
         p_value=min(1.0, p_value * len(told)),
         source=sources.names[best],
         n_rows=len(X),
-        energy_p_value=_energy_p_value(columns, sources, rng),
+        energy_p_value=_energy_p_value(columns, sources, rng, strata),
     )
 
 
-def _says_something(column: Column) -> bool:
+def says_something(column: Column) -> bool:
     if column.kind == "clash":
         return False
     if column.kind == "number":
@@ -270,29 +287,51 @@ def _matrix(columns: Sequence[Column]) -> tuple[Floats, list[bool]]:
     return X, [column.kind == "category" for column in columns]
 
 
-def _area(positive: NDArray[np.bool_], scores: Floats) -> tuple[float, float, float]:
-    """Return the area under the ROC curve, its standard error, and its p-value."""
-    parts = placements(positive, scores)
-    n, m = int(positive.sum()), int((~positive).sum())
-    variance = parts[positive].var() / n + parts[~positive].var() / m
-    by_chance = np.sqrt((n + m + 1) / (12 * n * m))  # of Mann and Whitney
-    auc = float(parts[positive].mean())
-    p_value = float(stats.norm.sf((auc - 0.5) / (WIDER * by_chance)))
-    return auc, WIDER * float(np.sqrt(variance)), p_value
+def _area(
+    positive: NDArray[np.bool_], scores: Floats, strata: NDArray[np.intp]
+) -> tuple[float, float, float]:
+    """Return the area under the ROC curve, its standard error, and its p-value.
+
+    Within each stratum that has rows of both kinds; those with more count more.
+    """
+    areas, variances, by_chance, counts = [], [], [], []
+    for stratum in np.unique(strata):
+        own = strata == stratum
+        inside, n = positive[own], int(positive[own].sum())
+        m = len(inside) - n
+        if min(n, m) == 0:
+            continue
+        parts = placements(inside, scores[own])
+        areas.append(parts[inside].mean())
+        variances.append(parts[inside].var() / n + parts[~inside].var() / m)
+        by_chance.append((n + m + 1) / (12 * n * m))  # of Mann and Whitney
+        counts.append(n * m / (n + m))
+    share = np.array(counts) / sum(counts)
+    auc = float(share @ areas)
+    by_chance_se = np.sqrt(share**2 @ by_chance)
+    p_value = float(stats.norm.sf((auc - 0.5) / (WIDER * by_chance_se)))
+    return auc, WIDER * float(np.sqrt(share**2 @ variances)), p_value
 
 
 def _energy_p_value(
-    columns: Sequence[Column], sources: Sources, rng: np.random.RandomState
+    columns: Sequence[Column],
+    sources: Sources,
+    rng: np.random.RandomState,
+    strata: NDArray[np.intp],
 ) -> float:
     """Return the share of permutations whose energy distance is as large."""
     most = min(MOST_ENERGY_ROWS, 4 * MOST_ENERGY_ROWS // len(sources.names))
     rows = np.concatenate([rng.permutation(own)[:most] for own in sources.rows])
-    Z = np.hstack([_standardised(column, rows) for column in columns])
+    Z = np.hstack([standardised(column, rows) for column in columns])
     distances = cdist(Z, Z)
     codes = sources.codes[rows]
-    labels = np.column_stack(
-        [codes, *(rng.permutation(codes) for _ in range(N_PERMUTATIONS))]
-    )
+    order = np.argsort(strata[rows], kind="stable")
+    turned = [codes]
+    for _ in range(N_PERMUTATIONS):  # within each stratum
+        drawn = rng.permutation(len(rows))
+        turned.append(np.empty_like(codes))
+        turned[-1][order] = codes[drawn[np.argsort(strata[rows][drawn], kind="stable")]]
+    labels = np.column_stack(turned)
     shares = [(labels == s) / np.sum(codes == s) for s in np.unique(codes)]
     reach = [distances @ share for share in shares]
     energy = np.zeros(labels.shape[1])
@@ -303,7 +342,7 @@ def _energy_p_value(
     return float(np.mean(energy >= energy[0] - 1e-12))
 
 
-def _standardised(column: Column, rows: NDArray[np.intp]) -> Floats:
+def standardised(column: Column, rows: NDArray[np.intp]) -> Floats:
     values = column.values[rows]
     if column.kind == "category":
         levels = np.arange(len(column.categories))
@@ -328,8 +367,8 @@ def find_concept(
     by_size: Sequence[Hashable] = (),
 ) -> Concept | None:
     """Return what the source adds to the columns, None where that means nothing."""
-    columns = [column for column in columns if _says_something(column)]
-    kept = _enough_of_a_class(target, rng)
+    columns = [column for column in columns if says_something(column)]
+    kept = enough_of_a_class(target, rng)
     if not columns or not target.shared(sources) or len(np.unique(target.y[kept])) < 2:
         return None
     present, codes = np.unique(sources.codes[kept], return_inverse=True)
@@ -373,7 +412,7 @@ def find_concept(
     )
 
 
-def _enough_of_a_class(target: Target, rng: np.random.RandomState) -> NDArray[np.intp]:
+def enough_of_a_class(target: Target, rng: np.random.RandomState) -> NDArray[np.intp]:
     """Return the rows of the commonest classes that have enough rows to learn."""
     if target.kind != "classes":
         return np.arange(len(target.y))

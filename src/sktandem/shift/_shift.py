@@ -35,8 +35,10 @@ from sktandem.shift._joint import (
     find_joint,
     read_target,
 )
+from sktandem.shift._remedies import try_remedies
 from sktandem.shift._report import ShiftReport
 from sktandem.shift._shared_rows import find_shared_rows
+from sktandem.shift._within import common_classes, compare_within
 
 __all__ = ["shift_report"]
 
@@ -112,7 +114,10 @@ def shift_report(
     :math:`\sqrt{-\ln(\alpha / 2p) / 2 \cdot (1/n_A + 1/n_B)}` for :math:`p`
     features and :math:`\alpha = 0.05`.
 
-    *Labels* are compared as a feature is. *Joint*: the area under the ROC curve
+    *Labels* are compared as a feature is. Where classes differ in number, features
+    and joint are judged within classes that have 10 rows in every source: of
+    features the surest difference of one class, its p-value adjusted for the
+    number of classes. *Joint*: the area under the ROC curve
     of boosted trees that tell the source in 5-fold cross-fitting, with 1.4 times
     its usual standard error. *Concept*: whether trees predict y better on
     held-out rows if they are told the source. Below 1,000 rows that cannot be
@@ -122,6 +127,11 @@ def shift_report(
     questions by Holm. A finding is flagged if its p-value is below .05 and its
     size over 0.1 (concept: 1 percent of the loss). An infinite value counts as
     missing.
+
+    *Remedies* that are one setting of :class:`~sktandem.Merged` are tried where
+    something is flagged: logistic or ridge regression with and without it, in 3
+    folds of at most 3,000 rows, on the 100 features that differ most. Without y,
+    or labels in common, they are worded as a possibility.
 
     Examples
     --------
@@ -210,26 +220,31 @@ def _measure(
     rng = np.random.RandomState(seed)
     rows = bounded_rows(sources, rng)
     few = Sources(sources.names, sources.codes[rows])
+    labels = None if target is None else _compare_labels(target, sources)
+    classes = common_classes(target, labels, sources)
     features, kept = [], []
     for place, column in enumerate(read_columns(X, sources)):
         if names is not None:
             column = replace(column, name=names[place])
-        feature = compare(column, sources, X.shape[1])
+        if target is not None and classes:
+            feature = compare_within(column, sources, target, classes, X.shape[1])
+        else:
+            feature = compare(column, sources, X.shape[1])
         features.append(feature)
         if column.kind != "clash" and not any(feature.absent):
             kept.append(replace(column, values=column.values[rows]))
     by_size = sorted(features, key=lambda f: -np.nan_to_num(f.size, nan=-1))
-    joint = find_joint(kept, few, rng)
-    labels, concept = None, None
+    strata = target.y[rows] if target is not None and classes else None
+    joint = find_joint(kept, few, rng, strata)
+    concept = None
     if target is not None:
-        labels = _compare_labels(target, sources)
         some = replace(target, y=target.y[rows])
         order = [f.name for f in by_size]
         concept = find_concept(kept, few, some, rng, by_size=order)
     if concept is not None:
         known = concept.importance
         by_size = [replace(f, importance=known.get(f.name, np.nan)) for f in by_size]
-    return share_level(
+    checks = share_level(
         Checks(
             names=sources.names,
             sizes=tuple(sources.sizes.tolist()),
@@ -240,8 +255,14 @@ def _measure(
             concept=concept,
             shared=_find_shared(X, sources),
             other_labels=target is not None and not target.shared(sources),
+            within=bool(classes),
         )
     )
+    if target is None or not any(finding.flagged for finding in tell(checks)):
+        return checks
+    rank = {feature.name: at for at, feature in enumerate(by_size)}
+    kept = sorted(kept, key=lambda column: rank[column.name])
+    return replace(checks, trials=try_remedies(kept, few, some, rng))
 
 
 def _compare_labels(target: Target, sources: Sources) -> FeatureShift:

@@ -28,7 +28,7 @@ __all__ = [
     "simultaneous_alpha",
 ]
 
-Verdict = Literal["helps", "hurts", "no worse", "no gain", "too few rows"]
+Verdict = Literal["helps", "does no harm", "harms", "cannot tell yet"]
 N_DRAWS = 20_000
 
 
@@ -216,9 +216,9 @@ def _share_below(scores: Floats, others: Floats) -> Floats:
 def simultaneous_alpha(
     correlations: Sequence[Floats], dfs: Sequence[float], alpha: float = 0.05
 ) -> float:
-    """Return the level at which all intervals hold together.
+    """Return the level at which all intervals are right at once.
 
-    Ten intervals of 95 % seldom all hold. Bonferroni's tenth part is too
+    Ten intervals of 95 % are seldom all right. Bonferroni's tenth part is too
     strict where strategies differ little from each other: what is needed is
     the alpha quantile of the smallest of their p-values, if nothing differed.
     That is the max-t of Hothorn, Bretz and Westfall (2008), "Simultaneous
@@ -263,12 +263,8 @@ def judge(low: float, high: float, margin: float) -> Verdict:
     if low > 0:
         return "helps"
     if high < 0:
-        return "hurts"
-    if low > -margin:
-        return "no worse"
-    if high < margin:
-        return "no gain"
-    return "too few rows"
+        return "harms"
+    return "does no harm" if low > -margin else "cannot tell yet"
 
 
 def rows_needed(n: int, low: float, high: float, margin: float) -> int | None:

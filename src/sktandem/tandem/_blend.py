@@ -71,6 +71,9 @@ class Blender:
 
     choose : bool
         Whether each source takes one member, the best, rather than a mixture.
+
+    is_free : bool, default=False
+        Whether it costs nothing to leave the own model.
     """
 
     found: OutOfFold
@@ -78,6 +81,7 @@ class Blender:
     judge: Judge
     target: Floats
     choose: bool
+    is_free: bool = False
 
     def weights(self, among: NDArray[np.bool_] | None = None) -> Floats:
         """Return the weights, a row for each source, learned from some rows."""
@@ -138,7 +142,7 @@ class Blender:
         if self.choose:
             full = full & own if (full & own).any() else full
         besides = np.zeros(len(able))
-        if able[0] == 0:
+        if able[0] == 0 and not self.is_free:
             leaving = LEAVING * self._own_loss(own & used, values)
             besides[able > 0] = leaving
             # A donor was brought to be used, and knows more rows than there are here.
@@ -183,15 +187,13 @@ class Blender:
         The weights for the rows of a fold come from the other folds, so that what
         is measured is the gain of a blend fitted on as many rows as a fold trains on.
         """
-        rows, fold = self.rows, self.found.fold
+        rows = self.rows
         if n_splits == 0:
             return {self.names[0]: NOTHING}
-        blend = np.full(self.target.shape, np.nan)
-        for number in range(n_splits):
-            test = np.flatnonzero(fold == number)
-            if len(test):
-                blend[test] = self.mixed(self.weights(fold != number), test)
-        costs = self.judge.costs(self.target, blend)
+        costs = self._cross_fitted(n_splits)
+        # How far a source leaves its own model is luck, too: where it hardly does, the
+        # rows alone would tell a certainty that there is not.
+        free = replace(self, is_free=True)._cross_fitted(n_splits)
         known = np.isfinite(self.found.own).all(axis=1)
         known &= np.isfinite(self.found.answers[0]).all(axis=1)  # in every fold
         own = np.full(len(rows), np.nan)
@@ -202,12 +204,26 @@ class Blender:
             of = rows.of(name)
             of = of[self.counts[of] > 0]
             counts = self.counts[of]
+            gain, wide = (
+                self._gain(own[of] - each[of], of, counts, n_splits)
+                for each in (costs, free)
+            )
             found[name] = Measured(
                 float(np.average(own[of], weights=counts)),
                 float(np.average(costs[of], weights=counts)),
-                self._gain(own[of] - costs[of], of, counts, n_splits),
+                replace(gain, se=float(np.fmax(gain.se, wide.se))),
             )
         return found
+
+    def _cross_fitted(self, n_splits: int) -> Floats:
+        """Return what the blend costs on each row, by weights of the other folds."""
+        blend = np.full(self.target.shape, np.nan)
+        for number in range(n_splits):
+            test = np.flatnonzero(self.found.fold == number)
+            if len(test):
+                others = self.weights(self.found.fold != number)
+                blend[test] = self.mixed(others, test)
+        return self.judge.costs(self.target, blend)
 
     def _gain(
         self, saved: Floats, of: NDArray[np.intp], counts: Floats, n_splits: int

@@ -341,14 +341,19 @@ def kept(found: OutOfFold, *, named: bool) -> OutOfFold:
     return replace(found, names=names, answers=found.answers[lives], clipped=clipped)
 
 
-def folds_of(cv: Any, rows: Rows, rng: np.random.RandomState) -> list[Fold]:
+def folds_of(
+    cv: Any, rows: Rows, judge: Judge, rng: np.random.RandomState
+) -> list[Fold]:
     """Return the inner folds: so many, or those that the user gives."""
     if is_integer(cv):
         units = rows.sources.sizes
         if rows.groups is not None:
             parts = (rows.groups[own] for own in rows.sources.rows)
             units = np.array([len(np.unique(part)) for part in parts])
-        return deal(rows, max(2, min(cv, int(units.max()))), 1, None, rng)
+        # Not by quantile of y: training rows with the very mean of the held-out ones
+        # flatter the own models of few rows, and hide what the others give.
+        flat = rows if judge.classes is not None else replace(rows, y=None)
+        return deal(flat, max(2, min(cv, int(units.max()))), 1, None, rng)
     try:
         splits = list(check_cv(cv).split(rows.X, rows.y, rows.groups))
         held = np.concatenate([test for _, test in splits])

@@ -1,0 +1,1 @@
+"""Every way of using several datasets, on many problems, by one command."""

@@ -1,0 +1,153 @@
+"""
+Two folders of images
+=====================
+
+Digits from a scanner, and fewer of them from a phone: dim and noisy. Both are files
+on the disk. One net learns from both, and reads an image when it needs it.
+"""
+
+# %%
+# Two folders
+# -----------
+#
+# scikit-learn's digits, written as PNG files. The phone's are other digits than the
+# scanner's, with little light.
+
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from sktandem import SharedNet, stack_sources
+from sktandem.model_selection import score_by_source
+
+digits, labels = load_digits(return_X_y=True)
+digits = digits.reshape(-1, 8, 8) * 15
+rng = np.random.default_rng(0)
+phone = np.arange(len(digits)) % 3 == 0
+dim = digits[phone] * 0.4
+digits[phone] = np.clip(dim + rng.normal(20, 20, dim.shape), 0, 255)
+
+folder = Path(tempfile.mkdtemp())
+files = [folder / f"{place}.png" for place in range(len(digits))]
+for file, digit in zip(files, digits.astype(np.uint8)):
+    Image.fromarray(digit).save(file)
+
+# %%
+# Rows that are read when they are needed
+# ---------------------------------------
+#
+# ``reader`` says how a file is read. X is a table that holds no image: a slice of it
+# reads nothing, an integer reads one file.
+
+
+def read(file):
+    """Return an image with its channel first."""
+    return np.array(Image.open(file))[None]
+
+
+def sources(places):
+    """Return the files of some places by the folder they would be in."""
+    made = {}
+    for name, own in (("scanner", ~phone[places]), ("phone", phone[places])):
+        chosen = places[own]
+        made[name] = [files[place] for place in chosen], labels[chosen]
+    return made
+
+
+order = rng.permutation(len(files))
+of_phone = order[phone[order]]
+training = np.concatenate([of_phone[:60], order[~phone[order]][:600]])
+X, y, camera = stack_sources(sources(training), reader=read)
+X_test, y_test, camera_test = stack_sources(
+    {"phone": sources(of_phone[60:])["phone"]}, reader=read
+)
+print(X, X[:3], X[0].shape)
+
+figure, axes = plt.subplots(2, 8, figsize=(8, 2.2))
+for row, name in zip(axes, ("scanner", "phone")):
+    own = X[camera == name]
+    for ax, place in zip(row, range(8)):
+        ax.imshow(own[place][0], cmap="gray", vmin=0, vmax=255)
+        ax.set_axis_off()
+    row[0].set_title(name, loc="left", fontsize="medium")
+
+# %%
+# A net, and what is done to images that train
+# --------------------------------------------
+#
+# An image is moved by up to a pixel each time it trains, never when it is validated
+# or predicted. Bytes become numbers of the net's own kind a batch at a time; the
+# module scales them.
+
+
+class Seeing(nn.Module):
+    """A few convolutions: from bytes to a vector."""
+
+    def __init__(self, n_outputs=64):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(128, n_outputs),
+        )
+
+    def forward(self, X):
+        """Return one vector an image."""
+        return self.layers(X / 255)
+
+
+def moved(image):
+    """Return an image moved by up to a pixel each way."""
+    down, right = torch.randint(-1, 2, (2,)).tolist()
+    return image.roll((down, right), dims=(1, 2))
+
+
+net = NeuralNetClassifier(
+    Seeing,
+    criterion=nn.CrossEntropyLoss,
+    optimizer=torch.optim.Adam,
+    lr=2e-3,
+    batch_size=32,
+    verbose=0,
+)
+how = {"scaler": None, "augment": moved, "random_state": 0}
+
+# %%
+# Alone, together, and a head for each
+# ------------------------------------
+#
+# The phone's images alone are few, and the scanner's show what a digit is. One head
+# hears both; of two heads the phone's has only its own few images to learn from.
+# ``iterator_train__num_workers=2`` of the net would have two processes read the
+# files, with the same numbers.
+
+alone = SharedNet(net.set_params(max_epochs=150), schedule="shuffled", **how)
+own = camera == "phone"
+alone.fit(X[own], y[own], sample_source=camera[own])
+
+net.set_params(max_epochs=10)  # of as many steps
+one = SharedNet(net, schedule="batches", **how).fit(X, y, sample_source=camera)
+heads = SharedNet(net, heads="source", **how).fit(X, y, sample_source=camera)
+
+for way, model in {"phone alone": alone, "one head": one, "two heads": heads}.items():
+    scores = score_by_source(model, X_test, y_test, sample_source=camera_test)
+    print(f"{way:12} {scores.by_source['phone']:.2f}")
+
+# %%
+# The losses of each source on rows held out inside ``fit``:
+
+from sktandem.inspection import HistoryDisplay
+
+_ = HistoryDisplay.from_estimator(heads)

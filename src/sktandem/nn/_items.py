@@ -1,0 +1,301 @@
+"""Rows that are read by the batch: items, put together as the module takes them."""
+
+from __future__ import annotations
+
+# The user's code draws from NumPy's global random state, which is set for each item.
+# ruff: noqa: NPY002
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sktandem.exceptions import SourceError
+from sktandem.nn._seeding import derive_seed
+from sktandem.nn._workers import Workers
+
+__all__ = ["Augmentation", "Items", "Read", "joined", "named", "pad_sequences"]
+
+Read = Tensor | dict[str, Tensor]  # what a module takes: X, or several things by name
+PLAIN = -1  # the pass of rows that are not augmented
+PREFETCH = 2  # batches that each worker has in advance, as in a DataLoader
+
+
+@dataclass(frozen=True, eq=False)
+class Augmentation:
+    """What is done to items that train, and the seed of each.
+
+    Attributes
+    ----------
+    augment : callable, dict or None
+        What is called with each item; a dict has one for a source.
+
+    names : sequence
+        The names of the sources.
+
+    codes : ndarray
+        The source of each row.
+
+    seed : int
+        The seed of the fit.
+    """
+
+    augment: Any
+    names: Sequence[Any]
+    codes: NDArray[Any]
+    seed: int
+
+    def seed_of(self, row: int, nth_pass: int) -> int:
+        """Return the seed of an item in a pass over its source."""
+        name = str(self.names[self.codes[row]])
+        return derive_seed(self.seed, "item", name, nth_pass, row)
+
+    def __call__(self, row: int, item: Any) -> Any:
+        """Return an item augmented."""
+        augment = self.augment
+        if isinstance(augment, Mapping):
+            augment = augment.get(self.names[self.codes[row]])
+        return item if augment is None else augment(item)
+
+
+class Items:
+    """Rows that are read when a batch of them is wanted.
+
+    Parameters
+    ----------
+    rows : LazyTable or ndarray
+        What gives an item for an integer, and some of the rows for an array of them.
+
+    collate : callable or None
+        What makes a batch of a list of items; None stacks them.
+
+    device : torch.device or str
+        Where batches go.
+
+    augmentation : Augmentation or None
+        What is done to items that train.
+    """
+
+    def __init__(
+        self,
+        rows: Any,
+        collate: Callable[[list[Any]], Any] | None = None,
+        device: Any = "cpu",
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self.rows, self.collate = rows, collate
+        self.device, self.augmentation = torch.device(device), augmentation
+        self.workers: Workers | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: Any) -> Items:
+        """Return some rows, told by their positions."""
+        return Items(self.rows[rows], self.collate, self.device, self.augmentation)
+
+    def to(self, device: Any) -> Items:
+        """Return the same rows, whose batches go to a device."""
+        return Items(self.rows, self.collate, device, self.augmentation)
+
+    def augmented(self, augmentation: Augmentation) -> Items:
+        """Return the same rows, to train on."""
+        return Items(self.rows, self.collate, self.device, augmentation)
+
+    @cached_property
+    def example(self) -> Read:
+        """The first two rows as a batch."""
+        return self.made([0, 1][: len(self)], PLAIN)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of rows, and the shape of each if all have one."""
+        own = self.example.shape[1:] if isinstance(self.example, Tensor) else ()
+        return (len(self), *own)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions, that of the rows included."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of numbers in a batch."""
+        return named(self.example)["X"].numpy().dtype
+
+    def index_select(self, dim: int, rows: Tensor) -> Read:
+        """Return some rows as a batch: a tensor's own method, for its callers."""
+        return self.read(rows)
+
+    def read(self, rows: Tensor, nth_pass: int = PLAIN) -> Read:
+        """Return some rows as a batch; as they train if they are told their pass."""
+        make = self.made if self.workers is None else self.workers.take
+        made = make(rows.tolist(), nth_pass)
+        if isinstance(made, Tensor):
+            return made.to(self.device)
+        return {key: value.to(self.device) for key, value in made.items()}
+
+    def ask(self, rows: Tensor, nth_pass: int = PLAIN) -> None:
+        """Have rows read in advance, if there are workers."""
+        if self.workers is not None:
+            self.workers.ask(rows.tolist(), nth_pass)
+
+    @property
+    def ahead(self) -> int:
+        """How many batches to ask for in advance."""
+        return 0 if self.workers is None else self.workers.ahead
+
+    def open(
+        self,
+        num_workers: int = 0,
+        prefetch_factor: int | None = None,
+        multiprocessing_context: Any = None,
+        persistent_workers: bool = True,
+    ) -> None:
+        """Start workers, by the settings of a DataLoader; they stay until `close`."""
+        if num_workers > 0 and self.workers is None:
+            ahead = num_workers * (prefetch_factor or PREFETCH)
+            make = self.to("cpu").made
+            self.workers = Workers(make, num_workers, ahead, multiprocessing_context)
+
+    def close(self) -> None:
+        """End the workers."""
+        if self.workers is not None:
+            self.workers.close()
+            self.workers = None
+
+    def fingerprint(self, rows: Tensor) -> bytes:
+        """Return what tells some rows from others, without reading one."""
+        some = self.rows[rows.tolist()]
+        return some.tobytes() if isinstance(some, np.ndarray) else some.fingerprint()
+
+    def made(self, rows: list[int], nth_pass: int) -> Read:
+        """Return some rows as a batch, read by this process."""
+        with random_states_kept():
+            items = [self._item(row, nth_pass) for row in rows]
+            if self.collate is not None:
+                return _checked(self.collate(items))
+        shapes = sorted({tuple(item.shape) for item in items})
+        if len(shapes) > 1:
+            raise SourceError(
+                f"A batch needs items of one shape, got {shapes[0]} and {shapes[1]}. "
+                "Pass collate=sktandem.nn.pad_sequences for sequences; bring images "
+                "to one size where they are read."
+            )
+        return torch.stack(items)
+
+    def _item(self, row: int, nth_pass: int) -> Any:
+        training = self.augmentation if nth_pass != PLAIN else None
+        # Each item has a seed of its own: what is drawn for it depends neither on the
+        # batch it comes in nor on who reads it.
+        seed = derive_seed(row) if training is None else training.seed_of(row, nth_pass)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(
+            seed
+        )  # a hundredth of the time of all devices
+        item = self.rows[row]
+        item = _as_tensor(item, row) if isinstance(item, np.ndarray) else item
+        item = item if training is None else training(row, item)
+        return _as_tensor(item, row)
+
+
+@contextmanager
+def random_states_kept() -> Iterator[None]:
+    """Give Python, NumPy and torch their random states back after the block."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
+def _as_tensor(item: Any, row: int) -> Tensor:
+    """Return an item as a tensor: an array, a number, or an image as of Pillow."""
+    if isinstance(item, Tensor):
+        return item
+    array = np.asarray(item)
+    if array.dtype.kind not in "biuf":
+        raise SourceError(
+            f"Item {row} must be a tensor or an array of numbers, got "
+            f"{type(item).__name__}. Convert it where it is read."
+        )
+    return torch.tensor(array)  # a copy: torch would warn of what cannot be written to
+
+
+def _checked(made: Any) -> Read:
+    """Refuse what no module could be called with."""
+    if isinstance(made, Tensor):
+        return made
+    tensors = isinstance(made, dict) and all(
+        isinstance(value, Tensor) for value in made.values()
+    )
+    if tensors and "X" in made:
+        return made
+    got = list(made) if isinstance(made, dict) else type(made).__name__
+    raise SourceError(
+        "collate must return a tensor, or a dict of tensors by the parameters of the "
+        f"module's forward, the first of which is 'X', got {got}."
+    )
+
+
+def named(x: Read) -> dict[str, Tensor]:
+    """Return what a module takes by the names of its parameters."""
+    return x if isinstance(x, dict) else {"X": x}
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Return several batches as one, shorter ones being padded with zeros."""
+    if isinstance(parts[0], dict):
+        return {key: joined([part[key] for part in parts]) for key in parts[0]}
+    longest = max((part.shape[1] for part in parts if part.ndim > 1), default=0)
+    padded = [
+        part
+        if part.ndim < 2 or part.shape[1] == longest
+        else torch.cat(
+            [part, part.new_zeros(len(part), longest - part.shape[1], *part.shape[2:])],
+            dim=1,
+        )
+        for part in parts
+    ]
+    return torch.cat(padded)
+
+
+def pad_sequences(items: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Make a batch of sequences of unequal length: for `collate`.
+
+    The module's ``forward`` gets the values as `X` and the lengths as `lengths`, so
+    it can leave the padding out, as by ``pack_padded_sequence``.
+
+    Read more in the :ref:`User Guide <images>`.
+
+    Parameters
+    ----------
+    items : sequence of Tensor of shape (length, ...)
+        The sequences.
+
+    Returns
+    -------
+    batch : dict of {str: Tensor}
+        "X" of shape (n, longest, ...), with zeros behind the ends, and "lengths" of
+        shape (n,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sktandem.nn import pad_sequences
+    >>> batch = pad_sequences([torch.tensor([1, 2, 3]), torch.tensor([4])])
+    >>> batch["X"].tolist(), batch["lengths"].tolist()
+    ([[1, 2, 3], [4, 0, 0]], [3, 1])
+    """
+    lengths = torch.tensor([len(item) for item in items])
+    values = torch.nn.utils.rnn.pad_sequence(list(items), batch_first=True)
+    return {"X": values, "lengths": lengths}

@@ -1,0 +1,407 @@
+"""Data that do not fit in a table: cast by the batch, read when they are needed."""
+
+import random
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.preprocessing import RobustScaler, StandardScaler
+from skorch import NeuralNetClassifier
+from torch import nn
+from torch.utils.data import Dataset
+
+from sktandem import SharedNet, SourceError, SourceWarning, Tandem, stack_sources
+from sktandem.model_selection import compare_strategies, score_by_source
+from sktandem.nn import pad_sequences
+from sktandem.nn._features import as_tensor, fit_features
+from sktandem.nn._items import joined
+from sktandem.nn._reader import Reader
+
+
+class Small(nn.Module):
+    """Images or rows of any number of values to two classes."""
+
+    def __init__(self, n_values=12, n_outputs=2):
+        super().__init__()
+        self.out = nn.Linear(n_values, n_outputs)
+
+    def forward(self, X):
+        return self.out(X.flatten(1))
+
+
+def small_net(**params):
+    given = {"max_epochs": 2, "batch_size": 8, "verbose": 0, "lr": 0.1}
+    return NeuralNetClassifier(Small, criterion=nn.CrossEntropyLoss, **given | params)
+
+
+def two_cameras(n=50, shape=(3, 2, 2), seed=0):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 9, size=(n, *shape)).astype(np.uint8)
+    return images, rng.integers(2, size=n), np.where(np.arange(n) < 30, "phone", "dslr")
+
+
+def weights_of(model):
+    return [weight.detach().numpy() for weight in model.module_.parameters()]
+
+
+# Cast by the batch --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("heads", ["shared", "source"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "float16", "float64"])
+def test_numbers_of_any_type_train_the_net_of_single_precision(dtype, heads):
+    X, y, source = two_cameras()
+    net = small_net(module__n_outputs=2)
+    kept = SharedNet(net, scaler=None, heads=heads, random_state=0)
+    other = SharedNet(net, scaler=None, heads=heads, random_state=0)
+
+    kept.fit(X.astype(np.float32), y, sample_source=source)
+    other.fit(X.astype(dtype), y, sample_source=source)
+
+    for a, b in zip(weights_of(kept), weights_of(other)):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(
+        kept.predict_proba(X.astype(np.float32), sample_source=source),
+        other.predict_proba(X.astype(dtype), sample_source=source),
+    )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float16", "float32", "float64"])
+def test_no_type_of_numbers_is_copied_on_its_way_to_a_tensor(dtype, tmp_path):
+    made = np.lib.format.open_memmap(
+        tmp_path / "X.npy", mode="w+", dtype=dtype, shape=(9, 4)
+    )
+    made[:] = 1
+    for X in (np.ones((9, 4), dtype), np.load(tmp_path / "X.npy", mmap_mode="r")):
+        assert as_tensor(X).data_ptr() == X.ctypes.data
+
+
+@pytest.mark.parametrize("scaler", ["standard", "minmax", "robust", None])
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
+def test_scales_are_learned_block_by_block(scaler, dtype):
+    n = 20_000
+    X = np.random.default_rng(0).integers(0, 9, size=(n, 400)).astype(dtype)
+    y, source = np.arange(n) % 2, np.where(np.arange(n) < n // 2, "a", "b")
+    rows = Reader(SharedNet(task="classification")).read(X, y, sample_source=source)
+    used = np.arange(0, n, 2)
+
+    tracemalloc.start()
+    features, numbers = fit_features(
+        rows, used, None, 0, scaler=scaler, scale_by="source" if scaler else "pooled"
+    )
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert np.shares_memory(numbers, X)
+    # Of a table that is 64 MB in double precision.
+    assert most < 25e6
+    if scaler == "robust":
+        pooled = RobustScaler().fit(X[used].astype(float))
+        np.testing.assert_allclose(features.maps.scale[-1], pooled.scale_)
+
+
+# Rows that are read when they are needed ----------------------------------------
+
+
+class Camera(Dataset):
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, place):
+        return torch.from_numpy(self.X[place]), int(self.y[place])
+
+
+def two_datasets(X, y, source, kind=Camera):
+    """Return lazy rows, and the same as an array, in one order."""
+    own = {name: source == name for name in ("phone", "dslr")}
+    lazy = stack_sources({name: kind(X[rows], y[rows]) for name, rows in own.items()})
+    order = np.concatenate([np.flatnonzero(rows) for rows in own.values()])
+    return lazy, X[order]
+
+
+@pytest.mark.parametrize("heads", ["shared", "source"])
+@pytest.mark.parametrize("schedule", ["batches", "epochs", "shuffled", "joint"])
+def test_a_dataset_trains_the_net_of_the_array_that_it_reads(heads, schedule):
+    (X, y, source), array = two_datasets(*two_cameras())
+    how = {"scaler": None, "heads": heads, "schedule": schedule, "random_state": 0}
+
+    lazy = SharedNet(small_net(), **how).fit(X, y, sample_source=source)
+    whole = SharedNet(small_net(), **how).fit(array, y, sample_source=source)
+
+    for a, b in zip(weights_of(lazy), weights_of(whole)):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(
+        lazy.predict_proba(X, sample_source=source),
+        whole.predict_proba(array, sample_source=source),
+    )
+    assert lazy.score(X, y, sample_source=source) == whole.score(
+        array, y, sample_source=source
+    )
+
+
+def test_a_fit_on_datasets_goes_on_bit_for_bit():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    how = {"scaler": None, "keep": "last", "random_state": 0}
+    whole = SharedNet(small_net(max_epochs=4), **how).fit(X, y, sample_source=source)
+    parts = SharedNet(small_net(max_epochs=4), **how)
+    for _ in range(2):
+        parts.partial_fit(X, y, sample_source=source, epochs=2)
+
+    for a, b in zip(weights_of(whole), weights_of(parts)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_tools_of_scikit_learn_and_ours_work_on_datasets():
+    (X, y, source), array = two_datasets(*two_cameras())
+    model = SharedNet(small_net(), scaler=None, random_state=0)
+
+    how = {"cv": KFold(3, shuffle=True, random_state=0)}
+    how["params"] = {"sample_source": source}
+    scores = cross_val_score(model, X, y, **how)
+    expected = cross_val_score(model, array, y, **how)
+    np.testing.assert_array_equal(scores, expected)
+    found = GridSearchCV(model, {"net__lr": [0.1, 0.2]}, cv=how["cv"])
+    found.fit(X, y, sample_source=source)
+    by_source = score_by_source(found.best_estimator_, X, y, sample_source=source)
+    assert set(by_source.by_source) == {"phone", "dslr"}
+
+
+def test_members_made_of_nets_are_compared_and_blended_on_datasets():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    how = {"scaler": None, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SourceWarning)
+        compared = compare_strategies(
+            small_net(), X, y, sample_source=source, cv=2, n_repeats=1, **how
+        )
+        blend = Tandem(small_net(), cv=2, **how).fit(X, y, sample_source=source)
+    names = set(compared.to_frame()["strategy"])
+    assert {"own models", "a head for each", "in turns by batches"} <= names
+    assert len(blend.predict(X, sample_source=source)) == len(X)
+
+
+def test_a_dataset_may_be_given_to_predict_as_it_is():
+    images, y, source = two_cameras()
+    model = SharedNet(small_net(), scaler=None, random_state=0)
+    model.fit(images, y, sample_source=source)
+
+    np.testing.assert_array_equal(
+        model.predict(Camera(images, y)), model.predict(images)
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, r"scaler='standard' scales columns, and X holds items that are read"),
+        ({"scaler": None, "collate": "pad"}, "collate must be a function of a list of"),
+        ({"scaler": None, "collate": list}, r"of which is 'X', got list"),
+        ({"scaler": None, "augment": 3}, "augment must be a function of an item, or"),
+        ({"scaler": None, "augment": {"phon": None}}, "augment names 'phon', which is"),
+    ],
+)
+def test_settings_that_do_not_go_with_items_are_refused(given, message):
+    (X, y, source), _ = two_datasets(*two_cameras())
+    with pytest.raises(SourceError, match=message):
+        SharedNet(small_net(), **given).fit(X, y, sample_source=source)
+
+
+def test_what_has_no_items_takes_neither_collate_nor_augment():
+    X, y, source = two_cameras()
+    for given, message in [
+        (
+            {"scaler": None, "collate": pad_sequences},
+            "of items, and X is a table of sh",
+        ),
+        (
+            {"scaler": StandardScaler(), "augment": str},
+            "augment acts on items, and sca",
+        ),
+    ]:
+        with pytest.raises(SourceError, match=message):
+            SharedNet(small_net(), **given).fit(X, y, sample_source=source)
+
+
+def test_items_that_make_no_batch_are_told_of():
+    class Odd(Camera):
+        def __getitem__(self, place):
+            return torch.zeros(3, 2, 2 + place % 2), 0
+
+    class Named(Camera):
+        def __getitem__(self, place):
+            return "a.png", 0
+
+    for kind, message in [
+        (Odd, r"one shape, got \(3, 2, 2\) and \(3, 2, 3\)\. Pass collate=sktandem"),
+        (Named, "Item 0 must be a tensor or an array of numbers, got str"),
+    ]:
+        (X, y, source), _ = two_datasets(*two_cameras(), kind=kind)
+        with pytest.raises(SourceError, match=message):
+            SharedNet(small_net(), scaler=None).fit(X, y, sample_source=source)
+
+
+# Sequences of unequal length ----------------------------------------------------
+
+
+class Means(nn.Module):
+    """The mean over each sequence, of which the module is told the length."""
+
+    def __init__(self, n_outputs=2):
+        super().__init__()
+        self.out = nn.Linear(3, n_outputs)
+
+    def forward(self, X, lengths):
+        inside = torch.arange(X.shape[1]) < lengths[:, None]
+        return self.out((X * inside[:, :, None]).sum(dim=1) / lengths[:, None])
+
+
+def two_sensors(n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    walks = [rng.normal(size=(rng.integers(2, 9), 3)) for _ in range(n)]
+    y = np.arange(n) % 2
+    X, y, source = stack_sources(
+        {"wrist": (walks[:25], y[:25]), "hip": (walks[25:], y[25:])}
+    )
+    return X, y, source, np.stack([walk.mean(axis=0) for walk in walks])
+
+
+@pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled"])
+@pytest.mark.parametrize("heads", ["shared", "source"])
+def test_padded_sequences_train_what_their_lengths_leave_of_them(heads, schedule):
+    X, y, source, means = two_sensors()
+    how = {"scaler": None, "random_state": 0, "heads": heads, "schedule": schedule}
+    settings = {"module__n_outputs": 3} if heads == "source" else {}
+
+    padded = NeuralNetClassifier(
+        Means, criterion=nn.CrossEntropyLoss, max_epochs=2, verbose=0, **settings
+    )
+    ragged = SharedNet(padded, collate=pad_sequences, **how)
+    ragged.fit(X, y, sample_source=source)
+    flat = NeuralNetClassifier(
+        nn.Linear,
+        module__in_features=3,
+        module__out_features=3 if heads == "source" else 2,
+        criterion=nn.CrossEntropyLoss,
+        max_epochs=2,
+        verbose=0,
+    )
+    plain = SharedNet(flat, **how).fit(means, y, sample_source=source)
+
+    for a, b in zip(weights_of(ragged), weights_of(plain)):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    few = ragged.predict_proba(X[:3], sample_source=source[:3])
+    many = ragged.predict_proba(X, sample_source=source)[:3]
+    np.testing.assert_allclose(few, many)
+
+
+def test_a_module_that_takes_no_lengths_is_told_of_them():
+    X, y, source, _ = two_sensors()
+    model = SharedNet(small_net(), scaler=None, collate=pad_sequences)
+    with pytest.raises(
+        SourceError, match=r"(?s)Small did not take.*argument 'lengths'"
+    ):
+        model.fit(X, y, sample_source=source)
+
+
+def test_batches_of_any_form_are_padded_where_they_are_joined():
+    parts = [
+        {"X": torch.ones(2, 3, 1), "lengths": torch.tensor([3, 1])},
+        {"X": torch.ones(1, 5, 1), "lengths": torch.tensor([5])},
+    ]
+    made = joined(parts)
+    assert made["X"].shape == (3, 5, 1)
+    assert made["X"].sum(dim=(1, 2)).tolist() == [3, 3, 5]
+    assert made["lengths"].tolist() == [3, 1, 5]
+    images = [torch.ones(2, 3, 4), torch.zeros(1, 3, 4)]
+    assert torch.equal(joined(images), torch.cat(images))
+
+
+# Augmentation -------------------------------------------------------------------
+
+
+class Noise:
+    """Adds noise of every global random state, and remembers the sums."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, x):
+        noise = torch.randn(1).item() + np.random.rand() + random.random()  # noqa: NPY002
+        self.seen.append(round(noise, 6))
+        return x.float() + noise
+
+
+def random_states():
+    return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("lazily", [True, False])
+@pytest.mark.parametrize("schedule", ["batches", "shuffled", "joint"])
+def test_augmentation_is_a_function_of_seed_source_pass_and_item(lazily, schedule):
+    (X, y, source), array = two_datasets(*two_cameras())
+    X = X if lazily else array
+    fits = []
+    for _ in range(2):
+        noise = Noise()
+        how = {"scaler": None, "schedule": schedule, "random_state": 0}
+        model = SharedNet(small_net(), augment=noise, validation_fraction=None, **how)
+        fits.append((model.fit(X, y, sample_source=source), noise.seen))
+        random_states()
+
+    (first, seen), (second, again) = fits
+    assert seen == again
+    assert len(set(seen)) == len(seen), "each item anew in each pass"
+    for a, b in zip(weights_of(first), weights_of(second)):
+        np.testing.assert_array_equal(a, b)
+    first.predict(X)
+    assert len(seen) == len(again), "predictions are of rows as they are"
+
+
+def test_rows_that_are_held_out_are_never_augmented():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    noise = Noise()
+    how = {"scaler": None, "random_state": 0, "validation_fraction": 0.5}
+    net = small_net(max_epochs=1)
+    SharedNet(net, augment=noise, **how).fit(X, y, sample_source=source)
+    n_trained = sum(
+        SharedNet(net, **how)
+        .fit(X, y, sample_source=source)
+        .n_samples_by_source_.values()
+    )
+
+    # The smaller source begins another pass, and its rows draw anew.
+    assert n_trained <= len(set(noise.seen)) < 2 * n_trained
+    assert len(noise.seen) == len(set(noise.seen))
+
+
+def test_global_random_states_are_as_before():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    model = SharedNet(small_net(), scaler=None, augment=Noise(), random_state=0)
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    torch.manual_seed(3)
+    expected = random_states()
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    torch.manual_seed(3)
+
+    model.fit(X, y, sample_source=source).predict(X)
+
+    assert random_states() == expected
+
+
+def test_each_source_may_have_an_augmentation_of_its_own():
+    (X, y, source), _ = two_datasets(*two_cameras())
+    noise = Noise()
+    how = {"scaler": None, "schedule": "epochs", "validation_fraction": None}
+    model = SharedNet(small_net(), augment={"dslr": noise}, random_state=0, **how)
+    model.fit(X, y, sample_source=source)
+
+    assert model.history_[:, "source"] == ["dslr", "phone"]
+    assert len(noise.seen) == 20
