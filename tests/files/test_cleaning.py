@@ -235,3 +235,11 @@ def test_cells_of_several_values_are_refused_by_name(cell):
 
     with pytest.raises(SourceError, match="Cells of 'parts' in B hold values of type"):
         read_sources({"A": alike, "B": nested}, target="age")
+
+
+@pytest.mark.parametrize("labels", [[2**53 + 1, 2**53 + 2], [1e308, -1e308]])
+def test_numbers_of_classes_that_floats_would_mix_up_are_refused(labels):
+    table = pd.DataFrame({"age": range(6), "ill": labels * 3})
+
+    with pytest.raises(SourceError, match="too large for the number of a class"):
+        read_sources({"A": table, "B": table}, target="ill")

@@ -370,3 +370,15 @@ def test_a_fitted_model_with_the_tables_preprocessor_is_shown_in_a_notebook():
     model.fit(X, np.arange(8.0), sample_source=["a", "b"] * 4)
 
     assert "ColumnTransformer" in model._repr_html_()
+
+
+@pytest.mark.parametrize("scaler", THEIRS)
+def test_a_sparse_column_without_a_value_is_left_alone(scaler):
+    X = np.array([[np.nan, 2.0], [np.nan, 4.0], [np.nan, 0.0], [np.nan, 4.0]])
+
+    scaled = SourceScaler(scaler).fit_transform(
+        sparse.csr_array(X), sample_source=list("aabb")
+    )
+
+    assert np.isnan(scaled.toarray()[:, 0]).all()
+    assert np.isfinite(scaled.toarray()[:, 1]).all()

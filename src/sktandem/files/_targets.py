@@ -51,6 +51,12 @@ def read_targets(
         read = {n: _finite(y, files[n]) for n, y in targets.items()}
         task = _task_of_numbers(np.concatenate(list(read.values())), how, notes)
         if task == "classification":
+            largest = max(np.abs(y).max() for y in read.values())
+            if largest >= 2**53:  # floats no longer tell neighbours apart
+                raise SourceError(
+                    f"{how.target!r} holds {largest:g}, too large for the number of a "
+                    "class. Write classes as strings."
+                )
             read = {name: y.astype(np.int64) for name, y in read.items()}
     for name, y in read.items():
         if len(set(y)) < 2:

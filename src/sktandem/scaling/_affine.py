@@ -191,9 +191,15 @@ def _parts(X: Any, rows: Any, weights: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _columns_with_values(X: Any, rows: Any) -> NDArray[np.bool_]:
+    if X.dtype.kind in "biu":
+        return np.ones(X.shape[1], dtype=bool)  # integers are never missing
+    if sparse.issparse(X):
+        # What is not stored is zero, not missing.
+        stored = (X if rows is None else X[rows]).tocoo(copy=False)
+        missing = stored.col[np.isnan(stored.data)]
+        n_missing = np.bincount(missing, minlength=X.shape[1])
+        return np.asarray(n_missing < stored.shape[0])
     filled = np.zeros(X.shape[1], dtype=bool)
-    if sparse.issparse(X) or X.dtype.kind in "biu":
-        return ~filled  # what is not stored is zero, not missing
     for part, _ in _parts(X, rows, None):
         filled |= ~np.isnan(part).all(axis=0)
         if filled.all():

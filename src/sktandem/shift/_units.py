@@ -86,7 +86,8 @@ def find_unit(
         for words, factor, offset in UNITS:
             if abs(np.log(inner[1] / inner[0] / factor)) > near:
                 continue
-            after = ks_distance(small * factor + offset, large)
+            with np.errstate(over="ignore"):  # infinite is as far as can be
+                after = ks_distance(small * factor + offset, large)
             likely = ks_p_value(after, len(small), len(large)) > ALPHA
             if after < before / 4 and (likely or after < NEAR):
                 found.append(Unit(words, source, factor, offset, before, after))
