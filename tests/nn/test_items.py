@@ -134,11 +134,14 @@ def test_a_dataset_trains_the_net_of_the_array_that_it_reads(heads, schedule):
     lazy = SharedNet(small_net(), **how).fit(X, y, sample_source=source)
     whole = SharedNet(small_net(), **how).fit(array, y, sample_source=source)
 
+    # Batches lie otherwise in memory, which some processors' sums depend on.
     for a, b in zip(weights_of(lazy), weights_of(whole)):
-        np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
         lazy.predict_proba(X, sample_source=source),
         whole.predict_proba(array, sample_source=source),
+        rtol=1e-4,
+        atol=1e-6,
     )
     assert lazy.score(X, y, sample_source=source) == whole.score(
         array, y, sample_source=source
