@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from functools import cached_property
 from numbers import Real
 from typing import Any, NoReturn
 
@@ -141,6 +142,11 @@ class HeadAnswers:
     def __init__(self, fitted: Fitted, tasks: SourceTasks) -> None:
         self.fitted, self.tasks, self.heads = fitted, tasks, tasks.heads
 
+    @cached_property
+    def _net(self) -> NeuralNet:
+        # One for all heads of a call: a copy for each grows with their square.
+        return self.fitted.answering()
+
     def depends_on_source(self) -> str | None:
         """Say why predictions depend on the source, or return None."""
         if self.fitted.sources == (ONLY_SOURCE,):
@@ -182,7 +188,7 @@ class HeadAnswers:
         if columns is not None:
             refuse_missing(numbers[places], columns[head], self.fitted.sources[head])
         heads = np.full(len(codes), head)
-        return self.fitted.ask(method, numbers, codes, heads, places)
+        return self.fitted.ask(method, numbers, codes, heads, places, self._net)
 
     def _refuse_pooling(self) -> None:
         """Refuse a mean over heads that do not answer the same question."""

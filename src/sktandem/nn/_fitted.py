@@ -116,21 +116,33 @@ class Fitted:
         codes: NDArray[Any],
         heads: NDArray[Any] | None = None,
         places: NDArray[np.intp] | None = None,
+        net: NeuralNet | None = None,
     ) -> NDArray[Any]:
         """Return what a method of the net gives for rows that are numbers.
 
-        `places` are those asked for, None for all: they are never copied whole.
+        `places` are those asked for, None for all: they are never copied whole. `net`
+        is the one that answers, for those who ask several times.
         """
+        net = self.answering() if net is None else net
         if not isinstance(numbers, Ragged):
-            return self._asked(method, numbers, codes, heads, places)
+            return self._asked(net, method, numbers, codes, heads, places)
         # Texts of like length share a batch, and each gets its own answer back.
         places = np.arange(len(numbers)) if places is None else places
         order = numbers.lengths[places].argsort(stable=True).numpy()
-        made = self._asked(method, numbers, codes, heads, places[order])
+        made = self._asked(net, method, numbers, codes, heads, places[order])
         return np.asarray(made[np.argsort(order)])
+
+    def answering(self) -> NeuralNet:
+        """Return the net that answers, in the precision of predictions.
+
+        A twin for each call: a kept one would grow stale when the net trains on.
+        """
+        dtype, own = getattr(torch, self.precision), self.features.dtype
+        return self.net if own in (None, dtype) else double_twin(self.net)
 
     def _asked(
         self,
+        net: NeuralNet,
         method: str | Callable[[NeuralNet, Table], NDArray[Any]],
         numbers: Any,
         codes: NDArray[Any],
@@ -152,8 +164,6 @@ class Fitted:
             heads=of_heads,
             asked=None if places is None else torch.as_tensor(places, device=device),
         )
-        # A twin for each call: a kept one would grow stale when the net trains on.
-        net = self.net if own in (None, dtype) else double_twin(self.net)
         try:
             with unmoved(device):
                 if callable(method):
