@@ -143,7 +143,7 @@ def as_dates(values: Any, how: str) -> Any:
 def learn_spellings(
     frames: Iterable[Any], columns: Iterable[Any], ways: Collection[str]
 ) -> dict[Any, dict[str, str]]:
-    """Return the commonest spelling of each string of each column, by its key."""
+    """Return the most common spelling of each string of each column, by its key."""
     counts: dict[Any, Counter[str]] = {column: Counter() for column in columns}
     for frame in frames:
         for column in set(text_columns(frame)) & set(counts):

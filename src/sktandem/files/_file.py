@@ -86,7 +86,7 @@ def _read_parquet(path: Path) -> Any:
     try:
         return pd.read_parquet(path).reset_index(drop=True)
     except (ValueError, OSError) as error:
-        raise SourceError(f"{path.name} is no parquet file: {error}") from None
+        raise SourceError(f"{path.name} is not a parquet file: {error}") from None
 
 
 def _read_sheet(path: Path, notes: list[str]) -> Any:
@@ -95,7 +95,7 @@ def _read_sheet(path: Path, notes: list[str]) -> Any:
     try:
         sheets = pd.read_excel(path, sheet_name=None)
     except Exception as error:  # of a zip file that is something else
-        raise SourceError(f"{path.name} is no Excel file: {error}") from None
+        raise SourceError(f"{path.name} is not an Excel file: {error}") from None
     (name, frame), *others = sheets.items()
     if others:
         notes.append(f"Of the {len(sheets)} sheets of {path.name} {name!r} is read.")

@@ -115,7 +115,7 @@ def load_model(
     Parameters
     ----------
     path : path
-        The file. Load one of joblib only if you trust whoever made it.
+        The file. Load one of joblib only if you trust the person who made it.
 
     trusted : sequence of str, default=()
         Types in a file of skops to trust, besides those of scikit-learn, NumPy,
@@ -158,8 +158,8 @@ def load_model(
         foreign = [name for name in unknown if not _is_ours(name)]
         if foreign:
             raise SourceError(
-                f"{path} holds the types {foreign}. If you trust whoever made it: "
-                f"trusted={foreign}."
+                f"{path} holds the types {foreign}. If you trust the person who made "
+                f"it: trusted={foreign}."
             )
         model = io.load(path, trusted=[*unknown, *trusted])
     if not isinstance(model, TableModel):

@@ -166,7 +166,7 @@ def compare_strategies(
     t of all sources and strategies. What is estimated is the expected
     difference between two strategies at these training sizes, given the other
     source; not between two fitted models. No verdict is given below 50 rows of
-    a source, or 20 that are not of its commonest class.
+    a source, or 20 that are not of its most common class.
 
     References
     ----------

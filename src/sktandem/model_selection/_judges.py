@@ -151,7 +151,7 @@ class SourceJudge:
             self.classes, self.codes = class_codes(y)
 
     def n_rarer(self, groups: NDArray[np.intp] | None = None) -> int:
-        """Return the rows that are not of the commonest class, or their groups."""
+        """Return the rows that are not of the most common class, or their groups."""
         rarer = self.codes != np.bincount(self.codes).argmax()
         return int(rarer.sum() if groups is None else len(np.unique(groups[rarer])))
 

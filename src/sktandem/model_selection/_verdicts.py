@@ -107,7 +107,7 @@ def correlation(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def rarer(judge: SourceJudge, groups: NDArray[np.intp] | None) -> int:
-    """Return the rows, or groups, that are not of the commonest class."""
+    """Return the rows, or groups, that are not of the most common class."""
     return judge.n_rarer(None if groups is None else groups[judge.rows])
 
 

@@ -141,7 +141,7 @@ def _word(value: Any) -> str:
 
 
 def _coded(name: Hashable, labels: list[Any], lacks: NDArray[np.bool_]) -> Column:
-    """Number the categories, the commonest first; rare ones share the last code."""
+    """Number the categories, the most common first; rare ones share the last code."""
     labels = [v if isinstance(v, Hashable) else str(v) for v in labels]
     found, codes = distinct(labels)
     counts = np.bincount(codes, weights=~lacks, minlength=len(found))

@@ -413,7 +413,7 @@ def find_concept(
 
 
 def enough_of_a_class(target: Target, rng: np.random.RandomState) -> NDArray[np.intp]:
-    """Return the rows of the commonest classes that have enough rows to learn."""
+    """Return the rows of the most common classes that have enough rows to learn."""
     if target.kind != "classes":
         return np.arange(len(target.y))
     counts = np.bincount(target.y)
