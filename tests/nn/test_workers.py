@@ -17,6 +17,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sktandem import SharedNet, SourceError, stack_sources
+from sktandem.nn._workers import Workers
 
 
 class Photos(Dataset):
@@ -143,6 +144,32 @@ def test_a_worker_that_dies_is_told_of():
     message = r"A worker that reads batches ended by itself \(exit code -9\)"
     with pytest.raises(SourceError, match=message):
         model_of(1, net={"callbacks": [Kills()]}).fit(X, y, sample_source=source)
+
+
+class Resets:
+    """A queue whose worker is gone before its batch has arrived."""
+
+    def get(self, timeout):
+        raise ConnectionResetError("reset by peer")
+
+
+def ones(rows, nth_pass):
+    return torch.ones(len(rows))
+
+
+def test_a_worker_that_dies_while_it_hands_over_a_batch_is_told_of():
+    workers = Workers(ones, 1, 1)
+    queue = workers._done
+    try:
+        workers._done = Resets()
+        with pytest.raises(ConnectionResetError):  # it lives: the error is another's
+            workers.take([0], 0)
+        os.kill(children()[0].pid, signal.SIGKILL)
+        with pytest.raises(SourceError, match=r"ended by itself \(exit code -9\)"):
+            workers.take([1], 0)
+    finally:
+        workers._done = queue
+        workers.close()
 
 
 def test_a_lambda_that_cannot_be_handed_to_a_worker_is_told_of():
