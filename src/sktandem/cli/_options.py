@@ -44,7 +44,8 @@ examples:
   python -m sktandem fit A.csv B.csv --target ill --clean safe --output model.skops
   python -m sktandem predict model.skops new.csv --source A
 
-Without files it compares the bundled red and white wines. It needs no network.
+Without files it asks about two bundled cases: four hospitals, then red and white
+wines. It needs no network.
 """
 
 
@@ -79,6 +80,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "Train on each file alone and on all of them in several ways, test on held-out "
         "rows of each, and say what can be said.",
     )
+    compare.set_defaults(strategies="default")  # the demo asks about one
     _add_files(compare)
     _add_model(compare.add_argument_group("the comparison"))
     _add_output(compare.add_argument_group("what comes out"))
