@@ -145,9 +145,9 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     :math:`f_k(x_i)` for a row that it did not see, and the weights of source
     :math:`s` solve
 
-    .. math:: \min_w \sum_{i \in s} \ell(y_i, \textstyle\sum_k w_k f_k(x_i))
+    .. math:: \min_w \sum_{i \in s} \ell(y_i, \sum_k w_k f_k(x_i))
         + \frac{100}{n_{-s}} \sum_{i \notin s} \ell(y_i,
-        \textstyle\sum_k w_k f_k(x_i)) + 4 \bar\ell_s (1 - w_1),
+        \sum_k w_k f_k(x_i)) + 4 \bar\ell_s (1 - w_1),
         \quad w_k \ge 0, \sum_k w_k = 1,
 
     with losses in units of what the best constant costs on the source. The rows
