@@ -33,7 +33,8 @@ exclude_patterns = ["_build", "examples", "auto_examples/**.ipynb"]
 default_role = "any_text"
 root_doc = "index"
 
-# Formulas are MathML, which browsers draw by themselves, without a script from elsewhere.
+# Formulas are MathML, which browsers draw by themselves, without a script from
+# elsewhere.
 html_math_renderer = "mathml"
 
 # What is copied is what is typed: no prompts, no outputs.
