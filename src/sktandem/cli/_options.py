@@ -278,7 +278,7 @@ def _add_model(model: Any) -> None:
         "--margin",
         type=float,
         default=0.01,
-        help="the smallest gain worth having, as a part of the loss (default: 0.01)",
+        help="the smallest gain that matters, as a part of the loss (default: 0.01)",
     )
     model.add_argument("--seed", type=int, default=0, help="of folds and models")
     model.add_argument("--jobs", type=int, default=1, help="folds at once (default: 1)")

@@ -168,9 +168,9 @@ def read_rows(
     reset: bool = True,
     columns: bool = True,
 ) -> Rows:
-    """Read the arguments of a public call: the one place where doors are opened.
+    """Read the arguments of a public call: the one place where sources are found.
 
-    Both doors to the source, the lengths of all arguments, the columns of X and
+    The source by keyword or column, the lengths of all arguments, the columns of X and
     the rule for unknown sources are settled here, once for each call. Past this
     point there are only Rows.
 

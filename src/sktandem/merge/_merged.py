@@ -53,11 +53,10 @@ SOURCE_BLIND = ("pooled", "shared", None)
 class Merged(MetaEstimatorMixin, SourcePredictor):
     """Fit one estimator on several datasets, each with a chosen influence.
 
-    Stacking a large dataset on a small one lets the large one decide the
-    model, and two instruments rarely share their zero. This meta-estimator
-    scales the features (pooled, or each source by its own measure), weights the
-    samples so that every source or class has the share you ask for, then fits
-    a single clone of `estimator` on all of them.
+    In a plain stack the larger dataset decides the model, and two instruments rarely
+    share their zero. This meta-estimator scales the features (pooled or by source),
+    weights the samples so that every source or class has the share you ask for, then
+    fits a single clone of `estimator` on all of them.
 
     Read more in the :ref:`User Guide <merging>`.
 

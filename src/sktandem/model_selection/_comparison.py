@@ -56,7 +56,7 @@ class Contrast:
         The interval of the gain, simultaneous over all contrasts.
 
     margin : float
-        The smallest gain worth having, in units of the loss.
+        The smallest gain that matters, in units of the loss.
 
     verdict : str or None
         "helps", "does no harm", "harms" or "cannot tell yet"; None where the
@@ -159,7 +159,7 @@ class Design:
         The folds of each repeat, and the repeats.
 
     margin : float
-        The smallest gain worth having, as a part of the reference's loss; of
+        The smallest gain that matters, as a part of the reference's loss; of
         zero-one loss, as it stands.
 
     alpha : float
@@ -198,8 +198,8 @@ class Design:
 class StrategyComparison(Result):
     """Whether other sources help each source, strategy by strategy.
 
-    What :func:`compare_strategies` returns. It prints as a table, shows itself
-    with a picture in a notebook, and says in words what can be said.
+    What :func:`compare_strategies` returns. It prints as a table, is shown with a
+    picture in a notebook, and sums up the result in words.
 
     Read more in the :ref:`User Guide <comparing>`.
 

@@ -65,7 +65,7 @@ class SourceLearningCurve(Result):
         The metric of each strategy and of the reference; greater is better.
 
     margin : float
-        The smallest gain worth having, as a part of the reference's loss; of
+        The smallest gain that matters, as a part of the reference's loss; of
         zero-one loss, as it stands.
 
     level : float

@@ -58,7 +58,7 @@ def learning_curve_by_source(
     random_state: RandomState = None,
     progress: bool = True,
 ) -> SourceLearningCurve:
-    """Tell how the gain from other sources changes with the rows of one's own.
+    """Measure how the gain from other sources changes with the rows of one's own.
 
     A second dataset helps most while the first is small; on one data set the
     answer changes its sign with the number of rows. The curve shows where the
@@ -98,7 +98,7 @@ def learning_curve_by_source(
         The metric reported beside the loss; None means accuracy or R2.
 
     margin : float, default=0.01
-        The smallest gain worth having, as in :func:`compare_strategies`.
+        The smallest gain that matters, as in :func:`compare_strategies`.
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`.

@@ -81,7 +81,7 @@ class MLP(nn.Sequential):
 
 
 def default_net(task: str = "classification", **params: Any) -> NeuralNet:
-    """Make the net that ``net=None`` stands for, to change what you like of it.
+    """Make the net that ``net=None`` stands for, as a start for your own.
 
     It is a plain skorch net with an :class:`MLP`, cross-entropy or squared
     error, and Adam in torch's fused form, which takes a quarter to a third off

@@ -51,11 +51,10 @@ DECIDING = (
 class SharedNet(NetEstimator):
     """Train any skorch net on several datasets in turns.
 
-    To train one net on two datasets one writes a loop by hand, and has to think
-    of the switching, of unequal sizes, of validation by source, and of the last
-    dataset having the last word. Here that loop is skorch's own. Who trains when,
-    and what the datasets share of the net, are parameters, to be searched like any
-    other.
+    A hand-written loop over two datasets has to handle switching, unequal sizes and
+    validation by source, and keep the last dataset from dominating. Here that loop is
+    skorch's own. Who trains when, and which parts of the net the datasets share, are
+    parameters that can be searched like any other.
 
     Read more in the :ref:`User Guide <nets>`.
 

@@ -42,11 +42,11 @@ BECAUSE = "Each source has weights of its own"
 class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     r"""Blend the ways of using several datasets, source by source.
 
-    No way of using a second dataset wins everywhere: one merged model repairs a
-    small source and ruins another. This estimator fits several ways, the members,
-    and predicts for each source by a weighted mean of them. The weights are those
-    that would have been best for rows of the source that the members did not see,
-    so the blend is rarely worse than the source's own model, and usually better.
+    No way of using a second dataset wins everywhere: one merged model repairs a small
+    source and ruins another. This estimator fits several ways, the members, and
+    predicts for each source by a weighted mean of them. The weights are chosen on
+    held-out rows of the source, so the blend is rarely worse than the source's own
+    model, and usually better.
 
     Read more in the :ref:`User Guide <blend>`.
 
