@@ -7,6 +7,8 @@ white wines help to predict how good a red one is? And if you had three hundred 
 wines, or a thousand?
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # A small cellar
 # --------------

@@ -7,6 +7,8 @@ dinner or did not. They share no label and hardly a word. One encoder with a hea
 each learns both. Does either get worse?
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # Two small corpora
 # -----------------
