@@ -21,6 +21,7 @@ from sktandem.shift._joint import Concept, Joint
 __all__ = ["ShiftReport"]
 
 MOST_SHOWN = 30
+MOST_NAMED = 12  # sources that the first line can list
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -194,6 +195,9 @@ class ShiftReport(Result):
 
     def _title(self) -> str:
         sizes = ", ".join(f"{s} ({n:,} rows)" for s, n in self.sizes.items())
+        if len(self.sizes) > MOST_NAMED:
+            least, most = min(self.sizes.values()), max(self.sizes.values())
+            sizes = f"{len(self.sizes):,} sources of {least:,} to {most:,} rows"
         after = "" if self.before is None else ", after scaling"
         return f"ShiftReport: {sizes}, {len(self.features)} features{after}"
 
