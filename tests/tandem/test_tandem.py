@@ -513,7 +513,7 @@ def test_gains_are_shown_in_sentences_tables_and_pictures():
     assert gains.summary().startswith("On a: ")
     assert "squared error" in gains.summary()
     assert gains.to_frame().index.tolist() == ["a", "b"]
-    assert "<img" in gains.to_html()
+    assert "<svg" in gains.to_html()
     assert "| ---: |" in gains.to_markdown()
     assert repr(gains).splitlines()[0].split()[0] == "source"
     assert list(gains) == ["a", "b"]
