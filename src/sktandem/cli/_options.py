@@ -78,7 +78,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "[FILE FILE ... --target COLUMN]",
         "compare ways of using several files (what happens by default)",
         "Train on each file alone and on all of them in several ways, test on held-out "
-        "rows of each, and say what can be said.",
+        "rows of each, and report a verdict for each.",
     )
     compare.set_defaults(strategies="default")  # the demo asks about one
     _add_files(compare)
@@ -116,7 +116,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "FILE FILE ... [--target COLUMN]",
         "list what the files write differently, and what settles it",
         "List what is the same but written differently, each with a count and the "
-        "option that settles it, and all else that keeps the files apart.",
+        "option that settles it, and everything else that keeps the files apart.",
     )
     _add_files(clean)
     return parser, commands.choices
@@ -172,7 +172,7 @@ def _add_data(data: Any) -> None:
 
 def _add_reading(reading: Any) -> None:
     for option, told in (
-        ("--separator", "a sign or tab; default: what the header suggests"),
+        ("--separator", "a character or tab; default: as the header suggests"),
         ("--decimal", "default: as written"),
         ("--encoding", "of files that are not UTF-8"),
         ("--date-order", "day or month: what comes first in 03/04/2024"),
