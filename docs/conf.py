@@ -38,7 +38,7 @@ root_doc = "index"
 html_math_renderer = "mathml"
 
 # What is copied is what is typed: no prompts, no outputs.
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_text = r">>> |\.\.\.(?: |$)|\$ "
 copybutton_prompt_is_regexp = True
 
 autosummary_generate = True
