@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Self, TypeVar
@@ -22,6 +23,7 @@ from sktandem.data._estimator import all_or_nothing
 from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
 from sktandem.data._sources import ONLY_SOURCE
+from sktandem.exceptions import SourceError
 from sktandem.nn._answers import (
     HeadAnswers,
     SharedAnswers,
@@ -230,6 +232,36 @@ class FitsNet(SourcePredictor):
             self.__dict__.pop(name, None)
         self._fitted = fitted
         self.__dict__.update(fitted.attributes())
+
+    # Pickle and copy take everything there is. skops asks for a state by itself, and
+    # cannot hold a tensor: it gets strings and bytes, of which the net is made again.
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if type(self).__getstate__ is not FitsNet.__getstate__:  # a user's own
+            return super().__reduce_ex__(protocol)
+        return copyreg.__newobj__, (type(self),), super().__getstate__()  # type: ignore[attr-defined]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._plain_state()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "record" in state:
+            self.__dict__.update(vars(type(self)()))
+            self._restore(state)
+        else:
+            super().__setstate__(state)
+
+    def _plain_state(self) -> dict[str, Any]:
+        """Return the model as strings and bytes, for skops."""
+        raise SourceError(
+            f"skops cannot hold a {type(self).__name__}, whose encoder is of "
+            "transformers. Write it to a folder: model.save_pretrained(folder), of "
+            "safetensors and JSON."
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Become the model that `_plain_state` gave."""
+        raise NotImplementedError
 
     @property
     def module_(self) -> nn.Module:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from sktandem._telling import did_you_mean
 from sktandem.data._sources import plain_label
@@ -87,7 +89,8 @@ def _found(name: Any) -> Any:
     """Return the class of a known module, None for anything else."""
     module, _, kind = str(name).rpartition(".")
     found = getattr(import_module(module), kind, None) if module in KNOWN else None
-    return found if inspect.isclass(found) else None
+    made = (nn.Module, torch.optim.Optimizer)
+    return found if inspect.isclass(found) and issubclass(found, made) else None
 
 
 # What was learned
