@@ -405,7 +405,5 @@ def test_a_parameter_to_change_must_be_one(heads, tmp_path):
 
 def test_a_file_of_skops_is_refused():
     """What skops asks an object for, before it writes anything."""
-    with pytest.raises(
-        SourceError, match=r"skops cannot hold a SharedTextNet.*save_"
-    ):
+    with pytest.raises(SourceError, match=r"skops cannot hold a SharedTextNet.*save_"):
         of("shared").__getstate__()
