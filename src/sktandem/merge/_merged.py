@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from sktandem._callbacks import part_of_fit
 from sktandem._docs import documented
 from sktandem._settings import check_choice, is_estimator
 from sktandem._telling import warn
@@ -277,7 +278,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             scaler, features = self._fit_scaler(X, y, plan, inner)
             targets, of_targets = self._targets(y, plan)
             weighted = self.balance is not None and self.balance_by == "weight"
-            fit_inner(inner, features, targets, plan.weights, balanced=weighted)
+            with part_of_fit("fit-estimator", inner, features, targets):
+                fit_inner(inner, features, targets, plan.weights, balanced=weighted)
         except (TypeError, ValueError) as error:
             explained = of_scaled_target(self, error, y) or remedy(error, X, inner)
             if explained is None:

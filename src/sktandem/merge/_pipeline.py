@@ -67,9 +67,8 @@ def _refuse_sources(model: Any) -> None:
             f"{because}. Fit with scale_by='pooled', representation='shared' and "
             "scale_target_by=None, or save the model itself."
         )
-    known = getattr(model.estimator_, "classes_", None)
     ours = getattr(model, "classes_", None)
-    if isinstance(ours, np.ndarray) and not np.array_equal(ours, known):
+    if isinstance(ours, np.ndarray) and model.estimator_.classes_.dtype != ours.dtype:
         raise SourceError(
             f"The classes are numbers and strings, {ours.tolist()[:5]}, which an "
             "estimator of scikit-learn cannot hold. Spell them alike: labels='str' of "

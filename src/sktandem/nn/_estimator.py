@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, Self, TypeVar
 
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 from torch import nn
 
+from sktandem._callbacks import fit_task
 from sktandem._docs import documented
 from sktandem._settings import check_integer, is_integer
 from sktandem._telling import warn
@@ -117,7 +119,8 @@ class FitsNet(SourcePredictor):
             if validation_data is not None:
                 by_source = self._engine().preparation.by_source
                 held = reader.held(validation_data, rows, by_source=by_source)
-            self._fit_rows(rows, held=held, resume_from=resume_from)
+            fit = partial(self._fit_rows, rows, held=held, resume_from=resume_from)
+            fit_task(self, fit, X, y, sample_source=sample_source)
         return self
 
     def _fit_rows(
