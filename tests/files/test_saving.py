@@ -195,3 +195,13 @@ def test_a_function_of_ours_that_is_not_listed_is_not_called(tmp_path):
     io.dump({"a": load_model}, path)
     with pytest.raises(SourceError, match=r"holds the types \['sktandem\.files\._mod"):
         load_model(path)
+
+
+@skops
+def test_a_net_of_skorch_is_said_to_bring_a_pickle(tmp_path):
+    from skops import io
+
+    path = tmp_path / "net.skops"
+    io.dump(default_net(), path)
+    with pytest.raises(SourceError, match=r"'skorch\..*A net of skorch brings a pickle"):
+        load_model(path)
