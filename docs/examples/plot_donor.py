@@ -64,7 +64,7 @@ table
 
 import matplotlib.pyplot as plt
 
-ax = table.plot.bar(rot=0, color=["#3b6ea5", "#d9a520", "#22304a"], figsize=(6, 3.4))
+ax = table.plot.bar(rot=0, color=["#3b6ea5", "#d9a520", "#a34d8d"], figsize=(6, 3.4))
 _ = ax.set(xlabel="patients of its own", ylabel="log loss of the others")
 ax.legend(frameon=False)
 plt.tight_layout()

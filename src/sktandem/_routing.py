@@ -160,14 +160,17 @@ def fit_weighted(estimator: Any, X: Any, y: Any, weights: Any) -> None:
     thread's and ends with the fit: whichever one the user has chosen stays. Where
     `unweighted` gives a reason, there is no such way.
     """
-    routed = _is_routed(estimator)
-    key = None if routed else _addressed(estimator)
+    alone = _stands_alone(estimator)
+    routed = not alone and _is_routed(estimator)
+    key = None if alone or routed else _addressed(estimator)
     with config_context(enable_metadata_routing=routed):
         estimator.fit(X, y, **{key or "sample_weight": weights})
 
 
 def unweighted(estimator: Any) -> str | None:
     """Say which part of an estimator gets no weights; None if every learner does."""
+    if _stands_alone(estimator) and _takes_weights(estimator):
+        return None
     for part in _tree(estimator):
         if hasattr(part, "fit_resample"):
             return (
@@ -196,6 +199,13 @@ def _parts(value: Any) -> Iterator[Any]:
     elif isinstance(value, Mapping | list | tuple):
         for part in value.values() if isinstance(value, Mapping) else value:
             yield from _parts(part)
+
+
+def _stands_alone(estimator: Any) -> bool:
+    """Tell, without a walk through its parameters, that nothing stands inside."""
+    if hasattr(estimator, "fit_resample"):
+        return False
+    return next(_parts(list(vars(estimator).values())), None) is None
 
 
 def _tree(estimator: Any) -> Iterator[Any]:

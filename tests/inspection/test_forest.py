@@ -106,7 +106,7 @@ def test_a_source_has_one_colour_by_its_place_among_all_sources():
     assert colors == {
         ("lab", "merged"): "#d9a520",
         ("lab", "stacked"): "#d9a520",
-        ("ward", "merged"): "#22304a",
+        ("ward", "merged"): "#a34d8d",
     }
     for key, line in display.intervals_.items():
         assert line.get_color() == colors[key]

@@ -120,7 +120,7 @@ def test_an_epoch_is_shaded_if_and_only_if_one_source_trained(turns):
             assert epoch not in shaded
             shaded[epoch] = to_hex(span.get_facecolor())
 
-    colors = dict(zip("abc", ["#3b6ea5", "#d9a520", "#22304a"]))
+    colors = dict(zip("abc", ["#3b6ea5", "#d9a520", "#a34d8d"]))
     alone = {epoch: turn for epoch, turn in enumerate(turns, 1) if len(turn) == 1}
     assert shaded == {epoch: colors[turn[0]] for epoch, turn in alone.items()}
 

@@ -189,7 +189,8 @@ def test_the_chosen_weight_is_that_of_a_loop_over_the_same_folds(proba):
         WeightedMerge(weights=weights, cv=n_folds), estimator, y, random_state=5
     )
 
-    # The same draws: the folds of each source, and a seed for every unit made.
+    # The same draws: the folds of each source, and a seed for every unit made. The
+    # losses of least squares need none.
     rng, largest = np.random.RandomState(5), np.iinfo(np.int32).max
     for name in "ab":
         rows = name == SOURCE
@@ -197,7 +198,7 @@ def test_the_chosen_weight_is_that_of_a_loop_over_the_same_folds(proba):
         cells = cross_cells(sources, target_strata(sources, y[rows]))
         folds = deal_folds(cells, n_folds, rng)
         losses = brute_force(name, y, weights, n_folds, folds, proba)
-        rng.randint(largest, size=1 + n_folds * len(weights))
+        rng.randint(largest, size=1 + proba * n_folds * len(weights))
         assert model.weight_by_source_[name] == weights[int(np.argmin(losses))]
 
 

@@ -238,3 +238,17 @@ def test_a_frame_of_numbered_columns_gets_numbered_columns():
 def test_what_cannot_be_represented_is_refused(X, options, message):
     with pytest.raises(SourceError, match=message):
         Merged(Ridge(), **options).fit(X, Y2, sample_source=SOURCE2)
+
+
+def test_copies_that_would_not_fit_are_refused_with_their_size(monkeypatch):
+    from sktandem.merge import _representation
+
+    monkeypatch.setattr(_representation, "MOST_BYTES", 300 * 14 * 8 - 1)
+    X = np.zeros((300, 2))
+    codes = np.arange(300) % 4
+
+    with pytest.raises(SourceError, match=r"4 sources: 300 rows of 14 columns.*Ridge"):
+        represent(X, codes, list("abcd"), "augmented", allow_sparse=False)
+
+    sparse = represent(X, codes, list("abcd"), "augmented", allow_sparse=True)
+    assert sparse.shape == (300, 14)

@@ -70,7 +70,8 @@ def test_a_result_answers_to_the_five(result):
         assert line.split(" (")[0].replace('"', "&quot;") in html
     assert html.startswith('<div class="sktandem">')
     assert html == result._repr_html_()
-    assert html.count("<img") == 1
+    # The forest is there twice, for a broad page and a slim one.
+    assert html.count("<svg") == (2 if result is COMPARISON else 1)
     assert "| ---: |" in markdown
     axes = Figure().subplots(1, 2) if result is TABLE else Figure().subplots()
     assert result.plot(axes).figure_.axes
@@ -96,3 +97,13 @@ def test_scores_are_said_in_a_sentence():
     assert one.summary() == "r2 is 0.500 over all 70 rows, which are all of lab."
     assert none.summary() == "roc_auc has no value on any source."
     assert TABLE.summary().splitlines()[1].startswith("f1_macro is 0.650")
+
+
+def test_a_wide_table_is_cards_on_a_phone():
+    from sktandem.report._page import html_table
+
+    wide = html_table(list("abcde"), [["1", "", "<i>", "4", "5"]], numbers=[0])
+    assert wide.startswith('<div class="cards"><table>')
+    assert '<td class="number" data-label="a">1</td>' in wide
+    assert '<td data-label="c">&lt;i&gt;</td>' in wide
+    assert "data-label" not in html_table(["a", "b"], [["1", "2"]])

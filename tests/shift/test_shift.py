@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import sparse
+from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
@@ -24,7 +25,8 @@ from sktandem.datasets import load_heart_disease, load_wine_quality
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.report._result import Result
 from sktandem.shift import shift_report
-from sktandem.shift._joint import bounded_rows
+from sktandem.shift._columns import read_columns
+from sktandem.shift._joint import _energy_p_value, bounded_rows
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +46,46 @@ def about(report, check):
 
 
 # Each question
+
+
+def test_of_many_sources_some_are_told_apart_and_it_says_so():
+    source = np.repeat(np.arange(40), 20)
+    X = noise(800) + 5 * (source == 7)[:, None]
+
+    report = shift_report(X, sample_source=source)
+
+    assert report.joint.n_sources == 30
+    assert report.joint.n_rows == 600
+    told = answer(report, "joint").sentence
+    assert "among those of 30 of 40 sources, drawn at random, with AUC" in told
+    assert str(report).startswith("ShiftReport: 40 sources of 20 to 20 rows, 3 feat")
+
+
+def test_the_energy_of_several_sources_is_the_sum_over_pairs():
+    codes = np.repeat([0, 1, 2], 20)
+    X = noise(60) + 0.4 * codes[:, None]
+    columns = read_columns(X, Sources(("a", "b", "c"), codes))
+    p_value = _energy_p_value(
+        columns,
+        Sources(("a", "b", "c"), codes),
+        np.random.RandomState(0),
+        np.zeros(60, dtype=int),
+    )
+
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    D = cdist(Z, Z)
+
+    def energy(codes):
+        parts = [np.flatnonzero(codes == s) for s in range(3)]
+        return sum(
+            2 * D[np.ix_(a, b)].mean() - D[np.ix_(a, a)].mean() - D[np.ix_(b, b)].mean()
+            for i, a in enumerate(parts)
+            for b in parts[:i]
+        )
+
+    rng = np.random.default_rng(1)
+    by_chance = [energy(rng.permutation(codes)) for _ in range(500)]
+    assert p_value == pytest.approx(np.mean(by_chance >= energy(codes)), abs=0.03)
 
 
 def test_identical_sources_raise_no_alarm():

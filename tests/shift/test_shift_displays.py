@@ -118,4 +118,4 @@ def test_a_table_without_a_comparable_column_has_no_picture():
 
     with pytest.raises(SourceError, match="No column can be compared"):
         report.plot(axes())
-    assert "<img" not in report.to_html()
+    assert "<svg" not in report.to_html()

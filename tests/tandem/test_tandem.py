@@ -17,6 +17,7 @@ from sklearn.linear_model import (
     QuantileRegressor,
     Ridge,
 )
+from sklearn.metrics import log_loss
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -24,10 +25,11 @@ from sklearn.model_selection import (
     cross_val_predict,
     cross_val_score,
 )
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from sktandem import Merged, SourceError, SourceWarning, Tandem
 from sktandem.inspection import BlendDisplay
@@ -110,22 +112,28 @@ def test_out_of_fold_predictions_are_those_of_a_loop_by_hand(y):
             answer = own.predict(X[asked]) if numbers else own.predict_proba(X[asked])
             one[asked] = answer.reshape(len(asked), -1)
 
-    def lost(w):  # on a, where the rows of b count as 100
+    def lost(w, count):  # of the mixture for a
         mixed = w * one + (1 - w) * two
         if numbers:
             units = np.array([y[IN_A].var(), y[~IN_A].var()])[(~IN_A).astype(int)]
             return (y - mixed[:, 0]) ** 2 / units
-        n = np.where(IN_A, N_A, N_B)  # about: a fold has a fourth less
         true = np.where(y == "ill", mixed[:, 0], mixed[:, 1])
-        return -np.log((0.75 * n * true + 1) / (0.75 * n + 2))
+        return -np.log((N_A * true + count) / (N_A + 2 * count))
 
-    def cost(w):  # to leave the own model costs what it loses on 4 rows
-        leaving = (1 - w) * 4 * lost(1.0)[IN_A].mean()
-        return lost(w) @ np.where(IN_A, 1, 100 / N_B) + leaving
+    def cost(w, count):  # to leave the own model costs what it loses on 4 rows
+        leaving = (1 - w) * 4 * lost(1.0, count)[IN_A].mean()
+        # The rows of b count as 100.
+        return lost(w, count) @ np.where(IN_A, 1, 100 / N_B) + leaving
 
-    grid = np.linspace(0, 1, 1001)
-    by_hand = grid[np.argmin([cost(w) for w in grid])]
-    assert model.weights_["a"]["own models"] == pytest.approx(by_hand, abs=0.02)
+    grid = [(w, count) for w in np.linspace(0, 1, 1001) for count in (1, 0.25, 0.05)]
+    by_hand, count = min(grid, key=lambda each: cost(*each))
+    assert model.weights_["a"]["own models"] == pytest.approx(by_hand, abs=0.002)
+    if not numbers:
+        p = model.predict_proba(X, sample_source=SOURCE)[IN_A]
+        parts = model.predict_members(X, sample_source=SOURCE)
+        weights = model.weights_["a"]
+        mixed = sum(weights[name] * part[IN_A] for name, part in parts.items())
+        np.testing.assert_allclose(p, (N_A * mixed + count) / (N_A + 2 * count))
 
 
 def test_a_blend_of_own_models_alone_is_the_own_models():
@@ -187,14 +195,33 @@ def test_predictions_stay_near_the_range_of_the_sources_target():
 
 def test_no_zero_decides():
     """A tree is sure of every class; the blend never is."""
-    from sklearn.tree import DecisionTreeClassifier
-
     model = fit(classifier(DecisionTreeClassifier(random_state=0)), CLASSES)
 
     p = model.predict_proba(X, sample_source=SOURCE)
 
     assert p.min() > 0
     np.testing.assert_allclose(p.sum(axis=1), 1)
+
+
+def test_exact_members_keep_their_sureness():
+    """To add a row of each class, as with uncertain ones, would cost .01 a row."""
+    y = np.where(X[:, 0] > 0, "ill", "well")
+    model = fit(classifier(DecisionTreeClassifier(random_state=0)), y)
+
+    p = model.predict_proba(X, sample_source=SOURCE)
+
+    assert 0 < log_loss(y, p) < 0.001
+
+
+def test_members_that_err_are_made_less_sure():
+    rng = np.random.default_rng(0)
+    y = rng.choice(["ill", "well"], size=300)
+    model = fit(classifier(KNeighborsClassifier(1)), y)
+
+    p = model.predict_proba(X, sample_source=SOURCE)[IN_A]
+
+    # Laplace's row of each class, besides the N_A of the source.
+    assert p.min() >= 1 / (N_A + 2) - 1e-12
 
 
 # The loss
@@ -486,7 +513,7 @@ def test_gains_are_shown_in_sentences_tables_and_pictures():
     assert gains.summary().startswith("On a: ")
     assert "squared error" in gains.summary()
     assert gains.to_frame().index.tolist() == ["a", "b"]
-    assert "<img" in gains.to_html()
+    assert "<svg" in gains.to_html()
     assert "| ---: |" in gains.to_markdown()
     assert repr(gains).splitlines()[0].split()[0] == "source"
     assert list(gains) == ["a", "b"]

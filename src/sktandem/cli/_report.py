@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import platform
-import re
 import shlex
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +30,12 @@ border-top:1px solid #8888}
 .sktandem .wide{overflow-x:auto}
 .sktandem .short{background:#8882;border-left:4px solid #888;font-size:16px;
 padding:.5em 1em;margin:1em 0;print-color-adjust:exact;-webkit-print-color-adjust:exact}
-@media(max-width:600px){body{margin:.8em auto;padding:0 .7em}
-.sktandem table{font-size:12px}}
+@media(max-width:600px){body{margin:.8em auto;padding:0 .7em}}
 @page{size:A4 landscape;margin:14mm}
 @media print{body{max-width:none;margin:0;padding:0}
 .sktandem table{font-size:8.5pt;page-break-inside:auto}
-.sktandem tr,.sktandem img,.sktandem .short{page-break-inside:avoid}
-.sktandem img{max-height:105mm;width:auto!important}
+.sktandem tr,.sktandem svg,.sktandem .short{page-break-inside:avoid}
+.sktandem svg{max-height:105mm;width:auto!important}
 .sktandem thead{display:table-header-group}}
 </style>"""
 HOW_TO_READ = """\
@@ -63,7 +59,6 @@ OF_COMPARING = (
     *("--primary", "--metric", "--folds", "--repeats", "--margin"),
     *("--output", "--report"),
 )
-COLOURS = 64  # in a picture; characters need several greys
 NO_PICTURES = 'For the pictures: pip install "sktandem[notebook]"'
 
 
@@ -111,7 +106,7 @@ def report_page(
         _listed(notes),
         _heading("Does the other dataset help?"),
         f'<p class="note">{escape(HOW_TO_READ)}</p>',
-        f'<div class="wide">{comparison.to_html()}</div>',
+        *comparison._evidence(),
         ""
         if is_installed("matplotlib")
         else f'<p class="note">{escape(NO_PICTURES)}</p>',
@@ -121,7 +116,7 @@ def report_page(
         html_table(["setting", "value"], settings.items()),
     ]
     # The style comes last, so that it has the last word.
-    return _lighter(html_page(title, html_block(*parts), STYLE))
+    return html_page(title, html_block(*parts), STYLE)
 
 
 def _in_short(comparison: StrategyComparison) -> str:
@@ -175,24 +170,6 @@ def _heading(text: str) -> str:
 def _listed(sentences: Sequence[str]) -> str:
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return f'<ul class="note">{items}</ul>' if items else ""
-
-
-def _lighter(page: str) -> str:
-    """Draw the pictures of a page again with fewer colours, at a third of the size.
-
-    They are lines and characters, so nobody sees it.
-    """
-    if not is_installed("matplotlib"):
-        return page
-    from PIL import Image  # which matplotlib needs itself
-
-    def again(found: re.Match[str]) -> str:
-        held = BytesIO()
-        with Image.open(BytesIO(b64decode(found[1]))) as picture:
-            picture.convert("RGB").quantize(COLOURS).save(held, "png", optimize=True)
-        return f"data:image/png;base64,{b64encode(held.getvalue()).decode('ascii')}"
-
-    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=]+)", again, page)
 
 
 def versions() -> str:

@@ -12,7 +12,7 @@ from sktandem.report._drawing import COLORS, DARK, matplotlib_for
 
 __all__ = ["BlendDisplay"]
 
-SHADES = (*COLORS, "#7a5195", "#8c8c8c", "#c77f4a", "#2f4b7c")
+SHADES = (*COLORS, "#6a5fb0", "#8c8c8c", "#c77f4a", "#2f4b7c")
 
 
 class BlendDisplay:

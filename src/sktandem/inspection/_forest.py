@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sktandem.report._drawing import DARK, matplotlib_for, source_colors
+from sktandem.report._drawing import BAND, DARK, matplotlib_for, source_colors
 
 __all__ = ["StrategyComparisonDisplay"]
 
@@ -16,7 +16,6 @@ GAP = 14  # between columns of text, in points
 PLOT = 300  # the width of the forest itself, in points
 ROW = 19  # the height of a row, in points
 BETWEEN = 0.45  # blocks, in rows
-BAND = "#e4e4e4"
 HELPS = "helps \N{RIGHTWARDS ARROW}"
 
 
@@ -49,6 +48,10 @@ class StrategyComparisonDisplay:
 
     name : str, default=None
         The title of the plot. None means no title.
+
+    columns : bool, default=True
+        Whether metric, rows and verdict stand right of the forest. Without them it
+        suits a narrow page.
 
     Attributes
     ----------
@@ -106,11 +109,17 @@ class StrategyComparisonDisplay:
     """
 
     def __init__(
-        self, contrasts: Sequence[Any], design: Any, *, name: str | None = None
+        self,
+        contrasts: Sequence[Any],
+        design: Any,
+        *,
+        name: str | None = None,
+        columns: bool = True,
     ) -> None:
         self.contrasts = contrasts
         self.design = design
         self.name = name
+        self.columns = columns
 
     @classmethod
     def from_comparison(
@@ -183,7 +192,8 @@ class StrategyComparisonDisplay:
         """The width and height in inches that the plot asks for."""
         rows = self._places()[-1][1] + 1 if self.contrasts else 1
         beside = self._label_width() + sum(self._widths()) + 6 * GAP
-        return (PLOT + beside + 30) / 72, (ROW * rows + 95) / 72
+        plot = PLOT if self.columns else 0.6 * PLOT
+        return (plot + beside + 30) / 72, (ROW * rows + 95) / 72
 
     def _blocks(self) -> dict[Hashable, list[Any]]:
         blocks: dict[Hashable, list[Any]] = {}
@@ -341,10 +351,14 @@ class StrategyComparisonDisplay:
 
     def _columns(self, contrast: Any) -> list[str]:
         """Return what stands right of a row."""
+        if not self.columns:
+            return []
         scores = " \N{RIGHTWARDS ARROW} ".join(contrast.score_texts)
         return [scores, f"{contrast.n_rows:,}", contrast.words]
 
     def _headers(self) -> list[str]:
+        if not self.columns:
+            return []
         arrow = "\N{RIGHTWARDS ARROW}"
         scores = f"{self.design.metric}\n{self.design.reference} {arrow} strategy"
         return [scores, "rows", "verdict"]

@@ -23,6 +23,7 @@ from sktandem.data._estimator import answer_rows
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
 from sktandem.members._fill import as_model, check_weighted
+from sktandem.members._least_squares import least_squares_losses
 from sktandem.members._models import SourceModels, Units, check_folds
 from sktandem.stats._losses import log_losses, with_the_rest
 from sktandem.stats._row_loss import loss_of
@@ -175,6 +176,11 @@ class WeightedMerge(SourceModels):
         sources = rows.sources.take(own)
         cells = cross_cells(sources, target_strata(sources, rows.y[own]))
         folds = deal_folds(cells, n_folds, units.rng)
+        if self.scoring is None:
+            given = units.estimator, units.scaler, rows, own, others, folds
+            found = least_squares_losses(*given, self.weights)
+            if found is not None:
+                return float(self.weights[int(np.argmin(found))])
         losses, failure = np.zeros(len(self.weights)), None
         for fold in range(n_folds):
             train, test = own[folds != fold], own[folds == fold]

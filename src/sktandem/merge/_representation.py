@@ -18,6 +18,7 @@ from sktandem.scaling._scalers import ScaledByName, other_columns
 
 __all__ = ["check_representation", "represent", "represented_names"]
 
+MOST_BYTES = 1 << 31  # of copies that are not sparse
 REPRESENTATIONS = ("shared", "indicator", "augmented")
 
 
@@ -133,9 +134,19 @@ def _with_copies(
     if allow_sparse and len(names) > 2:
         return _block_copies(X, codes, len(names), scaler)
     n, width = X.shape
+    n_columns = width + len(names) * (width + 1)
+    size = n * n_columns * X.dtype.itemsize
+    if size > MOST_BYTES:
+        raise SourceError(
+            f"representation='augmented' copies {width} columns for each of "
+            f"{len(names):,} sources: {n:,} rows of {n_columns:,} columns, "
+            f"{size / 2**30:.1f} GB. Use representation='indicator', or an estimator "
+            "that takes sparse X, such as Ridge or LogisticRegression, which needs "
+            f"{2 * X.nbytes / 2**30:.1g} GB."
+        )
     # The shared columns, then a block for each source: a copy of them, and of the
     # constant, or a linear model would have no intercept of its own for a source.
-    features = np.zeros((n, width + len(names) * (width + 1)), dtype=X.dtype)
+    features = np.zeros((n, n_columns), dtype=X.dtype)
     _fill(features[:, :width], X, codes, scaler)
     for part in row_chunks(n, width):
         own = features[part]

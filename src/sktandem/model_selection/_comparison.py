@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from sktandem._extras import is_installed
 from sktandem.data._tables import pandas_for
 from sktandem.model_selection._next_steps import next_steps
+from sktandem.report._drawing import as_svg, draw_alone
 from sktandem.report._result import Result, Table
 from sktandem.report._wording import (
     decimals_for,
@@ -348,11 +350,21 @@ class StrategyComparison(Result):
         judged = [c for c in self.contrasts if c.verdict is not None]
         return method_sentences(len(judged), self.design)
 
-    def _figure(self) -> dict[str, Any]:
+    def _pictures(self) -> list[str]:
+        """Return the forest twice, of which a style shows the one that fits."""
+        if not is_installed("matplotlib"):
+            return []
         from sktandem.inspection._forest import StrategyComparisonDisplay
 
-        display = StrategyComparisonDisplay(self.contrasts, self.design)
-        return {"figsize": display.figsize}
+        drawn = []
+        for kind in ("broad", "slim"):
+            display = StrategyComparisonDisplay(
+                self.contrasts, self.design, columns=kind == "broad"
+            )
+            figure = draw_alone(figsize=display.figsize)
+            display.plot(figure.subplots())
+            drawn.append(as_svg(figure, self._caption(), kind))
+        return drawn
 
     def _caption(self) -> str:
         return f"Gain in {self.design.loss} by source and strategy"

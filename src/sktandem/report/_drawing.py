@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+import re
 from collections.abc import Hashable, Sequence
-from io import BytesIO
+from html import escape
+from io import StringIO
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +14,7 @@ from sktandem._extras import require
 __all__ = [
     "COLORS",
     "DARK",
-    "as_image",
+    "as_svg",
     "draw_alone",
     "matplotlib_for",
     "source_colors",
@@ -21,8 +22,17 @@ __all__ = [
 
 # One colour per source, the same in every picture. Neither red nor green is among
 # them: a colour says which source it is, and never whether that is good or bad.
-COLORS = ("#3b6ea5", "#d9a520", "#22304a", "#8fb8de")
+COLORS = ("#3b6ea5", "#d9a520", "#a34d8d", "#8fb8de")
 DARK = "#404040"
+BAND = "#e4e4e4"
+# What colours of a drawing become on a page that may be dark.
+HERE = {
+    "#000000": "currentColor",
+    DARK: "currentColor",
+    BAND: "#8884",
+    "#ececec": "#8883",
+    "#ffffff": "Canvas",
+}
 
 
 def matplotlib_for(what: str) -> ModuleType:
@@ -55,14 +65,34 @@ def draw_alone(**figure: Any) -> Any:
     return alone
 
 
-def as_image(figure: Any, description: str, dpi: int = 110) -> str:
-    """Return a figure as an HTML image that carries its own picture."""
-    from html import escape
+def as_svg(figure: Any, description: str, kind: str = "") -> str:
+    """Return a figure as a drawing inside HTML, in the colours of the page around it.
 
-    held = BytesIO()
-    figure.savefig(held, format="png", dpi=dpi)
-    picture = b64encode(held.getvalue()).decode("ascii")
-    return (
-        f'<img alt="{escape(description)}" src="data:image/png;base64,{picture}" '
-        f'style="max-width:100%;width:{figure.get_figwidth() * 80:.0f}px">'
+    What is black or white here is what text and page are there, light or dark. `kind`
+    is a class for its style.
+    """
+    held = StringIO()
+    # Text as text, and the same names each time, which differ from those of another.
+    how = {"svg.fonttype": "none", "svg.hashsalt": description + kind}
+    with matplotlib_for("A picture").rc_context(how):
+        figure.savefig(held, format="svg", transparent=True, metadata={"Date": None})
+    drawing = held.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    drawing = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", drawing, flags=re.S)
+    # In the letters of the page.
+    drawing = re.sub(r" font-family: [^;\"]*;?", "", drawing)
+    drawing = re.sub(r' transform="rotate\(-0 [^"]*"', "", drawing)
+    for color, here in HERE.items():
+        drawing = drawing.replace(color, here)
+    box = re.search(r'viewBox="[^"]*"', drawing)
+    width = figure.get_figwidth() * 80
+    head = (
+        f'<svg role="img" aria-label="{escape(description)}" class="{kind}" '
+        f'{box[0] if box else ""} fill="currentColor" style="width:{width:.0f}px">'
     )
+    drawing = head + drawing[drawing.index(">") + 1 :]
+    # Hundredths of a point are finer than any screen.
+    drawing = re.sub(
+        r' d="[^"]*"', lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d[0]), drawing
+    )
+    return re.sub(r"\s*\n\s*", "\n", drawing)

@@ -21,11 +21,24 @@ font-variant-numeric:tabular-nums}
 .sktandem .code{background:#8882;padding:.5em .8em;overflow-x:auto}
 .sktandem pre{margin:0;font-size:13px;background:none}
 .sktandem button{float:right;font-size:12px}
+.sktandem .cards{overflow-x:auto}
 .sktandem summary{cursor:pointer}
-.sktandem img{background:#fff}
+.sktandem svg{display:block;max-width:100%;height:auto}
+.sktandem svg.slim{display:none}
+@media(max-width:600px){.sktandem button{float:none;display:block;margin:0 0 .3em auto}
+.sktandem svg.broad{display:none}
+.sktandem svg.slim{display:block}
+.sktandem .cards table,.sktandem .cards tbody{display:block}
+.sktandem .cards thead{display:none}
+.sktandem .cards tr{display:block;border:1px solid #8886;border-radius:6px;
+margin:.6em 0;padding:.3em .7em}
+.sktandem .cards td,.sktandem .cards td.number{display:flex;border:0;padding:.1em 0;
+justify-content:space-between;gap:1em;white-space:normal;text-align:right}
+.sktandem .cards td::before{content:attr(data-label);opacity:.7;text-align:left}
+.sktandem .cards td:empty{display:none}}
 @media print{.sktandem{max-width:none;font-size:10pt}
 .sktandem button{display:none}
-.sktandem table,.sktandem img{page-break-inside:avoid}
+.sktandem table,.sktandem svg{page-break-inside:avoid}
 .sktandem h2{page-break-after:avoid}}
 """
 COPY = (
@@ -41,14 +54,20 @@ def html_table(
 
     def cell(tag: str, place: int, text: str) -> str:
         kind = ' class="number"' if place in numbers else ""
-        return f"<{tag}{kind}>{escape(text)}</{tag}>"
+        # A phone shows a wide table as a card for each row, which names its values.
+        label = f' data-label="{escape(headers[place])}"' if is_wide else ""
+        label = label if tag == "td" else ""
+        return f"<{tag}{kind}{label}>{escape(text)}</{tag}>"
+
+    is_wide = len(headers) > 4
 
     head = "".join(cell("th", place, text) for place, text in enumerate(headers))
     body = "".join(
         "<tr>" + "".join(cell("td", p, text) for p, text in enumerate(row)) + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="cards">{table}</div>' if is_wide else table
 
 
 def html_code(told: str = "", *lines: str) -> str:

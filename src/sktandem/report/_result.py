@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from sktandem._extras import is_installed
-from sktandem.report._drawing import as_image, draw_alone
+from sktandem.report._drawing import as_svg, draw_alone
 from sktandem.report._page import html_block, html_code, html_table
 from sktandem.report._wording import markdown, markdown_table, text_table
 
@@ -103,13 +103,16 @@ class Result:
             There is no picture where matplotlib is not installed.
         """
         findings = "".join(f"<p>{escape(line)}</p>" for line in self._findings())
+        return html_block(findings, html_code(*self._advice()), *self._evidence())
+
+    def _evidence(self) -> list[str]:
+        """Return as HTML what findings stand on: pictures, tables and how."""
         exact = [*self._details(), *self._method()]
         notes = "".join(f'<p class="note">{escape(line)}</p>' for line in exact)
         if self._details():
             notes = f"<details><summary>The exact statement</summary>{notes}</details>"
         tables = [html_table(*table) for table in self._tables(narrow=True)]
-        advice = html_code(*self._advice())
-        return html_block(findings, advice, *self._pictures(), *tables, notes)
+        return [*self._pictures(), *tables, notes]
 
     def to_markdown(self) -> str:
         """Return the findings and the table as Markdown.
@@ -132,7 +135,7 @@ class Result:
             return []
         figure = draw_alone(**self._figure())
         self.plot(self._axes(figure))
-        return [as_image(figure, self._caption())]
+        return [as_svg(figure, self._caption())]
 
     def _caption(self) -> str:
         """Return what the picture shows, for those who cannot see it."""

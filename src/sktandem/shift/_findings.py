@@ -359,6 +359,9 @@ def _joint(checks: Checks) -> Iterator[Finding]:
     whom = "the source of a row"
     if len(checks.names) > 2:
         whom = f"the rows of {joint.source} among all"
+    if joint.n_sources < len(checks.names):
+        drawn = f"{joint.n_sources} of {len(checks.names):,} sources, drawn at random"
+        whom = f"the rows of {joint.source} among those of {drawn},"
     among = "Among rows of the same class a" if checks.within else "From all columns a"
     sentence = (
         f"{among} classifier tells {whom} with AUC {joint.auc:.2f} ± "

@@ -11,7 +11,7 @@ import numpy as np
 from sktandem._extras import is_installed
 from sktandem._settings import check_choice
 from sktandem.data._tables import pandas_for
-from sktandem.report._drawing import as_image, draw_alone
+from sktandem.report._drawing import as_svg, draw_alone
 from sktandem.report._result import Result, Table
 from sktandem.shift._displays import ShiftDisplay, ShiftImportanceDisplay
 from sktandem.shift._features import FeatureShift
@@ -21,6 +21,7 @@ from sktandem.shift._joint import Concept, Joint
 __all__ = ["ShiftReport"]
 
 MOST_SHOWN = 30
+MOST_NAMED = 12  # sources that the first line can list
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -194,6 +195,9 @@ class ShiftReport(Result):
 
     def _title(self) -> str:
         sizes = ", ".join(f"{s} ({n:,} rows)" for s, n in self.sizes.items())
+        if len(self.sizes) > MOST_NAMED:
+            least, most = min(self.sizes.values()), max(self.sizes.values())
+            sizes = f"{len(self.sizes):,} sources of {least:,} to {most:,} rows"
         after = "" if self.before is None else ", after scaling"
         return f"ShiftReport: {sizes}, {len(self.features)} features{after}"
 
@@ -244,9 +248,9 @@ class ShiftReport(Result):
         if shown:
             figure = draw_alone(figsize=(8, 1.2 + 0.36 * min(20, len(shown))))
             self.plot(figure.subplots())
-            drawn.append(as_image(figure, "Distance of each feature", dpi=80))
+            drawn.append(as_svg(figure, "Distance of each feature"))
         if any(np.isfinite(f.importance) for f in shown):
             figure = draw_alone(figsize=(6, 4.2))
             self.plot(figure.subplots(), kind="importance")
-            drawn.append(as_image(figure, "Distance and importance", dpi=80))
+            drawn.append(as_svg(figure, "Distance and importance"))
         return drawn

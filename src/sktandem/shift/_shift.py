@@ -119,7 +119,8 @@ def shift_report(
     features the surest difference of one class, its p-value adjusted for the
     number of classes. *Joint*: the area under the ROC curve
     of boosted trees that tell the source in 5-fold cross-fitting, with 1.4 times
-    its usual standard error. *Concept*: whether trees predict y better on
+    its usual standard error; of more than 30 sources, among 30 drawn at random.
+    *Concept*: whether trees predict y better on
     held-out rows if they are told the source. Below 1,000 rows that cannot be
     told, nor where the columns give the source away.
 

@@ -19,7 +19,7 @@ from sktandem.tandem._judge import Judge
 from sktandem.tandem._out_of_fold import OutOfFold, out_of_fold
 from sktandem.tandem._simplex import best_vertex, best_weights
 
-__all__ = ["Blender", "Measured", "gains_of", "weights_of_unknown"]
+__all__ = ["Blender", "Measured", "Mixtures", "gains_of", "mixture_of_unknown"]
 
 # How many rows those of the other sources count as, in all. They keep the weights of
 # a source of few rows near those that suit every source.
@@ -46,6 +46,32 @@ class Measured:
     own: float
     blend: float
     gain: Difference
+
+
+@dataclass(frozen=True, eq=False)
+class Mixtures:
+    """What is mixed, mixture by mixture.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_mixtures, n_members)
+        What each member counts; a row adds up to 1.
+
+    even : ndarray of shape (n_mixtures,)
+        The part of equal probabilities in what they give together.
+    """
+
+    weights: Floats
+    even: Floats
+
+    @classmethod
+    def of(cls, *mixtures: tuple[Floats, float]) -> Mixtures:
+        """Return mixtures, each given by its weights and its part."""
+        return cls(*map(np.array, zip(*mixtures)))
+
+    def and_one(self, weights: Floats, even: float) -> Mixtures:
+        """Return these mixtures and one more."""
+        return Mixtures(np.vstack([self.weights, weights]), np.append(self.even, even))
 
 
 NOTHING = Measured(np.nan, np.nan, Difference(np.nan, np.nan, 1, 0))
@@ -83,26 +109,29 @@ class Blender:
     choose: bool
     is_free: bool = False
 
-    def weights(self, among: NDArray[np.bool_] | None = None) -> Floats:
-        """Return the weights, a row for each source, learned from some rows."""
+    def mixtures(self, among: NDArray[np.bool_] | None = None) -> Mixtures:
+        """Return the mixture of each source, learned from some rows."""
         used = np.ones(len(self.rows), dtype=bool) if among is None else among
         if len(self.found.names) == 1 and len(self.names) == 1:
-            return np.ones((1, 1))
+            return Mixtures.of((np.ones(1), 0.0))
         values = self._values(used)
-        return np.array([self._of_source(name, used, values) for name in self.names])
+        return Mixtures.of(*(self._of_source(n, used, values) for n in self.names))
 
     @property
     def names(self) -> tuple[Hashable, ...]:
         """The sources."""
         return self.rows.names
 
-    def common(self, answers: Floats, able: NDArray[np.intp]) -> Floats:
-        """Return the weights of the mixture of some members that suits all sources."""
+    def common(self, answers: Floats, able: NDArray[np.intp]) -> tuple[Floats, float]:
+        """Return the mixture of some members that suits all sources."""
         used = np.asarray(np.isfinite(answers[able]).all(axis=(0, 2)))
         values = self._values(used)
+        even = self.judge.even_parts(used.sum())[0]
         weights = np.zeros(len(answers))
-        weights[able] = self._solve(answers[np.ix_(able, used)], used, values[used])
-        return weights
+        weights[able], _ = self._solve(
+            answers[np.ix_(able, used)], used, values[used], even
+        )
+        return weights, even
 
     @property
     def counts(self) -> Floats:
@@ -121,8 +150,8 @@ class Blender:
 
     def _of_source(
         self, name: Hashable, used: NDArray[np.bool_], values: Floats
-    ) -> Floats:
-        """Return the weights of the members that can answer for a source."""
+    ) -> tuple[Floats, float]:
+        """Return the mixture of the members that can answer for a source."""
         answers, rows = self.found.answers, self.rows
         own = np.zeros(len(rows), dtype=bool)
         own[rows.of(name)] = True
@@ -132,6 +161,8 @@ class Blender:
             models = self.found.models.values()
             why = next(m.failures[name] for m in models if name in m.failures)
             raise SourceError(f"No member can answer for {name!r}. {why}")
+        if len(answers) == 1:  # nothing is mixed, so it is as it is
+            return np.ones(1), 0.0
         # Rows of others say which mixture suits where these members all answer.
         full = np.asarray(np.isfinite(answers[able]).all(axis=(0, 2))) & used
         others = full & ~own
@@ -141,23 +172,26 @@ class Blender:
             counts[others] *= OTHERS / total
         if self.choose:
             full = full & own if (full & own).any() else full
-        besides = np.zeros(len(able))
-        if able[0] == 0 and not self.is_free:
-            leaving = LEAVING * self._own_loss(own & used, values)
-            besides[able > 0] = leaving
-            # A donor was brought to be used, and knows more rows than there are here.
-            besides[self.found.is_donor[able]] = 0
-        weights[able] = self._solve(
-            answers[np.ix_(able, full)], full, counts[full], besides
-        )
-        return weights
+        given = answers[np.ix_(able, full)]
+        solved = []
+        for part in self.judge.even_parts((own & used & (self.counts > 0)).sum()):
+            besides = np.zeros(len(able))
+            if able[0] == 0 and not self.is_free:
+                leaving = LEAVING * self._own_loss(own & used, values, part)
+                besides[able > 0] = leaving
+                # A donor was brought to be used, and knows more rows than are here.
+                besides[self.found.is_donor[able]] = 0
+            found, cost = self._solve(given, full, counts[full], part, besides)
+            solved.append((cost, part, found))
+        _, even, weights[able] = min(solved, key=lambda each: each[0])
+        return weights, even
 
-    def _own_loss(self, rows: NDArray[np.bool_], values: Floats) -> float:
+    def _own_loss(self, rows: NDArray[np.bool_], values: Floats, even: float) -> float:
         """Return what a source's own model costs on a row, in its unit."""
         count = self.counts[rows].sum()
         if count == 0:  # where no row of a tiny source is among those used
             return 0.0
-        own = self.found.answers[:1, rows]
+        own = self.judge.evened(self.found.answers[:1, rows], even)
         cost = self.judge.problem(self.target[rows], own, values[rows]).cost(np.ones(1))
         return float(cost / count)
 
@@ -166,20 +200,25 @@ class Blender:
         answers: Floats,
         used: NDArray[np.bool_],
         counts: Floats,
+        even: float,
         besides: Floats | float = 0.0,
-    ) -> Floats:
+    ) -> tuple[Floats, float]:
+        """Return the weights that cost least, and what they cost."""
         total = counts.sum()
+        answers = self.judge.evened(answers, even)
         problem = self.judge.problem(self.target[used], answers, counts / total)
         problem = replace(problem, besides=besides / total)
-        return best_vertex(problem) if self.choose else best_weights(problem)
+        found = best_vertex(problem) if self.choose else best_weights(problem)
+        return found, problem.cost(found)
 
-    def mixed(self, weights: Floats, rows: NDArray[np.intp]) -> Floats:
+    def mixed(self, mixtures: Mixtures, rows: NDArray[np.intp]) -> Floats:
         """Return what mixtures of members predict out of fold for some rows."""
-        own = weights[self.rows.sources.codes[rows]]  # a row's weights
+        codes = self.rows.sources.codes[rows]
+        own = mixtures.weights[codes]  # a row's weights
         answers = self.found.answers[:, rows]
         # A member without weight may have no answer.
         parts = np.where(own.T[:, :, None] > 0, answers, 0.0) * own.T[:, :, None]
-        return np.asarray(parts.sum(axis=0))
+        return self.judge.evened(parts.sum(axis=0), mixtures.even[codes, None])
 
     def measured(self, n_splits: int) -> dict[Hashable, Measured]:
         """Return what the blend saves on each source, weights learned by folds.
@@ -221,7 +260,7 @@ class Blender:
         for number in range(n_splits):
             test = np.flatnonzero(self.found.fold == number)
             if len(test):
-                others = self.weights(self.found.fold != number)
+                others = self.mixtures(self.found.fold != number)
                 blend[test] = self.mixed(others, test)
         return self.judge.costs(self.target, blend)
 
@@ -246,13 +285,13 @@ class Blender:
         return Difference(mean, float(np.sqrt(variance)), n - 1, n)
 
 
-def weights_of_unknown(
+def mixture_of_unknown(
     blender: Blender, members: Mapping[str, Any], n_jobs: int | None, tell: Any
-) -> Floats:
-    """Return the weights for rows of sources that were not there in `fit`.
+) -> tuple[Floats, float]:
+    """Return the mixture for rows of sources that were not there in `fit`.
 
-    They come from leaving out whole sources, whose rows are then asked as unknown
-    ones; of two sources, one left out would leave nothing to share.
+    Its weights come from leaving out whole sources, whose rows are then asked as
+    unknown ones; of two sources, one left out would leave nothing to share.
     """
     found, rows = blender.found, blender.rows
     able = np.array(

@@ -13,6 +13,7 @@ from sktandem._telling import counted, warn
 from sktandem._typing import Floats
 from sktandem.data._rows import Rows
 from sktandem.data._sources import UNKNOWN
+from sktandem.tandem._blend import Mixtures
 from sktandem.tandem._judge import Judge, Limits
 from sktandem.tandem._out_of_fold import FittedMember, answers_of
 
@@ -28,8 +29,8 @@ class FittedBlend:
     members : dict of {str: FittedMember}
         The members.
 
-    weights : ndarray of shape (n_sources + 1, n_members)
-        A row for each source, and the last for unknown ones.
+    mixtures : Mixtures
+        One for each source, and the last for unknown ones.
 
     judge : Judge
         Reads what they answer.
@@ -42,7 +43,7 @@ class FittedBlend:
     """
 
     members: Mapping[str, FittedMember]
-    weights: Floats
+    mixtures: Mixtures
     judge: Judge
     limits: Limits
     flat: bool
@@ -57,14 +58,14 @@ class FittedBlend:
                 "there in fit: they are predicted by the weights for unknown sources, "
                 "as unknown_source='pooled' says."
             )
-        weights = self.weights[codes]
+        weights = self.mixtures.weights[codes]
         mixed = np.zeros((len(rows), self.judge.n_values))
         for place, name in enumerate(self.members):
             asked = np.flatnonzero(weights[:, place] > 0)
             if len(asked):
                 answers = self.answers(name, rows, asked)
                 mixed[asked] += weights[asked, place, None] * answers
-        return mixed
+        return self.judge.evened(mixed, self.mixtures.even[codes, None])
 
     def answers(self, name: str, rows: Rows, asked: NDArray[np.intp]) -> Floats:
         """Return what one member answers for the rows asked."""

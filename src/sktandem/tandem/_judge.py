@@ -31,6 +31,8 @@ LOSSES: dict[str, RowLoss | None] = {
     "poisson": RowLoss("deviance", 1),
     "gamma": RowLoss("deviance", 2),
 }
+# Rows of each class that a blend of probabilities adds, so that a zero never decides.
+PRIOR_ROWS = (1.0, 0.25, 0.05)
 FEW = 30  # rows, below which a source's own range of y is too narrow to clip to
 
 
@@ -91,18 +93,32 @@ class Judge:
         return self.target(np.asarray(answer_rows(model, "predict", rows)))
 
     def within(self, answers: Floats, codes: NDArray[Any], limits: Limits) -> Floats:
-        """Return answers without what no mixture should be led astray by.
+        """Return numbers kept in the range of their source, and probabilities as given.
 
         A column that is constant in fifty training rows makes a linear model absurd
-        on fresh ones, and a probability of 0 can never be outvoted.
+        on fresh ones.
         """
-        if self.classes is None:
-            low, high = limits.low[codes], limits.high[codes]
-            return np.asarray(np.clip(answers, low, high))
+        if self.classes is not None:
+            return answers
+        low, high = limits.low[codes], limits.high[codes]
+        return np.asarray(np.clip(answers, low, high))
+
+    def evened(self, answers: Floats, part: Floats | float) -> Floats:
+        """Return probabilities drawn to equal ones, of which they hold a part."""
         if self.loss is not None:
             return answers
-        n = limits.n_rows[codes][:, None]
-        return np.asarray((n * answers + 1) / (n + answers.shape[1]))
+        return np.asarray((1 - part) * answers + part / answers.shape[-1])
+
+    def even_parts(self, n_rows: int) -> tuple[float, ...]:
+        """Return the parts of equal probabilities that a blend of n rows may hold.
+
+        They are those of one more row for each class, as Laplace has it, and of less:
+        where models are nearly exact, a whole row costs more than all their errors.
+        """
+        if self.loss is not None:
+            return (0.0,)
+        k, n_rows = self.n_values, max(n_rows, 1)
+        return tuple(count * k / (n_rows + count * k) for count in PRIOR_ROWS)
 
     def n_clipped(self, raw: Floats, inside: Floats) -> int:
         """Return how many numbers were moved into their range."""
@@ -163,20 +179,16 @@ class Judge:
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """The range of y by source, and its rows, as training knows them.
+    """The range of y by source, as training rows know it.
 
     Attributes
     ----------
     low, high : ndarray of shape (n_sources + 1, n_outputs)
         Between what a prediction stays; the last row is for unknown sources.
-
-    n_rows : ndarray of shape (n_sources + 1,)
-        The training rows.
     """
 
     low: Floats
     high: Floats
-    n_rows: Floats
 
     @classmethod
     def of(
@@ -189,10 +201,9 @@ class Limits:
             counts &= rows.weights > 0
         every = np.flatnonzero(counts)
         parts = [*(own[counts[own]] for own in rows.sources.rows), every]
-        n_rows = np.array([len(part) for part in parts], dtype=np.float64)
         if judge.classes is not None:
             empty = np.zeros((len(parts), 0))
-            return cls(empty, empty, n_rows)
+            return cls(empty, empty)
         lows, highs = [], []
         for part in parts:
             own = target[part if len(part) else every]
@@ -207,7 +218,7 @@ class Limits:
             positive = target[every][target[every] > 0]
             low = np.maximum(low, positive.min() / 2 if len(positive) else 0)
             high = np.maximum(low, high)
-        return cls(low, high, n_rows)
+        return cls(low, high)
 
 
 def _widest(

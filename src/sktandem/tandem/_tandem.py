@@ -27,7 +27,7 @@ from sktandem.members._named import NamedMembers
 from sktandem.members._names import default_members, member_name, resolve_members
 from sktandem.merge import Merged
 from sktandem.model_selection._compare import has_columns, with_flat_classes
-from sktandem.tandem._blend import Blender, gains_of, weights_of_unknown
+from sktandem.tandem._blend import Blender, gains_of, mixture_of_unknown
 from sktandem.tandem._donors import check_donors, with_donors
 from sktandem.tandem._fitted import FittedBlend
 from sktandem.tandem._judge import Limits, judge_for
@@ -292,11 +292,12 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
             found = kept(found, named=not isinstance(self.members, str))
             found = with_donors(found, donors, rows, folds, judge, target)
         blender = Blender(found, rows, judge, target, self.combine == "choose")
-        # The last row of weights is for unknown sources, whose code is -1.
-        weights = np.vstack([blender.weights(), np.zeros(len(found.names))])
+        # The last mixture is for unknown sources, whose code is -1.
+        unknown = np.zeros(len(found.names)), 0.0
         if self.unknown_source == "pooled" and len(rows.names) > 1:
-            weights[-1] = weights_of_unknown(blender, members, self.n_jobs, self._tell)
-        gains = gains_of(blender, weights, len(folds))
+            unknown = mixture_of_unknown(blender, members, self.n_jobs, self._tell)
+        mixtures = blender.mixtures()
+        gains = gains_of(blender, mixtures.weights, len(folds))
         for name in ("classes_", "classes_by_source_"):  # of an earlier fit
             self.__dict__.pop(name, None)
         if judge.classes is not None:
@@ -304,7 +305,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
             self.classes_by_source_ = classes_by_source(rows.sources, rows.y)
         self._blend = FittedBlend(
             {name: found.models[name] for name in found.names},
-            weights,
+            mixtures.and_one(*unknown),
             judge,
             Limits.of(judge, target, rows),
             flat=rows.y.ndim == 1,
