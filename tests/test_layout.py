@@ -20,6 +20,7 @@ ROOMS = [
     "_telling",
     "_settings",
     "_docs",
+    "_callbacks",
     "_routing",
     "_parallel",
     "data",

@@ -10,6 +10,7 @@ __all__ = ["is_installed", "require"]
 EXTRAS = {
     "torch": "nets",
     "skorch": "nets",
+    "safetensors": "nets",
     "transformers": "text",
     "pandas": "notebook",
     "matplotlib": "notebook",

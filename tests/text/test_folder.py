@@ -401,3 +401,9 @@ def test_a_parameter_to_change_must_be_one(heads, tmp_path):
         SharedTextNet.from_pretrained(tmp_path, devise="cpu")
     with pytest.raises(SourceError, match="max_length=999 is more than the 128"):
         SharedTextNet.from_pretrained(tmp_path, max_length=999)
+
+
+def test_a_file_of_skops_is_refused():
+    """What skops asks an object for, before it writes anything."""
+    with pytest.raises(SourceError, match=r"skops cannot hold a SharedTextNet.*save_"):
+        of("shared").__getstate__()

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sktandem._callbacks import fit_task, part_of_fit
 from sktandem._routing import (
     RequestsSource,
     accepts_source,
@@ -36,6 +37,9 @@ __all__ = [
     "score_rows",
     "tags_like",
 ]
+
+
+FIT = "fit-model"  # a task's name, for callbacks
 
 
 @contextmanager
@@ -75,8 +79,12 @@ class SourceEstimator(RequestsSource, BaseEstimator):
 
     def _fit(self, X: Any, y: Any, **given: Any) -> Self:
         """Read the rows and fit on them, or leave everything as it was."""
-        with all_or_nothing(self):
+
+        def fit() -> None:
             self._fit_rows(read_rows(self, X, y, **given))
+
+        with all_or_nothing(self):
+            fit_task(self, fit, X, y, **given)
         return self
 
     def _check_settings(self) -> None:
@@ -205,10 +213,15 @@ def fit_rows(model: Any, rows: Rows, **how: Any) -> Any:
     """
     if not is_ours(model, "fit"):
         _settle_text_column(model, rows)
-        return fit_with_source(model, rows.X, rows.y, rows.labels)
-    with all_or_nothing(model):
+        with part_of_fit(FIT, model, rows.X, rows.y):
+            return fit_with_source(model, rows.X, rows.y, rows.labels)
+
+    def fit() -> None:
         validate_data(model, rows.X, rows.y, skip_check_array=True)
         model._fit_rows(rows, **how)
+
+    with all_or_nothing(model), part_of_fit(FIT, model, rows.X, rows.y):
+        fit_task(model, fit, rows.X, rows.y)
     return model
 
 

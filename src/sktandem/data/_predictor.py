@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
+from sktandem._callbacks import Callbacks
 from sktandem._docs import documented
 from sktandem.data._cells import refuse_fields
 from sktandem.data._estimator import SourceEstimator
@@ -27,7 +28,7 @@ def if_offered(method: str) -> Callable[[Any], Any]:
 
 
 @documented
-class SourcePredictor(SourceEstimator):
+class SourcePredictor(Callbacks, SourceEstimator):
     """Base: the public methods that predict, which read rows and hand them on.
 
     A subclass fills `_answer`, `_depends_on_source`, and `_inner` or `_offers`.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED
@@ -18,11 +17,11 @@ from sktandem._extras import require
 from sktandem._routing import accepts_source
 from sktandem.exceptions import SourceError
 from sktandem.files._layout import NewRows, TableLayout
+from sktandem.files._trusted import TRUSTED_TYPES
 
 __all__ = ["TableModel", "checked_path", "load_model"]
 
 SUFFIXES = (".skops", ".joblib")
-HARMLESS = ("numpy.dtype",)  # that skops asks about
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,14 +153,17 @@ def load_model(
         require(path.name, "skops")
         from skops import io
 
-        unknown = [t for t in io.get_untrusted_types(file=path) if t not in trusted]
-        foreign = [name for name in unknown if not _is_ours(name)]
+        trusted = [*TRUSTED_TYPES, *trusted]
+        asked = io.get_untrusted_types(file=path)
+        foreign = [name for name in asked if name not in trusted]
         if foreign:
+            nets = [name for name in foreign if name.startswith("skorch.")]
+            hidden = " A net of skorch brings a pickle, which runs code." if nets else ""
             raise SourceError(
-                f"{path} holds the types {foreign}. If you trust the person who made "
-                f"it: trusted={foreign}."
+                f"{path} holds the types {foreign}.{hidden} If you trust the person "
+                f"who made it: trusted={foreign}."
             )
-        model = io.load(path, trusted=[*unknown, *trusted])
+        model = io.load(path, trusted=trusted)
     if not isinstance(model, TableModel):
         raise SourceError(f"{path} holds a {type(model).__name__}, not a TableModel.")
     return model
@@ -173,17 +175,3 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     if path.suffix not in SUFFIXES:
         raise SourceError(f"A model is a file of {' or '.join(SUFFIXES)}, got {path}.")
     return path
-
-
-def _is_ours(name: str) -> bool:
-    """Tell what this package itself defines, not what one of its files imports."""
-    module, _, kind = name.rpartition(".")
-    if name in HARMLESS:
-        return True
-    if module.split(".")[0] != "sktandem":
-        return False
-    try:
-        made = getattr(import_module(module), kind)
-    except (ImportError, AttributeError):
-        return False
-    return str(getattr(made, "__module__", "")).split(".")[0] == "sktandem"

@@ -14,6 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from sktandem._callbacks import without_parts
 from sktandem._docs import documented
 from sktandem._settings import check_number, is_estimator
 from sktandem._typing import Floats, RandomState, UnknownSource
@@ -182,7 +183,8 @@ class SimilarityWeighted(SourceModels):
             if len(np.unique(mine[train])) < 2:  # a source of a single row
                 ratios[test] = len(own) / len(others)  # a weight of 1
                 continue
-            teller = fit_unit(self._teller(rows.X, units), whose.take(train))
+            with without_parts():  # a means to weights, no model of the data
+                teller = fit_unit(self._teller(rows.X, units), whose.take(train))
             p = answer_rows(teller, "predict_proba", whose.take(test))[:, 1]
             ratios[test] = p / np.clip(1 - p, 1e-12, None)
         weights = ratios[others] * len(others) / len(own)

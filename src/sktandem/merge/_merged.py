@@ -9,9 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from sktandem._callbacks import part_of_fit
 from sktandem._docs import documented
 from sktandem._settings import check_choice, is_estimator
 from sktandem._telling import warn
@@ -29,6 +31,7 @@ from sktandem.data._sources import ONLY_SOURCE
 from sktandem.data._tables import take_rows
 from sktandem.exceptions import SourceError
 from sktandem.merge._inner import fit_inner, remedy, seeded_clone
+from sktandem.merge._pipeline import plain_pipeline
 from sktandem.merge._plan import MergePlan, plan_merge
 from sktandem.merge._representation import (
     check_representation,
@@ -274,7 +277,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             scaler, features = self._fit_scaler(X, y, plan, inner)
             targets, of_targets = self._targets(y, plan)
             weighted = self.balance is not None and self.balance_by == "weight"
-            fit_inner(inner, features, targets, plan.weights, balanced=weighted)
+            with part_of_fit("fit-estimator", inner, features, targets):
+                fit_inner(inner, features, targets, plan.weights, balanced=weighted)
         except (TypeError, ValueError) as error:
             explained = of_scaled_target(self, error, y) or remedy(error, X, inner)
             if explained is None:
@@ -413,6 +417,40 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             names = self.scaler_.pooled.get_feature_names_out(names)
         names = represented_names(names, self.sources_, self.representation)
         return np.asarray(names, dtype=object)
+
+    def to_pipeline(self) -> Pipeline:
+        """Return the fitted model as a plain pipeline of scikit-learn.
+
+        It predicts the same and needs this package no more, as for ONNX, PMML or
+        MLflow. Only of a model whose predictions do not depend on the source.
+
+        Returns
+        -------
+        pipeline : sklearn.pipeline.Pipeline
+            The fitted scaler and the fitted estimator. A column that names the source
+            is taken as before, and dropped.
+
+        Raises
+        ------
+        SourceError
+            If predictions depend on the source, or a step is of this package and
+            scikit-learn has none for it.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import Ridge
+        >>> from sktandem import Merged
+        >>> from sktandem.datasets import make_two_sources
+        >>> X, y, sample_source = make_two_sources(return_X_y=True, random_state=0)
+        >>> model = Merged(Ridge()).fit(X, y, sample_source=sample_source)
+        >>> pipeline = model.to_pipeline()
+        >>> pipeline
+        Pipeline(steps=[('standardscaler', StandardScaler()), ('ridge', Ridge())])
+        >>> bool(abs(pipeline.predict(X) - model.predict(X)).max() < 1e-12)
+        True
+        """
+        check_is_fitted(self)
+        return plain_pipeline(self)
 
     def _inner(self) -> list[Any]:
         return [getattr(self, "estimator_", self.estimator)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, Self, TypeVar
 
@@ -15,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 from torch import nn
 
+from sktandem._callbacks import fit_task
 from sktandem._docs import documented
 from sktandem._settings import check_integer, is_integer
 from sktandem._telling import warn
@@ -22,6 +25,7 @@ from sktandem.data._estimator import all_or_nothing
 from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
 from sktandem.data._sources import ONLY_SOURCE
+from sktandem.exceptions import SourceError
 from sktandem.nn._answers import (
     HeadAnswers,
     SharedAnswers,
@@ -115,7 +119,8 @@ class FitsNet(SourcePredictor):
             if validation_data is not None:
                 by_source = self._engine().preparation.by_source
                 held = reader.held(validation_data, rows, by_source=by_source)
-            self._fit_rows(rows, held=held, resume_from=resume_from)
+            fit = partial(self._fit_rows, rows, held=held, resume_from=resume_from)
+            fit_task(self, fit, X, y, sample_source=sample_source)
         return self
 
     def _fit_rows(
@@ -230,6 +235,36 @@ class FitsNet(SourcePredictor):
             self.__dict__.pop(name, None)
         self._fitted = fitted
         self.__dict__.update(fitted.attributes())
+
+    # Pickle and copy take everything there is. skops asks for a state by itself, and
+    # cannot hold a tensor: it gets strings and bytes, of which the net is made again.
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if type(self).__getstate__ is not FitsNet.__getstate__:  # a user's own
+            return super().__reduce_ex__(protocol)
+        return copyreg.__newobj__, (type(self),), super().__getstate__()  # type: ignore[attr-defined]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._plain_state()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "record" in state:
+            self.__dict__.update(vars(type(self)()))
+            self._restore(state)
+        else:
+            super().__setstate__(state)
+
+    def _plain_state(self) -> dict[str, Any]:
+        """Return the model as strings and bytes, for skops."""
+        raise SourceError(
+            f"skops cannot hold a {type(self).__name__}, whose encoder is of "
+            "transformers. Write it to a folder: model.save_pretrained(folder), of "
+            "safetensors and JSON."
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Become the model that `_plain_state` gave."""
+        raise NotImplementedError
 
     @property
     def module_(self) -> nn.Module:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sktandem.nn._aim import Tasks
 from sktandem.nn._features import as_tensor
+from sktandem.nn._items import Items
 from sktandem.nn._precision import double_twin, precision_of
 from sktandem.nn._preparation import FeatureMap, Prepared
 from sktandem.nn._ragged import Ragged
@@ -56,6 +57,9 @@ class Fitted:
 
     columns : list of list of int or None
         The columns that each source's stem sees, if there are stems.
+
+    like : tuple of shape and dtype, or None
+        One row of X as numbers; None where they are no array of one shape.
     """
 
     net: NeuralNet
@@ -67,6 +71,7 @@ class Fitted:
     precision: str
     width: int | None = None
     columns: list[list[int]] | None = None
+    like: tuple[tuple[int, ...], str] | None = None
 
     @classmethod
     def of(cls, net: NeuralNet, data: Prepared, width: int | None) -> Fitted:
@@ -84,6 +89,7 @@ class Fitted:
             precision_of(net, x, data.features.dtype),
             width,
             data.columns,
+            _like(data.training.numbers),
         )
 
     def with_more(self, data: Prepared) -> Fitted:
@@ -171,3 +177,15 @@ class Fitted:
                 return np.asarray(getattr(net, method)(table))
         finally:
             table.close()
+
+
+def _like(numbers: Any) -> tuple[tuple[int, ...], str] | None:
+    """Return the shape and the type of a row, if all have one."""
+    if isinstance(numbers, Ragged):
+        return None
+    if isinstance(numbers, Items):
+        example = numbers.example
+        if not isinstance(example, Tensor):
+            return None
+        return tuple(example.shape[1:]), str(example.dtype).removeprefix("torch.")
+    return tuple(numbers.shape[1:]), str(numbers.dtype)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from skorch import (
     NeuralNet,
@@ -28,6 +29,7 @@ from sktandem.nn._heads import check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import check_net, is_binary
 from sktandem.nn._preparation import Preparation
+from sktandem.nn._saved import read_net_folder, restore, state_of, write_net_folder
 from sktandem.nn._shared_task import warn_of_levels
 from sktandem.nn._tasks import TaskCriterion
 from sktandem.nn._trainer import Trainer
@@ -354,6 +356,66 @@ class SharedNet(NetEstimator):
         if self._classifies:
             return None
         return "source" if self._has_heads else "pooled"
+
+    # Files ----------------------------------------------------------------------
+
+    def save_pretrained(self, folder: Any) -> None:
+        """Write the fitted model to a folder, without pickle.
+
+        Weights are safetensors, all else is JSON. What neither can hold, such as a
+        module of your own, is to be given to :meth:`from_pretrained` again.
+
+        Parameters
+        ----------
+        folder : str or path
+            Where to. It is made if it is not there.
+        """
+        write_net_folder(self, folder)
+
+    @classmethod
+    def from_pretrained(cls, folder: Any, **params: Any) -> Self:
+        """Read a model that :meth:`save_pretrained` wrote.
+
+        It predicts as the one that was written. The optimizer's state is not kept,
+        so that `partial_fit` goes on with the weights only.
+
+        Parameters
+        ----------
+        folder : str or path
+            The folder.
+
+        **params : dict
+            Parameters that the folder does not hold, such as the `net` of a module
+            of your own, or that are to change, such as `verbose`.
+
+        Returns
+        -------
+        model : SharedNet
+            The fitted estimator.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from sktandem import SharedNet
+        >>> from sktandem.datasets import make_two_sources
+        >>> X, y, sample_source = make_two_sources(200, return_X_y=True, random_state=0)
+        >>> model = SharedNet(task="regression", random_state=0)
+        >>> model = model.fit(X, y, sample_source=sample_source)
+        >>> with TemporaryDirectory() as folder:
+        ...     model.save_pretrained(folder)
+        ...     again = SharedNet.from_pretrained(folder)
+        >>> bool((again.predict(X) == model.predict(X)).all())
+        True
+        """
+        model: Self = read_net_folder(cls, folder, params)
+        return model
+
+    def _plain_state(self) -> dict[str, Any]:
+        return state_of(self)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        objects = dict(zip(state["names"], state["objects"]))
+        restore(self, json.loads(state["record"]), state["weights"], objects)
 
     # Settings -------------------------------------------------------------------
 

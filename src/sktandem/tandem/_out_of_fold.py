@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 
+from sktandem._callbacks import parts_of_fit, without_parts
 from sktandem._parallel import each_done
 from sktandem._settings import is_integer
 from sktandem._telling import counted, warn
@@ -130,7 +131,8 @@ def run(rows: Rows, judge: Judge, task: Task) -> tuple[FittedMember, Floats | No
     """Return the fitted member, and what it answers for the held out."""
     every = np.arange(len(rows))
     train = every if task.fold is None else task.fold.train
-    fitted = fit_member(task.model, rows.take(train))
+    with without_parts():  # which is told of by its task, in whatever process
+        fitted = fit_member(task.model, rows.take(train))
     sees_own = not isinstance(task.model, OtherSources)
     if fitted.model is None or (task.fold is None and sees_own):
         return fitted, None
@@ -178,6 +180,14 @@ def answers_of(
     if can.any():
         answers[can] = fitted.read(judge, rows, asked[can], codes[can])
     return answers
+
+
+def _reported(fits: Iterator[Any], n_fits: int) -> Iterator[Any]:
+    """Yield the fits, and tell callbacks of each."""
+    with parts_of_fit("fit-members", n_fits) as tell:
+        for task, result in fits:
+            tell(f"{task.name} on {task.where}")
+            yield task, result
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +267,7 @@ def out_of_fold(
     everything = np.arange(len(rows))
     told = "{0.name!r} on {0.where}".format
     fits = each_done(partial(run, rows, judge), tasks, n_jobs, told)
-    for task, (fitted, raw) in fits:
+    for task, (fitted, raw) in _reported(fits, len(tasks)):
         fold = task.fold
         train = everything if fold is None else fold.train
         test = everything if fold is None else fold.test

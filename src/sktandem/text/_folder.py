@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,22 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 
-from sktandem._telling import did_you_mean, warn
+from sktandem._telling import warn
 from sktandem.data._rows import Rows
-from sktandem.data._sources import Sources, plain_label
+from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError
 from sktandem.nn._average import Averaged
 from sktandem.nn._fitted import Fitted
+from sktandem.nn._plain import (
+    RECORD,
+    plain_array,
+    plain_name,
+    plain_params,
+    read_array,
+    read_params,
+    read_record,
+    refuse_changes,
+)
 from sktandem.nn._preparation import Part, Prepared
 from sktandem.nn._shared_task import SharedTask
 from sktandem.nn._source_tasks import SourceTasks
@@ -29,8 +38,7 @@ from sktandem.text._transformers import quietly
 __all__ = ["read_folder", "write_folder"]
 
 FORMAT = 2
-RECORD = "sktandem.json"
-PLAIN = (str, bool, int, float)
+HINT = "checkpoint= takes the folder of a transformers model."
 TRAINING = "training__"  # how the names of nested parameters begin
 FIXED = ("checkpoint", "heads", "head", "pooling", "prefix", "freeze")
 NUMBERS = ("seed_", "precision_", "n_features_in_")
@@ -49,7 +57,7 @@ def write_folder(model: Any, folder: Any) -> None:
             "transformers.T5EncoderModel, or pickle the model."
         )
     params, left_out = _plain_params(model)
-    sources = [_plain(name, "The source") for name in model.sources_]
+    sources = [plain_name(name, "The source") for name in model.sources_]
     own = [model.classes_by_source_[name] for name in model.sources_]
     named = getattr(model, "feature_names_in_", None)
     record = {
@@ -59,8 +67,8 @@ def write_folder(model: Any, folder: Any) -> None:
         "left_out": left_out,
         "sources": sources,
         "n_samples": [model.n_samples_by_source_[name] for name in model.sources_],
-        "classes": _written(model.classes_),
-        "classes_by_source": [_written(classes) for classes in own],
+        "classes": plain_array(model.classes_),
+        "classes_by_source": [plain_array(classes) for classes in own],
         "columns": None if named is None else named.tolist(),
         **{key: getattr(model, key) for key in NUMBERS if hasattr(model, key)},
     }
@@ -86,8 +94,10 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
     from safetensors.torch import load_file
 
     path = Path(folder).expanduser()
-    record = _record_of(path, kind)
-    _refuse_changes(changes, record, kind)
+    record = read_record(path, kind, FORMAT, HINT)
+    fixed = [name for name in FIXED if name not in record["left_out"]]
+    known = kind(training=FineTuning()).get_params()
+    refuse_changes(changes, kind, fixed=fixed, known=known)
     lost = [
         name
         for name in record["left_out"]
@@ -147,75 +157,19 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
     return model
 
 
-def _record_of(path: Path, kind: Any) -> dict[str, Any]:
-    file = path / RECORD
-    if not file.is_file():
-        raise SourceError(
-            f"{os.fspath(path)!r} holds no {RECORD}: it is not a folder that "
-            f"save_pretrained of {kind.__name__} wrote. checkpoint= takes the folder "
-            "of a transformers model."
-        )
-    try:
-        record: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))
-    except ValueError as error:
-        raise SourceError(
-            f"{os.fspath(file)!r} cannot be read: {error}. Write the folder anew."
-        ) from error
-    if record["format"] != FORMAT:
-        raise SourceError(
-            f"{os.fspath(path)!r} is of format {record['format']}, and this version "
-            f"reads {FORMAT}. Use the version of sktandem that wrote it."
-        )
-    if record["estimator"] != kind.__name__:
-        raise SourceError(
-            f"{os.fspath(path)!r} holds a {record['estimator']}. Read it by "
-            f"{record['estimator']}.from_pretrained."
-        )
-    return record
-
-
-def _refuse_changes(changes: dict[str, Any], record: Any, kind: Any) -> None:
-    """Refuse settings with which the weights would mean something else."""
-    fixed = [name for name in FIXED if name in changes]
-    others = [name for name in fixed if name not in record["left_out"]]
-    if others:
-        raise SourceError(
-            f"{others} cannot be changed: the weights in the folder were learned with "
-            "what they were. Fit a new model."
-        )
-    known = kind(training=FineTuning()).get_params()
-    unknown = [name for name in changes if name not in known]
-    if unknown:
-        raise SourceError(
-            f"{unknown[0]!r} is not a parameter of {kind.__name__}."
-            f"{did_you_mean(unknown[0], known)}"
-        )
-
-
 def _plain_params(model: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the parameters that JSON can hold, and the names of the others."""
-    params, left_out = {}, []
     given = model.get_params(deep=False)
     del given["checkpoint"]  # it is the folder itself
     if type(model.training) is FineTuning:
         own = given.pop("training").get_params(deep=False)
         given |= {TRAINING + name: value for name, value in own.items()}
-    for name, value in given.items():
-        written = _spelt(value)
-        try:
-            as_read = _read(json.loads(json.dumps(written)))
-        except (TypeError, ValueError):
-            as_read = None
-        if type(value) is not np.ndarray and as_read == _spelt_plainly(value):
-            params[name] = written
-        else:
-            left_out.append(name)
-    return params, left_out
+    return plain_params(given)
 
 
 def _unfitted(kind: Any, written: dict[str, Any], encoder: Path) -> Any:
     """Return an estimator with the parameters that were written."""
-    params = {name: _read(value) for name, value in written.items()}
+    params = read_params(written)
     nested = [name for name in params if name.startswith(TRAINING)]
     own = {name.removeprefix(TRAINING): params.pop(name) for name in nested}
     if own:
@@ -223,57 +177,16 @@ def _unfitted(kind: Any, written: dict[str, Any], encoder: Path) -> Any:
     return kind(os.fspath(encoder), **params)
 
 
-def _spelt(value: Any) -> Any:
-    """Return a parameter as JSON takes it: a dict as pairs, to keep its keys."""
-    if isinstance(value, Mapping):
-        return {"pairs": [[_spelt(key), _spelt(part)] for key, part in value.items()]}
-    return _spelt_plainly(value)
-
-
-def _spelt_plainly(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, tuple | list):
-        return [_spelt_plainly(part) for part in value]
-    if isinstance(value, Mapping):
-        return {plain_label(key): _spelt_plainly(part) for key, part in value.items()}
-    return value
-
-
-def _read(written: Any) -> Any:
-    if isinstance(written, dict):
-        return {key: _read(part) for key, part in written["pairs"]}
-    return written
-
-
-def _plain(name: Any, what: str) -> Any:
-    if not isinstance(name, PLAIN):
-        raise SourceError(
-            f"{what} {name!r} is of type {type(name).__name__}, and a folder holds "
-            "strings and numbers. Rename it before fit."
-        )
-    return name
-
-
-def _written(classes: Any) -> dict[str, Any]:
-    values = [_plain(label, "The class") for label in classes.tolist()]
-    return {"values": values, "dtype": classes.dtype.str}
-
-
-def _array(written: dict[str, Any]) -> Any:
-    return np.array(written["values"], dtype=np.dtype(written["dtype"]))
-
-
 def _prepared(model: Any, record: dict[str, Any]) -> Prepared:
     """Return two rows as fit would have prepared them, to size the net by."""
     names, seed = tuple(record["sources"]), record["seed_"]
-    own = dict(zip(names, map(_array, record["classes_by_source"])))
+    own = dict(zip(names, map(read_array, record["classes_by_source"])))
     tasks: SharedTask | SourceTasks
     if model._has_heads:
         heads = tuple(ClassTask(own[name], name) for name in names)
         tasks = SourceTasks(heads, n_targets=1, classifies=True)
     else:
-        tasks = SharedTask(ClassTask(_array(record["classes"])), own)
+        tasks = SharedTask(ClassTask(read_array(record["classes"])), own)
     features = model._engine().builder.reading.features(seed)
     texts = np.array(["a", "b"], dtype=object)
     codes = np.zeros(2, dtype=np.intp)
