@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -15,7 +16,7 @@ from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 
 from sktandem._settings import is_integer
-from sktandem.exceptions import SourceError
+from sktandem.exceptions import SourceError, SourceWarning
 
 __all__ = [
     "TOGETHER",
@@ -137,14 +138,17 @@ def each_gathered(
     n_jobs: int | None,
     told: Callable[[Task], str],
     counts: Counter[str],
+    *,
+    quiet: Sequence[str] = (),
 ) -> Iterator[tuple[Task, Result]]:
     """Yield each task with its result, in order; nets are trained a few tasks at once.
 
-    `counts` are added how many were, and how many were not, by the reason.
+    `counts` are added how many were, and how many were not, by the reason. Of
+    training itself no warning is shown that begins with one of `quiet`.
     """
     # So many at a time whatever n_jobs is: beside other nets one rounds otherwise.
     parts = [tasks[at : at + AT_ONCE] for at in range(0, len(tasks), AT_ONCE)]
-    run = partial(_fit_and_ask, fit, ask)
+    run = partial(_fit_and_ask, fit, ask, quiet)
     for part, (results, own) in each_done(
         run, parts, n_jobs, lambda part: "; ".join(map(told, part))
     ):
@@ -155,9 +159,12 @@ def each_gathered(
 def _fit_and_ask(
     fit: Callable[[Task], Fitted],
     ask: Callable[[Task, Fitted], Result],
+    quiet: Sequence[str],
     tasks: Sequence[Task],
 ) -> tuple[list[Result], Counter[str]]:
-    with gathered() as gathering:
+    with warnings.catch_warnings(), gathered() as gathering:
+        for known in quiet:
+            warnings.filterwarnings("ignore", known, SourceWarning)
         fitted: deque[Fitted] = deque()  # which are let go one by one
         for gathering.task, task in enumerate(tasks):
             fitted.append(fit(task))
