@@ -357,6 +357,11 @@ def _refuse_not_finite(y: NDArray[Any], weights: Any) -> None:
 
 def check_columns(estimator: Any, X: Any) -> None:
     """Refuse columns other than those of `fit`."""
+    learned = vars(estimator)
+    plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "biuf"
+    nameless = plain and "feature_names_in_" not in learned
+    if nameless and X.shape[1] == learned.get("n_features_in_"):
+        return  # at once, for those who ask for one row
     table = as_table(X)
     if isinstance(table, LazyTable):  # an item has columns when it is read
         return

@@ -151,12 +151,9 @@ class FitsNet(SourcePredictor):
     def __getattr__(self, name: str) -> Any:
         # What was learned is there when somebody asks, also of a fit that waits.
         waiting = vars(self).get("_waiting")
-        if waiting is None or not (name == "_fitted" or name.endswith("_")):
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}"
-            )
-        waiting.do()
-        return getattr(self, name)
+        if waiting is not None and (name == "_fitted" or name.endswith("_")):
+            waiting.do()
+        return object.__getattribute__(self, name)  # or the error of its own
 
     def partial_fit(
         self,
@@ -300,7 +297,8 @@ class PredictsByNet(FitsNet):
 
     @property
     def _answers(self) -> SharedAnswers | HeadAnswers:
-        check_is_fitted(self)
+        if "_fitted" not in vars(self):
+            check_is_fitted(self)
         return answers_of(self._fitted)
 
     def _depends_on_source(self) -> str | None:
