@@ -61,6 +61,29 @@ REMEDY = "unknown_source='pooled' or 'primary' says what to do with such rows."
 
 
 @dataclass(frozen=True, eq=False)
+class Taken:
+    """Where the rows of a table are from.
+
+    Many fits on parts of one table need it only once.
+
+    Attributes
+    ----------
+    X : table
+        The rows that were taken.
+
+    whole : table
+        The table they were taken from.
+
+    places : ndarray of int
+        Their places there.
+    """
+
+    X: Any
+    whole: Any
+    places: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Rows of several sources that were read and checked.
 
@@ -83,6 +106,9 @@ class Rows:
 
     source_column : int or None
         Where the column of sources stood that was taken out of X, None if none was.
+
+    taken : Taken or None
+        Where X is from, if it is a part of another table.
     """
 
     X: Any
@@ -91,6 +117,11 @@ class Rows:
     weights: NDArray[np.float64] | None = None
     groups: NDArray[np.intp] | None = None
     source_column: int | None = None
+    taken: Taken | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process gets these rows, and not the table that they are from.
+        return vars(self) | {"taken": None}
 
     def __len__(self) -> int:
         return len(self.sources.codes)
@@ -136,13 +167,17 @@ class Rows:
         y = self.y if self.y is None else self.y[rows]
         if y is not None and y.dtype == object:
             y = _unboxed(y)
+        X, whole, places = take_rows(self.X, rows), self.X, rows
+        if self.taken is not None and self.taken.X is self.X:
+            whole, places = self.taken.whole, self.taken.places[rows]
         return Rows(
-            take_rows(self.X, rows),
+            X,
             y,
             self.sources.take(rows),
             None if self.weights is None else self.weights[rows],
             None if self.groups is None else self.groups[rows],
             self.source_column,
+            Taken(X, whole, places),
         )
 
 
@@ -322,6 +357,11 @@ def _refuse_not_finite(y: NDArray[Any], weights: Any) -> None:
 
 def check_columns(estimator: Any, X: Any) -> None:
     """Refuse columns other than those of `fit`."""
+    learned = vars(estimator)
+    plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "biuf"
+    nameless = plain and "feature_names_in_" not in learned
+    if nameless and X.shape[1] == learned.get("n_features_in_"):
+        return  # at once, for those who ask for one row
     table = as_table(X)
     if isinstance(table, LazyTable):  # an item has columns when it is read
         return

@@ -57,7 +57,8 @@ RUN_BY = ("compute", "toPandas", "to_pandas", "df", "collect")
 
 def is_frame(X: Any) -> bool:
     """Tell whether X is a data frame: of pandas, polars, pyarrow, or alike."""
-    return bool(nw.dependencies.is_into_dataframe(X))
+    # An array is asked about often, and narwhals looks for all the libraries it knows.
+    return not isinstance(X, np.ndarray) and bool(nw.dependencies.is_into_dataframe(X))
 
 
 def is_pandas(X: Any) -> bool:
@@ -66,12 +67,14 @@ def is_pandas(X: Any) -> bool:
     These are handled as they are: narwhals refuses two columns of one name,
     and knows neither sparse columns nor numbers of extended precision.
     """
-    return bool(nw.dependencies.is_pandas_like_dataframe(X))
+    is_array = isinstance(X, np.ndarray)
+    return not is_array and bool(nw.dependencies.is_pandas_like_dataframe(X))
 
 
 def is_polars(X: Any) -> bool:
     """Tell whether X is a polars data frame."""
-    return bool(nw.dependencies.is_polars_dataframe(X))
+    is_array = isinstance(X, np.ndarray)
+    return not is_array and bool(nw.dependencies.is_polars_dataframe(X))
 
 
 def is_tensor(X: Any) -> bool:
@@ -171,6 +174,8 @@ def refuse_masked(name: str, values: Any) -> None:
 
 def refuse_datasets(X: Any) -> None:
     """Raise if X is not a table yet: several datasets, or a query that was not run."""
+    if isinstance(X, np.ndarray):
+        return
     if sparse.issparse(X) or is_frame(X):  # one sparse format of scipy is a dict
         return
     if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):

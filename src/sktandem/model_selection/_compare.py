@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -208,11 +209,15 @@ def compare_strategies(
     measured = Measured(experiment.judges, names, n_repeats, cv)
     failed: dict[str, SourceError] = {}
     spared = optional(strategies, names)
-    done = run_folds(experiment, folds, names, n_jobs, optional=spared, failed=failed)
+    nets: Counter[str] = Counter()
+    how: dict[str, Any] = {"optional": spared, "failed": failed, "nets": nets}
+    done = run_folds(experiment, folds, names, n_jobs, **how)
     for fold, name, result in watched(done, len(folds) * len(names), progress):
         measured.add(fold, name, result)
     measured = measured.only(fitted(names, failed))
-    return compared(experiment, measured, metric, margin, [*notes, *left_out(failed)])
+    notes = [*notes, *left_out(failed)]
+    found = compared(experiment, measured, metric, margin, notes)
+    return replace(found, nets=dict(nets))
 
 
 def comparable(

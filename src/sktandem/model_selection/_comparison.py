@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -214,6 +214,10 @@ class StrategyComparison(Result):
     design : Design
         How the comparison was made.
 
+    nets : dict of {str: int}
+        How many nets were trained as one, under "together", and how many alone,
+        under the reason for it; empty without nets.
+
     verdict_ : dict of {(source, str): str}
         The verdict on each source and strategy in full words.
 
@@ -271,6 +275,7 @@ class StrategyComparison(Result):
 
     contrasts: tuple[Contrast, ...]
     design: Design = field(repr=False)
+    nets: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def verdict_(self) -> dict[tuple[Hashable, str], str]:

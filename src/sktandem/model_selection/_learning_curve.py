@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -180,7 +181,9 @@ def learning_curve_by_source(
     failed: dict[str, SourceError] = {}
     spared = optional(strategies, tried)
     each = [fold for _, fold in tasks]
-    done = run_folds(experiment, each, tried, n_jobs, optional=spared, failed=failed)
+    nets: Counter[str] = Counter()
+    how: dict[str, Any] = {"optional": spared, "failed": failed, "nets": nets}
+    done = run_folds(experiment, each, tried, n_jobs, **how)
     of_task = iter([size for size, _ in tasks for _ in tried])
     for fold, name, result in watched(done, len(tasks) * len(tried), progress):
         measured[next(of_task)].add(fold, name, result)
@@ -190,7 +193,8 @@ def learning_curve_by_source(
     measured = {size: one.only(kept) for size, one in measured.items()}
     own = {name: experiment.strategies[name] for name in kept}
     experiment = replace(experiment, strategies=own)
-    return _curve(experiment, measured, metric.name, margin)
+    found = _curve(experiment, measured, metric.name, margin)
+    return replace(found, nets=dict(nets))
 
 
 def _stratified_order(

@@ -25,6 +25,7 @@ from sktandem.nn._builder import WIDTH, Builder
 from sktandem.nn._engine import Engine
 from sktandem.nn._estimator import NetEstimator
 from sktandem.nn._features import fit_features
+from sktandem.nn._fitted import Fitted
 from sktandem.nn._heads import check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import check_net, is_binary
@@ -559,8 +560,8 @@ class SharedNet(NetEstimator):
 
     # The engine -----------------------------------------------------------------
 
-    def _fit_rows(self, rows: Rows, **how: Any) -> None:
-        super()._fit_rows(rows, **how)
+    def _settle(self, fitted: Fitted, rows: Rows) -> None:
+        super()._settle(fitted, rows)
         if not self._has_heads and not self._classifies:
             warn_of_levels(self, rows)
 

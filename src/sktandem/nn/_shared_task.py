@@ -25,7 +25,7 @@ from sktandem.scaling._affine import fit_affine
 
 ENOUGH = 200  # rows of a source that show whether its level is met
 
-__all__ = ["SharedTask", "warn_of_levels"]
+__all__ = ["SharedTask", "few_of", "warn_of_levels"]
 
 OwnClasses = dict[Hashable, NDArray[Any]]
 
@@ -196,6 +196,12 @@ def _warn_of_other_labels(own: OwnClasses) -> None:
         )
 
 
+def few_of(rows: Rows) -> Rows:
+    """Return enough rows of each source to show its level, spread over all."""
+    some = [own[:: -(-len(own) // ENOUGH)] for own in rows.sources.rows]
+    return rows.take(np.sort(np.concatenate(some)))
+
+
 def warn_of_levels(model: Any, rows: Rows) -> None:
     """Warn if one output for all sources misses the level or size of one's targets.
 
@@ -206,8 +212,7 @@ def warn_of_levels(model: Any, rows: Rows) -> None:
     """
     if len(rows.names) < 2 or model._fitted.tasks.task.by_source:
         return
-    some = [own[:: -(-len(own) // ENOUGH)] for own in rows.sources.rows]
-    asked = rows.take(np.sort(np.concatenate(some)))
+    asked = few_of(rows)
     y = np.asarray(asked.y, dtype=float).reshape(len(asked), -1)
     off = [y - model._answer("predict", asked).reshape(y.shape)]
     numbers = model._fitted.features.numbers(asked.X, asked.sources.codes)

@@ -120,6 +120,11 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         How many numbers of each member, out of fold, lay beyond the range that they
         are kept within.
 
+    nets_ : dict of {str: int}
+        How many nets were trained as one, under "together", which takes a small part
+        of the time; and how many were trained alone, under the reason for it. Empty
+        where no member holds a net.
+
     gain_ : BlendGains
         For each source the loss of its own model and of the blend, and an
         interval of the difference. Print it, or draw it with its `plot`.
@@ -316,7 +321,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
             if member.model is not None
         }
         self.weights_, self.gain_ = dict(gains.weights), gains
-        self.n_clipped_ = found.clipped
+        self.n_clipped_, self.nets_ = found.clipped, found.nets
         self.sources_ = rows.names
         self._tell(str(gains))
 
