@@ -158,7 +158,7 @@ def load_model(
         foreign = [name for name in asked if name not in trusted]
         if foreign:
             nets = [name for name in foreign if name.startswith("skorch.")]
-            hidden = " A net of skorch brings a pickle, which runs code." if nets else ""
+            hidden = " A net of skorch brings a pickle, which runs code." * bool(nets)
             raise SourceError(
                 f"{path} holds the types {foreign}.{hidden} If you trust the person "
                 f"who made it: trusted={foreign}."
