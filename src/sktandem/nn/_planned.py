@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,21 +54,26 @@ class Stream:
     def __init__(self, order: Order, n_rows: int, size: int) -> None:
         self._order, self._n_rows, self._size = order, n_rows, size
         self._passes: list[Tensor] = []
-        self._left = 0
+        self._cuts = self._cut()
         self.taken = 0
 
     def next(self) -> tuple[int, int]:
         """Return where the next batch begins, and its rows."""
-        if not self._left:
+        return next(self._cuts)
+
+    def _cut(self) -> Iterator[tuple[int, int]]:
+        size, start = self._size, 0
+        while True:
             self._passes.append(self._order.take(self._n_rows))
-            self._left = len(self._passes[-1])
-        left, size = self._left, self._size
-        # A single row that is left over joins the batch before, as in a feed.
-        n = left if left == size + 1 > 2 else min(size, left)
-        start = self.taken
-        self._left -= n
-        self.taken += n
-        return start, n
+            end = start + len(self._passes[-1])
+            while start < end:
+                left = end - start
+                n = size if size < left else left
+                if left == size + 1 > 2:
+                    n = left  # a single row that is left over, as in a feed
+                self.taken = start + n
+                yield start, n
+                start += n
 
     @property
     def rows(self) -> Tensor:

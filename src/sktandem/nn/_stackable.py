@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from sktandem.nn._average import Averaged
 from sktandem.nn._heads import MultiHead
+from sktandem.nn._modules import Accuracy
 from sktandem.nn._planned import is_known_ahead
 from sktandem.nn._preparation import Prepared
 from sktandem.nn._tasks import TaskCriterion
@@ -39,6 +40,7 @@ NETS = (
     NeuralNetRegressor,
 )
 CALLBACKS = (EarlyStopping, EpochTimer, PassthroughScoring, PrintLog)
+SCORES = (EpochScoring, Accuracy)
 OPTIMIZERS = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 CRITERIA = (
     *(nn.CrossEntropyLoss, nn.NLLLoss, nn.BCELoss, nn.BCEWithLogitsLoss),
@@ -99,7 +101,7 @@ def _of_net(net: NeuralNet) -> str | None:
     if net.verbose:
         return "its lines would mix with those of others"
     for name, callback in net.callbacks_:
-        is_accuracy = type(callback) is EpochScoring and name == "valid_acc"
+        is_accuracy = type(callback) in SCORES and name == "valid_acc"
         if not is_accuracy and type(callback) not in CALLBACKS:
             return f"the callback {type(callback).__name__} may look into a step"
     criterion = net.criterion_
