@@ -35,6 +35,7 @@ from sktandem.data._tables import (
     is_pandas,
     is_tensor,
     n_rows,
+    refuse_datasets,
     take_column,
 )
 from sktandem.exceptions import SourceError
@@ -194,6 +195,7 @@ def _is_filled_mapping(datasets: object) -> bool:
 
 def _parted(name: Hashable, frame: Any, target: Hashable) -> tuple[Any, Any]:
     """Return the columns of a data frame but one, and that one."""
+    refuse_datasets(frame)  # a query that was not run is a data frame by its name
     columns = column_names(frame)
     if columns is None:
         raise SourceError(

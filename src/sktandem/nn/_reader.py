@@ -57,6 +57,13 @@ class Reader:
         """Return the rows to train on, `among` naming all sources that may come."""
         rows = self.read(X, y, sample_source=sample_source, among=among, reset=reset)
         warn_of_source_among_features(rows.X, sample_source)
+        absent = [n for n, size in zip(rows.names, rows.sources.sizes) if size == 0]
+        if absent:
+            present = [name for name in rows.names if name not in absent]
+            warn(
+                f"partial_fit got no rows of {absent}, so only {present} train in this "
+                "call."
+            )
         return rows
 
     def to_predict(
