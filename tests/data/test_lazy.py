@@ -155,3 +155,23 @@ def test_items_are_no_table():
     message = r"Merged\(LogisticRegression\(\)\) fits tables, and X holds 12 items"
     with pytest.raises(SourceError, match=message):
         Merged(LogisticRegression()).fit(X, y, sample_source=source)
+
+
+def test_a_pass_over_all_items_shows_how_far_it_is(monkeypatch):
+    import tqdm.auto
+
+    shown = []
+
+    def bar(rows, **how):
+        shown.append((len(rows), how))
+        return rows
+
+    monkeypatch.setattr(tqdm.auto, "tqdm", bar)
+
+    stack_sources({"phone": Photos(6), "camera": Kept(targets=[0, 1, 0, 1, 0, 1])})
+
+    [(n, how)] = shown
+    assert n == 5, "the first item is read before, to know what y is like"
+    assert how["desc"] == "reading y of 'phone'"
+    assert how["disable"] is None, "not where nobody looks"
+    assert how["delay"] > 0, "and not for what takes no time"

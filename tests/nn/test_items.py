@@ -204,7 +204,7 @@ def test_a_dataset_may_be_given_to_predict_as_it_is():
     [
         ({}, r"scaler='standard' scales columns, and X holds items that are read"),
         ({"scaler": None, "collate": "pad"}, "collate must be a function of a list of"),
-        ({"scaler": None, "collate": list}, r"of which is 'X', got list"),
+        ({"scaler": None, "collate": list}, "of the module's forward, got list"),
         ({"scaler": None, "augment": 3}, "augment must be a function of an item, or"),
         ({"scaler": None, "augment": {"phon": None}}, "augment names 'phon', which is"),
     ],
@@ -408,3 +408,178 @@ def test_each_source_may_have_an_augmentation_of_its_own():
 
     assert model.history_[:, "source"] == ["dslr", "phone"]
     assert len(noise.seen) == 20
+
+
+# Several inputs by name ----------------------------------------------------------
+
+
+class Seeing(nn.Module):
+    """An image, numbers about it, and which camera took it."""
+
+    def __init__(self, n_outputs=2):
+        super().__init__()
+        self.by_image, self.by_place = nn.Linear(12, 4), nn.Embedding(5, 4)
+        self.out = nn.Linear(4 + 4 + 2, n_outputs)
+
+    def forward(self, image, table, place):
+        hidden = [self.by_image(image.flatten(1)), self.by_place(place), table]
+        return self.out(torch.cat(hidden, dim=1))
+
+
+class OfOne(Seeing):
+    """The same, from one row of numbers."""
+
+    def forward(self, X):
+        return super().forward(X[:, :12], X[:, 12:14], X[:, 14].long())
+
+
+def two_rooms(n=50):
+    """Return inputs by name, the same as one table, y and sources."""
+    rng = np.random.default_rng(0)
+    inputs = {
+        "image": rng.integers(0, 9, size=(n, 3, 2, 2)).astype(np.uint8),
+        "table": rng.normal(size=(n, 2)),
+        "place": rng.integers(0, 5, size=n).astype(np.int16),
+    }
+    flat = [np.reshape(part, (n, -1)).astype(float) for part in inputs.values()]
+    return (
+        inputs,
+        np.hstack(flat),
+        np.arange(n) % 2,
+        np.repeat(["a", "b"], [30, n - 30]),
+    )
+
+
+def net_on(module, heads):
+    more = {"module__n_outputs": 6} if heads == "source" else {}
+    how = {"max_epochs": 2, "batch_size": 8, "verbose": 0, "lr": 0.1}
+    return NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss, **how | more)
+
+
+@pytest.mark.parametrize("door", ["fit", "stack_sources", "memory maps"])
+@pytest.mark.parametrize("heads", ["shared", "source"])
+@pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled", "curriculum"])
+def test_several_inputs_train_the_net_of_one_table(heads, schedule, door, tmp_path):
+    inputs, flat, y, source = two_rooms()
+    X = inputs
+    if door == "memory maps":
+        for name, values in inputs.items():
+            np.save(tmp_path / f"{name}.npy", values)
+        X = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in inputs}
+    if door == "stack_sources":
+        parts = {name: source == name for name in "ab"}
+        X, y, source = stack_sources(
+            {
+                name: ({key: values[rows] for key, values in X.items()}, y[rows])
+                for name, rows in parts.items()
+            }
+        )
+    how = {"scaler": None, "heads": heads, "schedule": schedule, "random_state": 0}
+
+    several = SharedNet(net_on(Seeing, heads), **how).fit(X, y, sample_source=source)
+    one = SharedNet(net_on(OfOne, heads), **how).fit(flat, y, sample_source=source)
+
+    for a, b in zip(weights_of(several), weights_of(one)):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        several.predict_proba(inputs, sample_source=source),
+        one.predict_proba(flat, sample_source=source),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def test_the_tools_of_scikit_learn_work_on_several_inputs():
+    inputs, flat, y, source = two_rooms()
+    X, y, _ = stack_sources({"all": (inputs, y)})
+    assert X[3]["image"].shape == (3, 2, 2)
+    assert repr(X[:9]) == "<9 rows of {image, table, place}>"
+
+    how = {"cv": KFold(3, shuffle=True, random_state=0)}
+    how["params"] = {"sample_source": source}
+    scores = [
+        cross_val_score(
+            SharedNet(net_on(module, "shared"), scaler=None, random_state=0),
+            x,
+            y,
+            **how,
+        )
+        for module, x in ((Seeing, X), (OfOne, flat))
+    ]
+
+    np.testing.assert_array_equal(*scores)
+
+
+def test_augmentation_gets_all_inputs_of_an_item():
+    inputs, _, y, source = two_rooms()
+    seen = []
+
+    def mirrored(item):
+        seen.append(sorted(item))
+        return {**item, "image": item["image"].flip(-1)}
+
+    model = SharedNet(net_on(Seeing, "shared"), scaler=None, augment=mirrored)
+    model.fit(inputs, y, sample_source=source)
+
+    assert seen[0] == ["image", "place", "table"]
+
+
+def test_lists_frames_tensors_and_sequences_as_inputs():
+    inputs, _, y, source = two_rooms()
+    pandas = pytest.importorskip("pandas")
+    X = {
+        "image": torch.from_numpy(inputs["image"]),
+        "table": pandas.DataFrame(inputs["table"]),
+        "place": inputs["place"].tolist(),
+    }
+    how = {"scaler": None, "random_state": 0}
+
+    one = SharedNet(net_on(Seeing, "shared"), **how).fit(X, y, sample_source=source)
+    other = SharedNet(net_on(Seeing, "shared"), **how)
+    other.fit(inputs, y, sample_source=source)
+
+    np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(inputs))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda X: {**X, "table": X["table"][1:]},
+            r"X is a dict of 3 datasets; expected",
+        ),
+        (
+            lambda X: {**X, "source": X["place"]},
+            "'source' cannot be one's name: it must",
+        ),
+        (lambda X: {**X, 3: X["place"]}, "3 cannot be one's name: it must be a param"),
+        (
+            lambda X: {"image": X["image"]},
+            r"(?s)Seeing did not take a batch of 'image' of shape \(2, 3, 2, 2\) and "
+            r"type float32.*forward takes \['image'\] by name",
+        ),
+        (
+            lambda X: {**X, "place": np.array([["x"]] * 50)},
+            "Item 0 must be a tensor or an array of numbers, got ndarray",
+        ),
+    ],
+)
+def test_inputs_that_are_none_are_refused(change, message):
+    inputs, _, y, source = two_rooms()
+    with pytest.raises(SourceError, match=message):
+        SharedNet(net_on(Seeing, "shared"), scaler=None).fit(
+            change(inputs), y, sample_source=source
+        )
+
+
+def test_inputs_that_do_not_stack_are_refused():
+    inputs, _, y, source = two_rooms()
+    short = {**inputs, "table": inputs["table"][:9]}
+    with pytest.raises(SourceError, match=r"X of 'a' is a dict of inputs.*'table': 9"):
+        stack_sources({"a": (short, y), "b": (inputs, y)})
+    with pytest.raises(
+        SourceError, match=r"must have the same inputs, got \{'a': \('im"
+    ):
+        stack_sources({"a": ({"image": inputs["image"]}, y), "b": (inputs, y)})
+    with pytest.raises(SourceError, match="a dict of 3 dat.*by name it needs scaler=N"):
+        SharedNet(net_on(Seeing, "shared")).fit(inputs, y, sample_source=source)
