@@ -581,5 +581,7 @@ def test_inputs_that_do_not_stack_are_refused():
         SourceError, match=r"must have the same inputs, got \{'a': \('im"
     ):
         stack_sources({"a": ({"image": inputs["image"]}, y), "b": (inputs, y)})
-    with pytest.raises(SourceError, match="a dict of 3 dat.*by name it needs scaler=N"):
+    with pytest.raises(
+        SourceError, match=r"a dict of 3 dat.*by name it needs scaler=N"
+    ):
         SharedNet(net_on(Seeing, "shared")).fit(inputs, y, sample_source=source)

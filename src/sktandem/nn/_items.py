@@ -101,6 +101,7 @@ class Items:
         self.rows, self.collate = rows, collate
         self.device, self.augmentation = torch.device(device), augmentation
         self.workers: Workers | None = None
+        self.pinned = False  # whether batches go to a GPU from pinned memory
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -149,8 +150,12 @@ class Items:
         make = self.made if self.workers is None else self.workers.take
         made = make(rows.tolist(), nth_pass)
         if isinstance(made, Tensor):
-            return made.to(self.device)
-        return {key: value.to(self.device) for key, value in made.items()}
+            return self._moved(made)
+        return {key: self._moved(value) for key, value in made.items()}
+
+    def _moved(self, value: Tensor) -> Tensor:
+        value = value.pin_memory() if self.pinned else value
+        return value.to(self.device, non_blocking=self.pinned)
 
     def ask(self, rows: Tensor, nth_pass: int = PLAIN) -> None:
         """Have rows read in advance, if there are workers."""
@@ -168,8 +173,10 @@ class Items:
         prefetch_factor: int | None = None,
         multiprocessing_context: Any = None,
         persistent_workers: bool = True,
+        pin_memory: bool = False,
     ) -> None:
         """Start workers, by the settings of a DataLoader; they stay until `close`."""
+        self.pinned = pin_memory and self.device.type == "cuda"
         if num_workers > 0 and self.workers is None:
             ahead = num_workers * (prefetch_factor or PREFETCH)
             make = self.to("cpu").made

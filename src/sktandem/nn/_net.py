@@ -35,6 +35,7 @@ READING = {
         "prefetch_factor",
         "multiprocessing_context",
         "persistent_workers",
+        "pin_memory",
     )
 }
 BINARY = (nn.BCELoss, nn.BCEWithLogitsLoss)
