@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.preprocessing import RobustScaler, StandardScaler
 from skorch import NeuralNetClassifier
@@ -264,12 +265,30 @@ class Means(nn.Module):
         return self.out((X * inside[:, :, None]).sum(dim=1) / lengths[:, None])
 
 
-def two_sensors(n=40, seed=0):
+class Walks(Dataset):
+    """Sequences whose lengths are known when they are read."""
+
+    def __init__(self, walks, **told):
+        self.walks = walks
+        vars(self).update(told)
+
+    def __len__(self):
+        return len(self.walks)
+
+    def __getitem__(self, place):
+        return self.walks[place]
+
+
+def with_lengths(walks):
+    return Walks(walks, lengths=[len(walk) for walk in walks])
+
+
+def two_sensors(n=40, seed=0, kind=list):
     rng = np.random.default_rng(seed)
     walks = [rng.normal(size=(rng.integers(2, 9), 3)) for _ in range(n)]
-    y = np.arange(n) % 2
+    y, cut = np.arange(n) % 2, 5 * n // 8
     X, y, source = stack_sources(
-        {"wrist": (walks[:25], y[:25]), "hip": (walks[25:], y[25:])}
+        {"wrist": (kind(walks[:cut]), y[:cut]), "hip": (kind(walks[cut:]), y[cut:])}
     )
     return X, y, source, np.stack([walk.mean(axis=0) for walk in walks])
 
@@ -277,7 +296,7 @@ def two_sensors(n=40, seed=0):
 @pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled"])
 @pytest.mark.parametrize("heads", ["shared", "source"])
 def test_padded_sequences_train_what_their_lengths_leave_of_them(heads, schedule):
-    X, y, source, means = two_sensors()
+    X, y, source, means = two_sensors(kind=Walks)  # in the order of rows of a table
     how = {"scaler": None, "random_state": 0, "heads": heads, "schedule": schedule}
     settings = {"module__n_outputs": 3} if heads == "source" else {}
 
@@ -301,6 +320,102 @@ def test_padded_sequences_train_what_their_lengths_leave_of_them(heads, schedule
     few = ragged.predict_proba(X[:3], sample_source=source[:3])
     many = ragged.predict_proba(X, sample_source=source)[:3]
     np.testing.assert_allclose(few, many)
+
+
+class Counting:
+    """Pads, and keeps the lengths of each batch."""
+
+    def __init__(self):
+        self.lengths = []
+
+    def __call__(self, items):
+        made = pad_sequences(items)
+        self.lengths.append(sorted(made["lengths"].tolist()))
+        return made
+
+    @property
+    def wasted(self):
+        """The places that hold no value."""
+        return sum(len(own) * own[-1] - sum(own) for own in self.lengths)
+
+
+def fit_means(X, y, source, collate=pad_sequences, **params):
+    given = {"scaler": None, "random_state": 0, "validation_fraction": None} | params
+    settings = {"module__n_outputs": 3} if given.get("heads") == "source" else {}
+    net = NeuralNetClassifier(
+        Means,
+        criterion=nn.CrossEntropyLoss,
+        max_epochs=3,
+        batch_size=8,
+        verbose=0,
+        **settings,
+    )
+    model = SharedNet(net, collate=collate, **given)
+    return model.fit(X, y, sample_source=source)
+
+
+@pytest.mark.parametrize("schedule", ["batches", "epochs", "joint", "shuffled"])
+@pytest.mark.parametrize("heads", ["shared", "source"])
+def test_batches_hold_sequences_of_like_length(heads, schedule):
+    wasted = {}
+    for kind in (Walks, list, with_lengths):
+        X, y, source, _ = two_sensors(400, kind=kind)
+        counting = Counting()
+        fit_means(X, y, source, counting, heads=heads, schedule=schedule)
+        wasted[kind] = counting.wasted
+
+    assert wasted[list] == wasted[with_lengths]
+    assert wasted[list] < 0.5 * wasted[Walks]
+
+
+@pytest.mark.parametrize("heads", ["shared", "source"])
+def test_predictions_come_back_in_their_order_and_waste_little(heads):
+    X, y, source, _ = two_sensors(400)
+    counting = Counting()
+    model = fit_means(X, y, source, counting, heads=heads)
+    rows = np.random.default_rng(0).permutation(400)
+    counting.lengths.clear()
+
+    many = model.predict_proba(X[rows], sample_source=source[rows])
+
+    # Sorted, so that most batches hold a single length.
+    assert sum(own[0] == own[-1] for own in counting.lengths) > 0.6 * 400 / 8
+    few = [model.predict_proba(X[[k]], sample_source=source[[k]])[0] for k in rows[:9]]
+    np.testing.assert_allclose(many[:9], few)
+
+
+def test_a_fit_on_grouped_sequences_goes_on_bit_for_bit():
+    X, y, source, _ = two_sensors(60)
+    whole = fit_means(X, y, source, keep="last")
+    part = clone(whole)
+    for _ in range(3):
+        part.partial_fit(X, y, sample_source=source, epochs=1)
+
+    for a, b in zip(weights_of(whole), weights_of(part)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_sequences_of_one_length_come_in_the_order_of_any_rows():
+    rng = np.random.default_rng(0)
+    walks, y = list(rng.normal(size=(40, 5, 3))), np.arange(40) % 2
+    source = np.repeat(["wrist", "hip"], 20)
+    kept, other = (
+        fit_means(stack_sources({"all": (kind(walks), y)}).X, y, source)
+        for kind in (Walks, with_lengths)
+    )
+
+    for a, b in zip(weights_of(kept), weights_of(other)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_lengths_that_are_not_those_of_the_rows_are_not_taken():
+    walks = [np.ones((n, 3)) for n in (3, 2, 5)]
+    lying = stack_sources({"a": (Walks(walks, lengths=[1, 2]), None)}).X
+    both = {"walk": walks, "name": ["x", "y", "z"], "more": walks}
+
+    assert lying.lengths() is None
+    assert stack_sources({"a": (walks, None)}).X[[2, 0]].lengths().tolist() == [5, 3]
+    assert stack_sources({"a": (both, None)}).X.lengths().tolist() == [7, 5, 11]
 
 
 def test_a_module_that_takes_no_lengths_is_told_of_them():

@@ -98,6 +98,17 @@ class LazyTable:
     def __repr__(self) -> str:
         return f"<{len(self):,} rows of {', '.join(map(repr, self.parts))}>"
 
+    def lengths(self) -> NDArray[np.intp] | None:
+        """Return the length of each row, None where it is not known without reading."""
+        by_part = [_lengths_of(part) for part in self.parts]
+        if any(own is None for own in by_part):
+            return None
+        lengths = np.zeros(len(self), np.intp)
+        for part, own in enumerate(by_part):
+            rows = self.part == part
+            lengths[rows] = own[self.place[rows]]  # type: ignore[index]
+        return lengths
+
     def fingerprint(self) -> bytes:
         """Return what tells these rows from others, without reading one."""
         named = [getattr(part, "files", ()) for part in self.parts]
@@ -225,6 +236,21 @@ def _indexable(values: Any) -> Any:
 def input_names(X: LazyTable) -> list[tuple[str, ...]]:
     """Return the names of the inputs of each part; none where there is one input."""
     return [tuple(getattr(part, "inputs", ())) for part in X.parts]
+
+
+def _lengths_of(part: Any) -> NDArray[np.intp] | None:
+    """Return the length of each item: of sequences, or as a dataset tells it."""
+    if isinstance(part, NamedItems):
+        by_input = [_lengths_of(values) for values in part.inputs.values()]
+        known = [own for own in by_input if own is not None]
+        return np.sum(known, axis=0, dtype=np.intp) if known else None
+    told = getattr(getattr(part, "dataset", None), "lengths", None)
+    boxed = isinstance(part, np.ndarray) and part.dtype == object
+    if isinstance(part, list) or boxed:
+        told = [np.shape(item)[0] if np.ndim(item) else 1 for item in part]
+    elif isinstance(part, np.ndarray):  # all of one length
+        told = np.full(len(part), part.shape[1] if part.ndim > 1 else 1)
+    return None if told is None or len(told) != len(part) else np.asarray(told, np.intp)
 
 
 def files_of(files: Any, reader: Callable[[Any], Any]) -> LazyTable:

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sktandem.data._lazy import LazyTable
 from sktandem.exceptions import SourceError
 from sktandem.nn._seeding import derive_seed
 from sktandem.nn._workers import Workers
@@ -122,6 +123,15 @@ class Items:
     def example(self) -> Read:
         """The first two rows as a batch."""
         return self.made([0, 1][: len(self)], PLAIN)
+
+    @cached_property
+    def lengths(self) -> Tensor | None:
+        """The length of each row where they differ, by which batches are grouped."""
+        known = isinstance(self.rows, LazyTable) and self.collate is not None
+        lengths = self.rows.lengths() if known else None
+        if lengths is None or len(lengths) == 0 or (lengths == lengths[0]).all():
+            return None
+        return torch.from_numpy(lengths).to(self.device)
 
     @property
     def shape(self) -> tuple[int, ...]:
