@@ -103,6 +103,7 @@ def test_sequences_of_several_lengths_are_items():
     X, _, _ = stack_sources({"a": (long, [0, 1]), "b": (short, [0, 1])})
 
     assert [len(x) for x in X] == [3, 5, 4, 4]
+    assert repr(X) == "<4 rows of arrays, arrays>"
     boxed = np.empty(2, dtype=object)
     boxed[:] = long
     assert len(stack_sources({"a": (boxed, [0, 1])}).X[1]) == 5

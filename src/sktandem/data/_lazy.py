@@ -96,7 +96,11 @@ class LazyTable:
         )
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} rows of {', '.join(map(repr, self.parts))}>"
+        parts = ", ".join(
+            "arrays" if isinstance(part, list | np.ndarray) else repr(part)
+            for part in self.parts
+        )
+        return f"<{len(self):,} rows of {parts}>"
 
     def lengths(self) -> NDArray[np.intp] | None:
         """Return the length of each row, None where it is not known without reading."""
