@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from sktandem._settings import check_choice, is_among
-from sktandem._telling import counted, did_you_mean, warn
+from sktandem._telling import counted, did_you_mean
 from sktandem.data._cells import as_target
 from sktandem.data._lazy import LazyTable
 from sktandem.data._sources import (
@@ -397,12 +397,6 @@ def _placed(sources: Sources, names: Sequence[Hashable], labelled: bool) -> Sour
                 f"first partial_fit, {list(names)}.{did_you_mean(name, names)} Name "
                 "all that will come by sources= there."
             )
-    absent = [name for name in names if name not in sources.names]
-    if absent:
-        warn(
-            f"partial_fit got no rows of {absent}, so only {list(sources.names)} train "
-            "in this call."
-        )
     return sources.among(names)
 
 
@@ -412,6 +406,11 @@ def _settled(sources: Sources, labels: Any, estimator: Any, because: str) -> Sou
     if estimator.unknown_source == "pooled" or not unknown.any():
         return sources
     if estimator.unknown_source == "primary":
+        if estimator.primary_source not in sources.names:
+            raise SourceError(
+                f"unknown_source='primary' asks for {estimator.primary_source!r}, of "
+                "which partial_fit has had no rows yet. Give it some first."
+            )
         primary = sources.names.index(estimator.primary_source)
         codes = np.where(unknown, primary, sources.codes)
         return Sources(sources.names, codes.astype(sources.codes.dtype))

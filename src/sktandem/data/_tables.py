@@ -178,12 +178,13 @@ def refuse_datasets(X: Any) -> None:
         return
     if sparse.issparse(X) or is_frame(X):  # one sparse format of scipy is a dict
         return
-    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+    if _is_query(X):
         run = next((name for name in RUN_BY if hasattr(X, name)), "collect")
         library = type(X).__module__.split(".")[0]
         raise SourceError(
             f"X is a {type(X).__name__} of {library}, a query that has not been run. "
-            f"Pass the data frame that it gives: X.{run}()."
+            f"Pass the data frame that it gives: X.{run}(). If that is larger than "
+            "memory, hand its parts to Merged.partial_fit, one at a time."
         )
     if isinstance(X, dict):
         raise _datasets(X)
@@ -192,6 +193,15 @@ def refuse_datasets(X: Any) -> None:
     # Rows that are arrays themselves, such as images, are far more than datasets.
     if len(X) <= MOST_DATASETS and all(map(_is_dataset, X)):
         raise _datasets(X)
+
+
+def _is_query(X: Any) -> bool:
+    """Tell a data frame whose rows are still to be computed."""
+    # By name: narwhals lets go of dask.
+    of_dask = type(X).__module__.split(".")[0] in ("dask", "dask_expr")
+    if of_dask and hasattr(X, "columns"):
+        return True
+    return isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame)
 
 
 def _datasets(X: Any) -> SourceError:

@@ -20,7 +20,7 @@ from torch import nn
 from sktandem._callbacks import fit_task
 from sktandem._docs import documented
 from sktandem._parallel import gathering_now
-from sktandem._settings import check_integer, is_integer
+from sktandem._settings import check_integer, is_integer, refuse_others
 from sktandem._telling import warn
 from sktandem.data._estimator import all_or_nothing
 from sktandem.data._predictor import SourcePredictor
@@ -37,7 +37,6 @@ from sktandem.nn._engine import Engine
 from sktandem.nn._fitted import Fitted
 from sktandem.nn._reader import Reader
 from sktandem.nn._resume import Saved
-from sktandem.nn._shared_task import refuse_others
 from sktandem.nn._together import wait_in
 from sktandem.schedules import Shuffled
 

@@ -17,7 +17,7 @@ from sktandem.nn._features import as_tensor
 from sktandem.nn._items import Items
 from sktandem.nn._precision import Twin, precision_of
 from sktandem.nn._preparation import FeatureMap, Prepared
-from sktandem.nn._ragged import Ragged
+from sktandem.nn._ragged import Ragged, lengths_of
 from sktandem.nn._seeding import unmoved
 from sktandem.nn._table import Table
 from sktandem.nn._tensors import first_rows
@@ -131,11 +131,12 @@ class Fitted:
         is the one that answers, for those who ask several times.
         """
         net = self.answering() if net is None else net
-        if not isinstance(numbers, Ragged):
+        lengths = lengths_of(numbers)
+        if lengths is None:
             return self._asked(net, method, numbers, codes, heads, places)
-        # Texts of like length share a batch, and each gets its own answer back.
+        # Rows of like length share a batch, and each gets its own answer back.
         places = np.arange(len(numbers)) if places is None else places
-        order = numbers.lengths[places].argsort(stable=True).numpy()
+        order = lengths[places].argsort(stable=True).numpy()
         made = self._asked(net, method, numbers, codes, heads, places[order])
         return np.asarray(made[np.argsort(order)])
 

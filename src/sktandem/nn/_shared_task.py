@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from sklearn.linear_model import LinearRegression
 from skorch import NeuralNet
 from torch import Tensor
 
+from sktandem._settings import refuse_others
 from sktandem._telling import counted, warn
 from sktandem.data._cells import as_target, class_codes, classes_by_source
 from sktandem.data._rows import Rows
@@ -89,7 +90,7 @@ class SharedTask:
     def refuse_other_classes(self, classes: Any) -> None:
         """Refuse classes other than those of the first `partial_fit`."""
         if isinstance(self.task, ClassTask):
-            refuse_others("classes", classes, self.task.classes)
+            refuse_others("classes", classes, self.task.classes.tolist())
 
     def encode(self, y: NDArray[Any], sources: Sources) -> NDArray[Any]:
         """Return y as codes of classes, or as columns of numbers."""
@@ -156,17 +157,6 @@ class SharedTask:
         if isinstance(self.task, NumberTask):
             return None
         return [str(label) for label in self.task.classes]
-
-
-def refuse_others(what: str, given: Any, known: Sequence[Any] | NDArray[Any]) -> None:
-    """Refuse classes, or sources, that are not those of the first call."""
-    if given is None or set(given) == set(known):
-        return
-    first = np.asarray(known, dtype=object).tolist()
-    raise SourceError(
-        f"{what}={list(given)} are not those of the first partial_fit, {first}. A net "
-        "cannot take on others later: name all that will come in the first call."
-    )
 
 
 def _warn_of_single_classes(own: OwnClasses, n_classes: int) -> None:
