@@ -203,5 +203,5 @@ def test_a_net_of_skorch_is_said_to_bring_a_pickle(tmp_path):
 
     path = tmp_path / "net.skops"
     io.dump(default_net(), path)
-    with pytest.raises(SourceError, match=r"'skorch\..*A net of skorch brings a pickle"):
+    with pytest.raises(SourceError, match=r"'skorch\..*A net of skorch brings a pick"):
         load_model(path)
