@@ -19,7 +19,8 @@ release = version = sktandem.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
@@ -31,6 +32,14 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "examples", "auto_examples/**.ipynb"]
 default_role = "any_text"
 root_doc = "index"
+
+# Formulas are MathML, which browsers draw by themselves, without a script from
+# elsewhere.
+html_math_renderer = "mathml"
+
+# What is copied is what is typed: no prompts, no outputs.
+copybutton_prompt_text = r">>> |\.\.\.(?: |$)|\$ "
+copybutton_prompt_is_regexp = True
 
 autosummary_generate = True
 autodoc_member_order = "bysource"
@@ -51,6 +60,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_memory": False,
     "download_all_examples": False,
+    "write_computation_times": False,  # that page loads scripts from elsewhere
     "abort_on_example_error": True,
 }
 
@@ -61,6 +71,7 @@ html_css_files = ["sktandem.css"]
 html_show_sourcelink = False
 html_sidebars = {"index": [], "changelog": []}
 html_theme_options = {
+    "logo": {"text": f"sktandem {version}"},
     "show_prev_next": True,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -85,7 +96,18 @@ def _plain_text(name, rawtext, text, lineno, inliner, options=None, content=None
     return [nodes.literal(rawtext, text)], []
 
 
+def _visit_math(self, node):
+    """Write a formula as MathML."""
+    from docutils import nodes
+    from docutils.utils.math.latex2mathml import tex2mathml
+
+    as_block = isinstance(node, nodes.math_block)
+    self.body.append(tex2mathml(node.astext(), as_block=as_block))
+    raise nodes.SkipNode
+
+
 def setup(app):
     """Register the above."""
+    app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math, None))
     app.add_role("any_text", _plain_text)
     app.connect("autodoc-skip-member", _skip_routing)

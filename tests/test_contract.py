@@ -2,7 +2,14 @@
 
 import pytest
 from sklearn import config_context
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import (
+    LogisticRegression,
+    Perceptron,
+    Ridge,
+    SGDClassifier,
+    SGDRegressor,
+)
+from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -58,6 +65,11 @@ ESTIMATORS = [
     Merged(Ridge(), representation="augmented", scaler=None),
     Merged(Ridge(), scaler=None),
     Merged(Ridge(), scaler="minmax", scale_by="source", scale_target_by="source"),
+    # With partial_fit there are checks of it, too.
+    Merged(SGDClassifier(random_state=0), balance="both"),
+    Merged(SGDRegressor(random_state=0), scaler="minmax", scale_target_by="source"),
+    Merged(GaussianNB(), scaler=None, balance="sources"),
+    Merged(Perceptron(), scaler=StandardScaler(), scale_by="source"),
     SourceScaler(),
     SourceScaler(scaler="minmax"),
     SourceScaler(scaler=StandardScaler()),
@@ -82,8 +94,11 @@ ESTIMATORS = [
 ]
 
 
-def resamples(estimator):
-    return getattr(estimator, "balance_by", "weight") != "weight"
+def draws_rows(estimator):
+    """Tell what resamples, or takes rows in an order of chance as SGD by itself."""
+    one_by_one = SGDClassifier | SGDRegressor | Perceptron
+    resamples = getattr(estimator, "balance_by", "weight") != "weight"
+    return resamples or isinstance(getattr(estimator, "estimator", None), one_by_one)
 
 
 @pytest.mark.filterwarnings("ignore:Only one source:sktandem.SourceWarning")
@@ -91,7 +106,7 @@ def resamples(estimator):
 @parametrize_with_checks(ESTIMATORS)
 def test_every_check_of_scikit_learn_passes(estimator, check, routing):
     name = getattr(check, "func", check).__name__
-    if resamples(estimator) and name.startswith("check_sample_weight_equivalence"):
+    if draws_rows(estimator) and name.startswith("check_sample_weight_equivalence"):
         pytest.skip("a row drawn by chance is not two rows of half its weight")
     with config_context(enable_metadata_routing=routing):
         check(estimator)

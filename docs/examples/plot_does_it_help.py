@@ -2,17 +2,19 @@
 Does the second dataset help?
 =============================
 
-A hundred red wines, graded by tasters, and four thousand white ones. Is it worth
-having the white wines to tell how good a red one is? And if there were three
-hundred red wines, or a thousand?
+You have a hundred red wines, graded by tasters, and four thousand white ones. Do the
+white wines help to predict how good a red one is? And if you had three hundred red
+wines, or a thousand?
 """
+
+# sphinx_gallery_thumbnail_number = 2
 
 # %%
 # A small cellar
 # --------------
 #
-# Of the red wines we keep a hundred, as if no more had been tasted. The others
-# stay in the cellar, to see in the end who was right.
+# We keep a hundred of the red wines, as if no more had been tasted. The others stay in
+# the cellar, to check the answer in the end.
 
 import numpy as np
 
@@ -34,9 +36,9 @@ cellar = red[100:]
 # Ask, and look at the intervals
 # ------------------------------
 #
-# Three ways of using the white wines against the hundred red ones alone. A point
-# right of the line is a gain; the grey band is what is too small to matter. The
-# verdicts at the right follow from the interval and the band, and from nothing else.
+# Three ways of using the white wines, compared with the hundred red ones alone. Right
+# of the line is a gain; the grey band is too small to matter. The verdicts follow from
+# the interval and the band alone.
 
 ways = [Merged(), WeightedMerge(), StackedPrediction()]
 comparison = compare_strategies(
@@ -59,9 +61,9 @@ print(comparison.summary())
 # Who was right?
 # --------------
 #
-# The wines in the cellar are ten times as many. Each way is fitted on the hundred
-# and scored on them. Whoever had believed the point rather than the interval would
-# have taken the weighted merge, for nothing.
+# There are ten times as many wines in the cellar. Each way is fitted on the hundred and
+# scored on them. If you had believed the point rather than the interval, you would have
+# taken the weighted merge, for nothing.
 
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
@@ -78,8 +80,8 @@ for way in [OwnModels(), *ways]:
 # How the help fades
 # ------------------
 #
-# With all red wines to draw from, the same question at every size. The shades
-# are the intervals of the difference from the red wines' own model.
+# The same question for every number of red wines. The bands are intervals of the
+# difference from the red wines' own model.
 
 curve = learning_curve_by_source(
     None,
@@ -99,7 +101,7 @@ _ = curve.plot()
 # Or blend them all
 # -----------------
 #
-# :class:`~sktandem.Tandem` mixes the ways, with weights that the hundred wines choose.
+# :class:`~sktandem.Tandem` blends the ways, with weights chosen on the hundred wines.
 
 blend = Tandem(Ridge(), random_state=0)
 blend.fit(X[tasted], y[tasted], sample_source=wine[tasted])

@@ -2,10 +2,10 @@
 Bring a model, not the data
 ===========================
 
-Three hospitals have published a score; the fourth has 20 patients of its own, or 80.
-It never sees the others' rows, only their model: a *donor*.
-:class:`~sktandem.Tandem` blends the donor, as it is and re-calibrated on the
-hospital's own patients, with the hospital's own model.
+Three hospitals have published a model; the fourth has 20 patients of its own, or 80. It
+never sees the others' data, only their model: a *donor*. :class:`~sktandem.Tandem`
+blends the donor, as it is and recalibrated on the hospital's own patients, with the
+hospital's own model.
 """
 
 # %%
@@ -58,13 +58,13 @@ table = pd.DataFrame(rows).groupby("own rows").mean().round(3)
 table
 
 # %%
-# The donor as it is knows the wrong level: it was made where more, or fewer, are ill.
-# The own model of 20 patients knows too little. The blend takes the donor's ranking
-# and the hospital's level, and, with more rows, ever more of the own model.
+# The donor as it is has the wrong base rate: it was made where more, or fewer, patients
+# are ill. A model of 20 patients is too weak. The blend uses the donor's ranking and
+# the hospital's base rate and, as rows are added, ever more of the own model.
 
 import matplotlib.pyplot as plt
 
 ax = table.plot.bar(rot=0, color=["#3b6ea5", "#d9a520", "#a34d8d"], figsize=(6, 3.4))
-_ = ax.set(xlabel="patients of its own", ylabel="log loss of the others")
+_ = ax.set(xlabel="patients of its own", ylabel="log loss on its other patients")
 ax.legend(frameon=False)
 plt.tight_layout()

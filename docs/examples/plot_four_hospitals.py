@@ -2,10 +2,9 @@
 Four hospitals: will the model work at the next one?
 ====================================================
 
-Four hospitals examined patients with chest pain. In Cleveland less than half of
-them turned out to be ill, in Switzerland nine of ten. Many values were never
-taken. Two questions: how good is one model for all four, and how good would it
-have been at a hospital that gave it no patient?
+Four hospitals examined patients with chest pain. In Cleveland fewer than half of them
+turned out to be ill, in Switzerland nine of ten. Many values are missing. How good is
+one model for all four, and how good would it be at a hospital that gave it no patients?
 """
 
 # %%
@@ -50,10 +49,10 @@ merged = Merged(
 # A known hospital, and a new one
 # -------------------------------
 #
-# In :class:`~sktandem.model_selection.SourceKFold` every hospital is part of the
-# training. In :class:`~sktandem.model_selection.LeaveOneSourceOut` the tested
-# hospital is not. Either way each patient is predicted once, by a model that did
-# not see that patient.
+# With :class:`~sktandem.model_selection.SourceKFold` every hospital takes part in
+# training. With :class:`~sktandem.model_selection.LeaveOneSourceOut` the tested
+# hospital does not. Either way each patient is predicted once, by a model that did not
+# see that patient.
 
 known = SourceKFold(5, source="hospital", shuffle=True, random_state=0)
 new = LeaveOneSourceOut(source="hospital")
@@ -73,10 +72,10 @@ probability = {
 }
 
 # %%
-# Two measures, because two things can go wrong. The *area under the ROC curve*
-# asks whether the ill are ranked above the healthy. The *accuracy* asks whether
-# the line between them is drawn at the right height. The intervals come from
-# drawing the patients of a hospital again, 300 times.
+# Two metrics, because two things can go wrong. The *area under the ROC curve* shows
+# whether the ill are ranked above the healthy, the *accuracy* whether the threshold
+# between them is right. The intervals come from 300 bootstrap samples of a hospital's
+# patients.
 
 
 def accuracy(y, p):
@@ -157,18 +156,18 @@ fig.legend(keys, names, loc="outside lower center", ncols=3, frameon=False)
 plt.show()
 
 # %%
-# The ranking travels, the line does not. In Cleveland the area under the curve
-# hardly falls when Cleveland is new, and the accuracy falls far: a model taught
-# where most patients are ill says "ill" too often. In Switzerland, where nearly
-# all are ill, no model of ours beats the one who always says "ill"; and with
-# eight healthy patients there, its ranking is known only roughly.
+# The ranking carries over to a new hospital, the threshold does not. In Cleveland the
+# area under the curve hardly falls when Cleveland is new, but the accuracy falls far: a
+# model trained where most patients are ill says "ill" too often. In Switzerland, where
+# nearly all are ill, no model beats always saying "ill"; and with eight healthy
+# patients the ranking is known only roughly.
 
 # %%
-# What balancing and scaling by source do to that
-# -----------------------------------------------
+# Do balancing or scaling by source help?
+# ---------------------------------------
 #
-# Four settings, each tested on the hospital that was left out. Scaling by source
-# needs a rule for a hospital it never met: here the measure of all others.
+# Four settings, each tested on the hospital that was left out. Scaling by source needs
+# a rule for a hospital that was not in training: here the scale of all the others.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -209,14 +208,14 @@ for setting, model in settings.items():
 pd.DataFrame(left_out).T.unstack().loc[list(settings)].round(2)
 
 # %%
-# ``balance="classes"`` takes each hospital's own share of the ill out of the
-# training, and fewer patients are called ill: good for the accuracy in Cleveland and
-# Budapest, where less than half are, bad for it in Long Beach, where three of four
-# are. The ranking in Cleveland pays for it, because eight healthy Swiss patients now
-# weigh as much as 115 ill ones. Counting the hospitals the same gives the Swiss table
-# more say, and the accuracy in Cleveland falls. Scaling the numbers by hospital helps
-# in Switzerland and harms in Cleveland.
+# ``balance="classes"`` removes each hospital's base rate from the training, and fewer
+# patients are called ill. That is good for the accuracy in Cleveland and Budapest,
+# where fewer than half are, and bad in Long Beach, where three of four are. The ranking
+# in Cleveland gets worse, because eight healthy Swiss patients now weigh as much as 115
+# ill ones. Equal weights for the hospitals give the Swiss table more influence, and the
+# accuracy in Cleveland falls. Scaling the numbers by hospital helps in Switzerland and
+# harms in Cleveland.
 #
 # No setting wins everywhere, and a difference of two or three points is within the
-# intervals of the figure above. Which setting to take depends on the hospital you
-# have in mind. That is what a score per source is for.
+# intervals above. Which one to take depends on the hospital you care about. That is
+# what a score per source is for.

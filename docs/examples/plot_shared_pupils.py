@@ -2,18 +2,18 @@
 Shared pupils: how a merge can fool you
 =======================================
 
-Two Portuguese schools graded their pupils in mathematics and in Portuguese. Many
-pupils are in both files. Does the Portuguese file help to foresee the grades in
-mathematics? Split by rows, the answer is yes. Split by persons, it is no.
+Two Portuguese schools graded their pupils in mathematics and in Portuguese, and many
+pupils are in both files. Does the Portuguese file help to predict the grades in
+mathematics? If you split by rows, the answer is yes. If you split by pupils, it is no.
 """
 
 # %%
-# The same persons in two tables
-# ------------------------------
+# The same people in two tables
+# -----------------------------
 #
-# Every pupil answered the same questions about home and school. Answers that
-# hardly change from one lesson to the next tell who is the same person; the loader
-# numbers the persons in ``groups``.
+# Every pupil answered the same questions about home and school. Answers that do not
+# change between the two lessons identify a pupil; the loader numbers them in
+# ``groups``.
 
 import numpy as np
 import pandas as pd
@@ -25,36 +25,36 @@ from sktandem.datasets import load_student_performance
 from sktandem.model_selection import SourceKFold
 
 pupils = load_student_performance(column="subject")
-X, y, persons = pupils.data, pupils.target, pupils.groups
+X, y, people = pupils.data, pupils.target, pupils.groups
 math = pupils.sample_source == "math"
-also_portuguese = np.isin(persons[math], persons[~math])
+also_portuguese = np.isin(people[math], people[~math])
 print(f"{math.sum()} grades in mathematics, {(~math).sum()} in Portuguese")
 print(f"{also_portuguese.mean():.0%} of the former belong to a person in both files")
 
 # %%
-# Their two grades go together, which is why it matters:
+# Their two grades are correlated, which is why it matters:
 
-grades = pd.DataFrame({"person": persons, "subject": pupils.sample_source, "grade": y})
+grades = pd.DataFrame({"person": people, "subject": pupils.sample_source, "grade": y})
 both = grades.groupby(["person", "subject"])["grade"].mean().unstack().dropna()
-print(f"{len(both)} persons in both, correlation of their grades:", end=" ")
+print(f"{len(both)} people in both, correlation of their grades:", end=" ")
 print(round(both["math"].corr(both["portuguese"]), 2))
 
 # %%
 # Three ways to split
 # -------------------
 #
-# Only mathematics is tested; ``test_source="math"`` keeps all Portuguese rows in
-# training. They differ in one thing only, which of these rows may stay:
+# Only mathematics is tested, and ``test_source="math"`` keeps the Portuguese rows in
+# training. The three splits differ only in which of these rows stay:
 #
 # *by rows*
-#     all of them: also those of the very pupils who are tested;
+#     all of them, including those of the pupils who are tested;
 # *by rows, as few*
-#     as many as in the next one, but chosen among the others. This tells the loss
-#     of training rows from the loss of the leak;
-# *by persons*
-#     those of other persons. This is what ``groups=`` does.
+#     as many as in the next split, but those of other pupils are left out instead. This
+#     separates the effect of fewer training rows from the effect of the leak;
+# *by pupils*
+#     only those of other pupils. This is what ``groups=`` does.
 #
-# The test rows are the same in all three, so that nothing else can differ.
+# The test rows are the same in all three.
 
 
 def splits(seed):
@@ -63,21 +63,21 @@ def splits(seed):
     folds = SourceKFold(
         5, source="subject", test_source="math", shuffle=True, random_state=seed
     )
-    for by_persons, test in folds.split(X, y, groups=persons):
+    for by_pupils, test in folds.split(X, y, groups=people):
         by_rows = np.setdiff1d(np.arange(len(y)), test)
-        n_companions = len(by_rows) - len(by_persons)
-        strangers = by_persons[~math[by_persons]]
+        n_companions = len(by_rows) - len(by_pupils)
+        strangers = by_pupils[~math[by_pupils]]
         left_out = rng.choice(strangers, n_companions, replace=False)
         yield {
             "by rows": (by_rows, test),
             "by rows, as few": (np.setdiff1d(by_rows, left_out), test),
-            "by persons": (by_persons, test),
+            "by pupils": (by_pupils, test),
         }
 
 
 # %%
-# Mathematics alone, and both subjects merged, with the same forest. A fold's R² is
-# 0 for whoever foretells the mean grade.
+# Mathematics alone, and both subjects merged, with the same forest. Predicting the
+# mean grade would give an R² of 0.
 
 forest = RandomForestRegressor(50, min_samples_leaf=2, random_state=0)
 
@@ -94,7 +94,7 @@ r2 = pd.DataFrame(
             model(balance={"math": 1, "portuguese": 0}),
             X,
             y,
-            cv=[fold["by persons"] for fold in folds],
+            cv=[fold["by pupils"] for fold in folds],
             scoring="r2",
         )
     }
@@ -118,7 +118,7 @@ labels = [
     "mathematics\nalone",
     "both subjects,\nby rows",
     "both subjects,\nby rows, as few",
-    "both subjects,\nby persons",
+    "both subjects,\nby pupils",
 ]
 fig, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
 ax.plot(range(4), r2[order].T, color="0.85", linewidth=1)
@@ -146,37 +146,38 @@ plt.show()
 # What it teaches
 # ---------------
 #
-# The difference to mathematics alone, fold by fold, and in the last row what the
-# split by rows adds to the honest one:
+# The difference from mathematics alone, fold by fold; the last row is what the split by
+# rows adds to the honest one:
 
 gain = r2.drop(columns=[order[0]]).sub(r2[order[0]], axis=0)
 gain.columns = gain.columns.droplevel(0)
-gain["by rows less by persons"] = gain["by rows"] - gain["by persons"]
+gain["by rows less by pupils"] = gain["by rows"] - gain["by pupils"]
 gain.agg(["mean", "std", lambda g: (g > 0).mean()]).T.set_axis(
     ["mean", "sd of the folds", "part of the folds above 0"], axis=1
 ).round(3)
 
 # %%
-# Split by rows, the Portuguese file seems to help: the forest finds the tested
-# pupil among its training rows, with a grade. Fewer training rows are not the
-# reason, as the second row tells. For a new pupil, whom no file knows, the gain is
-# gone; in most folds the merge is then worse than mathematics alone. How much worse
-# is not certain, because the folds differ by more than that. That splitting by rows
-# flatters the merge is certain: it does so in fold after fold, as the last row tells.
+# Split by rows, the Portuguese file seems to help: the forest finds the tested pupil
+# among its training rows, with a grade. Having more training rows is not the reason, as
+# the second row shows. For a new pupil the gain is gone, and in most folds the merge is
+# worse than mathematics alone; how much worse is uncertain, because the folds differ by
+# more than that. What is certain is that splitting by rows flatters the merge, in fold
+# after fold.
 #
-# In one line of code, without any of the above:
+# In your own work all of this is one argument:
 
 honest = cross_val_score(
     model(),
     X,
     y,
-    groups=persons,
+    groups=people,
     cv=SourceKFold(
         5, source="subject", test_source="math", shuffle=True, random_state=0
     ),
     scoring="r2",
 )
-print(f"R² with groups=persons: {honest.mean():.2f}")
+print(f"R² with groups=people: {honest.mean():.2f}")
 
 # %%
-# Where no loader numbers the persons, :func:`~sktandem.shift.find_shared_rows` does.
+# If nobody has numbered the people for you, :func:`~sktandem.shift.find_shared_rows`
+# does.

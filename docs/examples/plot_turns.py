@@ -2,18 +2,18 @@
 Training in turns: does it matter who came last?
 ================================================
 
-One net, two wines, and the task to tell wines graded low, medium and high apart. The
-net trains on red and white in turns, a whole epoch each or a batch each. Does the
-net lean to the wine that came last? And do averaged weights undo it?
+One net learns to grade red and white wines as low, medium or high. It trains on the two
+in turns, a whole epoch each or a batch each. Does it favour the wine that came last?
+And do averaged weights undo that?
 """
 
 # %%
 # One net, two schedules
 # ----------------------
 #
-# An epoch is 40 batches in both, of which each wine has half over the whole
-# training. The order of the batches is all that differs. ``keep="last"`` looks at the
-# weights where the training ends; the default goes back to the best epoch.
+# An epoch is 40 batches in both, and each wine gets half of all batches. Only their
+# order differs. ``keep="last"`` keeps the final weights; the default would return to
+# the best epoch.
 
 import pandas as pd
 from sklearn.model_selection import train_test_split
@@ -50,8 +50,8 @@ by_batches = BatchAlternation(epoch_length=40)
 # Epoch by epoch
 # --------------
 #
-# The band behind the curves is the wine in turn; where both train in an epoch there
-# is none.
+# The band behind the curves shows which wine was training; there is none where both
+# train in every epoch.
 
 import matplotlib.pyplot as plt
 
@@ -87,7 +87,7 @@ draw(average=None)
 
 # %%
 # On the left the loss on white rises in most epochs of red and falls in its own. Red is
-# less regular. On the right both move less. The dot is the best epoch of their mean.
+# less regular. On the right both move less. The dot is the epoch with the best mean.
 
 # %%
 # The same with averaged weights
@@ -127,7 +127,7 @@ table = losses.pivot_table("loss", ["schedule", "split"], ["weights", "wine"])
 table.groupby("schedule").mean().round(3)
 
 # %%
-# On the same splits, what does it cost a wine that the other one came last?
+# On the same splits: what does it cost a wine if the other one comes last?
 
 for weights in ("plain", "ema"):
     for source, last, other in (("red", "red", "white"), ("white", "white", "red")):
@@ -142,11 +142,11 @@ for weights in ("plain", "ema"):
 # What it teaches
 # ---------------
 #
-# - Whole epochs in turn make a difference: with plain weights each wine is worse off
-#   where the other came last, red by 0.010 and white by 0.023 of log loss on average.
-# - Averaged weights take most of it away: 0.006 is left for white and nothing for red.
+# - With whole epochs in turn, each wine is worse off if the other comes last: red by
+#   0.010 and white by 0.023 of log loss on average.
+# - Averaged weights remove most of that: 0.006 is left for white and nothing for red.
 #   They also lower the loss of every schedule here, by about 0.01 on average.
-# - A batch each needs no choice of who comes last. With plain weights either wine is
-#   then within about 0.005 of what it has where it comes last itself.
-# - All of it is small next to the loss itself, which is near 0.8. On these wines the
-#   order of the turns is worth a percent or three.
+# - With a batch each, there is no last wine to choose. Either wine is then within about
+#   0.005 of its loss when it comes last itself.
+# - All of this is small next to the loss of about 0.8. On these wines the order of the
+#   turns is worth one to three percent.

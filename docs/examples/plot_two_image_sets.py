@@ -2,16 +2,16 @@
 Two folders of images
 =====================
 
-Digits from a scanner, and fewer of them from a phone: dim and noisy. Both are files
-on the disk. One net learns from both, and reads an image when it needs it.
+Digits from a scanner, and fewer from a phone: dim and noisy. Both are files on disk.
+One net learns from both, and reads an image when it needs it.
 """
 
 # %%
 # Two folders
 # -----------
 #
-# scikit-learn's digits, written as PNG files. The phone's are other digits than the
-# scanner's, with little light.
+# scikit-learn's digits, written as PNG files. The phone and the scanner have different
+# digits, and the phone has little light.
 
 import tempfile
 from pathlib import Path
@@ -43,8 +43,8 @@ for file, digit in zip(files, digits.astype(np.uint8)):
 # Rows that are read when they are needed
 # ---------------------------------------
 #
-# ``reader`` says how a file is read. X is a table that holds no image: a slice of it
-# reads nothing, an integer reads one file.
+# ``reader`` is the function that reads a file. X holds no image: a slice of it reads
+# nothing, and an integer reads one file.
 
 
 def read(file):
@@ -79,12 +79,11 @@ for row, name in zip(axes, ("scanner", "phone")):
     row[0].set_title(name, loc="left", fontsize="medium")
 
 # %%
-# A net, and what is done to images that train
-# --------------------------------------------
+# A net with augmentation
+# -----------------------
 #
-# An image is moved by up to a pixel each time it trains, never when it is validated
-# or predicted. Bytes become numbers of the net's own kind a batch at a time; the
-# module scales them.
+# Each time an image trains, it is shifted by up to a pixel; never when it is validated
+# or predicted. Bytes become floats one batch at a time, and the module scales them.
 
 
 class Seeing(nn.Module):
@@ -128,10 +127,10 @@ how = {"scaler": None, "augment": moved, "random_state": 0}
 # Alone, together, and a head for each
 # ------------------------------------
 #
-# The phone's images alone are few, and the scanner's show what a digit is. One head
-# hears both; of two heads the phone's has only its own few images to learn from.
-# ``iterator_train__num_workers=2`` of the net would have two processes read the
-# files, with the same numbers.
+# The phone has few images of its own; the scanner's show what a digit looks like. One
+# shared head learns from both. With a head for each, the phone's head learns from its
+# own few images only. Set ``iterator_train__num_workers=2`` on the net to let two
+# processes read the files; the numbers stay the same.
 
 alone = SharedNet(net.set_params(max_epochs=150), schedule="shuffled", **how)
 own = camera == "phone"

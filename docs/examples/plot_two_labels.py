@@ -2,18 +2,18 @@
 Different labels, one trunk: what do two wines share?
 =====================================================
 
-Two cellars grade their wines. The red one knows three steps, the white one only good
-and poor. No label is common to both, so there is no table to merge. A net with a head
-for each learns from both all the same. What does its trunk, which they share, make of
-a wine?
+Two cellars grade their wines: the red one as low, medium or high, the white one as good
+or poor. They have no label in common, so there is nothing to merge. A net with a head
+for each learns from both anyway. What does the trunk, which the heads share, learn
+about wine?
 """
 
 # %%
 # Two graders
 # -----------
 #
-# Both grades come from the same tasters' marks, 0 to 10, and the net knows neither
-# the marks nor that "high" has to do with "good".
+# Both grades come from the same tasters' marks, 0 to 10. The net never sees the marks,
+# nor does it know that "high" has to do with "good".
 
 import numpy as np
 import pandas as pd
@@ -41,8 +41,8 @@ model.fit(X, y, sample_source=wine)
 model.module_
 
 # %%
-# ``transform`` gives the 32 values that the trunk passes to the heads, for wines that
-# it was not trained on. It does not know which wine is which.
+# ``transform`` returns the 32 values that the trunk passes to the heads, here for wines
+# that it was not trained on. It is not told which wine is which.
 
 embedding = model.transform(X_test)
 embedding.shape
@@ -51,8 +51,8 @@ embedding.shape
 # Both wines in one picture
 # -------------------------
 #
-# The two directions in which the rows differ most, of the measurements on the left and
-# of the embedding on the right. White wines are thinned out to as many as the red.
+# The first two principal components, of the measurements on the left and of the
+# embedding on the right. As many white wines as red ones are drawn.
 
 import matplotlib.pyplot as plt
 from sklearn.decomposition import PCA
@@ -113,16 +113,16 @@ fig.legend(handles=keys, loc="outside lower center", ncols=5, frameon=False)
 plt.show()
 
 # %%
-# The large marks are the means of the classes. By the measurements the wines part by
-# their colour, left and right. In the embedding they part from top to bottom, and from
-# left to right both go from bad to good.
+# The large markers are class means. The measurements separate the wines by colour, left
+# and right. The embedding separates the colours from top to bottom, and from left to
+# right both go from bad to good.
 
 # %%
 # The marks, which the net has never seen
 # ---------------------------------------
 #
-# How far does the place on the first component agree with the tasters' marks? The
-# correlation within each wine:
+# How well does the first component agree with the tasters' marks? The correlation
+# within each wine:
 
 pd.DataFrame(
     {
@@ -140,8 +140,8 @@ pd.DataFrame(
 # The other grader's opinion
 # --------------------------
 #
-# ``predict_heads`` asks every head about every wine. The red head has never met a
-# white wine, and its three steps are not those of the white cellar. And yet:
+# ``predict_heads`` asks every head about every wine. The red head has never seen a
+# white wine, and its three grades are not those of the white cellar. And yet:
 
 opinions = model.predict_heads(X_test[wine_test == "white"])
 pd.crosstab(
@@ -154,11 +154,10 @@ pd.crosstab(
 # What it teaches
 # ---------------
 #
-# - Two graders without a common word still agree on what is better. The trunk has one
-#   direction for it, which both heads use. By the measurements alone there is none:
-#   what tells good from bad is small next to what tells red from white.
-# - The picture shows what the heads share, and not that sharing pays. Whether it does
-#   is a matter of scores, next to those of a net for each wine: see :ref:`nets`.
-# - The red head's opinion of white wines is worth what the likeness of the two is
-#   worth. It rises with the marks, and it calls most of the middling whites low. Nobody
-#   has taught it better.
+# - Two graders with no label in common still agree on what is better. The trunk has one
+#   direction for it, which both heads use. The measurements alone show none: the
+#   difference between good and bad is small next to that between red and white.
+# - The picture shows what the heads share, not that sharing helps. For that, compare
+#   scores with a net for each wine: see :ref:`nets`.
+# - The red head's opinion of white wines is only as good as the two wines are alike. It
+#   rises with the marks, but calls most of the average whites low.

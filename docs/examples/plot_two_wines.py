@@ -2,22 +2,21 @@
 Two wines: is one model better than two?
 ========================================
 
-Red and white Vinho Verde, measured by the same eleven instruments and graded by
-the same tasters. The job: tell from the chemistry whether a wine is graded low,
-medium or high. There are three times as many white wines as red ones. Should
-the red wines borrow from the white?
+Red and white Vinho Verde, measured by the same eleven instruments and graded by the
+same tasters. The task is to predict from the chemistry whether a wine is graded low,
+medium or high. There are three times as many white wines as red ones. Should the red
+wines borrow from the white?
 
-Five ways to use the two tables are compared: red alone, white alone, both
-merged, both with each wine scaled by its own measure, and both with the two
-wines counting the same.
+We compare five ways to use the two tables: red alone, white alone, both merged, both
+with each wine scaled separately, and both with equal weight for the two wines.
 """
 
 # %%
 # One table, one column for the wine
 # ----------------------------------
 #
-# The source travels as a column of the table. That is the form to use in
-# cross-validation: whoever is handed the rows is handed their source as well.
+# The source is a column of the table. That is the form to use in cross-validation,
+# where every split of the rows takes their source along.
 
 import numpy as np
 import pandas as pd
@@ -36,9 +35,8 @@ pd.crosstab(wine.sample_source, wine.target, rownames=["wine"], colnames=["grade
 # Five strategies, two learners
 # -----------------------------
 #
-# Each strategy is one estimator. A share of 0 leaves a source out of training,
-# so "only red" needs no code of its own, and is tested on the same rows as all
-# others.
+# Each strategy is one estimator. A share of 0 leaves a source out of training, so "only
+# red" needs no extra code and is tested on the same rows as the others.
 
 strategies = {
     "only red": {"balance": {"red": 1, "white": 0}},
@@ -69,8 +67,8 @@ results = {
 }
 
 # %%
-# Macro F1 gives low, medium and high the same say. The mean over five folds, and
-# the standard deviation between the folds:
+# Macro F1 weights low, medium and high equally. The mean over five folds, and the
+# standard deviation between folds:
 
 f1 = pd.DataFrame(
     {
@@ -127,8 +125,8 @@ plt.show()
 # What it teaches
 # ---------------
 #
-# The folds are the same for all strategies, so they can be compared pair by pair.
-# How much does each merge add to what a wine's own table gives?
+# The folds are the same for all strategies, so they can be compared fold by fold. How
+# much does each merge add to a wine's own table?
 
 own = {"red": "only red", "white": "only white"}
 gains = pd.DataFrame(
@@ -144,16 +142,13 @@ for place, gain in gains.items():
     print(f"{', '.join(place):60s} {gain.mean():+.3f} (sd {gain.std():.3f})")
 
 # %%
-# Read in plain words:
+# - A model of the other wine is poor. The score on white promises nothing for red.
+# - A linear model of both wines is a compromise. Merged logistic regression loses on
+#   both, because the same acidity does not mean the same in red and white.
+# - A forest can distinguish the wines by itself, so the merge costs it little. It gains
+#   no more than the folds differ from each other.
+# - Equal weights, or scaling each wine separately, change the figures by two points at
+#   most. Neither turns the merge into a clear gain.
 #
-# - A model of the other wine is poor. Whoever trains on white and sells red does
-#   not get what the score on white promises.
-# - A straight line through both wines is a compromise. Merged logistic regression
-#   loses on either side, because the same acid does not mean the same in both.
-# - A forest can tell the wines apart by itself, so the merge costs it little. Nor
-#   does it gain more than the folds differ among each other.
-# - Letting the wines count the same, or scaling each by its own measure, moves the
-#   figures by some two points at most. Neither turns the merge into a clear gain.
-#
-# The honest summary: on these wines a second table buys next to nothing. One
-# pooled score would not have shown that.
+# In short: on these wines a second table adds next to nothing. One pooled score would
+# not have shown that.

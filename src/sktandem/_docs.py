@@ -76,7 +76,8 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
     "X_nd": """\
 X : {array-like, data frame, tensor} of shape (n_samples, n_features, ...)
     Samples of all sources. More than two dimensions need ``scaler=None``, and so
-    do rows that are read when they are needed, as of a torch ``Dataset``.""",
+    do rows that are read when they are needed, as of a torch ``Dataset``, and a dict of
+    arrays, the inputs of the module by name.""",
     "y_nets": """\
 y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     Targets: classes of any kind, or numbers. Where heads are by source each

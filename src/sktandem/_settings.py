@@ -21,6 +21,7 @@ __all__ = [
     "is_integer",
     "is_number",
     "refuse_nested",
+    "refuse_others",
 ]
 
 
@@ -119,6 +120,16 @@ def check_shares(
             "least one of them more."
         )
     return tuple(float(given[name]) for name in names)
+
+
+def refuse_others(setting: str, given: Any, known: Sequence[Any]) -> None:
+    """Refuse classes, or sources, that are not those of the first partial_fit."""
+    if given is None or set(given) == set(known):
+        return
+    raise SourceError(
+        f"{setting}={list(given)} are not those of the first partial_fit, "
+        f"{list(known)}. Name all that will come in the first call."
+    )
 
 
 # What a nested parameter needs: an object to set it on. A name or None is not one.

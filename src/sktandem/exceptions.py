@@ -12,4 +12,4 @@ class SourceError(ValueError):
 
 
 class SourceWarning(UserWarning):
-    """Lawful but surprising input, such as a balance between a single source."""
+    """Valid but surprising input, such as a balance between a single source."""

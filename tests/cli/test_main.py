@@ -1,4 +1,4 @@
-"""The command line: the wines, and files of the user's own."""
+"""The command line: the bundled cases, and files of the user's own."""
 
 import html
 import io
@@ -188,7 +188,7 @@ def test_the_command_that_fits_reads_the_files_in_the_same_way(typed, fit):
     assert (asked.command, len(asked.files), asked.target) == ("fit", 2, "ill")
 
 
-def test_of_the_bundled_wines_no_command_fits():
+def test_of_the_bundled_cases_no_command_fits():
     assert fit_command("python -m sktandem compare --output folder") == ""
 
 
@@ -256,17 +256,39 @@ def test_trees_are_another_model(files, capsys):
     assert "Model: boosted trees; 2 folds x 1 repeat" in capsys.readouterr().out
 
 
-# The wines
+# The bundled cases
 
 
-def test_without_files_it_is_about_the_wines(capsys, tmp_path):
-    command.main([*QUICK, "--output", str(tmp_path)])
+def test_without_files_the_hospitals_come_first_and_then_the_wines(capsys, tmp_path):
+    """The first page is a clear yes, the second an honest no."""
+    page = tmp_path / "page.html"
+    command.main(["--repeats", "1", "--output", str(tmp_path), "--report", str(page)])
 
     text = capsys.readouterr().out
-    assert text.startswith("red: 1,359 rows, white: 3,961 rows\n")
-    assert "Note: 1,177 duplicates are left out." in text
-    assert "volatile acidity" in page_of(tmp_path)
+    assert text.startswith("cleveland: 303 rows, hungarian: 293 rows,")
+    hospitals, wines = text.split("red: 1,359 rows, white: 3,961 rows\n")
+    assert "For va, data from the other sources help: ROC AUC rises" in hospitals
+    assert "Note: 1,177 duplicates are left out." in wines
+    assert "do no harm" in wines
+    assert "do they help with va?" in page_of(tmp_path)
+    assert "volatile acidity" in page_of(tmp_path / "wines")
+    assert "help with va?" in page.read_text(encoding="utf-8")
+    assert "volatile acidity" in page.with_stem("page-wines").read_text("utf-8")
     assert len(page_of(tmp_path).encode()) < 300_000
+
+
+def test_a_task_or_a_name_chooses_the_case(capsys, tmp_path):
+    page = tmp_path / "page.html"
+    command.main(["--task", "regression", "--report", str(page), *QUICK])
+
+    assert capsys.readouterr().out.startswith("red: 1,359 rows")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+    command.main(["--primary", "hungarian", *QUICK])
+
+    text = capsys.readouterr().out
+    assert "For hungarian, " in text
+    assert "red: " not in text
 
 
 def test_numbers_go_straight_to_the_model(capsys):
@@ -309,15 +331,16 @@ def main_without(refused, *arguments):
     )
 
 
-def test_the_wines_need_neither_pandas_nor_matplotlib_nor_torch(tmp_path):
+def test_the_bundled_cases_need_neither_pandas_nor_matplotlib_nor_torch(tmp_path):
     refused = ["pandas", "matplotlib", "torch", "skorch"]
     done = main_without(refused, "--output", str(tmp_path))
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith(
-        f"Written to {tmp_path}: summary.txt, report.html\n"
-        'For the pictures: pip install "sktandem[notebook]"\n'
-    )
+    pictures = 'For the pictures: pip install "sktandem[notebook]"\n'
+    for folder in (tmp_path, tmp_path / "wines"):
+        told = f"Written to {folder}: summary.txt, report.html\n{pictures}"
+        assert told in done.stdout
+    assert done.stdout.startswith("cleveland: 303 rows")
     # No signs that move a cursor: the stream is not a screen.
     assert re.fullmatch(r"(comparing: \d+ of \d+ fits, \d+ s\n)+", done.stderr)
     assert "For the pictures: pip install" in page_of(tmp_path)
@@ -356,7 +379,10 @@ def test_files_need_pandas(files):
         (["--primary", "rot"], "--primary rot is not a source. The sources are"),
         (["--primary", "whit"], "['red', 'white']. Did you mean 'white'?"),
         (["--metric", "accurac"], "--metric accurac is not known to scikit-learn. Did"),
-        (["--metric", "roc_auc"], "--metric roc_auc does not suit regression: "),
+        (
+            ["--task", "regression", "--metric", "roc_auc"],
+            "--metric roc_auc does not suit regression: ",
+        ),
         (["--target", "quality"], "--target, --groups and --ignore are for files"),
         (["clean"], "clean needs the files to look at."),
         (["fit"], "fit needs files to fit on."),

@@ -103,6 +103,7 @@ def test_sequences_of_several_lengths_are_items():
     X, _, _ = stack_sources({"a": (long, [0, 1]), "b": (short, [0, 1])})
 
     assert [len(x) for x in X] == [3, 5, 4, 4]
+    assert repr(X) == "<4 rows of arrays, arrays>"
     boxed = np.empty(2, dtype=object)
     boxed[:] = long
     assert len(stack_sources({"a": (boxed, [0, 1])}).X[1]) == 5
@@ -155,3 +156,23 @@ def test_items_are_no_table():
     message = r"Merged\(LogisticRegression\(\)\) fits tables, and X holds 12 items"
     with pytest.raises(SourceError, match=message):
         Merged(LogisticRegression()).fit(X, y, sample_source=source)
+
+
+def test_a_pass_over_all_items_shows_how_far_it_is(monkeypatch):
+    import tqdm.auto
+
+    shown = []
+
+    def bar(rows, **how):
+        shown.append((len(rows), how))
+        return rows
+
+    monkeypatch.setattr(tqdm.auto, "tqdm", bar)
+
+    stack_sources({"phone": Photos(6), "camera": Kept(targets=[0, 1, 0, 1, 0, 1])})
+
+    [(n, how)] = shown
+    assert n == 5, "the first item is read before, to know what y is like"
+    assert how["desc"] == "reading y of 'phone'"
+    assert how["disable"] is None, "not where nobody looks"
+    assert how["delay"] > 0, "and not for what takes no time"

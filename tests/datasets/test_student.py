@@ -27,7 +27,7 @@ def test_the_grade_goes_from_0_to_20():
     assert (students.target.min(), students.target.max()) == (0, 20)
 
 
-def test_the_earlier_grades_are_left_out_because_they_foretell_the_last():
+def test_the_earlier_grades_are_left_out_because_they_predict_the_last():
     plain = load_student_performance()
     full = load_student_performance(earlier_grades=True)
 

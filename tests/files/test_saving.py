@@ -1,5 +1,6 @@
 """Every estimator of the package through skops, and only what is listed trusted."""
 
+import re
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -106,8 +107,13 @@ def fitted(model):
     return model.fit(rows, y, sample_source=SOURCE), rows
 
 
+def without_addresses(model):
+    """Return what a test is called: the same in every process."""
+    return re.sub(r" at 0x\w+", "", repr(model))
+
+
 @skops
-@pytest.mark.parametrize("model", MODELS, ids=repr)
+@pytest.mark.parametrize("model", MODELS, ids=without_addresses)
 def test_every_estimator_predicts_the_same_after_skops(model):
     model, rows = fitted(model)
 
@@ -203,5 +209,5 @@ def test_a_net_of_skorch_is_said_to_bring_a_pickle(tmp_path):
 
     path = tmp_path / "net.skops"
     io.dump(default_net(), path)
-    with pytest.raises(SourceError, match=r"'skorch\..*A net of skorch brings a pick"):
+    with pytest.raises(SourceError, match=r"'skorch\..*skorch brings a pickle"):
         load_model(path)

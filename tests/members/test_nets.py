@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from sktandem import SharedNet, SourceError
+from sktandem import SharedNet, SourceError, SourceWarning
 from sktandem.members import OwnModels, StackedPrediction, WeightedMerge
 from sktandem.members._fill import filled
-from sktandem.model_selection import compare_strategies
+from sktandem.model_selection import _folds, compare_strategies
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
@@ -102,3 +102,24 @@ def test_nets_are_compared_with_nets_and_may_stand_beside_others(quick):
         "in turns by batches, of NeuralNetClassifier",
         "a head for each, of NeuralNetClassifier",
     ]
+
+
+def test_a_comparison_of_nets_trained_together_is_that_of_nets_trained_alone(
+    monkeypatch, quick
+):
+    def compared():
+        how = {"cv": 3, "n_repeats": 1, "random_state": 0, "progress": False}
+        return compare_strategies(quick(), X, Y, sample_source=SOURCE, **how)
+
+    with pytest.warns(SourceWarning, match="fewer than 100 is rough"):
+        together = compared()
+    monkeypatch.setattr(_folds, "is_net", lambda estimator: False)
+    with pytest.warns(SourceWarning, match="fewer than 100 is rough"):
+        alone = compared()
+
+    # Of own models one for each of two sources, of three others one, in three folds.
+    assert together.nets == {"together": 3 * (2 + 3)}
+    assert alone.nets == {}
+    for one, other in zip(alone.contrasts, together.contrasts):
+        assert other.loss == pytest.approx(one.loss, rel=1e-4)
+        assert other.reference_loss == pytest.approx(one.reference_loss, rel=1e-4)

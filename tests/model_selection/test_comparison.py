@@ -149,7 +149,7 @@ def test_without_a_verdict_the_words_say_what_is_missing(changed, words):
 
     assert said.verdict_["clinic", "merged"] == f"cannot tell yet: {words}"
     first = said.summary().splitlines()[0]
-    assert first.endswith(f" cannot tell yet whether data from lab help: {words}.")
+    assert first.endswith(f" are too few to tell whether data from lab help: {words}.")
 
 
 def test_too_few_groups_are_counted_in_groups():
@@ -233,8 +233,8 @@ def test_the_exact_statement_names_every_strategy_and_how_it_was_measured():
         (-0.3, -0.1, "data from lab harm: "),
         (-0.04, 0.3, "data from lab do no harm, but may not help: "),
         (-0.04, 0.04, "data from lab do no harm and make no difference that matters: "),
-        (-0.3, 0.04, "its 812 rows cannot tell yet whether data from lab help: "),
-        (-0.3, 0.3, "its 812 rows cannot tell yet whether data from lab help: "),
+        (-0.3, 0.04, "812 rows are too few to tell whether data from lab help: "),
+        (-0.3, 0.3, "812 rows are too few to tell whether data from lab help: "),
     ],
 )
 def test_each_verdict_has_a_sentence(low, high, claim):
@@ -297,7 +297,10 @@ def test_a_metric_that_is_a_loss_is_told_as_one():
     [
         ((-0.04, 0.04), 'data from lab do no harm with "merged" and make no'),
         ((-0.09, -0.01), 'data from lab harm, even with "merged": '),
-        ((-0.4, 0.04), 'cannot tell yet whether data from lab help with "merged": '),
+        (
+            (-0.4, 0.04),
+            'are too few to tell whether data from lab help with "merged": ',
+        ),
     ],
 )
 def test_what_holds_for_the_best_alone_is_not_said_of_all(best, claim):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sktandem import SharedNet
+from sktandem import SharedNet, stack_sources
 from sktandem.datasets import make_two_sources
 from sktandem.nn import default_net
 
@@ -44,6 +44,31 @@ def test_predictions_of_a_gpu_are_in_single_precision():
 
     assert model.precision_ == "float32"
     assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_batches_go_to_the_gpu_from_pinned_memory(n_workers, monkeypatch):
+    pinned, pin = [], torch.Tensor.pin_memory
+    monkeypatch.setattr(
+        torch.Tensor, "pin_memory", lambda x, *a: pinned.append(1) or pin(x, *a)
+    )
+    X, y, sample_source = data().values()
+    rows = torch.utils.data.TensorDataset(torch.from_numpy(X.astype(np.float32)))
+    rows = stack_sources({"all": (rows, y)})
+    net = default_net(
+        device="cuda",
+        max_epochs=2,
+        iterator_train__pin_memory=True,
+        iterator_train__num_workers=n_workers,
+    )
+    how = {"scaler": None, "keep": "last", "random_state": 0}
+    model = SharedNet(net, **how).fit(rows.X, y, sample_source=sample_source)
+    assert pinned
+    plain = SharedNet(default_net(device="cuda", max_epochs=2), **how)
+    plain.fit(X.astype(np.float32), y, sample_source=sample_source)
+
+    for a, b in zip(model.module_.parameters(), plain.module_.parameters()):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
 
 
 def test_torchs_random_state_of_the_gpu_stays_as_it_was():

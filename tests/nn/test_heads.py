@@ -192,7 +192,7 @@ def test_a_trunk_of_another_shape_is_refused(n_dims):
 
 def test_a_trunk_of_another_width_is_refused():
     net = NeuralNetClassifier(nn.Linear(5, 2), criterion=nn.CrossEntropyLoss)
-    message = r"The trunk Linear did not take a batch of shape \(2, 3\): .*\n.*n_featur"
+    message = r"The trunk Linear did not take a batch of shape \(2, 3\) .*\n.*n_featur"
     with pytest.raises(SourceError, match=message):
         fitted(net)
 

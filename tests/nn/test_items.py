@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.preprocessing import RobustScaler, StandardScaler
 from skorch import NeuralNetClassifier
@@ -204,7 +205,7 @@ def test_a_dataset_may_be_given_to_predict_as_it_is():
     [
         ({}, r"scaler='standard' scales columns, and X holds items that are read"),
         ({"scaler": None, "collate": "pad"}, "collate must be a function of a list of"),
-        ({"scaler": None, "collate": list}, r"of which is 'X', got list"),
+        ({"scaler": None, "collate": list}, "of the module's forward, got list"),
         ({"scaler": None, "augment": 3}, "augment must be a function of an item, or"),
         ({"scaler": None, "augment": {"phon": None}}, "augment names 'phon', which is"),
     ],
@@ -264,12 +265,30 @@ class Means(nn.Module):
         return self.out((X * inside[:, :, None]).sum(dim=1) / lengths[:, None])
 
 
-def two_sensors(n=40, seed=0):
+class Walks(Dataset):
+    """Sequences whose lengths are known when they are read."""
+
+    def __init__(self, walks, **told):
+        self.walks = walks
+        vars(self).update(told)
+
+    def __len__(self):
+        return len(self.walks)
+
+    def __getitem__(self, place):
+        return self.walks[place]
+
+
+def with_lengths(walks):
+    return Walks(walks, lengths=[len(walk) for walk in walks])
+
+
+def two_sensors(n=40, seed=0, kind=list):
     rng = np.random.default_rng(seed)
     walks = [rng.normal(size=(rng.integers(2, 9), 3)) for _ in range(n)]
-    y = np.arange(n) % 2
+    y, cut = np.arange(n) % 2, 5 * n // 8
     X, y, source = stack_sources(
-        {"wrist": (walks[:25], y[:25]), "hip": (walks[25:], y[25:])}
+        {"wrist": (kind(walks[:cut]), y[:cut]), "hip": (kind(walks[cut:]), y[cut:])}
     )
     return X, y, source, np.stack([walk.mean(axis=0) for walk in walks])
 
@@ -277,7 +296,7 @@ def two_sensors(n=40, seed=0):
 @pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled"])
 @pytest.mark.parametrize("heads", ["shared", "source"])
 def test_padded_sequences_train_what_their_lengths_leave_of_them(heads, schedule):
-    X, y, source, means = two_sensors()
+    X, y, source, means = two_sensors(kind=Walks)  # in the order of rows of a table
     how = {"scaler": None, "random_state": 0, "heads": heads, "schedule": schedule}
     settings = {"module__n_outputs": 3} if heads == "source" else {}
 
@@ -301,6 +320,102 @@ def test_padded_sequences_train_what_their_lengths_leave_of_them(heads, schedule
     few = ragged.predict_proba(X[:3], sample_source=source[:3])
     many = ragged.predict_proba(X, sample_source=source)[:3]
     np.testing.assert_allclose(few, many)
+
+
+class Counting:
+    """Pads, and keeps the lengths of each batch."""
+
+    def __init__(self):
+        self.lengths = []
+
+    def __call__(self, items):
+        made = pad_sequences(items)
+        self.lengths.append(sorted(made["lengths"].tolist()))
+        return made
+
+    @property
+    def wasted(self):
+        """The places that hold no value."""
+        return sum(len(own) * own[-1] - sum(own) for own in self.lengths)
+
+
+def fit_means(X, y, source, collate=pad_sequences, **params):
+    given = {"scaler": None, "random_state": 0, "validation_fraction": None} | params
+    settings = {"module__n_outputs": 3} if given.get("heads") == "source" else {}
+    net = NeuralNetClassifier(
+        Means,
+        criterion=nn.CrossEntropyLoss,
+        max_epochs=3,
+        batch_size=8,
+        verbose=0,
+        **settings,
+    )
+    model = SharedNet(net, collate=collate, **given)
+    return model.fit(X, y, sample_source=source)
+
+
+@pytest.mark.parametrize("schedule", ["batches", "epochs", "joint", "shuffled"])
+@pytest.mark.parametrize("heads", ["shared", "source"])
+def test_batches_hold_sequences_of_like_length(heads, schedule):
+    wasted = {}
+    for kind in (Walks, list, with_lengths):
+        X, y, source, _ = two_sensors(400, kind=kind)
+        counting = Counting()
+        fit_means(X, y, source, counting, heads=heads, schedule=schedule)
+        wasted[kind] = counting.wasted
+
+    assert wasted[list] == wasted[with_lengths]
+    assert wasted[list] < 0.5 * wasted[Walks]
+
+
+@pytest.mark.parametrize("heads", ["shared", "source"])
+def test_predictions_come_back_in_their_order_and_waste_little(heads):
+    X, y, source, _ = two_sensors(400)
+    counting = Counting()
+    model = fit_means(X, y, source, counting, heads=heads)
+    rows = np.random.default_rng(0).permutation(400)
+    counting.lengths.clear()
+
+    many = model.predict_proba(X[rows], sample_source=source[rows])
+
+    # Sorted, so that most batches hold a single length.
+    assert sum(own[0] == own[-1] for own in counting.lengths) > 0.6 * 400 / 8
+    few = [model.predict_proba(X[[k]], sample_source=source[[k]])[0] for k in rows[:9]]
+    np.testing.assert_allclose(many[:9], few)
+
+
+def test_a_fit_on_grouped_sequences_goes_on_bit_for_bit():
+    X, y, source, _ = two_sensors(60)
+    whole = fit_means(X, y, source, keep="last")
+    part = clone(whole)
+    for _ in range(3):
+        part.partial_fit(X, y, sample_source=source, epochs=1)
+
+    for a, b in zip(weights_of(whole), weights_of(part)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_sequences_of_one_length_come_in_the_order_of_any_rows():
+    rng = np.random.default_rng(0)
+    walks, y = list(rng.normal(size=(40, 5, 3))), np.arange(40) % 2
+    source = np.repeat(["wrist", "hip"], 20)
+    kept, other = (
+        fit_means(stack_sources({"all": (kind(walks), y)}).X, y, source)
+        for kind in (Walks, with_lengths)
+    )
+
+    for a, b in zip(weights_of(kept), weights_of(other)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_lengths_that_are_not_those_of_the_rows_are_not_taken():
+    walks = [np.ones((n, 3)) for n in (3, 2, 5)]
+    lying = stack_sources({"a": (Walks(walks, lengths=[1, 2]), None)}).X
+    both = {"walk": walks, "name": ["x", "y", "z"], "more": walks}
+
+    assert lying.lengths() is None
+    assert stack_sources({"a": (walks, None)}).X[[2, 0]].lengths().tolist() == [5, 3]
+    assert stack_sources({"a": (both, None)}).X.lengths().tolist() == [7, 5, 11]
 
 
 def test_a_module_that_takes_no_lengths_is_told_of_them():
@@ -408,3 +523,180 @@ def test_each_source_may_have_an_augmentation_of_its_own():
 
     assert model.history_[:, "source"] == ["dslr", "phone"]
     assert len(noise.seen) == 20
+
+
+# Several inputs by name ----------------------------------------------------------
+
+
+class Seeing(nn.Module):
+    """An image, numbers about it, and which camera took it."""
+
+    def __init__(self, n_outputs=2):
+        super().__init__()
+        self.by_image, self.by_place = nn.Linear(12, 4), nn.Embedding(5, 4)
+        self.out = nn.Linear(4 + 4 + 2, n_outputs)
+
+    def forward(self, image, table, place):
+        hidden = [self.by_image(image.flatten(1)), self.by_place(place), table]
+        return self.out(torch.cat(hidden, dim=1))
+
+
+class OfOne(Seeing):
+    """The same, from one row of numbers."""
+
+    def forward(self, X):
+        return super().forward(X[:, :12], X[:, 12:14], X[:, 14].long())
+
+
+def two_rooms(n=50):
+    """Return inputs by name, the same as one table, y and sources."""
+    rng = np.random.default_rng(0)
+    inputs = {
+        "image": rng.integers(0, 9, size=(n, 3, 2, 2)).astype(np.uint8),
+        "table": rng.normal(size=(n, 2)),
+        "place": rng.integers(0, 5, size=n).astype(np.int16),
+    }
+    flat = [np.reshape(part, (n, -1)).astype(float) for part in inputs.values()]
+    return (
+        inputs,
+        np.hstack(flat),
+        np.arange(n) % 2,
+        np.repeat(["a", "b"], [30, n - 30]),
+    )
+
+
+def net_on(module, heads):
+    more = {"module__n_outputs": 6} if heads == "source" else {}
+    how = {"max_epochs": 2, "batch_size": 8, "verbose": 0, "lr": 0.1}
+    return NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss, **how | more)
+
+
+@pytest.mark.parametrize("door", ["fit", "stack_sources", "memory maps"])
+@pytest.mark.parametrize("heads", ["shared", "source"])
+@pytest.mark.parametrize("schedule", ["batches", "joint", "shuffled", "curriculum"])
+def test_several_inputs_train_the_net_of_one_table(heads, schedule, door, tmp_path):
+    inputs, flat, y, source = two_rooms()
+    X = inputs
+    if door == "memory maps":
+        for name, values in inputs.items():
+            np.save(tmp_path / f"{name}.npy", values)
+        X = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in inputs}
+    if door == "stack_sources":
+        parts = {name: source == name for name in "ab"}
+        X, y, source = stack_sources(
+            {
+                name: ({key: values[rows] for key, values in X.items()}, y[rows])
+                for name, rows in parts.items()
+            }
+        )
+    how = {"scaler": None, "heads": heads, "schedule": schedule, "random_state": 0}
+
+    several = SharedNet(net_on(Seeing, heads), **how).fit(X, y, sample_source=source)
+    one = SharedNet(net_on(OfOne, heads), **how).fit(flat, y, sample_source=source)
+
+    for a, b in zip(weights_of(several), weights_of(one)):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        several.predict_proba(inputs, sample_source=source),
+        one.predict_proba(flat, sample_source=source),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def test_the_tools_of_scikit_learn_work_on_several_inputs():
+    inputs, flat, y, source = two_rooms()
+    X, y, _ = stack_sources({"all": (inputs, y)})
+    assert X[3]["image"].shape == (3, 2, 2)
+    assert repr(X[:9]) == "<9 rows of {image, table, place}>"
+
+    how = {"cv": KFold(3, shuffle=True, random_state=0)}
+    how["params"] = {"sample_source": source}
+    scores = [
+        cross_val_score(
+            SharedNet(net_on(module, "shared"), scaler=None, random_state=0),
+            x,
+            y,
+            **how,
+        )
+        for module, x in ((Seeing, X), (OfOne, flat))
+    ]
+
+    np.testing.assert_array_equal(*scores)
+
+
+def test_augmentation_gets_all_inputs_of_an_item():
+    inputs, _, y, source = two_rooms()
+    seen = []
+
+    def mirrored(item):
+        seen.append(sorted(item))
+        return {**item, "image": item["image"].flip(-1)}
+
+    model = SharedNet(net_on(Seeing, "shared"), scaler=None, augment=mirrored)
+    model.fit(inputs, y, sample_source=source)
+
+    assert seen[0] == ["image", "place", "table"]
+
+
+def test_lists_frames_tensors_and_sequences_as_inputs():
+    inputs, _, y, source = two_rooms()
+    pandas = pytest.importorskip("pandas")
+    X = {
+        "image": torch.from_numpy(inputs["image"]),
+        "table": pandas.DataFrame(inputs["table"]),
+        "place": inputs["place"].tolist(),
+    }
+    how = {"scaler": None, "random_state": 0}
+
+    one = SharedNet(net_on(Seeing, "shared"), **how).fit(X, y, sample_source=source)
+    other = SharedNet(net_on(Seeing, "shared"), **how)
+    other.fit(inputs, y, sample_source=source)
+
+    np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(inputs))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda X: {**X, "table": X["table"][1:]},
+            r"X is a dict of 3 datasets; expected",
+        ),
+        (
+            lambda X: {**X, "source": X["place"]},
+            "'source' cannot be one's name: it must",
+        ),
+        (lambda X: {**X, 3: X["place"]}, "3 cannot be one's name: it must be a param"),
+        (
+            lambda X: {"image": X["image"]},
+            r"(?s)Seeing did not take a batch of 'image' of shape \(2, 3, 2, 2\) and "
+            r"type float32.*forward takes \['image'\] by name",
+        ),
+        (
+            lambda X: {**X, "place": np.array([["x"]] * 50)},
+            "Item 0 must be a tensor or an array of numbers, got ndarray",
+        ),
+    ],
+)
+def test_inputs_that_are_none_are_refused(change, message):
+    inputs, _, y, source = two_rooms()
+    with pytest.raises(SourceError, match=message):
+        SharedNet(net_on(Seeing, "shared"), scaler=None).fit(
+            change(inputs), y, sample_source=source
+        )
+
+
+def test_inputs_that_do_not_stack_are_refused():
+    inputs, _, y, source = two_rooms()
+    short = {**inputs, "table": inputs["table"][:9]}
+    with pytest.raises(SourceError, match=r"X of 'a' is a dict of inputs.*'table': 9"):
+        stack_sources({"a": (short, y), "b": (inputs, y)})
+    with pytest.raises(
+        SourceError, match=r"must have the same inputs, got \{'a': \('im"
+    ):
+        stack_sources({"a": ({"image": inputs["image"]}, y), "b": (inputs, y)})
+    with pytest.raises(
+        SourceError, match=r"a dict of 3 dat.*by name it needs scaler=N"
+    ):
+        SharedNet(net_on(Seeing, "shared")).fit(inputs, y, sample_source=source)

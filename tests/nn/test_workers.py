@@ -182,6 +182,49 @@ def test_a_lambda_that_cannot_be_handed_to_a_worker_is_told_of():
     assert children() == []
 
 
+class Tells(Dataset):
+    """Tells which process has read an item."""
+
+    def __init__(self, folder, slow):
+        self.folder, self.slow, self.targets = folder, slow, np.arange(32) % 2
+
+    def __len__(self):
+        return 32
+
+    def __getitem__(self, place):
+        (self.folder / str(os.getpid())).touch()
+        time.sleep(self.slow)
+        return np.ones((3, 2, 2), np.float32), self.targets[place]
+
+
+def test_every_worker_reads_whichever_source_is_wanted(tmp_path):
+    """So nobody has to say how many a slow source needs."""
+    folders = {name: tmp_path / name for name in ("fast", "slow")}
+    for folder in folders.values():
+        folder.mkdir()
+    X, y, source = stack_sources(
+        {"fast": Tells(folders["fast"], 0.0), "slow": Tells(folders["slow"], 0.01)}
+    )
+    mine = {str(os.getpid())}  # has read the first items, to size the net
+
+    model_of(2, validation_fraction=None).fit(X, y, sample_source=source)
+
+    readers = {name: set(os.listdir(f)) - mine for name, f in folders.items()}
+    assert len(readers["slow"]) == 2
+    assert readers["fast"] <= readers["slow"]
+
+
+def test_memory_is_pinned_for_a_gpu_only():
+    X, y, source = photos()
+    model = model_of(net={"iterator_train__pin_memory": True})
+
+    model.fit(X, y, sample_source=source)
+
+    plain = model_of().fit(X, y, sample_source=source)
+    for a, b in zip(model.module_.parameters(), plain.module_.parameters()):
+        assert torch.equal(a, b)
+
+
 def test_settings_of_a_loader_that_decide_the_order_are_refused():
     X, y, source = photos()
     model = model_of(net={"iterator_train__shuffle": True})

@@ -269,7 +269,7 @@ def test_shared_rows_are_counted_with_the_cure():
 
     found = answer(shift_report(X, None, sample_source=TWO), "shared rows")
 
-    assert found.sentence == "20 rows have their like in another source."
+    assert found.sentence == "20 rows are in another source as well."
     assert "find_shared_rows" in found.remedy
 
 

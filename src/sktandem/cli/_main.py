@@ -36,10 +36,11 @@ from sktandem.cli._options import (
 from sktandem.cli._report import draw_comparison, report_page, versions
 from sktandem.cli._writing import inert_cells, outputs_of, refuse_inputs, write_all
 from sktandem.data._tables import date_columns, is_frame, numeric_columns
-from sktandem.datasets import load_wine_quality
+from sktandem.datasets import load_heart_disease, load_wine_quality
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.files import SourceTables
 from sktandem.files._gather import read_tables
+from sktandem.merge import Merged
 from sktandem.model_selection import StrategyComparison, compare_strategies
 from sktandem.scaling._scalers import table_preprocessor
 from sktandem.shift import ShiftReport, shift_report
@@ -52,6 +53,7 @@ KEEP = (
     "To fit and keep a model: python -m sktandem fit, with the same options and\n"
     "--output model.skops"
 )
+YOURS = "Your own files: python -m sktandem compare A.csv B.csv --target COLUMN"
 
 MORE = "For surer verdicts, in five times the time: --thorough"
 
@@ -117,9 +119,21 @@ class Run(NamedTuple):
 def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
     check_options(options)
     refuse_inputs(outputs_of(options), options.files)
-    tables = _read(options)
-    _check_sources(options, tables)
-    _check_metric(options.metric, tables)
+    if options.files:
+        reading = reading_from(options)
+        tables = read_tables(files_of(options, reading), reading)
+        _check_tables(options, tables)
+        _run_one(options, tables, given)
+        return
+    for place, (case, tables) in enumerate(_demo(options)):
+        if place and not options.quiet:
+            print("\n" + "-" * WIDTH + "\n")
+        _run_one(case, tables, given)
+
+
+def _run_one(
+    options: argparse.Namespace, tables: SourceTables, given: Sequence[str]
+) -> None:
     say = (lambda *_: None) if options.quiet else print
     task = _task_sentences(options, tables)
     say(", ".join(f"{n}: {rows:,} rows" for n, rows in _sizes(tables).items()))
@@ -143,9 +157,16 @@ def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
     written = _write(run, options, given)
     print(run.text())
     noted = _noted_down(notes[len(tables.notes) :])
-    more = [] if options.thorough or options.net else [MORE]
-    say("\n".join(["", *noted, KEEP, *more, *written]))
+    more = [KEEP if options.files else YOURS]
+    if not (options.thorough or options.net):
+        more.append(MORE)
+    say("\n".join(["", *noted, *more, *written]))
     sys.stdout.flush()  # here, where an error can still be told
+
+
+def _check_tables(options: argparse.Namespace, tables: SourceTables) -> None:
+    _check_sources(options, tables)
+    _check_metric(options.metric, tables)
 
 
 def _check_sources(options: argparse.Namespace, tables: SourceTables) -> None:
@@ -180,11 +201,54 @@ def _check_metric(metric: str | None, tables: SourceTables) -> None:
         ) from None
 
 
-def _read(options: argparse.Namespace) -> SourceTables:
-    if not options.files:
-        return _wines("regression" if options.task == "auto" else options.task)
-    reading = reading_from(options)
-    return read_tables(files_of(options, reading), reading)
+def _demo(
+    options: argparse.Namespace,
+) -> Iterator[tuple[argparse.Namespace, SourceTables]]:
+    """Yield the bundled cases that suit the options: a clear yes, an honest no."""
+    hospitals: dict[str, Any] = {"primary": options.primary or "va"}
+    hospitals["metric"] = options.metric or "roc_auc"
+    if not options.net:  # one question has a sharper answer than six
+        hospitals["strategies"] = [Merged(representation="indicator")]
+    cases = [(hospitals, _hospitals())] if options.task != "regression" else []
+    cases.append(({}, _wines("regression" if options.task == "auto" else options.task)))
+    first, refused = True, None
+    for changes, tables in cases:
+        case = argparse.Namespace(**vars(options) | changes)
+        try:
+            _check_tables(case, tables)
+        except SourceError as error:
+            refused = error
+            continue
+        yield case if first else _beside(case, "wines"), tables
+        first = False
+    if first and refused is not None:
+        raise refused
+
+
+def _beside(options: argparse.Namespace, name: str) -> argparse.Namespace:
+    """Return the options of a second case, which writes beside the first."""
+    changes = {}
+    if options.output is not None:
+        changes["output"] = options.output / name
+        changes["output"].mkdir(exist_ok=True)
+    if options.report is not None:
+        changes["report"] = options.report.with_stem(f"{options.report.stem}-{name}")
+    return argparse.Namespace(**vars(options) | changes)
+
+
+def _hospitals() -> SourceTables:
+    heart = load_heart_disease()
+    X = heart.data
+    if is_installed("pandas"):
+        from pandas import DataFrame
+
+        X = DataFrame(X, columns=heart.feature_names)
+    files = dict.fromkeys(
+        np.unique(heart.sample_source).tolist(), "bundled patients, Detrano et al. 1989"
+    )
+    return SourceTables(
+        X, heart.target, heart.sample_source, None, "classification", "ill", files,
+    )  # fmt: skip
 
 
 def _wines(task: Literal["regression", "classification"]) -> SourceTables:
@@ -248,8 +312,8 @@ def _compare(options: argparse.Namespace, tables: SourceTables) -> StrategyCompa
         estimator = default_net(tables.task, max_epochs=MAX_EPOCHS)
     else:
         estimator = MODELS[options.model, tables.task][1]()
-    complete = is_frame(X) and not X.isna().to_numpy().any()
-    if _all_numbers(X) and (not is_frame(X) or complete):
+    holes = X.isna().to_numpy() if is_frame(X) else np.isnan(X)
+    if _all_numbers(X) and not holes.any():
         X = np.asarray(X, dtype=np.float64)  # nothing to prepare: several times faster
     elif options.net:
         scaler = table_preprocessor(min_frequency=RAREST)
@@ -262,6 +326,7 @@ def _compare(options: argparse.Namespace, tables: SourceTables) -> StrategyCompa
         tables.y,
         sample_source=tables.sample_source,
         primary_source=options.primary,
+        strategies=options.strategies,
         scoring=options.metric,
         margin=options.margin,
         scaler=scaler,

@@ -44,7 +44,8 @@ examples:
   python -m sktandem fit A.csv B.csv --target ill --clean safe --output model.skops
   python -m sktandem predict model.skops new.csv --source A
 
-Without files it compares the bundled red and white wines. It needs no network.
+Without files it asks about two bundled cases: four hospitals, then red and white
+wines. It needs no network.
 """
 
 
@@ -77,8 +78,9 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "[FILE FILE ... --target COLUMN]",
         "compare ways of using several files (what happens by default)",
         "Train on each file alone and on all of them in several ways, test on held-out "
-        "rows of each, and say what can be said.",
+        "rows of each, and report a verdict for each.",
     )
+    compare.set_defaults(strategies="default")  # the demo asks about one
     _add_files(compare)
     _add_model(compare.add_argument_group("the comparison"))
     _add_output(compare.add_argument_group("what comes out"))
@@ -114,7 +116,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "FILE FILE ... [--target COLUMN]",
         "list what the files write differently, and what settles it",
         "List what is the same but written differently, each with a count and the "
-        "option that settles it, and all else that keeps the files apart.",
+        "option that settles it, and everything else that keeps the files apart.",
     )
     _add_files(clean)
     return parser, commands.choices
@@ -170,7 +172,7 @@ def _add_data(data: Any) -> None:
 
 def _add_reading(reading: Any) -> None:
     for option, told in (
-        ("--separator", "a sign or tab; default: what the header suggests"),
+        ("--separator", "a character or tab; default: as the header suggests"),
         ("--decimal", "default: as written"),
         ("--encoding", "of files that are not UTF-8"),
         ("--date-order", "day or month: what comes first in 03/04/2024"),
@@ -281,7 +283,7 @@ def _add_model(model: Any) -> None:
         "--margin",
         type=float,
         default=0.01,
-        help="the smallest gain worth having, as a part of the loss (default: 0.01)",
+        help="the smallest gain that matters, as a part of the loss (default: 0.01)",
     )
     model.add_argument("--seed", type=int, default=0, help="of folds and models")
     model.add_argument("--jobs", type=int, default=1, help="folds at once (default: 1)")

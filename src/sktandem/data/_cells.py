@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 
-from sktandem._telling import counted
+from sktandem._telling import counted, did_you_mean
 from sktandem.data._sources import Codes, Sources, distinct
 from sktandem.data._tables import from_tensor, is_missing, is_tensor, refuse_masked
 from sktandem.exceptions import SourceError
@@ -20,6 +20,7 @@ __all__ = [
     "classes_by_source",
     "cross_cells",
     "deal_folds",
+    "known_codes",
     "mixes_kinds",
     "refuse_fields",
     "target_strata",
@@ -114,6 +115,25 @@ def class_codes(y: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
         return classes, codes
     classes = np.array(names, dtype=object if y.dtype == object else y.dtype)
     return classes, codes
+
+
+def known_codes(
+    y: NDArray[Any], classes: NDArray[Any], whose: str = "y"
+) -> NDArray[np.int64]:
+    """Return the place of each label among known classes; refuse any other."""
+    # By a dict over the distinct labels, and not by searching sorted arrays: labels
+    # of other kinds, such as strings beside integers, do not sort.
+    found, codes = class_codes(y)
+    place = {label: code for code, label in enumerate(classes.tolist())}
+    unseen = [label for label in found.tolist() if label not in place]
+    if unseen:
+        raise SourceError(
+            f"{whose} holds {unseen[:5]}, which fit did not see. The classes are "
+            f"{list(place)[:10]}.{did_you_mean(unseen[0], place)} partial_fit "
+            "takes all that will come by classes= in its first call."
+        )
+    order = np.array([place[label] for label in found.tolist()], dtype=np.int64)
+    return order[codes]
 
 
 def classes_by_source(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ __all__ = [
     "as_lazy",
     "dataset_of",
     "files_of",
+    "input_names",
     "refuse_items",
     "targets_of",
 ]
@@ -95,7 +96,22 @@ class LazyTable:
         )
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} rows of {', '.join(map(repr, self.parts))}>"
+        parts = ", ".join(
+            "arrays" if isinstance(part, list | np.ndarray) else repr(part)
+            for part in self.parts
+        )
+        return f"<{len(self):,} rows of {parts}>"
+
+    def lengths(self) -> NDArray[np.intp] | None:
+        """Return the length of each row, None where it is not known without reading."""
+        by_part = [_lengths_of(part) for part in self.parts]
+        if any(own is None for own in by_part):
+            return None
+        lengths = np.zeros(len(self), np.intp)
+        for part, own in enumerate(by_part):
+            rows = self.part == part
+            lengths[rows] = own[self.place[rows]]  # type: ignore[index]
+        return lengths
 
     def fingerprint(self) -> bytes:
         """Return what tells these rows from others, without reading one."""
@@ -176,6 +192,71 @@ class FileItems:
             ) from error
 
 
+@dataclass(frozen=True, eq=False)
+class NamedItems:
+    """Several inputs of each row, by their names in a module's `forward`."""
+
+    inputs: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(self.inputs)}}}"
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        return {name: values[place] for name, values in self.inputs.items()}
+
+
+def _named_inputs(X: Mapping[Any, Any], name: Any) -> NamedItems:
+    """Return a dict of arrays as rows of several inputs."""
+    whose = "X" if name is None else f"X of {name!r}"
+    for key in X:
+        if not isinstance(key, str) or key == "source":
+            raise SourceError(
+                f"{whose} is a dict of inputs, and {key!r} cannot be one's name: it "
+                "must be a parameter of the module's forward other than 'source'."
+            )
+    inputs = {key: dataset_of(values, name) or values for key, values in X.items()}
+    inputs = {key: _indexable(values) for key, values in inputs.items()}
+    lengths = {key: len(values) for key, values in inputs.items()}
+    if len(set(lengths.values())) != 1:
+        raise SourceError(
+            f"{whose} is a dict of inputs, which must have one value for each row, got "
+            f"{lengths}. Datasets of several sources are stacked by stack_sources."
+        )
+    return NamedItems(inputs)
+
+
+def _indexable(values: Any) -> Any:
+    """Return what gives a row for an integer, which a data frame does not."""
+    if isinstance(values, DatasetItems) or hasattr(values, "detach"):
+        return values
+    if isinstance(values, list) and _of_unequal_arrays(values):
+        return values
+    return np.asarray(values)
+
+
+def input_names(X: LazyTable) -> list[tuple[str, ...]]:
+    """Return the names of the inputs of each part; none where there is one input."""
+    return [tuple(getattr(part, "inputs", ())) for part in X.parts]
+
+
+def _lengths_of(part: Any) -> NDArray[np.intp] | None:
+    """Return the length of each item: of sequences, or as a dataset tells it."""
+    if isinstance(part, NamedItems):
+        by_input = [_lengths_of(values) for values in part.inputs.values()]
+        known = [own for own in by_input if own is not None]
+        return np.sum(known, axis=0, dtype=np.intp) if known else None
+    told = getattr(getattr(part, "dataset", None), "lengths", None)
+    boxed = isinstance(part, np.ndarray) and part.dtype == object
+    if isinstance(part, list) or boxed:
+        told = [np.shape(item)[0] if np.ndim(item) else 1 for item in part]
+    elif isinstance(part, np.ndarray):  # all of one length
+        told = np.full(len(part), part.shape[1] if part.ndim > 1 else 1)
+    return None if told is None or len(told) != len(part) else np.asarray(told, np.intp)
+
+
 def files_of(files: Any, reader: Callable[[Any], Any]) -> LazyTable:
     """Return a row for each file, which `reader` reads."""
     return LazyTable.of(FileItems(list(files), reader))
@@ -204,9 +285,11 @@ def _with_article(X: Any) -> str:
 
 
 def as_lazy(X: Any, name: Any = None) -> Any:
-    """Return datasets, and arrays of several lengths, as a LazyTable; else X itself."""
-    items = dataset_of(X, name)
-    if items is None and _of_unequal_arrays(X):
+    """Return datasets, dicts and arrays of several lengths as a LazyTable; else X."""
+    items: Any = dataset_of(X, name)
+    if items is None and isinstance(X, Mapping):
+        items = _named_inputs(X, name)
+    elif items is None and _of_unequal_arrays(X):
         items = X
     return X if items is None else LazyTable.of(items)
 
@@ -244,7 +327,12 @@ def targets_of(items: DatasetItems) -> NDArray[Any]:
     # What a dataset keeps may be something else, such as the names of its classes.
     if kept is not None and len(kept) == len(items) and np.array_equal(kept[0], first):
         return np.asarray(kept)
-    return np.asarray([first, *(items.y_of(place) for place in range(1, len(items)))])
+    from tqdm.auto import tqdm  # which skorch needs, as torch is there
+
+    # None: not where nobody looks; and not for what takes no time.
+    how = {"unit": "item", "leave": False, "disable": None, "delay": 1.0}
+    rest = tqdm(range(1, len(items)), desc=f"reading y of {items.name!r}", **how)
+    return np.asarray([first, *map(items.y_of, rest)])
 
 
 def _kept(dataset: Any) -> NDArray[Any] | None:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from sktandem._settings import check_choice, is_among
-from sktandem._telling import counted, did_you_mean, warn
+from sktandem._telling import counted, did_you_mean
 from sktandem.data._cells import as_target
 from sktandem.data._lazy import LazyTable
 from sktandem.data._sources import (
@@ -61,6 +61,29 @@ REMEDY = "unknown_source='pooled' or 'primary' says what to do with such rows."
 
 
 @dataclass(frozen=True, eq=False)
+class Taken:
+    """Where the rows of a table are from.
+
+    Many fits on parts of one table need it only once.
+
+    Attributes
+    ----------
+    X : table
+        The rows that were taken.
+
+    whole : table
+        The table they were taken from.
+
+    places : ndarray of int
+        Their places there.
+    """
+
+    X: Any
+    whole: Any
+    places: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Rows of several sources that were read and checked.
 
@@ -83,6 +106,9 @@ class Rows:
 
     source_column : int or None
         Where the column of sources stood that was taken out of X, None if none was.
+
+    taken : Taken or None
+        Where X is from, if it is a part of another table.
     """
 
     X: Any
@@ -91,6 +117,11 @@ class Rows:
     weights: NDArray[np.float64] | None = None
     groups: NDArray[np.intp] | None = None
     source_column: int | None = None
+    taken: Taken | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process gets these rows, and not the table that they are from.
+        return vars(self) | {"taken": None}
 
     def __len__(self) -> int:
         return len(self.sources.codes)
@@ -136,13 +167,17 @@ class Rows:
         y = self.y if self.y is None else self.y[rows]
         if y is not None and y.dtype == object:
             y = _unboxed(y)
+        X, whole, places = take_rows(self.X, rows), self.X, rows
+        if self.taken is not None and self.taken.X is self.X:
+            whole, places = self.taken.whole, self.taken.places[rows]
         return Rows(
-            take_rows(self.X, rows),
+            X,
             y,
             self.sources.take(rows),
             None if self.weights is None else self.weights[rows],
             None if self.groups is None else self.groups[rows],
             self.source_column,
+            Taken(X, whole, places),
         )
 
 
@@ -168,9 +203,9 @@ def read_rows(
     reset: bool = True,
     columns: bool = True,
 ) -> Rows:
-    """Read the arguments of a public call: the one place where doors are opened.
+    """Read the arguments of a public call: the one place where sources are found.
 
-    Both doors to the source, the lengths of all arguments, the columns of X and
+    The source by keyword or column, the lengths of all arguments, the columns of X and
     the rule for unknown sources are settled here, once for each call. Past this
     point there are only Rows.
 
@@ -322,6 +357,11 @@ def _refuse_not_finite(y: NDArray[Any], weights: Any) -> None:
 
 def check_columns(estimator: Any, X: Any) -> None:
     """Refuse columns other than those of `fit`."""
+    learned = vars(estimator)
+    plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "biuf"
+    nameless = plain and "feature_names_in_" not in learned
+    if nameless and X.shape[1] == learned.get("n_features_in_"):
+        return  # at once, for those who ask for one row
     table = as_table(X)
     if isinstance(table, LazyTable):  # an item has columns when it is read
         return
@@ -357,12 +397,6 @@ def _placed(sources: Sources, names: Sequence[Hashable], labelled: bool) -> Sour
                 f"first partial_fit, {list(names)}.{did_you_mean(name, names)} Name "
                 "all that will come by sources= there."
             )
-    absent = [name for name in names if name not in sources.names]
-    if absent:
-        warn(
-            f"partial_fit got no rows of {absent}, so only {list(sources.names)} train "
-            "in this call."
-        )
     return sources.among(names)
 
 
@@ -372,6 +406,11 @@ def _settled(sources: Sources, labels: Any, estimator: Any, because: str) -> Sou
     if estimator.unknown_source == "pooled" or not unknown.any():
         return sources
     if estimator.unknown_source == "primary":
+        if estimator.primary_source not in sources.names:
+            raise SourceError(
+                f"unknown_source='primary' asks for {estimator.primary_source!r}, of "
+                "which partial_fit has had no rows yet. Give it some first."
+            )
         primary = sources.names.index(estimator.primary_source)
         codes = np.where(unknown, primary, sources.codes)
         return Sources(sources.names, codes.astype(sources.codes.dtype))

@@ -1,4 +1,4 @@
-"""Which source each row came from: two doors, one resolver, one record."""
+"""Which source each row came from: keyword or column, one resolver, one record."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def resolve_sources(
     source: str | int | None = None,
     fitting: bool = True,
 ) -> tuple[Any, Sources]:
-    """Find every row's source through either door.
+    """Find every row's source from the keyword or the column.
 
     Labels must be complete; with no label at all there is one source.
 
@@ -150,7 +150,7 @@ def resolve_sources(
 def split_source(
     X: Any, sample_source: Any = None, source: str | int | None = None
 ) -> tuple[Any, Labels | None]:
-    """Return the features and the raw labels, None where no door was used."""
+    """Return the features and the raw labels, None where none were given."""
     table = as_table(X)
     labels = None
     if source is not None:

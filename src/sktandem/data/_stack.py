@@ -21,6 +21,7 @@ from sktandem.data._lazy import (
     as_lazy,
     dataset_of,
     files_of,
+    input_names,
     targets_of,
 )
 from sktandem.data._sources import plain_label, resolve_sources
@@ -35,6 +36,7 @@ from sktandem.data._tables import (
     is_pandas,
     is_tensor,
     n_rows,
+    refuse_datasets,
     take_column,
 )
 from sktandem.exceptions import SourceError
@@ -74,7 +76,8 @@ def stack_sources(
         frame (pandas, polars, pyarrow), a sparse matrix, a torch CPU tensor or a list
         of texts, the same kind in all; y of shape (n,), (n, 1) or (n, k), or
         None in all. For nets X may also be a map-style ``Dataset`` of torch, or a
-        list of arrays of several lengths. A ``Dataset`` that gives pairs (x, y) may
+        list of arrays of several lengths, or a dict of them for a module of several
+        inputs. A ``Dataset`` that gives pairs (x, y) may
         stand alone; its y is what it keeps as `targets`, `labels` or ``tensors[1]``,
         else it is read by one pass over all items.
 
@@ -194,6 +197,7 @@ def _is_filled_mapping(datasets: object) -> bool:
 
 def _parted(name: Hashable, frame: Any, target: Hashable) -> tuple[Any, Any]:
     """Return the columns of a data frame but one, and that one."""
+    refuse_datasets(frame)  # a query that was not run is a data frame by its name
     columns = column_names(frame)
     if columns is None:
         raise SourceError(
@@ -295,7 +299,15 @@ def _stack_tables(tables: dict[Hashable, Any], join: str, *, room: bool) -> Any:
             "frames, or leave join at 'exact'."
         )
     if kind == "dataset":
-        return LazyTable.joined(parts)
+        stacked = LazyTable.joined(parts)
+        names = {tuple(sorted(own)) for own in input_names(stacked)}
+        if len(names) > 1:
+            inputs = {name: input_names(X)[0] for name, X in tables.items()}
+            raise SourceError(
+                f"The datasets must have the same inputs, got {inputs}. Give each a "
+                "dict with the same names."
+            )
+        return stacked
     if kind == "list of texts":
         return [text for part in parts for text in part]
     _refuse_other_shapes(tables)

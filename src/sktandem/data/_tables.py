@@ -57,7 +57,8 @@ RUN_BY = ("compute", "toPandas", "to_pandas", "df", "collect")
 
 def is_frame(X: Any) -> bool:
     """Tell whether X is a data frame: of pandas, polars, pyarrow, or alike."""
-    return bool(nw.dependencies.is_into_dataframe(X))
+    # An array is asked about often, and narwhals looks for all the libraries it knows.
+    return not isinstance(X, np.ndarray) and bool(nw.dependencies.is_into_dataframe(X))
 
 
 def is_pandas(X: Any) -> bool:
@@ -66,12 +67,14 @@ def is_pandas(X: Any) -> bool:
     These are handled as they are: narwhals refuses two columns of one name,
     and knows neither sparse columns nor numbers of extended precision.
     """
-    return bool(nw.dependencies.is_pandas_like_dataframe(X))
+    is_array = isinstance(X, np.ndarray)
+    return not is_array and bool(nw.dependencies.is_pandas_like_dataframe(X))
 
 
 def is_polars(X: Any) -> bool:
     """Tell whether X is a polars data frame."""
-    return bool(nw.dependencies.is_polars_dataframe(X))
+    is_array = isinstance(X, np.ndarray)
+    return not is_array and bool(nw.dependencies.is_polars_dataframe(X))
 
 
 def is_tensor(X: Any) -> bool:
@@ -171,14 +174,17 @@ def refuse_masked(name: str, values: Any) -> None:
 
 def refuse_datasets(X: Any) -> None:
     """Raise if X is not a table yet: several datasets, or a query that was not run."""
+    if isinstance(X, np.ndarray):
+        return
     if sparse.issparse(X) or is_frame(X):  # one sparse format of scipy is a dict
         return
-    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+    if _is_query(X):
         run = next((name for name in RUN_BY if hasattr(X, name)), "collect")
         library = type(X).__module__.split(".")[0]
         raise SourceError(
             f"X is a {type(X).__name__} of {library}, a query that has not been run. "
-            f"Pass the data frame that it gives: X.{run}()."
+            f"Pass the data frame that it gives: X.{run}(). If that is larger than "
+            "memory, hand its parts to Merged.partial_fit, one at a time."
         )
     if isinstance(X, dict):
         raise _datasets(X)
@@ -187,6 +193,15 @@ def refuse_datasets(X: Any) -> None:
     # Rows that are arrays themselves, such as images, are far more than datasets.
     if len(X) <= MOST_DATASETS and all(map(_is_dataset, X)):
         raise _datasets(X)
+
+
+def _is_query(X: Any) -> bool:
+    """Tell a data frame whose rows are still to be computed."""
+    # By name: narwhals lets go of dask.
+    of_dask = type(X).__module__.split(".")[0] in ("dask", "dask_expr")
+    if of_dask and hasattr(X, "columns"):
+        return True
+    return isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame)
 
 
 def _datasets(X: Any) -> SourceError:

@@ -57,9 +57,8 @@ def load_heart_disease(
 ) -> Any:
     """Load the patients of four hospitals as four sources of one table.
 
-    The same examination in four places, and nearly every way in which places
-    differ: how many of the patients are ill, which values were taken at all,
-    and how many patients there are to learn from.
+    The same examination in four places that differ in nearly every way: how many of the
+    patients are ill, which values were recorded, and how many patients there are.
 
     ==============  ====================
     Sources         cleveland, hungarian, switzerland, va
@@ -118,8 +117,8 @@ def load_heart_disease(
     switzerland: 93%
     va: 74%
 
-    The share of the ill. Whoever merges these hospitals teaches the model to
-    ask where a patient is before it asks how the patient is.
+    The share of the ill. A model of the merged hospitals can learn where a patient
+    is rather than how ill the patient is.
     """
     columns = read_columns("heart_disease.csv.gz")
     n_read = len(columns["source"])

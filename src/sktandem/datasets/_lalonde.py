@@ -31,11 +31,11 @@ def load_lalonde(
     as_frame: bool = False,
     return_X_y: bool = False,
 ) -> Any:
-    """Load a small experiment and the large survey that is to help it.
+    """Load a small experiment and a large survey that may help it.
 
-    Training was given by lot to a few hundred poor people, and a survey of
-    the whole country has thirty-six times as many rows. Most of them are
-    unlike anyone in the experiment, so stacking the two drowns it.
+    Job training was assigned at random to a few hundred people, and a survey of the
+    whole country has thirty-six times as many rows. Most of them are unlike anyone in
+    the experiment, so stacking the two drowns the experiment.
 
     ==============  ====================
     Sources         cps, nsw

@@ -52,9 +52,9 @@ def load_student_performance(
 ) -> Any:
     """Load the pupils of two subjects as two sources, many of them in both.
 
-    The trap of merging: the same pupil sits in both tables, so a split by
-    rows trains on the pupils that it tests on. `groups` numbers the pupils;
-    pass it as ``groups=`` to a splitter.
+    The trap of merging: the same pupil is in both tables, so a split by rows trains on
+    pupils that it tests on. `groups` numbers the pupils; pass it as ``groups=`` to a
+    splitter.
 
     ==============  ====================
     Sources         math, portuguese
@@ -151,5 +151,5 @@ def load_student_performance(
 
 
 def _told(earlier_grades: bool) -> str:
-    kept = "kept, as asked" if earlier_grades else "left out: they foretell G3"
+    kept = "kept, as asked" if earlier_grades else "left out: they predict G3 too well"
     return f"The earlier grades G1 and G2 are {kept}."

@@ -157,9 +157,8 @@ def load_model(
         asked = io.get_untrusted_types(file=path)
         foreign = [name for name in asked if name not in trusted]
         if foreign:
-            hidden = ""
-            if any(name.startswith("skorch.") for name in foreign):
-                hidden = " A net of skorch brings a pickle, which runs code."
+            nets = [name for name in foreign if name.startswith("skorch.")]
+            hidden = " A net of skorch brings a pickle, which runs code." * bool(nets)
             raise SourceError(
                 f"{path} holds the types {foreign}.{hidden} If you trust the person "
                 f"who made it: trusted={foreign}."

@@ -47,6 +47,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "sktandem.schedules._sampled.SampledAlternation",
     "sktandem.schedules._shuffled.Shuffled",
     "sktandem.stats._row_loss.RowLoss",
+    "sktandem.tandem._blend.Mixtures",
     "sktandem.tandem._donors.Calibration",
     "sktandem.tandem._donors.Donor",
     "sktandem.tandem._donors.FittedDonor",

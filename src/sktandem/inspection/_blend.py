@@ -12,6 +12,7 @@ from sktandem.report._drawing import COLORS, DARK, matplotlib_for
 
 __all__ = ["BlendDisplay"]
 
+BELOW = 36  # the axis, in points, stands the legend
 SHADES = (*COLORS, "#6a5fb0", "#8c8c8c", "#c77f4a", "#2f4b7c")
 
 
@@ -129,6 +130,8 @@ class BlendDisplay:
         return self
 
     def _draw_weights(self, sources: list[Any], places: Any) -> None:
+        from matplotlib.transforms import ScaledTranslation
+
         weights = self.gains.weights
         left = np.zeros(len(sources))
         self.bars_ = {}
@@ -145,8 +148,18 @@ class BlendDisplay:
             left += widths
         self.ax_.set_yticks(places, [str(source) for source in sources])
         self.ax_.set(xlim=(0, 1), xlabel="weight")
+        self.ax_.spines[["left", "right", "top"]].set_visible(False)
+        self.ax_.tick_params(axis="y", length=0)
+        # Below the words on the axis, however high the axes are.
+        down = ScaledTranslation(0, -BELOW / 72, self.figure_.dpi_scale_trans)
         legend = self.ax_.legend(
-            fontsize="x-small", loc="upper left", bbox_to_anchor=(0, -0.28), ncols=3
+            fontsize="small",
+            loc="upper left",
+            bbox_to_anchor=(0, 0),
+            bbox_transform=self.ax_.transAxes + down,
+            borderaxespad=0,
+            frameon=False,
+            ncols=3,
         )
         for text in (*legend.get_texts(), *self.ax_.get_yticklabels()):
             text.set_parse_math(False)
@@ -167,5 +180,6 @@ class BlendDisplay:
             )
             self.ax_gain_.plot(gain.gain * unit, place, "o", color=DARK)
         self.ax_gain_.axvline(0, color="#808080", linewidth=0.8)
-        self.ax_gain_.tick_params(labelleft=False)
+        self.ax_gain_.spines[["left", "right", "top"]].set_visible(False)
+        self.ax_gain_.tick_params(axis="y", length=0, labelleft=False)
         self.ax_gain_.set_xlabel("gain, % of own loss")

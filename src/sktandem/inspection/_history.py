@@ -22,12 +22,11 @@ MACRO = {"linestyle": "-", "zorder": 1.9}  # behind the sources that it sums up
 
 
 class HistoryDisplay:
-    """Loss curves of every source, before the source that was in turn.
+    """Loss curves of every source, over shades of the source in turn.
 
-    One curve for all sources hides that one is learnt at the cost of another.
-    Here each has a colour: solid for its validation loss, dashed for its
-    training loss. An epoch in which a single source trained is shaded in the
-    colour of that source.
+    A single curve hides that one source is learned at the expense of another. Here each
+    has a colour: solid for its validation loss, dashed for its training loss. An epoch
+    in which a single source trained is shaded in the colour of that source.
 
     It is recommended to use :meth:`from_estimator` to create a
     `HistoryDisplay`. All parameters are stored as attributes.

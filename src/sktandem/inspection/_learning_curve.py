@@ -16,11 +16,10 @@ MARKERS = "osD^vP"
 class LearningCurveBySourceDisplay:
     """Learning curves of a source, by itself and beside the other sources.
 
-    Held-out loss over the rows of the source, few to many. The thick line in
-    the colour of the source is its own model; each strategy has a line of its
-    own. A shade belongs to a strategy: it is the interval of its difference
-    from the own model, so that a strategy is better than that model where its
-    shade lies wholly below the thick line.
+    Held-out loss over the rows of the source, few to many. The thick line in the colour
+    of the source is its own model; each strategy has a line of its own. The shade of a
+    strategy is the interval of its difference from the own model, so a strategy is
+    better than that model where its shade lies entirely below the thick line.
 
     Read more in the :ref:`User Guide <comparing>`.
 

@@ -15,9 +15,8 @@ __all__ = ["SourceScoresDisplay"]
 class SourceScoresDisplay:
     """Dot plot of what an estimator scores on each source.
 
-    A row for each source, in its colour, and a panel for each metric. The line
-    is the score over all rows, which may hide the source that pays for the
-    others.
+    A row for each source, in its colour, and a panel for each metric. The line is the
+    score over all rows, which can hide that one source got worse.
 
     Read more in the :ref:`User Guide <scores>`.
 

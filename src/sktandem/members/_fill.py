@@ -21,6 +21,7 @@ __all__ = [
     "check_estimator",
     "check_weighted",
     "filled",
+    "holds_net",
     "hole_of",
     "is_net",
     "made_unit",
@@ -46,6 +47,11 @@ def _is_skorch(estimator: Any) -> bool:
 def _is_a(estimator: Any, name: str) -> bool:
     kinds = [f"{kind.__module__}.{kind.__name__}" for kind in type(estimator).__mro__]
     return name in kinds
+
+
+def holds_net(estimator: Any) -> bool:
+    """Tell whether an estimator is a net, or one stands in it, at whatever depth."""
+    return is_net(estimator) or any(map(is_net, estimator.get_params().values()))
 
 
 def takes_weights(estimator: Any) -> bool:

@@ -20,11 +20,11 @@ MOST = 6  # models; with more sources blocks of them are left out together
 
 @documented
 class OtherSources(SourceModels):
-    """Answer each source by a model that never saw a row of it.
+    """Predict each source by a model that never saw its rows.
 
-    Where a source has few rows, or rows that are all alike, what holds in the
-    others may be the best there is. As the model saw none of the source's rows,
-    what it predicts of them is out of sample.
+    For a source with few rows, or rows that are all alike, a model of the others may be
+    the best there is. It saw none of the source's rows, so its predictions for them are
+    out of sample.
 
     Read more in the :ref:`User Guide <comparing>`.
 

@@ -17,10 +17,9 @@ __all__ = ["OnlySource", "OwnModels"]
 
 @documented
 class OwnModels(SourceModels):
-    """Train a model on each source alone, and let it answer for its own rows.
+    """Train a model on each source alone, and use it for that source's rows.
 
-    What everyone has without any merging, and so the reference of every
-    comparison.
+    This is what you have without any merging: the reference of every comparison.
 
     Read more in the :ref:`User Guide <comparing>`.
 
@@ -74,10 +73,10 @@ class OwnModels(SourceModels):
 
 @documented
 class OnlySource(SourceModels):
-    """Train on one source alone, and let its model answer for all rows.
+    """Train on one source alone, and use its model for all rows.
 
-    What happens where the others are left unused: on its own rows it is the
-    source's own model, on theirs it shows how far its rules carry.
+    On its own rows it is the source's own model; on the others' rows it shows how well
+    its rules transfer.
 
     Read more in the :ref:`User Guide <comparing>`.
 

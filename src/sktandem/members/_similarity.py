@@ -33,12 +33,12 @@ __all__ = ["SimilarityWeighted"]
 
 @documented
 class SimilarityWeighted(SourceModels):
-    r"""Train a model for each source on all rows, weighted by likeness to its own.
+    r"""Train a model for each source on all rows, weighted by similarity to its own.
 
-    A classifier that tells the source from the others gives, for each foreign
-    row, the ratio of the densities of both at that place [1]_. Foreign rows so
-    weighted are spread like the source's own: right where the sources differ in
-    who is in them and not in the rule.
+    A classifier that distinguishes the source from the others gives, for each
+    foreign row, the ratio of the two densities at that place [1]_. Foreign rows
+    weighted in this way are distributed like the source's own: right where the
+    sources differ in who is in them and not in the rule.
 
     Read more in the :ref:`User Guide <comparing>`.
 
@@ -51,7 +51,7 @@ class SimilarityWeighted(SourceModels):
         ``LogisticRegression(max_iter=1000)`` on prepared columns.
 
     clip : float, default=10.0
-        The largest weight of a row, lest a few decide all.
+        The largest weight of a row, so that no few rows dominate.
 
     cv : int, default=5
         The number of folds by which rows get their weight from a classifier

@@ -31,9 +31,9 @@ SMALLEST = 1e-6
 class StackedPrediction(SourceModels):
     """Give each source's model what the others' model predicts, as a feature.
 
-    The others never share a rule with the source, only their opinion; how far
-    it is to be trusted is learnt. It serves where the sources differ in their
-    rules, in the units of the target, or even in their classes.
+    The sources share no rule: each learns how far to trust the others' prediction. Use
+    it where the sources differ in their rules, in the units of the target, or even in
+    their classes.
 
     Read more in the :ref:`User Guide <comparing>`.
 

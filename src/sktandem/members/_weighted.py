@@ -33,12 +33,11 @@ __all__ = ["WeightedMerge"]
 
 @documented
 class WeightedMerge(SourceModels):
-    """Train a model for each source on all rows, those of the others counting less.
+    """Train a model for each source on all rows, those of the others weighted less.
 
-    How much a foreign row is worth is a question for the data: the weight is
-    the one with the smallest loss on the source's own rows, by
-    cross-validation inside `fit`. A weight of 0 leaves the others out, of 1 is
-    a plain merge, so that neither has to be believed in beforehand.
+    The weight of a foreign row is the one with the smallest loss on the source's own
+    rows, by cross-validation inside `fit`. A weight of 0 leaves the others out, and 1
+    is a plain merge, so neither has to be decided beforehand.
 
     Read more in the :ref:`User Guide <comparing>`.
 

@@ -12,8 +12,11 @@ from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.utils import get_tags
 
 from sktandem._routing import fit_weighted, unweighted
+from sktandem._telling import warn
+from sktandem.data._sources import ONLY_SOURCE
 from sktandem.data._tables import date_columns, is_frame, numeric_columns, to_floats
 from sktandem.exceptions import SourceError
+from sktandem.scaling._running import takes_weights
 from sktandem.scaling._scalers import other_columns
 
 MISSING = "missing values"
@@ -21,7 +24,10 @@ OF_VALUES = re.compile(
     "convert|string|numeric|object|dtype|nan|missing|infinity|float|sequence", re.I
 )
 
-__all__ = ["fit_inner", "remedy", "seeded_clone"]
+# What sees nothing of the sources, of the settings that can.
+SOURCE_BLIND = ("pooled", "shared", None)
+
+__all__ = ["explained", "fit_inner", "go_on_inner", "seeded_clone", "warn_of_idle"]
 
 
 def seeded_clone(estimator: Any, rng: np.random.RandomState | None) -> Any:
@@ -70,6 +76,33 @@ def fit_inner(
     )
 
 
+def go_on_inner(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    weights: NDArray[np.float64] | None,
+    classes: NDArray[Any] | None,
+    *,
+    balanced: bool,
+) -> None:
+    """Go on fitting `estimator`; `classes` are given in its first call only."""
+    more: dict[str, Any] = {} if classes is None else {"classes": classes}
+    if weights is not None:
+        if not takes_weights(estimator.partial_fit):
+            what = (
+                "so its sources cannot be balanced in parts. Use"
+                if balanced
+                else "and sample_weight was given. Leave it out, or use"
+            )
+            name = type(estimator).__name__
+            raise SourceError(
+                f"{name}.partial_fit takes no sample_weight, {what} "
+                "an estimator that does, such as SGDClassifier or SGDRegressor."
+            )
+        more["sample_weight"] = weights
+    estimator.partial_fit(X, y, **more)
+
+
 def _learner(estimator: Any) -> str:
     """Name the estimator that would have had to take the weights."""
     while True:
@@ -81,7 +114,12 @@ def _learner(estimator: Any) -> str:
             return type(estimator).__name__
 
 
-def remedy(error: Exception, X: Any, estimator: Any) -> SourceError | None:
+def explained(model: Any, error: Exception, X: Any, y: Any, inner: Any) -> Exception:
+    """Return an error of a fit with what to do, where that is known."""
+    return _of_scaled_target(model, error, y) or _remedy(error, X, inner) or error
+
+
+def _remedy(error: Exception, X: Any, estimator: Any) -> SourceError | None:
     """Return an error with what to do, if strings or missing values caused this one."""
     held = _hard_to_take(X)
     at_ease = held == MISSING and get_tags(estimator).input_tags.allow_nan
@@ -125,3 +163,30 @@ def _hard_to_take(X: Any) -> str | None:
         return "texts" if any(isinstance(v, str) for v in X.ravel()) else None
     is_float = X.dtype.kind == "f"
     return MISSING if is_float and np.isnan(X).any() else None
+
+
+def _of_scaled_target(model: Any, error: Exception, y: Any) -> SourceError | None:
+    """Return what to do if the estimator takes y as it came, and not below 0."""
+    if model.scale_target_by is None or isinstance(error, SourceError):
+        return None
+    counts = y.dtype.kind in "biuf" and bool((y >= 0).all())
+    if not counts or not re.search(r"\by\b", str(error)):
+        return None
+    return SourceError(
+        f"scale_target_by={model.scale_target_by!r} makes targets below 0, which "
+        f"{type(model.estimator).__name__} did not take: {error} Leave it at None."
+    )
+
+
+def warn_of_idle(model: Any) -> None:
+    """Say so if a setting separates the sources, and no row has a source."""
+    idle = [
+        f"{key}={value!r}"
+        for key in ("scale_by", "representation", "scale_target_by")
+        if (value := getattr(model, key)) not in SOURCE_BLIND
+    ]
+    if idle:
+        warn(
+            f"Only one source, {ONLY_SOURCE!r}: {', '.join(idle)} has nothing to "
+            "tell apart. Pass sample_source, or name its column by source."
+        )

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, check_array, check_random_state, get_tags
+from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sktandem._callbacks import part_of_fit
 from sktandem._docs import documented
-from sktandem._settings import check_choice, is_estimator
-from sktandem._telling import warn
+from sktandem._settings import check_choice, is_estimator, refuse_others
 from sktandem.data._cells import (
     class_codes,
     classes_by_source,
     mixes_kinds,
-    refuse_fields,
 )
-from sktandem.data._estimator import tags_like
+from sktandem.data._estimator import all_or_nothing, tags_like
 from sktandem.data._lazy import refuse_items
 from sktandem.data._predictor import SourcePredictor, if_offered
-from sktandem.data._rows import Rows, check_unknown_rule
+from sktandem.data._rows import Rows, check_unknown_rule, read_rows
 from sktandem.data._sources import ONLY_SOURCE
 from sktandem.data._tables import take_rows
 from sktandem.exceptions import SourceError
-from sktandem.merge._inner import fit_inner, remedy, seeded_clone
+from sktandem.merge._inner import explained, fit_inner, seeded_clone, warn_of_idle
+from sktandem.merge._partial import check_partial, go_on
 from sktandem.merge._pipeline import plain_pipeline
-from sktandem.merge._plan import MergePlan, plan_merge
+from sktandem.merge._plan import MergePlan, plan_merge, warn_of_one_source
 from sktandem.merge._representation import (
     check_representation,
     represent,
     represented_names,
 )
+from sktandem.merge._stream import as_columns
 from sktandem.scaling._affine import fit_affine
 from sktandem.scaling._scalers import (
     FittedScaler,
@@ -48,19 +47,15 @@ from sktandem.scaling._scalers import (
 
 __all__ = ["Merged"]
 
-# What sees nothing of the sources, of the settings that can.
-SOURCE_BLIND = ("pooled", "shared", None)
-
 
 @documented
 class Merged(MetaEstimatorMixin, SourcePredictor):
     """Fit one estimator on several datasets, each with a chosen influence.
 
-    Stacking a large dataset on a small one lets the large one decide the
-    model, and two instruments rarely share their zero. This meta-estimator
-    scales the features (pooled, or each source by its own measure), weights the
-    samples so that every source or class has the share you ask for, then fits
-    a single clone of `estimator` on all of them.
+    In a plain stack the larger dataset decides the model, and two instruments rarely
+    share their zero. This meta-estimator scales the features (pooled or by source),
+    weights the samples so that every source or class has the share you ask for, then
+    fits a single clone of `estimator` on all of them.
 
     Read more in the :ref:`User Guide <merging>`.
 
@@ -236,6 +231,86 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         given = {"sample_weight": sample_weight, "sample_source": sample_source}
         return self._fit(X, y, **given)
 
+    @if_offered("partial_fit")
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        sample_source: Any = None,
+        classes: Any = None,
+        sources: Sequence[Hashable] | Mapping[Hashable, int] | None = None,
+    ) -> Self:
+        """Go on fitting with more rows, as of a table larger than memory.
+
+        Every row is scaled, and weighted, by all rows so far. After `fit` its scaling
+        stays, and rows are counted from then on.
+
+        Parameters
+        ----------
+        {X}
+
+        {y}
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each sample counts, before balancing.
+
+        {sample_source}
+
+        classes : array-like, default=None
+            In the first call of a classifier: all classes that will ever come.
+
+        sources : sequence or dict of {source: int}, default=None
+            In the first call: all sources that will ever come, by default those of
+            its rows. A dict says how many rows each has in all: then rows weigh from
+            the first call on what they would in a fit on all.
+
+        Returns
+        -------
+        self : Merged
+            This instance.
+
+        Raises
+        ------
+        SourceError
+            If classes, sources or settings do not fit the rows, or the scaler or
+            `estimator` cannot learn in parts.
+
+        See Also
+        --------
+        fit : Fit on all rows at once, with any estimator.
+
+        Notes
+        -----
+        The weights are those of `fit` with the sums of base weights so far, this
+        call's included, in the place of :math:`B_s` and :math:`B`. So what a call
+        teaches is not weighted anew when later ones change the sums.
+        """
+        first = not hasattr(self, "sources_")
+        with all_or_nothing(self):
+            self._check_settings()
+            check_partial(self, sources)
+            every = sources if first else self._all_sources()
+            rows = read_rows(
+                self,
+                X,
+                y,
+                sample_weight=sample_weight,
+                sample_source=sample_source,
+                among=every if every is None else tuple(every),
+                reset=first,
+            )
+            if not first:
+                refuse_others("sources", sources, rows.names)
+            learned = go_on(self, rows, classes, sources if first else None)
+            self.__dict__.update(learned)
+        return self
+
+    def _all_sources(self) -> tuple[Hashable, ...]:
+        """Return the sources by which features are made, those still to come too."""
+        return self._stream.names if hasattr(self, "_stream") else self.sources_
+
     def _check_settings(self) -> None:
         """Refuse settings that make no sense whatever the data."""
         fits = is_estimator(self.estimator)
@@ -259,6 +334,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         self._check_settings()
         if rows.names == (ONLY_SOURCE,):
             warn_of_idle(self)
+        warn_of_one_source(rows.names, self.balance)
+        self.__dict__.pop("_stream", None)
         seeded = self.random_state is not None
         rng = check_random_state(self.random_state) if seeded else None
         plan = plan_merge(
@@ -281,10 +358,10 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             with part_of_fit("fit-estimator", inner, features, targets):
                 fit_inner(inner, features, targets, plan.weights, balanced=weighted)
         except (TypeError, ValueError) as error:
-            explained = of_scaled_target(self, error, y) or remedy(error, X, inner)
-            if explained is None:
+            told = explained(self, error, X, y, inner)
+            if told is error:
                 raise
-            raise explained from error
+            raise told from error
         if is_classifier(inner) and "classes_" not in of_targets:
             of_targets["classes_"] = inner.classes_
         # Last, so that a failed fit leaves nothing half-fitted.
@@ -307,9 +384,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             if y.dtype == object and mixes_kinds(y.ravel()):
                 learned["classes_"], y = class_codes(y)
         elif self.scale_target_by == "source":
-            refuse_fields(y, "scale_target_by scales")
-            columns = np.reshape(y, (len(y), -1))
-            columns = check_array(columns, dtype=float, input_name="y")
+            columns = as_columns(y)
             maps = fit_affine("standard", columns, plan.sources, plan.weights, of="y")
             y = maps.forward(columns, plan.sources.codes).reshape(y.shape)
             learned["target_scaler_"] = maps
@@ -356,7 +431,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
 
     def _features(self, rows: Rows) -> Any:
         """Return the features as the fitted estimator wants them."""
-        return self._represent(rows.X, rows.sources, self.scaler_, self.estimator_)
+        sources = rows.sources.among(self._all_sources())
+        return self._represent(rows.X, sources, self.scaler_, self.estimator_)
 
     def _answer(self, method: str, rows: Rows) -> NDArray[Any]:
         answer: NDArray[Any] = getattr(self.estimator_, method)(self._features(rows))
@@ -367,7 +443,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         if self.target_scaler_ is None:
             return answer
         columns = np.reshape(answer, (len(answer), -1))
-        columns = self.target_scaler_.inverse(columns, rows.sources.codes)
+        codes = rows.sources.among(self._all_sources()).codes
+        columns = self.target_scaler_.inverse(columns, codes)
         return np.asarray(columns.reshape(answer.shape))
 
     @if_offered("predict_log_proba")
@@ -416,7 +493,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             names = np.delete(names, place)
         if hasattr(self.scaler_, "pooled"):
             names = self.scaler_.pooled.get_feature_names_out(names)
-        names = represented_names(names, self.sources_, self.representation)
+        names = represented_names(names, self._all_sources(), self.representation)
         return np.asarray(names, dtype=object)
 
     def to_pipeline(self) -> Pipeline:
@@ -463,20 +540,6 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         return tags
 
 
-def warn_of_idle(model: Merged) -> None:
-    """Say so if a setting separates the sources, and no row has a source."""
-    idle = [
-        f"{key}={value!r}"
-        for key in ("scale_by", "representation", "scale_target_by")
-        if (value := getattr(model, key)) not in SOURCE_BLIND
-    ]
-    if idle:
-        warn(
-            f"Only one source, {ONLY_SOURCE!r}: {', '.join(idle)} has nothing to "
-            "tell apart. Pass sample_source, or name its column by source."
-        )
-
-
 def knows_codes(model: Merged) -> bool:
     """Tell whether the inner estimator knows the classes by codes only."""
     classes = getattr(model, "classes_", None)
@@ -484,16 +547,3 @@ def knows_codes(model: Merged) -> bool:
         return False
     inner: NDArray[Any] = model.estimator_.classes_
     return classes.dtype == object and inner.dtype != object
-
-
-def of_scaled_target(model: Merged, error: Exception, y: Any) -> SourceError | None:
-    """Return what to do if the estimator takes y as it came, and not below 0."""
-    if model.scale_target_by is None or isinstance(error, SourceError):
-        return None
-    counts = y.dtype.kind in "biuf" and bool((y >= 0).all())
-    if not counts or not re.search(r"\by\b", str(error)):
-        return None
-    return SourceError(
-        f"scale_target_by={model.scale_target_by!r} makes targets below 0, which "
-        f"{type(model.estimator).__name__} did not take: {error} Leave it at None."
-    )

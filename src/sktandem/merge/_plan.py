@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError
 from sktandem.merge._resample import RESAMPLERS, resample_rows
 
-__all__ = ["MergePlan", "plan_merge"]
+__all__ = ["MergePlan", "check_weights", "plan_merge", "warn_of_one_source"]
 
 Floats = NDArray[np.float64]
 BALANCES = ("sources", "classes", "both")
@@ -77,8 +77,6 @@ def plan_merge(
     weights that they came with.
     """
     check_choice("balance_by", balance_by, ("weight", *RESAMPLERS))
-    if len(sources.names) == 1 and _between_sources(balance):
-        warn(f"Only one source, {sources.names[0]!r}: nothing to balance.")
     part = _taking_part(sources, balance, sample_weight)
     rows = None if part.all() else np.flatnonzero(part)
     if rows is not None:
@@ -116,8 +114,17 @@ def _resampled(
     )
 
 
-def _between_sources(balance: Any) -> bool:
-    return isinstance(balance, Mapping) or balance == "sources"
+def check_weights(sample_weight: Floats) -> None:
+    """Refuse weights that are none."""
+    if not np.isfinite(sample_weight).all() or (sample_weight < 0).any():
+        raise SourceError("sample_weight must hold finite numbers of at least 0.")
+
+
+def warn_of_one_source(names: Sequence[Hashable], balance: Any) -> None:
+    """Say so if sources are to be balanced, and there is one."""
+    between = isinstance(balance, Mapping) or balance == "sources"
+    if len(names) == 1 and between:
+        warn(f"Only one source, {names[0]!r}: nothing to balance.")
 
 
 def _taking_part(
@@ -125,8 +132,7 @@ def _taking_part(
 ) -> NDArray[np.bool_]:
     names, part = sources.names, np.ones(len(sources.codes), dtype=bool)
     if sample_weight is not None:
-        if not np.isfinite(sample_weight).all() or (sample_weight < 0).any():
-            raise SourceError("sample_weight must hold finite numbers of at least 0.")
+        check_weights(sample_weight)
         part &= sample_weight > 0
     if isinstance(balance, Mapping):
         part &= np.array(check_shares("balance", balance, names))[sources.codes] > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -58,13 +59,12 @@ def compare_strategies(
     random_state: RandomState = None,
     progress: bool = True,
 ) -> StrategyComparison:
-    r"""Tell for each source whether the others help it, and by what strategy.
+    r"""Find out for each source whether the others help, and with which strategy.
 
-    Pooled cross-validation hides the source that pays, and a t-test on the
-    scores of repeated folds finds a difference in half of all identical pairs.
-    Here every strategy meets the same held-out rows, each source is judged
-    against its own model, fixed beforehand, and the words follow from an
-    interval and a margin alone.
+    Pooled cross-validation hides a source that gets worse, and a t-test on the scores
+    of repeated folds claims a difference in up to half of all identical pairs. Here
+    every strategy meets the same held-out rows, each source is judged against its own
+    model, fixed beforehand, and the words follow from an interval and a margin alone.
 
     Read more in the :ref:`User Guide <comparing>`.
 
@@ -107,7 +107,7 @@ def compare_strategies(
         "neg_log_loss" choose the loss.
 
     margin : float, default=0.01
-        The smallest gain worth having, as a part of the loss of the source's
+        The smallest gain that matters, as a part of the loss of the source's
         own model; of zero-one loss as it stands.
 
     scaler : str, transformer or None, default="standard"
@@ -213,11 +213,15 @@ def compare_strategies(
     measured = Measured(experiment.judges, names, n_repeats, cv)
     failed: dict[str, SourceError] = {}
     spared = optional(strategies, names)
-    done = run_folds(experiment, folds, names, n_jobs, optional=spared, failed=failed)
+    nets: Counter[str] = Counter()
+    how: dict[str, Any] = {"optional": spared, "failed": failed, "nets": nets}
+    done = run_folds(experiment, folds, names, n_jobs, **how)
     for fold, name, result in watched(done, len(folds) * len(names), progress):
         measured.add(fold, name, result)
     measured = measured.only(fitted(names, failed))
-    return compared(experiment, measured, metric, margin, [*notes, *left_out(failed)])
+    notes = [*notes, *left_out(failed)]
+    found = compared(experiment, measured, metric, margin, notes)
+    return replace(found, nets=dict(nets))
 
 
 def comparable(

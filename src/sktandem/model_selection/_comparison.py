@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +58,7 @@ class Contrast:
         The interval of the gain, simultaneous over all contrasts.
 
     margin : float
-        The smallest gain worth having, in units of the loss.
+        The smallest gain that matters, in units of the loss.
 
     verdict : str or None
         "helps", "does no harm", "harms" or "cannot tell yet"; None where the
@@ -161,7 +161,7 @@ class Design:
         The folds of each repeat, and the repeats.
 
     margin : float
-        The smallest gain worth having, as a part of the reference's loss; of
+        The smallest gain that matters, as a part of the reference's loss; of
         zero-one loss, as it stands.
 
     alpha : float
@@ -200,8 +200,8 @@ class Design:
 class StrategyComparison(Result):
     """Whether other sources help each source, strategy by strategy.
 
-    What :func:`compare_strategies` returns. It prints as a table, shows itself
-    with a picture in a notebook, and says in words what can be said.
+    What :func:`compare_strategies` returns. It prints as a table, is shown with a
+    picture in a notebook, and sums up the result in words.
 
     Read more in the :ref:`User Guide <comparing>`.
 
@@ -213,6 +213,10 @@ class StrategyComparison(Result):
 
     design : Design
         How the comparison was made.
+
+    nets : dict of {str: int}
+        How many nets were trained as one, under "together", and how many alone,
+        under the reason for it; empty without nets.
 
     verdict_ : dict of {(source, str): str}
         The verdict on each source and strategy in full words.
@@ -271,6 +275,7 @@ class StrategyComparison(Result):
 
     contrasts: tuple[Contrast, ...]
     design: Design = field(repr=False)
+    nets: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def verdict_(self) -> dict[tuple[Hashable, str], str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class SourceLearningCurve(Result):
         The metric of each strategy and of the reference; greater is better.
 
     margin : float
-        The smallest gain worth having, as a part of the reference's loss; of
+        The smallest gain that matters, as a part of the reference's loss; of
         zero-one loss, as it stands.
 
     level : float
@@ -85,6 +85,10 @@ class SourceLearningCurve(Result):
 
     too_few : bool
         Whether the source has too few rows for any verdict.
+
+    nets : dict of {str: int}
+        How many nets were trained as one, under "together", and how many alone,
+        under the reason for it; empty without nets.
 
     verdict_ : dict of {str: tuple of str}
         The verdict on each strategy at each size: "helps", "does no harm",
@@ -141,6 +145,7 @@ class SourceLearningCurve(Result):
     n_repeats: int
     sources: tuple[Hashable, ...] = ()
     too_few: bool = False
+    nets: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def verdict_(self) -> dict[str, tuple[Verdict | None, ...]]:

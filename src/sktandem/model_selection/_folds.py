@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,18 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktandem._parallel import each_done
+from sktandem._parallel import each_done, each_gathered
 from sktandem._typing import Floats
 from sktandem.data._cells import refuse_fields
 from sktandem.data._estimator import SourceEstimator, fit_rows
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError, SourceWarning
-from sktandem.members._fill import filled, hole_of
+from sktandem.members._fill import filled, hole_of, is_net
 from sktandem.members._models import SourceModels
 from sktandem.model_selection._judges import ZERO, Answers, SourceJudge
 from sktandem.model_selection._split import SourceKFold
 
 __all__ = ["Experiment", "Fold", "Measured", "deal", "run_folds", "try_folds"]
+
+KNOWN = ("Only one source", "One output for all sources")  # begin warnings
 
 Result = dict[Hashable, dict[str, Any]]
 
@@ -98,31 +102,62 @@ class Experiment:
 
     def measure(self, name: str, fold: Fold) -> Result:
         """Fit a strategy on a fold and return what it costs on each source."""
+        with self._trying(name, fold):
+            result = self._judged(fold, self.fitted(name, fold))
+        return result
+
+    def tried(self, task: tuple[Fold, str]) -> Any:
+        """Return a strategy's model, fitted on a fold, or the error of the fit."""
+        fold, name = task
+        try:
+            with self._trying(name, fold):
+                return self.fitted(name, fold)
+        except SourceError as error:
+            return error
+
+    def judged(self, task: tuple[Fold, str], fitted: Any) -> Result | SourceError:
+        """Return what a fitted strategy costs on each source, or the error."""
+        fold, name = task
+        result: Result | SourceError
+        if isinstance(fitted, SourceError):
+            return fitted
+        try:
+            with self._trying(name, fold):
+                result = self._judged(fold, fitted)
+        except SourceError as error:
+            result = error
+        return result
+
+    @contextmanager
+    def _trying(self, name: str, fold: Fold) -> Iterator[None]:
+        """Say of an error which strategy it came from, and on which fold."""
         try:
             with warnings.catch_warnings():
                 if hole_of(self.strategies[name]) is not None:
                     # A fold of one source alone is what own models are, and what a
                     # member does worse its score shows.
-                    for known in ("Only one source", "One output for all sources"):
+                    for known in KNOWN:
                         warnings.filterwarnings("ignore", known, SourceWarning)
-                fitted = self.fitted(name, fold)
-                judged = np.concatenate([judge.rows for judge in self.judges])
-                test = fold.test[np.isin(fold.test, judged)]
-                answers = Answers(fitted, self.rows.take(test))
-                # A source with fewer rows than folds has none in some of them.
-                there = [j for j in self.judges if np.isin(test, j.rows).any()]
-                measured: Result = {judge.name: {} for judge in self.judges}
-                measured |= {j.name: j.measure(answers, test) for j in there}
-                for source, losses in measured.items():
-                    for key, value in losses.items():
-                        if key not in ("metric", ZERO) and np.isnan(value).any():
-                            raise SourceError(f"its {key} on {source!r} is nan.")
-                return measured
+                yield
         except Exception as error:
             raise SourceError(
                 f"The strategy {name!r} failed on {fold} "
                 f"({len(fold.train):,} training rows): {error}"
             ) from error
+
+    def _judged(self, fold: Fold, fitted: Any) -> Result:
+        judged = np.concatenate([judge.rows for judge in self.judges])
+        test = fold.test[np.isin(fold.test, judged)]
+        answers = Answers(fitted, self.rows.take(test))
+        # A source with fewer rows than folds has none in some of them.
+        there = [j for j in self.judges if np.isin(test, j.rows).any()]
+        measured: Result = {judge.name: {} for judge in self.judges}
+        measured |= {j.name: j.measure(answers, test) for j in there}
+        for source, losses in measured.items():
+            for key, value in losses.items():
+                if key not in ("metric", ZERO) and np.isnan(value).any():
+                    raise SourceError(f"its {key} on {source!r} is nan.")
+        return measured
 
 
 def deal(
@@ -157,13 +192,15 @@ def run_folds(
     *,
     optional: Container[str] = (),
     failed: dict[str, SourceError] | None = None,
+    nets: Counter[str] | None = None,
 ) -> Iterator[tuple[Fold, str, Result | None]]:
     """Yield what every strategy costs in every fold, in order.
 
     That of an `optional` strategy is None where it could not be fitted, and its
-    first error enters `failed`.
+    first error enters `failed`. `nets` is added how many nets were trained together,
+    and how many alone, by the reason.
     """
-    for fold, name, result in try_folds(experiment, folds, names, n_jobs):
+    for fold, name, result in try_folds(experiment, folds, names, n_jobs, nets):
         if not isinstance(result, SourceError):
             yield fold, name, result
         elif failed is None or name not in optional:
@@ -178,11 +215,20 @@ def try_folds(
     folds: Sequence[Fold],
     names: Sequence[str],
     n_jobs: int | None,
+    nets: Counter[str] | None = None,
 ) -> Iterator[tuple[Fold, str, Result | SourceError]]:
     """Yield the same, and the error where a strategy failed."""
     tasks = [(fold, name) for fold in folds for name in names]
-    run = partial(_tried, experiment)
-    for (fold, name), result in each_done(run, tasks, n_jobs, _told):
+    # Nets that fill holes are trained together: what they warn of is known, and never
+    # shown. Others warn as they do when the user fits them.
+    held = {n for n in names if hole_of(experiment.strategies[n]) is not None}
+    if not is_net(experiment.estimator) or held != set(names):
+        done = each_done(partial(_tried, experiment), tasks, n_jobs, _told)
+    else:
+        fit, ask = experiment.tried, experiment.judged
+        counts: Counter[str] = Counter() if nets is None else nets
+        done = each_gathered(fit, ask, tasks, n_jobs, _told, counts, quiet=KNOWN)
+    for (fold, name), result in done:
         yield fold, name, result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -58,7 +59,7 @@ def learning_curve_by_source(
     random_state: RandomState = None,
     progress: bool = True,
 ) -> SourceLearningCurve:
-    """Tell how the gain from other sources changes with the rows of one's own.
+    """Measure how the gain from other sources changes with the rows of one's own.
 
     A second dataset helps most while the first is small; on one data set the
     answer changes its sign with the number of rows. The curve shows where the
@@ -98,7 +99,7 @@ def learning_curve_by_source(
         The metric reported beside the loss; None means accuracy or R2.
 
     margin : float, default=0.01
-        The smallest gain worth having, as in :func:`compare_strategies`.
+        The smallest gain that matters, as in :func:`compare_strategies`.
 
     scaler : str, transformer or None, default="standard"
         How features reach `estimator`.
@@ -180,7 +181,9 @@ def learning_curve_by_source(
     failed: dict[str, SourceError] = {}
     spared = optional(strategies, tried)
     each = [fold for _, fold in tasks]
-    done = run_folds(experiment, each, tried, n_jobs, optional=spared, failed=failed)
+    nets: Counter[str] = Counter()
+    how: dict[str, Any] = {"optional": spared, "failed": failed, "nets": nets}
+    done = run_folds(experiment, each, tried, n_jobs, **how)
     of_task = iter([size for size, _ in tasks for _ in tried])
     for fold, name, result in watched(done, len(tasks) * len(tried), progress):
         measured[next(of_task)].add(fold, name, result)
@@ -190,7 +193,8 @@ def learning_curve_by_source(
     measured = {size: one.only(kept) for size, one in measured.items()}
     own = {name: experiment.strategies[name] for name in kept}
     experiment = replace(experiment, strategies=own)
-    return _curve(experiment, measured, metric.name, margin)
+    found = _curve(experiment, measured, metric.name, margin)
+    return replace(found, nets=dict(nets))
 
 
 def _stratified_order(

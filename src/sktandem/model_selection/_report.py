@@ -31,8 +31,8 @@ def classification_report_by_source(
 ) -> Any:
     """Report precision, recall and F1 of every class, source by source.
 
-    A class may be told well in one source and badly in the other, under the
-    same mean. Each source is reported within its own classes.
+    A class may be recognised well in one source and badly in the other, with the same
+    mean. Each source is reported within its own classes.
 
     Read more in the :ref:`User Guide <scores>`.
 

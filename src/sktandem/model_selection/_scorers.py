@@ -26,7 +26,7 @@ SUMMARIES: dict[str, Callable[[list[float]], Any]] = {
 def source_scorer(
     scoring: Scoring, name: Hashable, source: str | int | None = None
 ) -> SourceScorer:
-    """Make a scorer that looks at the rows of one source.
+    """Make a scorer for the rows of one source.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def source_scorers(
     names: Iterable[Hashable],
     source: str | int | None = None,
 ) -> dict[str, SourceScorer]:
-    """Make the scorers of a search that looks at every source.
+    """Make scorers for every source, for a search.
 
     Parameters
     ----------

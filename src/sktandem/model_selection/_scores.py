@@ -232,9 +232,9 @@ def score_by_source(
 ) -> SourceScores | SourceScoreTable:
     """Score a fitted estimator on each source.
 
-    One score over all rows hides the source that pays for the others. Each
-    source is scored on its own rows and its own classes: a class that a source
-    never had takes no part in its F1, balanced accuracy, log loss or AUC.
+    One score over all rows can hide that one source got worse. Each source is scored on
+    its own rows and its own classes: a class that a source never had takes no part in
+    its F1, balanced accuracy, log loss or AUC.
 
     Read more in the :ref:`User Guide <scores>`.
 

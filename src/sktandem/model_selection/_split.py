@@ -50,7 +50,7 @@ def _without_companions(test: NDArray[np.intp], rows: Rows) -> NDArray[np.intp]:
 
 
 class SourceKFold(_SourceSplitter):
-    """K folds in which every source, and every class of it, has its part.
+    """K folds in which every source, and every class of it, is represented.
 
     Plain K-fold lets a small source be missing from a fold; stratifying by
     class alone does too. Here the rows are dealt out by source and class
@@ -64,8 +64,8 @@ class SourceKFold(_SourceSplitter):
         Number of folds, at least 2.
 
     source : str or int, default=None
-        Name or position of the column of X that holds each row's source. This
-        is the door that needs no metadata routing.
+        Name or position of the column of X that holds each row's source. A
+        column needs no metadata routing.
 
     test_source : hashable, default=None
         Test on the rows of this source only. All other sources are always in
@@ -256,8 +256,8 @@ def _without_rare_cells(
 class LeaveOneSourceOut(_SourceSplitter):
     """Test on each source in turn, having trained on all others.
 
-    The question is how a model fares at a site that gave it no row. Groups that
-    have rows in the tested source as well are left out of training.
+    This estimates how a model will do at a new site. Groups that have rows in the
+    tested source as well are left out of training.
 
     Read more in the :ref:`User Guide <scores>`.
 

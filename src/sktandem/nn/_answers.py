@@ -29,6 +29,8 @@ from sktandem.nn._tasks import ClassTask, NumberTask, Task
 
 __all__ = ["HeadAnswers", "SharedAnswers", "answers_of", "embedded"]
 
+TOLERANCE = 1e-3  # of a sum of probabilities
+
 
 def answers_of(fitted: Fitted) -> SharedAnswers | HeadAnswers:
     """Return what answers for a fitted state."""
@@ -358,7 +360,7 @@ def as_probabilities(
     A net for one class has a second output that means nothing.
     """
     scores = scores.astype(np.float64)
-    odd = (scores < 0).any(axis=1) | ~np.isclose(scores.sum(axis=1), 1, atol=1e-3)
+    odd = (scores < 0).any(axis=1) | ~(np.abs(scores.sum(axis=1) - 1) <= TOLERANCE)
     if odd.any():
         row = int(np.flatnonzero(odd)[0])
         raise SourceError(

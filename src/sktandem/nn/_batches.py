@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from sktandem.nn._items import PLAIN, named
 from sktandem.nn._order import Order
-from sktandem.nn._ragged import Ragged
+from sktandem.nn._ragged import lengths_of
 from sktandem.nn._table import Table
 
 __all__ = ["Ahead", "Feed", "Joiner", "RowBatch", "SourceRows", "rows_in_order"]
@@ -79,10 +79,8 @@ class SourceRows(SkorchDataset):
 
     def _sorted_by_length(self, rows: Tensor) -> Tensor:
         """Return rows in the order in which they are scored."""
-        X = self.table.X
-        if not isinstance(X, Ragged):
-            return rows
-        return rows[X.lengths[rows].argsort(stable=True)]
+        lengths = lengths_of(self.table.X)
+        return rows if lengths is None else rows[lengths[rows].argsort(stable=True)]
 
     @property
     def X(self) -> SourceRows:

@@ -18,7 +18,7 @@ from sktandem.nn._average import Averaged
 from sktandem.nn._batches import rows_in_order
 from sktandem.nn._features import Features
 from sktandem.nn._heads import HeadsOn, has_own_heads
-from sktandem.nn._items import Items, Read
+from sktandem.nn._items import Items, Read, typed
 from sktandem.nn._net import parameters_of, sized_net
 from sktandem.nn._precision import dtype_of
 from sktandem.nn._preparation import FeatureMap, Prepared
@@ -120,7 +120,10 @@ class Builder:
     def example(self, data: Prepared, shape: tuple[int, ...]) -> Read:
         """Return two rows of the shape and kind that a trunk gets."""
         if isinstance(data.training.numbers, Items):
-            return data.training.numbers.example
+            made = data.training.numbers.example
+            # A tensor of integers may be either; of several inputs each is told apart.
+            of_several = isinstance(made, dict) and "X" not in made
+            return typed(made, torch.float32) if of_several else made
         whole = data.training.numbers.dtype.kind in "iu" and self.may_be_tokens
         tokens = whole and data.columns is None
         return torch.zeros((2, *shape), dtype=torch.long if tokens else None)

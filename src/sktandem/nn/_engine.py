@@ -38,7 +38,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sktandem.data._rows import Rows
-from sktandem.nn._builder import Builder
+from sktandem.nn._builder import Builder, Built
 from sktandem.nn._fitted import Fitted
 from sktandem.nn._preparation import Preparation
 from sktandem.nn._resume import Saved
@@ -76,9 +76,7 @@ class Engine:
         saved: Saved | None = None,
     ) -> Fitted:
         """Train a new net, or one that a checkpoint has begun, to its last epoch."""
-        trainer = self.trainer
-        data = self.preparation.first(rows, seed, held=held)
-        built = self.builder.build(data)
+        trainer, built = self.trainer, self.built(rows, seed, held=held)
         net = built.net
         if saved is not None:
             saved.refuse_others(net, trainer.identity(built.data))
@@ -87,6 +85,10 @@ class Engine:
         epochs = net.max_epochs - len(net.history)
         trainer.train(net, built.data, epochs=epochs, keep=trainer.keep)
         return Fitted.of(net, built.data, built.width)
+
+    def built(self, rows: Rows, seed: int, *, held: Rows | None = None) -> Built:
+        """Return a new net that is ready to train, and its data."""
+        return self.builder.build(self.preparation.first(rows, seed, held=held))
 
     def begin(
         self, rows: Rows, seed: int, *, classes: Any, epochs: int | None

@@ -19,7 +19,8 @@ from torch import nn
 
 from sktandem._callbacks import fit_task
 from sktandem._docs import documented
-from sktandem._settings import check_integer, is_integer
+from sktandem._parallel import gathering_now
+from sktandem._settings import check_integer, is_integer, refuse_others
 from sktandem._telling import warn
 from sktandem.data._estimator import all_or_nothing
 from sktandem.data._predictor import SourcePredictor
@@ -36,7 +37,7 @@ from sktandem.nn._engine import Engine
 from sktandem.nn._fitted import Fitted
 from sktandem.nn._reader import Reader
 from sktandem.nn._resume import Saved
-from sktandem.nn._shared_task import refuse_others
+from sktandem.nn._together import wait_in
 from sktandem.schedules import Shuffled
 
 __all__ = ["FitsNet", "NetEstimator", "PredictsByNet"]
@@ -119,13 +120,20 @@ class FitsNet(SourcePredictor):
             if validation_data is not None:
                 by_source = self._engine().preparation.by_source
                 held = reader.held(validation_data, rows, by_source=by_source)
-            fit = partial(self._fit_rows, rows, held=held, resume_from=resume_from)
+            how = {"held": held, "resume_from": resume_from, "waits": False}
+            fit = partial(self._fit_rows, rows, **how)
             fit_task(self, fit, X, y, sample_source=sample_source)
         return self
 
     def _fit_rows(
-        self, rows: Rows, *, held: Rows | None = None, resume_from: Any = None
+        self,
+        rows: Rows,
+        *,
+        held: Rows | None = None,
+        resume_from: Any = None,
+        waits: bool = True,
     ) -> None:
+        """Fit on rows that were read; it may wait for other fits, to be one of many."""
         self._check_settings()
         engine = self._engine()
         self._warn_of_forgotten_source(rows, engine)
@@ -135,7 +143,22 @@ class FitsNet(SourcePredictor):
         seed = self._draw_seed() if saved is None else saved.seed
         if saved is not None and is_integer(self.random_state):
             self._warn_of_other_seed(seed)
-        self._remember(engine.fit(rows, seed, held=held, saved=saved))
+        gathering = gathering_now() if waits else None
+        if gathering is None or hasattr(self, "_fitted"):
+            self._settle(engine.fit(rows, seed, held=held, saved=saved), rows)
+        else:
+            wait_in(gathering, self, engine, rows, seed)
+
+    def _settle(self, fitted: Fitted, rows: Rows) -> None:
+        """Take over what was learned; `rows` are those of the fit, or a few of them."""
+        self._remember(fitted)
+
+    def __getattr__(self, name: str) -> Any:
+        # What was learned is there when somebody asks, also of a fit that waits.
+        waiting = vars(self).get("_waiting")
+        if waiting is not None and (name == "_fitted" or name.endswith("_")):
+            waiting.do()
+        return object.__getattribute__(self, name)  # or the error of its own
 
     def partial_fit(
         self,
@@ -309,7 +332,8 @@ class PredictsByNet(FitsNet):
 
     @property
     def _answers(self) -> SharedAnswers | HeadAnswers:
-        check_is_fitted(self)
+        if "_fitted" not in vars(self):
+            check_is_fitted(self)
         return answers_of(self._fitted)
 
     def _depends_on_source(self) -> str | None:

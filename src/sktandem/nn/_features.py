@@ -160,7 +160,13 @@ def as_numbers(X: Any, *, made: bool = False, missing: bool = False) -> NDArray[
         X = X.to_numpy() if _holds_integers(X) else to_floats(X, columns)
     remedy = "" if made else " scaler=table_preprocessor() fills missing values in."
     try:
-        array = check_array(X, allow_nd=True, input_name="X", ensure_all_finite=False)
+        # An array of floats with rows and columns is what check_array would return.
+        plain = type(X) is np.ndarray and X.dtype in (np.float64, np.float32)
+        array = X
+        if not plain or X.ndim < 2 or X.size == 0:
+            array = check_array(
+                X, allow_nd=True, input_name="X", ensure_all_finite=False
+            )
         # By blocks: of half-precision numbers scikit-learn would make masks of their
         # size.
         for rows in row_chunks(len(array), array[:1].size):
@@ -227,8 +233,9 @@ def as_tensor(array: Any, device: Any = "cpu") -> Any:
         array = array.copy()
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
+    if array.flags.writeable:
+        return torch.from_numpy(array).to(device)
     with warnings.catch_warnings():
         # Read-only X, as memory-mapped by joblib: nothing writes to it here.
         warnings.filterwarnings("ignore", message=".*not writable.*")
-        tensor = torch.from_numpy(array)
-    return tensor.to(device)
+        return torch.from_numpy(array).to(device)

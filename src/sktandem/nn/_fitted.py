@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from torch import Tensor
 from sktandem.nn._aim import Tasks
 from sktandem.nn._features import as_tensor
 from sktandem.nn._items import Items
-from sktandem.nn._precision import double_twin, precision_of
+from sktandem.nn._precision import Twin, precision_of
 from sktandem.nn._preparation import FeatureMap, Prepared
-from sktandem.nn._ragged import Ragged
+from sktandem.nn._ragged import Ragged, lengths_of
 from sktandem.nn._seeding import unmoved
 from sktandem.nn._table import Table
 from sktandem.nn._tensors import first_rows
@@ -72,6 +72,7 @@ class Fitted:
     width: int | None = None
     columns: list[list[int]] | None = None
     like: tuple[tuple[int, ...], str] | None = None
+    _twin: Twin = field(default_factory=Twin, repr=False)
 
     @classmethod
     def of(cls, net: NeuralNet, data: Prepared, width: int | None) -> Fitted:
@@ -130,21 +131,19 @@ class Fitted:
         is the one that answers, for those who ask several times.
         """
         net = self.answering() if net is None else net
-        if not isinstance(numbers, Ragged):
+        lengths = lengths_of(numbers)
+        if lengths is None:
             return self._asked(net, method, numbers, codes, heads, places)
-        # Texts of like length share a batch, and each gets its own answer back.
+        # Rows of like length share a batch, and each gets its own answer back.
         places = np.arange(len(numbers)) if places is None else places
-        order = numbers.lengths[places].argsort(stable=True).numpy()
+        order = lengths[places].argsort(stable=True).numpy()
         made = self._asked(net, method, numbers, codes, heads, places[order])
         return np.asarray(made[np.argsort(order)])
 
     def answering(self) -> NeuralNet:
-        """Return the net that answers, in the precision of predictions.
-
-        A twin for each call: a kept one would grow stale when the net trains on.
-        """
+        """Return the net that answers, in the precision of predictions."""
         dtype, own = getattr(torch, self.precision), self.features.dtype
-        return self.net if own in (None, dtype) else double_twin(self.net)
+        return self.net if own in (None, dtype) else self._twin.of(self.net)
 
     def _asked(
         self,

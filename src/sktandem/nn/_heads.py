@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sktandem._settings import is_integer
 from sktandem.exceptions import SourceError
-from sktandem.nn._items import Read, named
+from sktandem.nn._items import Read, described, named
 from sktandem.nn._modules import MLP
 
 __all__ = [
@@ -73,20 +73,21 @@ class MultiHead(nn.Module):
             self.register_buffer(f"columns_{place}", torch.as_tensor(own))
 
     def forward(
-        self, X: Tensor, source: Tensor, **more: Tensor
+        self, X: Tensor | None = None, source: Tensor | None = None, **more: Tensor
     ) -> Tensor | list[Tensor]:
         """Return the answer of each row's head.
 
         Parameters
         ----------
-        X : Tensor of shape (n_rows, ...)
-            Features, sorted by source.
+        X : Tensor of shape (n_rows, ...) or None
+            Features, sorted by source; None where the trunk takes several inputs, by
+            names of their own.
 
         source : Tensor of shape (n_rows,)
             The place of each row's source.
 
         **more : Tensor
-            What else the trunk takes, such as `lengths`.
+            What else the trunk takes, such as `lengths`, or its inputs by name.
 
         Returns
         -------
@@ -94,13 +95,14 @@ class MultiHead(nn.Module):
             The head's answer if all rows have one source, else a list of the
             answers in the order in which the sources come.
         """
+        assert source is not None
         places, parts = parts_of(source)
         outputs = self.answers(X, places, parts, **more)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def answers(
         self,
-        X: Tensor,
+        X: Tensor | None,
         places: Sequence[int],
         parts: Sequence[slice],
         **more: Tensor,
@@ -132,7 +134,9 @@ class MultiHead(nn.Module):
             return [heads[str(places[0])](hidden)]
         return [heads[str(k)](hidden[part]) for k, part in zip(places, parts)]
 
-    def embed(self, X: Tensor, source: Tensor, **more: Tensor) -> Tensor:
+    def embed(
+        self, X: Tensor | None = None, source: Tensor | None = None, **more: Tensor
+    ) -> Tensor:
         """Return what the trunk makes of each row.
 
         Parameters
@@ -151,16 +155,19 @@ class MultiHead(nn.Module):
         hidden : Tensor of shape (n_rows, width)
             The shared embedding.
         """
+        assert source is not None
         places, parts = parts_of(source)
         return self._hidden(X, places, parts, **more)
 
     def _hidden(
         self,
-        X: Tensor,
+        X: Tensor | None,
         present: Sequence[int],
         parts: Sequence[slice],
         **more: Tensor,
     ) -> Tensor:
+        if X is None:
+            return self.trunk(**more)
         if self.stems is None:
             return self.trunk(X, **more)
         # Each source through its own layer, from its own columns; what it does not have
@@ -306,22 +313,28 @@ def width_of(trunk: nn.Module, example: Read) -> int:
             hidden = _asked(trunk, example)
     except Exception as error:
         raise SourceError(
-            f"The trunk {type(trunk).__name__} did not take a batch of shape "
-            f"{tuple(named(example)['X'].shape)}: {error}\nA module whose __init__ "
-            "names n_features gets the number of columns by itself."
+            f"The trunk {type(trunk).__name__} did not take a batch of "
+            f"{described(example)}: {error}\nA module whose __init__ names n_features "
+            "gets the number of columns by itself."
         ) from error
     finally:
         trunk.train(training)
     if hidden.ndim != 2:
         raise SourceError(
             f"The trunk {type(trunk).__name__} must give (n_rows, width), got "
-            f"shape {tuple(hidden.shape)} for {len(named(example)['X'])} rows."
+            f"shape {tuple(hidden.shape)} for {_n_rows(example)} rows."
         )
     return hidden.shape[1]
 
 
+def _n_rows(example: Read) -> int:
+    return len(next(iter(named(example).values())))
+
+
 def _asked(trunk: nn.Module, example: Read) -> Any:
     given = named(example)
+    if "X" not in given:
+        return trunk(**given)
     X = given["X"]
     more = {key: value for key, value in given.items() if key != "X"}
     try:

@@ -16,11 +16,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sktandem.data._lazy import LazyTable
 from sktandem.exceptions import SourceError
 from sktandem.nn._seeding import derive_seed
 from sktandem.nn._workers import Workers
 
-__all__ = ["Augmentation", "Items", "Read", "joined", "named", "pad_sequences"]
+__all__ = [
+    "Augmentation",
+    "Items",
+    "Read",
+    "described",
+    "joined",
+    "named",
+    "pad_sequences",
+    "typed",
+]
 
 Read = Tensor | dict[str, Tensor]  # what a module takes: X, or several things by name
 PLAIN = -1  # the pass of rows that are not augmented
@@ -92,6 +102,7 @@ class Items:
         self.rows, self.collate = rows, collate
         self.device, self.augmentation = torch.device(device), augmentation
         self.workers: Workers | None = None
+        self.pinned = False  # whether batches go to a GPU from pinned memory
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -113,6 +124,15 @@ class Items:
         """The first two rows as a batch."""
         return self.made([0, 1][: len(self)], PLAIN)
 
+    @cached_property
+    def lengths(self) -> Tensor | None:
+        """The length of each row where they differ, by which batches are grouped."""
+        known = isinstance(self.rows, LazyTable) and self.collate is not None
+        lengths = self.rows.lengths() if known else None
+        if lengths is None or len(lengths) == 0 or (lengths == lengths[0]).all():
+            return None
+        return torch.from_numpy(lengths).to(self.device)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The number of rows, and the shape of each if all have one."""
@@ -127,6 +147,8 @@ class Items:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of numbers in a batch."""
+        if isinstance(self.example, dict) and "X" not in self.example:
+            return np.dtype(np.float32)  # of several inputs each has a type of its own
         return named(self.example)["X"].numpy().dtype
 
     def index_select(self, dim: int, rows: Tensor) -> Read:
@@ -138,8 +160,12 @@ class Items:
         make = self.made if self.workers is None else self.workers.take
         made = make(rows.tolist(), nth_pass)
         if isinstance(made, Tensor):
-            return made.to(self.device)
-        return {key: value.to(self.device) for key, value in made.items()}
+            return self._moved(made)
+        return {key: self._moved(value) for key, value in made.items()}
+
+    def _moved(self, value: Tensor) -> Tensor:
+        value = value.pin_memory() if self.pinned else value
+        return value.to(self.device, non_blocking=self.pinned)
 
     def ask(self, rows: Tensor, nth_pass: int = PLAIN) -> None:
         """Have rows read in advance, if there are workers."""
@@ -157,8 +183,10 @@ class Items:
         prefetch_factor: int | None = None,
         multiprocessing_context: Any = None,
         persistent_workers: bool = True,
+        pin_memory: bool = False,
     ) -> None:
         """Start workers, by the settings of a DataLoader; they stay until `close`."""
+        self.pinned = pin_memory and self.device.type == "cuda"
         if num_workers > 0 and self.workers is None:
             ahead = num_workers * (prefetch_factor or PREFETCH)
             make = self.to("cpu").made
@@ -181,14 +209,9 @@ class Items:
             items = [self._item(row, nth_pass) for row in rows]
             if self.collate is not None:
                 return _checked(self.collate(items))
-        shapes = sorted({tuple(item.shape) for item in items})
-        if len(shapes) > 1:
-            raise SourceError(
-                f"A batch needs items of one shape, got {shapes[0]} and {shapes[1]}. "
-                "Pass collate=sktandem.nn.pad_sequences for sequences; bring images "
-                "to one size where they are read."
-            )
-        return torch.stack(items)
+        if isinstance(items[0], dict):
+            return {k: _stacked([item[k] for item in items], k) for k in items[0]}
+        return _stacked(items)
 
     def _item(self, row: int, nth_pass: int) -> Any:
         training = self.augmentation if nth_pass != PLAIN else None
@@ -201,7 +224,8 @@ class Items:
             seed
         )  # a hundredth of the time of all devices
         item = self.rows[row]
-        item = _as_tensor(item, row) if isinstance(item, np.ndarray) else item
+        if isinstance(item, np.ndarray | dict):
+            item = _as_tensor(item, row)
         item = item if training is None else training(row, item)
         return _as_tensor(item, row)
 
@@ -218,8 +242,23 @@ def random_states_kept() -> Iterator[None]:
         torch.set_rng_state(states[2])
 
 
-def _as_tensor(item: Any, row: int) -> Tensor:
+def _stacked(items: list[Tensor], name: str = "") -> Tensor:
+    """Return items of one shape as one tensor."""
+    shapes = sorted({tuple(item.shape) for item in items})
+    if len(shapes) > 1:
+        of = f" in {name!r}" if name else ""
+        raise SourceError(
+            f"A batch needs items of one shape, got {shapes[0]} and {shapes[1]}{of}. "
+            "Pass collate=sktandem.nn.pad_sequences for sequences; bring images "
+            "to one size where they are read."
+        )
+    return torch.stack(items)
+
+
+def _as_tensor(item: Any, row: int) -> Any:
     """Return an item as a tensor: an array, a number, or an image as of Pillow."""
+    if isinstance(item, dict):
+        return {name: _as_tensor(value, row) for name, value in item.items()}
     if isinstance(item, Tensor):
         return item
     array = np.asarray(item)
@@ -238,18 +277,53 @@ def _checked(made: Any) -> Read:
     tensors = isinstance(made, dict) and all(
         isinstance(value, Tensor) for value in made.values()
     )
-    if tensors and "X" in made:
+    if tensors and made:
         return made
     got = list(made) if isinstance(made, dict) else type(made).__name__
     raise SourceError(
         "collate must return a tensor, or a dict of tensors by the parameters of the "
-        f"module's forward, the first of which is 'X', got {got}."
+        f"module's forward, got {got}."
     )
 
 
 def named(x: Read) -> dict[str, Tensor]:
     """Return what a module takes by the names of its parameters."""
     return x if isinstance(x, dict) else {"X": x}
+
+
+def typed(x: Read, dtype: torch.dtype | None) -> Read:
+    """Return features in the type of the net; None is for tokens, which stay integers.
+
+    What a collate puts beside X stays as it is, but for floats. Of several inputs bytes
+    are measurements, and other integers tokens.
+    """
+    # Tokens of any integer type are long ones to torch.
+    numbers = torch.long if dtype is None else dtype
+    if isinstance(x, Tensor):
+        return x.to(numbers)
+    several = "X" not in x
+    return {
+        key: value.to(numbers if key == "X" else _type_of(value, dtype, several))
+        for key, value in x.items()
+    }
+
+
+def _type_of(value: Tensor, dtype: torch.dtype | None, several: bool) -> torch.dtype:
+    """Return the type of what is not X: one of several inputs, or stands beside it."""
+    if value.is_floating_point() or (several and value.dtype is torch.uint8):
+        return dtype or torch.float32
+    return torch.long if several and value.dtype is not torch.bool else value.dtype
+
+
+def described(x: Read) -> str:
+    """Return the shape and the type of a batch in words."""
+    told = [
+        f"{'' if key == 'X' else f'{key!r} of '}shape {tuple(value.shape)} and type "
+        f"{str(value.dtype).removeprefix('torch.')}"
+        for key, value in named(x).items()
+        if key == "X" or "X" not in named(x)
+    ]
+    return ", ".join(told)
 
 
 def joined(parts: Sequence[Any]) -> Any:

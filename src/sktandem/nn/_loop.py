@@ -18,7 +18,7 @@ from sktandem.nn._tasks import Task
 from sktandem.nn._turns import TrainingRows, TurnBatches
 from sktandem.nn._weighing import Weighing
 
-__all__ = ["run_epochs", "taking_turns"]
+__all__ = ["of_early_stopping", "run_epochs", "taking_turns"]
 
 HIDDEN = ("plan", "checks", "seed", "cursor", "valid_loss")
 
@@ -149,12 +149,12 @@ def run_epochs(net: NeuralNet, turns: TurnBatches, epochs: int) -> None:
     except Stopped:
         pass
     except KeyboardInterrupt as error:
-        if not _of_early_stopping(error):
+        if not of_early_stopping(error):
             raise
     net.notify("on_train_end", X=rows, y=None)
 
 
-def _of_early_stopping(error: KeyboardInterrupt) -> bool:
+def of_early_stopping(error: KeyboardInterrupt) -> bool:
     """Tell whether skorch's EarlyStopping raised it, which has no other way to stop."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     return any(isinstance(f.f_locals.get("self"), EarlyStopping) for f in frames)

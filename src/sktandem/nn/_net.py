@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from sktandem._telling import counted, warn
 from sktandem.exceptions import SourceError
+from sktandem.nn._items import described, named
 
 __all__ = ["check_net", "is_binary", "parameters_of", "probe", "sized_net"]
 
@@ -34,6 +35,7 @@ READING = {
         "prefetch_factor",
         "multiprocessing_context",
         "persistent_workers",
+        "pin_memory",
     )
 }
 BINARY = (nn.BCELoss, nn.BCEWithLogitsLoss)
@@ -122,11 +124,9 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
         with torch.no_grad():
             y = net.infer(x)
     except Exception as error:
-        x = x["X"] if isinstance(x, dict) else x
         raise SourceError(
-            f"{type(module).__name__} did not take a batch of shape {tuple(x.shape)} "
-            f"and type {str(x.dtype).removeprefix('torch.')}{_expected(module)}: "
-            f"{error}\n{_remedy(module, x)}"
+            f"{type(module).__name__} did not take a batch of {described(x)}"
+            f"{_expected(module)}: {error}\n{_remedy(module, named(x))}"
         ) from error
     y = y[0] if isinstance(y, tuple) else y
     if not isinstance(y, torch.Tensor):
@@ -165,7 +165,11 @@ def _refuse_other_outputs(net: NeuralNet, y: torch.Tensor) -> None:
         )
 
 
-def _remedy(module: nn.Module, x: torch.Tensor) -> str:
+def _remedy(module: nn.Module, given: dict[str, torch.Tensor]) -> str:
+    x = given.get("X")
+    if x is None:
+        names = [name for name in given if name != "source"]
+        return f"Of X as a dict of inputs, the module's forward takes {names} by name."
     embeds = any(isinstance(layer, nn.Embedding) for layer in module.modules())
     if embeds and x.is_floating_point():
         return (

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sktandem.nn._items import Items
-from sktandem.nn._ragged import Ragged, grouped_by_length
+from sktandem.nn._ragged import grouped_by_length, lengths_of
 from sktandem.nn._seeding import derive_seed
 from sktandem.nn._table import Table
 
@@ -125,8 +125,7 @@ class Bookmarks:
         cursor: tuple[int, int] = (0, 0),
     ) -> Order:
         """Return an order that is not remembered."""
-        X = self._table.X
-        lengths = X.lengths if isinstance(X, Ragged) else None
+        lengths = lengths_of(self._table.X)
         return Order(seed, rows, name, cursor, lengths=lengths, size=size)
 
     def _cursor(self, key: str, rows: Tensor) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["PADDING", "Ragged", "grouped_by_length"]
+__all__ = ["PADDING", "Ragged", "grouped_by_length", "lengths_of"]
 
 PADDING = -1  # where a row has ended; no token has this number
 TOKENS_AT_ONCE = 1 << 11  # on a processor more of them take longer
@@ -117,6 +117,11 @@ class Ragged:
             for part in parts
         ]
         return torch.cat(padded)
+
+
+def lengths_of(X: Any) -> Tensor | None:
+    """Return the length of each row, of tokens and of items; None of a tensor."""
+    return getattr(X, "lengths", None)
 
 
 def _ends(lengths: Tensor) -> Tensor:

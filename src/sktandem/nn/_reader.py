@@ -13,7 +13,7 @@ from sktandem._telling import counted, did_you_mean, warn
 from sktandem.data._lazy import as_lazy
 from sktandem.data._rows import Rows, check_columns, read_rows
 from sktandem.data._sources import ONLY_SOURCE, Sources, warn_of_source_among_features
-from sktandem.data._tables import refuse_datasets
+from sktandem.data._tables import n_rows, refuse_datasets
 from sktandem.exceptions import SourceError
 
 __all__ = ["Reader"]
@@ -35,13 +35,11 @@ class Reader:
 
     def read(self, X: Any, y: Any = None, **how: Any) -> Rows:
         """Read one set of arguments, as `read_rows` does."""
-        refuse_datasets(X)
-        return read_rows(self.estimator, as_lazy(X), y, **how)
+        return read_rows(self.estimator, _items_of(X, self.estimator), y, **how)
 
     def check_columns(self, X: Any) -> None:
         """Refuse columns other than those of `fit`."""
-        refuse_datasets(X)
-        check_columns(self.estimator, as_lazy(X))
+        check_columns(self.estimator, _items_of(X, self.estimator))
 
     # ------------------------------------------------------------------------------
 
@@ -57,6 +55,13 @@ class Reader:
         """Return the rows to train on, `among` naming all sources that may come."""
         rows = self.read(X, y, sample_source=sample_source, among=among, reset=reset)
         warn_of_source_among_features(rows.X, sample_source)
+        absent = [n for n, size in zip(rows.names, rows.sources.sizes) if size == 0]
+        if absent:
+            present = [name for name in rows.names if name not in absent]
+            warn(
+                f"partial_fit got no rows of {absent}, so only {present} train in this "
+                "call."
+            )
         return rows
 
     def to_predict(
@@ -121,3 +126,25 @@ class Reader:
         place = {name: code for code, name in enumerate(every)}
         codes = np.asarray([place[name] for name in held.names], dtype=np.intp)
         return replace(held, sources=Sources(every, codes[held.sources.codes]))
+
+
+def _items_of(X: Any, estimator: Any) -> Any:
+    """Return items as rows that are read later; a dict of arrays is one of inputs."""
+    inputs = isinstance(X, dict) and _holds_inputs(X)
+    if inputs and getattr(estimator, "scaler", None) is None:
+        return as_lazy(X)
+    try:
+        refuse_datasets(X)
+    except SourceError as error:
+        if not inputs:
+            raise
+        also = "As inputs of one module by name it needs scaler=None."
+        raise SourceError(f"{error} {also}") from None
+    return as_lazy(X)
+
+
+def _holds_inputs(X: dict[Any, Any]) -> bool:
+    """Tell inputs of the same rows from datasets, which have rows of their own."""
+    inputs = [values for values in X.values() if not isinstance(values, tuple)]
+    same = len({n_rows(values) for values in inputs if hasattr(values, "__len__")}) == 1
+    return bool(X) and len(inputs) == len(X) and same

@@ -18,6 +18,8 @@ from sktandem.nn._turns import TurnBatches
 
 __all__ = ["Recorder", "Stopped", "Stopper"]
 
+PLAIN = 3  # values of a batch of one source
+
 
 class Recorder(Callback):
     """Writes what each source went through into the history.
@@ -194,9 +196,10 @@ def losses_by_source(batches: Any, names: Any) -> dict[str, float]:
         prefix = "train" if "train_loss" in row else "valid"
         if f"{prefix}_loss" not in row:
             continue
-        # A joint batch has a loss for each source in it, any other belongs to one.
+        # A joint batch has a loss for each source in it, any other belongs to one, and
+        # has nothing beside its loss, its rows and its source.
         together = False
-        for name, loss, size in parts:
+        for name, loss, size in parts if len(row) > PLAIN else ():
             if loss in row:
                 together = True
                 _add(totals, ("train", name), row[loss], row[size])

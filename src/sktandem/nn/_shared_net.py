@@ -25,6 +25,7 @@ from sktandem.nn._builder import WIDTH, Builder
 from sktandem.nn._engine import Engine
 from sktandem.nn._estimator import NetEstimator
 from sktandem.nn._features import fit_features
+from sktandem.nn._fitted import Fitted
 from sktandem.nn._heads import check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import check_net, is_binary
@@ -53,11 +54,10 @@ DECIDING = (
 class SharedNet(NetEstimator):
     """Train any skorch net on several datasets in turns.
 
-    To train one net on two datasets one writes a loop by hand, and has to think
-    of the switching, of unequal sizes, of validation by source, and of the last
-    dataset having the last word. Here that loop is skorch's own. Who trains when,
-    and what the datasets share of the net, are parameters, to be searched like any
-    other.
+    A hand-written loop over two datasets has to handle switching, unequal sizes and
+    validation by source, and keep the last dataset from dominating. Here that loop is
+    skorch's own. Who trains when, and which parts of the net the datasets share, are
+    parameters that can be searched like any other.
 
     Read more in the :ref:`User Guide <nets>`.
 
@@ -560,8 +560,8 @@ class SharedNet(NetEstimator):
 
     # The engine -----------------------------------------------------------------
 
-    def _fit_rows(self, rows: Rows, **how: Any) -> None:
-        super()._fit_rows(rows, **how)
+    def _settle(self, fitted: Fitted, rows: Rows) -> None:
+        super()._settle(fitted, rows)
         if not self._has_heads and not self._classifies:
             warn_of_levels(self, rows)
 

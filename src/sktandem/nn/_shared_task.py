@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from sklearn.linear_model import LinearRegression
 from skorch import NeuralNet
 from torch import Tensor
 
+from sktandem._settings import refuse_others
 from sktandem._telling import counted, warn
 from sktandem.data._cells import as_target, class_codes, classes_by_source
 from sktandem.data._rows import Rows
@@ -25,7 +26,7 @@ from sktandem.scaling._affine import fit_affine
 
 ENOUGH = 200  # rows of a source that show whether its level is met
 
-__all__ = ["SharedTask", "warn_of_levels"]
+__all__ = ["SharedTask", "few_of", "warn_of_levels"]
 
 OwnClasses = dict[Hashable, NDArray[Any]]
 
@@ -89,7 +90,7 @@ class SharedTask:
     def refuse_other_classes(self, classes: Any) -> None:
         """Refuse classes other than those of the first `partial_fit`."""
         if isinstance(self.task, ClassTask):
-            refuse_others("classes", classes, self.task.classes)
+            refuse_others("classes", classes, self.task.classes.tolist())
 
     def encode(self, y: NDArray[Any], sources: Sources) -> NDArray[Any]:
         """Return y as codes of classes, or as columns of numbers."""
@@ -158,17 +159,6 @@ class SharedTask:
         return [str(label) for label in self.task.classes]
 
 
-def refuse_others(what: str, given: Any, known: Sequence[Any] | NDArray[Any]) -> None:
-    """Refuse classes, or sources, that are not those of the first call."""
-    if given is None or set(given) == set(known):
-        return
-    first = np.asarray(known, dtype=object).tolist()
-    raise SourceError(
-        f"{what}={list(given)} are not those of the first partial_fit, {first}. A net "
-        "cannot take on others later: name all that will come in the first call."
-    )
-
-
 def _warn_of_single_classes(own: OwnClasses, n_classes: int) -> None:
     single = [name for name, some in own.items() if len(some) == 1]
     if not single or n_classes == 1:
@@ -196,6 +186,12 @@ def _warn_of_other_labels(own: OwnClasses) -> None:
         )
 
 
+def few_of(rows: Rows) -> Rows:
+    """Return enough rows of each source to show its level, spread over all."""
+    some = [own[:: -(-len(own) // ENOUGH)] for own in rows.sources.rows]
+    return rows.take(np.sort(np.concatenate(some)))
+
+
 def warn_of_levels(model: Any, rows: Rows) -> None:
     """Warn if one output for all sources misses the level or size of one's targets.
 
@@ -206,8 +202,7 @@ def warn_of_levels(model: Any, rows: Rows) -> None:
     """
     if len(rows.names) < 2 or model._fitted.tasks.task.by_source:
         return
-    some = [own[:: -(-len(own) // ENOUGH)] for own in rows.sources.rows]
-    asked = rows.take(np.sort(np.concatenate(some)))
+    asked = few_of(rows)
     y = np.asarray(asked.y, dtype=float).reshape(len(asked), -1)
     off = [y - model._answer("predict", asked).reshape(y.shape)]
     numbers = model._fitted.features.numbers(asked.X, asked.sources.codes)

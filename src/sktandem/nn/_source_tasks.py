@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from skorch import NeuralNet
 from torch import Tensor
 
-from sktandem._settings import check_known
+from sktandem._settings import check_known, refuse_others
 from sktandem._telling import warn
 from sktandem.data._cells import as_target, class_codes
 from sktandem.data._rows import Rows
 from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError
-from sktandem.nn._shared_task import refuse_others
 from sktandem.nn._tasks import ClassTask, NumberTask, Task
 
 __all__ = ["SourceTasks"]
@@ -85,7 +84,7 @@ class SourceTasks:
         """Refuse classes other than those of the first `partial_fit`."""
         if not isinstance(classes, Mapping):
             if classes is not None:
-                refuse_others("classes", classes, self._every_class())
+                refuse_others("classes", classes, self._every_class().tolist())
             return
         names = [task.source for task in self.heads]
         known = {task.source: task.classes.tolist() for task in self.of_classes}

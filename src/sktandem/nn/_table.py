@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sktandem.nn._items import PLAIN, Items, Read, joined, named
+from sktandem.nn._items import PLAIN, Items, Read, joined, named, typed
 from sktandem.nn._ragged import Ragged
 from sktandem.scaling._affine import AffineMaps
 
@@ -109,19 +109,12 @@ class Table(Dataset[Any]):
         X = self.X
         x = X.read(rows, nth_pass) if isinstance(X, Items) else X.index_select(0, rows)
         if isinstance(x, dict):
-            return {key: self._typed(value, key) for key, value in x.items()}
+            return typed(x, self.dtype)
         if self._maps is not None:
             center, scale = self._map_of(rows, source)
             x = x if x.dtype is center.dtype else x.to(center.dtype)  # whole numbers
             x.sub_(center).div_(scale)
-        return self._typed(x)
-
-    def _typed(self, x: Tensor, name: str = "X") -> Tensor:
-        """Return features in the type of the net; what stands beside them if floats."""
-        if name != "X" and not x.is_floating_point():
-            return x
-        # Tokens of any integer type are long ones to torch.
-        return x.to(torch.long if self.dtype is None else self.dtype)
+        return typed(x, self.dtype)
 
     def _map_of(self, rows: Tensor, source: int | None) -> tuple[Tensor, Tensor]:
         if len(self._rows) == 1:

@@ -14,8 +14,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils.multiclass import type_of_target
 from torch import Tensor, nn
 
-from sktandem._telling import counted, did_you_mean
-from sktandem.data._cells import class_codes, mixes_kinds
+from sktandem._telling import counted
+from sktandem.data._cells import class_codes, known_codes, mixes_kinds
 from sktandem.data._scores import label_accuracy
 from sktandem.exceptions import SourceError
 from sktandem.nn._targets import numbers_of_objects
@@ -81,20 +81,8 @@ class ClassTask:
 
     def encode(self, y: NDArray[Any]) -> NDArray[np.int64]:
         """Return the place of each label among the classes."""
-        # By a dict over the distinct labels, and not by searching sorted arrays: labels
-        # of other kinds, such as strings beside integers, do not sort.
-        found, codes = class_codes(y)
-        place = {label: code for code, label in enumerate(self.classes.tolist())}
-        unseen = [label for label in found.tolist() if label not in place]
-        if unseen:
-            whose = "y" if self.source is None else f"y of {self.source!r}"
-            raise SourceError(
-                f"{whose} holds {unseen[:5]}, which fit did not see. The classes are "
-                f"{list(place)[:10]}.{did_you_mean(unseen[0], place)} partial_fit "
-                "takes all that will come by classes= in its first call."
-            )
-        order = np.array([place[label] for label in found.tolist()], dtype=np.int64)
-        return order[codes]
+        whose = "y" if self.source is None else f"y of {self.source!r}"
+        return known_codes(y, self.classes, whose)
 
     def columns_of(self, y: NDArray[Any]) -> NDArray[np.float64]:
         """Return the labels as a head's columns of a matrix of targets."""

@@ -78,24 +78,42 @@ class Trainer:
 
     def train(self, net: NeuralNet, data: Prepared, *, epochs: int, keep: str) -> None:
         """Train the net for some epochs, on data that were prepared for it."""
+        # Seeded as a whole, and by the turns anew in each epoch: what a callback draws
+        # in between does not move the next epoch, and torch's own state comes back.
+        with (
+            self.ready(net, data, keep) as turns,
+            seeded(derive_seed(data.seed, "train"), net.device),
+        ):
+            if epochs > 0:
+                run_epochs(net, turns, epochs)
+
+    @contextmanager
+    def ready(self, net: NeuralNet, data: Prepared, keep: str) -> Iterator[TurnBatches]:
+        """Let the net train in the block, on the batches that it is given."""
         training, valid = laid_out(net, data, self._augment(data))
         try:
-            self._train(net, data, training, valid, epochs, keep)
+            turns, recorder = self._turns(net, data, training, valid, keep)
+            heads = data.tasks.heads
+            weighing = self._weighing(net, data, training, turns.sizes)
+            with (
+                sealed(net, partial(self.identity, data)),
+                taking_turns(net, turns, recorder, heads, weighing),
+            ):
+                yield turns
         finally:
             for part in (training, valid):
                 if part is not None:
                     part.table.close()
         net._set_training(False)
 
-    def _train(
+    def _turns(
         self,
         net: NeuralNet,
         data: Prepared,
         training: SourceRows,
         valid: SourceRows | None,
-        epochs: int,
         keep: str,
-    ) -> None:
+    ) -> tuple[TurnBatches, Recorder]:
         sizes = self._sizes(net, data, training, valid)
         self.schedule.check(sizes)
         recorder = Recorder(
@@ -104,7 +122,6 @@ class Trainer:
             keep,
             self.remedy,
         )
-        heads = data.tasks.heads
         turns = TurnBatches(
             training,
             valid,
@@ -112,20 +129,11 @@ class Trainer:
             sizes,
             seed=data.seed,
             net=net,
-            difficulty=Difficulty(net, training, data, heads),
+            difficulty=Difficulty(net, training, data, data.tasks.heads),
             apart=self.loss_weights is not None,
             after=partial(recorder.after_training, net),
         )
-        # Seeded as a whole, and by the turns anew in each epoch: what a callback draws
-        # in between does not move the next epoch, and torch's own state comes back.
-        weighing = self._weighing(net, data, training, sizes)
-        if epochs > 0:
-            with (
-                seeded(derive_seed(data.seed, "train"), net.device),
-                sealed(net, partial(self.identity, data)),
-                taking_turns(net, turns, recorder, heads, weighing),
-            ):
-                run_epochs(net, turns, epochs)
+        return turns, recorder
 
     def identity(self, data: Prepared) -> dict[str, Any]:
         """Return what a checkpoint holds of the fit that wrote it."""

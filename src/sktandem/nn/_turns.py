@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from sktandem.exceptions import SourceError
 from sktandem.nn._batches import Ahead, Feed, Joiner, RowBatch, SourceRows
 from sktandem.nn._checks import ValidationLosses
 from sktandem.nn._order import Bookmarks, Order
+from sktandem.nn._planned import Epoch, Stream
 from sktandem.nn._seeding import derive_seed
 from sktandem.schedules import Check, Schedule, Sizes, Step, Stop, finished
 from sktandem.schedules._schedule import rehearsed
@@ -77,7 +79,7 @@ class TurnBatches:
         self._join = Joiner(rows)
         self._checked = ValidationLosses(net, valid, sizes)
         self._used: Counter[str] = Counter()
-        self._feeds: list[Feed] = []
+        self._feeds: Sequence[Feed | Stream] = []
 
     def __iter__(self) -> Iterator[RowBatch]:
         history = self.net.history
@@ -107,15 +109,80 @@ class TurnBatches:
                     f"{type(self.schedule).__name__}.plan must yield Step, CHECK or "
                     f"STOP, got {step!r}. Step((0,)) trains the first source."
                 )
+        self._refuse_none(n_steps)
+        # skorch asks for a batch once more when the last step is behind it, and
+        # validates next: so averaged weights are shown without a hook in its loop.
+        self.finish()
+
+    def planned(self) -> Epoch:
+        """Return the epoch to come as rows, of a plan that is known ahead.
+
+        `finish` is to be called when its steps have been taken.
+        """
+        past = finished(self.net.history)
+        self._begin(past)
+        rng = np.random.default_rng([self.seed, 2, len(past)])
+        by_source = zip(self._ordered(len(past)), self.rows.rows)
+        sizes = self.sizes.batch_sizes
+        streams = [
+            Stream(order, len(rows), size)
+            for (order, rows), size in zip(by_source, sizes)
+        ]
+        self._feeds = streams[:]
+        mixtures: dict[str, int] = {}
+        cuts: list[tuple[int, int, int, float]] = []
+        n_cuts, labels, parts = [], [], []
+        for step in self.schedule.plan(self.sizes, self.net.history, rng):
+            if not isinstance(step, Step):
+                self.stopped = True  # a plan that is known ahead asks for no check
+                continue
+            sources, weights, described = step.sources, step.weights, None
+            plain = weights is None and not step.mixed and not self.apart
+            if plain and len(sources) == 1:
+                at, label = sources[0], self.names[sources[0]]
+                own = [(at, *streams[at].next(), 1.0)]
+            else:
+                label = ", ".join([self.names[source] for source in sources])
+            if step.mixed:
+                if label not in mixtures:
+                    mixtures[label] = len(streams)
+                    streams.append(self._mixed_stream(sources, label))
+                at = mixtures[label]
+                own = [(at, *streams[at].next(), 1.0)]
+            elif len(sources) > 1 or not plain:
+                weights = weights or (1.0,) * len(sources)
+                own = [(s, *streams[s].next(), w) for s, w in zip(sources, weights)]
+                described = self._described(own)
+            cuts += own
+            n_cuts.append(len(own))
+            labels.append(label)
+            parts.append(described)
+        self._refuse_none(len(labels))
+        for label, at in mixtures.items():
+            rows = streams[at].rows
+            self._mixed_taken[label] = len(rows)
+            self._count_mixed(rows)
+        return Epoch.of(streams, cuts, n_cuts, labels, parts)
+
+    def finish(self) -> None:
+        """Do what is to be done when the steps of an epoch are behind it."""
         self.current = None
+        self._after()
+
+    def _described(self, cuts: Sequence[tuple[int, int, int, float]]) -> Any:
+        """Return name, rows and weight of each source in a joint step."""
+        described, end = [], 0
+        for source, _, n, weight in cuts:
+            described.append((self.names[source], slice(end, end + n), weight))
+            end += n
+        return tuple(described)
+
+    def _refuse_none(self, n_steps: int) -> None:
         if n_steps == 0 and not self.stopped:
             raise SourceError(
                 f"{type(self.schedule).__name__} planned no step in epoch "
-                f"{len(history)}. Yield STOP to end the training early."
+                f"{len(self.net.history)}. Yield STOP to end the training early."
             )
-        # skorch asks for a batch once more when the last step is behind it, and
-        # validates next: so averaged weights are shown without a hook in its loop.
-        self._after()
 
     def n_steps(self) -> int:
         """Return the steps of the epoch to come, found by a rehearsal."""
@@ -169,7 +236,7 @@ class TurnBatches:
     def _batch(self, step: Step) -> RowBatch:
         if step.mixed:
             return self._mixed_batch(step.sources)
-        feeds = self._feeds
+        feeds: Any = self._feeds
         # The common case, a batch of one source with its plain loss, needs no parts.
         if len(step.sources) == 1 and step.weights is None and not self.apart:
             return feeds[step.sources[0]].next()
@@ -192,23 +259,36 @@ class TurnBatches:
                     f"{self.names[0]!r}, and so on through {list(self.names)}."
                 )
 
+    def _mixed_order(
+        self, sources: tuple[int, ...], label: str
+    ) -> tuple[Order, int, int]:
+        """Return the order of a mixture, its rows and the size of its batches."""
+        size = max(self.sizes.batch_sizes[source] for source in sources)
+        rows = torch.cat([self.rows.rows[source] for source in sources])
+        # A mixture has an order of its own, beside those of its sources: a plan may
+        # mix in one phase and take turns in the next.
+        key = f"mixed: {label}"
+        return self._bookmarks.order(key, label, rows, size), len(rows), size
+
+    def _mixed_stream(self, sources: tuple[int, ...], label: str) -> Stream:
+        return Stream(*self._mixed_order(sources, label))
+
     def _mixed_batch(self, sources: tuple[int, ...]) -> RowBatch:
         label = ", ".join(self.names[source] for source in sources)
-        size = max(self.sizes.batch_sizes[source] for source in sources)
         if label not in self._mixed_orders:
-            rows = torch.cat([self.rows.rows[source] for source in sources])
-            # A mixture has an order of its own, beside those of its sources: a plan may
-            # mix in one phase and take turns in the next.
-            order = self._bookmarks.order(f"mixed: {label}", label, rows, size)
+            order, _, size = self._mixed_order(sources, label)
             # Of heads the rows of each are read by themselves, when they are known.
             table = self.rows.table
             ahead = table.ahead if table.heads is None else 0
             self._mixed_orders[label] = Ahead(table, order, size, ahead)
         rows, nth_pass = self._mixed_orders[label].next()
         self._mixed_taken[label] += len(rows)
+        self._count_mixed(rows)
+        return self.rows.mixed(sources, rows, nth_pass)
+
+    def _count_mixed(self, rows: Tensor) -> None:
         codes = self.rows.table.codes.index_select(0, rows).long()
         self._mixed_in += torch.bincount(codes, minlength=len(self._mixed_in)).cpu()
-        return self.rows.mixed(sources, rows, nth_pass)
 
     def _check(self, check: Check) -> None:
         """Record the validation losses of this moment."""

@@ -229,9 +229,8 @@ def _claim(lead: Any, contrasts: Sequence[Any], data: str) -> str:
     if lead.verdict == "does no harm":
         return f"{head}{data} do no harm{best}, but may not help"
     units = "rows" if lead.n_units == lead.n_rows else "groups"
-    return (
-        f"{head}its {lead.n_units:,} {units} cannot tell yet whether {data} help{best}"
-    )
+    few = f"{lead.n_units:,} {units} are too few to tell"
+    return f"{head}{few} whether {data} help{best}"
 
 
 def _disagreement(lead: Any, metric: str) -> str:

@@ -15,10 +15,19 @@ from sklearn.utils.sparsefuncs import min_max_axis
 from sktandem.data._sources import Codes, Sources
 from sktandem.exceptions import SourceError
 
-__all__ = ["NAMED_SCALERS", "AffineMaps", "fit_affine", "row_chunks"]
+__all__ = [
+    "NAMED_SCALERS",
+    "AffineMaps",
+    "assembled",
+    "fit_affine",
+    "row_chunks",
+    "row_parts",
+]
 
 NAMED_SCALERS = ("standard", "minmax", "robust")
 CHUNK = 1 << 20  # values held at once: a few MB, so that X is never held twice
+# Center and scale of each column, and whether it holds a value.
+Statistics = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,16 +96,30 @@ def fit_affine(
     A column in which a source has no value takes the pooled map there; one in
     which nobody has a value is left alone.
     """
-    pooled, filled = _statistics(kind, X, rows, weights)
-    pooled[:, ~filled] = [[0.0], [1.0]]
     parts = sources.rows if sources else ()
     if rows is not None and sources is not None:
         part = np.zeros(len(X), dtype=bool)
         part[rows] = True
         parts = tuple(own[part[own]] for own in parts)
-    fitted = [_statistics(kind, X, own, weights) for own in parts]
-    own = [np.where(filled, map_, pooled) for map_, filled in fitted]
-    center, scale = np.stack([*own, pooled], axis=1)
+    pooled = _statistics(kind, X, rows, weights)
+    own = [_statistics(kind, X, own, weights) for own in parts]
+    return assembled(pooled, own, X=X, kind=kind, names=names, of=of)
+
+
+def assembled(
+    pooled: Statistics,
+    own: Sequence[Statistics],
+    *,
+    X: Any,
+    kind: str,
+    names: Any,
+    of: str,
+) -> AffineMaps:
+    """Return the maps of statistics; X, in an error, is what they are of."""
+    map_of_all, filled = pooled
+    map_of_all = np.where(filled, map_of_all, [[0.0], [1.0]])
+    maps = [np.where(filled, map_, map_of_all) for map_, filled in own]
+    center, scale = np.stack([*maps, map_of_all], axis=1)
     broken = ~(np.isfinite(center) & np.isfinite(scale)).all(axis=0)
     if broken.any():
         raise _overflow(X, int(np.flatnonzero(broken)[0]), kind, names, of)
@@ -121,7 +144,7 @@ def _statistics(
     X: Any,
     rows: NDArray[np.intp] | None,
     weights: NDArray[np.float64] | None,
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+) -> Statistics:
     """Return center and scale of each column, and whether it holds a value."""
     result = np.full((2, X.shape[1]), np.nan)
     filled = _columns_with_values(X, rows)
@@ -137,7 +160,7 @@ def _standard(X: Any, rows: Any, weights: Any) -> Any:
     scaler = StandardScaler(with_mean=not sparse.issparse(X))
     # Row by row of chunks: the same moments as from all rows at once, without
     # the temporaries of the size of X that scikit-learn would take.
-    for part, weight in _parts(X, rows, weights):
+    for part, weight in row_parts(X, rows, weights):
         scaler.partial_fit(part, sample_weight=weight)
     center = np.zeros(X.shape[1]) if sparse.issparse(X) else scaler.mean_
     # An infinite variance passes for that of a constant there.
@@ -151,7 +174,7 @@ def _minmax(X: Any, rows: Any, weights: Any) -> Any:
         width = (high - low).astype(float)
         return np.zeros(X.shape[1]), np.where(width == 0, 1.0, width)
     scaler = MinMaxScaler()
-    for part, _ in _parts(X, rows, None):
+    for part, _ in row_parts(X, rows, None):
         scaler.partial_fit(part)
     width = scaler.data_range_
     return scaler.data_min_, np.where(width == 0, 1.0, width)
@@ -180,7 +203,8 @@ def row_chunks(n_rows: int, n_columns: int) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def _parts(X: Any, rows: Any, weights: Any) -> Iterator[tuple[Any, Any]]:
+def row_parts(X: Any, rows: Any, weights: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield some rows of X, None for all, and their weights in parts of a few MB."""
     if sparse.issparse(X):
         picked = slice(None) if rows is None else rows
         yield X[picked], None if weights is None else weights[picked]
@@ -200,7 +224,7 @@ def _columns_with_values(X: Any, rows: Any) -> NDArray[np.bool_]:
         n_missing = np.bincount(missing, minlength=X.shape[1])
         return np.asarray(n_missing < stored.shape[0])
     filled = np.zeros(X.shape[1], dtype=bool)
-    for part, _ in _parts(X, rows, None):
+    for part, _ in row_parts(X, rows, None):
         filled |= ~np.isnan(part).all(axis=0)
         if filled.all():
             break

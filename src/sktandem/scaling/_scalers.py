@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -135,6 +136,8 @@ def _fit_transform(transformer: Any, X: Any, y: Any, weights: Any) -> Any:
 
 
 def _fitted_transform(transformer: Any, X: Any, y: Any, weights: Any) -> Any:
+    if isinstance(transformer, FrozenEstimator):  # fitted already
+        return transformer.fit(X, y).transform(X)
     if weights is not None and has_fit_parameter(transformer, "sample_weight"):
         return transformer.fit_transform(X, y, sample_weight=weights)
     return transformer.fit_transform(X, y)

@@ -33,12 +33,11 @@ __all__ = ["SourceScaler"]
 
 @documented
 class SourceScaler(OneToOneFeatureMixin, TransformerMixin, SourceEstimator):
-    """Scale each source by its own measure.
+    """Scale each source separately.
 
-    Two instruments seldom share their zero and their unit. Scaled by the
-    measure of all rows, that difference stays in the features, and a model
-    learns it; scaled each by its own, it is gone. The price: a difference that
-    matters is gone as well.
+    Two instruments seldom share their zero and unit. Scaled together, that difference
+    stays in the features, and a model learns it; scaled separately, it is gone. The
+    price: a difference that matters is gone as well.
 
     The column `source`, if used, is kept as it is and where it was, so that a
     later estimator can read it.

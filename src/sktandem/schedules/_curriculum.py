@@ -19,7 +19,7 @@ __all__ = ["Curriculum"]
 
 
 class Curriculum(Schedule):
-    r"""Begin with what is easy and let the rest in little by little.
+    r"""Begin with what is easy and add the rest gradually.
 
     Wrong labels and outliers are the hardest rows of all: leaving them for
     later helps where there are many of them, or where the training is short. On

@@ -16,10 +16,9 @@ __all__ = ["Joint"]
 class Joint(Schedule):
     r"""Take each step on a batch of every source at once.
 
-    No source comes last, and no step pulls the model to one of them alone. The
-    losses are summed with fixed weights; cleverer ways to combine them have not
-    been found better than weights well chosen [1]_ [2]_, and these can be
-    searched like any other parameter.
+    No source comes last, and no step pulls the model to one of them alone. The losses
+    are summed with fixed weights; studies found no cleverer combination that beats
+    well-chosen weights [1]_ [2]_, and these can be searched like any other parameter.
 
     Read more in the :ref:`User Guide <schedules>`.
 

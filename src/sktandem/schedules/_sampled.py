@@ -27,9 +27,9 @@ __all__ = ["SampledAlternation", "draw"]
 class SampledAlternation(Schedule):
     r"""Draw the source of each batch, by its size or by shares of your own.
 
-    One number, the temperature, leads from sampling by size, where a small
-    source is hardly heard, to equal sampling, where it is repeated often. It
-    may change during the fit, and the repetition can be capped.
+    One number, the temperature, interpolates between sampling by size, where a small
+    source is rarely drawn, and equal sampling, where it is repeated often. It may
+    change during the fit, and the repetition can be capped.
 
     Read more in the :ref:`User Guide <schedules>`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import repeat
 from math import lcm
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from sktandem.schedules._schedule import EpochLength, Sizes, finished
 
 __all__ = ["evenly", "last_plan", "own_pass", "turns", "write_down"]
+
+MOST_KNOWN = 100_000  # turns of a plan that is kept
 
 
 def evenly(shares: Sequence[float], n_steps: int) -> Iterator[int]:
@@ -57,12 +60,24 @@ def turns(n_batches: Sequence[int], batches_per_turn: int) -> Iterator[int]:
 
     The last turn of a source is the short one.
     """
+    # Kept, as every epoch of every fold asks for the same: fractions take their time.
+    known = sum(n_batches) <= MOST_KNOWN
+    made = _known_turns if known else _turns
+    return iter(made(tuple(n_batches), batches_per_turn))
+
+
+def _turns(n_batches: tuple[int, ...], batches_per_turn: int) -> Iterator[int]:
     n_turns = [-(-n // batches_per_turn) for n in n_batches]
     left = list(n_batches)
     for source in evenly(n_turns, sum(n_turns)):
         length = min(batches_per_turn, left[source])
         left[source] -= length
         yield from repeat(source, length)
+
+
+@lru_cache(maxsize=32)
+def _known_turns(n_batches: tuple[int, ...], batches_per_turn: int) -> tuple[int, ...]:
+    return tuple(_turns(n_batches, batches_per_turn))
 
 
 def own_pass(sizes: Sizes, source: int, epoch_length: EpochLength) -> int:

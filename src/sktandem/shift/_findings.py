@@ -444,10 +444,9 @@ def _shared(checks: Checks) -> Iterator[Finding]:
         "shared rows",
         "note",
         None,
-        f"{counted(n, 'row')} {'has its' if n == 1 else 'have their'} like in another "
-        "source.",
-        "Pass find_shared_rows(X, sample_source).groups as groups= of SourceKFold, if "
-        "they are the same thing.",
+        f"{counted(n, 'row')} {'is' if n == 1 else 'are'} in another source as well.",
+        "If they are the same thing, pass find_shared_rows(X, sample_source).groups as "
+        "groups= of SourceKFold.",
         n / len(checks.shared.groups),
     )
 

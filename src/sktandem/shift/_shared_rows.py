@@ -29,7 +29,7 @@ NUMBERS = "biufc"
 class SharedRows:
     """Which rows are the same thing, and how that crosses the sources.
 
-    What :func:`find_shared_rows` returns. Printed, it tells the counts.
+    What :func:`find_shared_rows` returns. Printed, it shows the counts.
 
     Attributes
     ----------
@@ -48,8 +48,8 @@ class SharedRows:
         How many different things have rows in both sources.
 
     n_rows_across : int
-        How many rows have their like in another source: those that a split by
-        rows can put on both sides of training and test.
+        How many rows are in another source as well: a split by rows can put
+        them on both sides of training and test.
     """
 
     groups: NDArray[np.intp]
@@ -88,10 +88,10 @@ def find_shared_rows(
 ) -> SharedRows:
     """Find the rows that are the same thing, within sources and across them.
 
-    Two datasets about the same world often overlap: a patient of both
-    hospitals, a wine entered twice. A row in training whose copy is in the
-    test gives its answer away, and the merge looks better than it is. The
-    numbers found here keep such rows together.
+    Two datasets about the same world often overlap: a patient of both hospitals, a wine
+    entered twice. A training row whose copy is in the test set gives the answer away,
+    and the merge looks better than it is. The groups found here keep such rows
+    together.
 
     Parameters
     ----------
@@ -138,8 +138,8 @@ def find_shared_rows(
     Near means: in every numeric column the two values differ by at most
     `tolerance` times the spread of the column over all rows (the interquartile
     range of its finite values; where that is 0, their standard deviation), and
-    in every other column they are equal; missing and infinite values are equal
-    to their like only. The columns of numeric dtype are the numeric ones;
+    in every other column they are equal; missing and infinite values equal only
+    themselves. The columns of numeric dtype are the numeric ones;
     booleans are not among them. Being the same thing is then passed on: if A
     is near B and B near C, all three share a number, however far A is from C.
 

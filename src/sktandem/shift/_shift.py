@@ -56,13 +56,12 @@ def shift_report(
     after: Any = None,
     random_state: RandomState = 0,
 ) -> ShiftReport:
-    r"""Tell how different the datasets are, and what to do about it.
+    r"""Report how different the datasets are, and what to do about it.
 
-    Before two datasets become one, look at them side by side: what one of them
-    lacks, what is measured in another unit, what is merely higher there, and
-    whether the same features still mean the same. No difference is reported
-    because there are many rows: it must be surer than chance and larger than
-    0.1 on a scale from 0 to 1.
+    Before two datasets become one, compare them: what is missing in one, what is
+    measured in another unit, what is merely higher there, and whether the same features
+    still mean the same. A large number of rows alone raises no alarm: a difference must
+    be significant and larger than 0.1 on a scale from 0 to 1.
 
     Read more in the :ref:`User Guide <shift>`.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 
 from sktandem._callbacks import parts_of_fit, without_parts
-from sktandem._parallel import each_done
+from sktandem._parallel import TOGETHER, each_done, each_gathered
 from sktandem._settings import is_integer
 from sktandem._telling import counted, warn
 from sktandem._typing import Floats
@@ -23,6 +24,7 @@ from sktandem.data._rows import Rows
 from sktandem.data._sources import UNKNOWN, Sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.members import OtherSources, StackedOwnModels
+from sktandem.members._fill import holds_net
 from sktandem.members._models import SourceModels
 from sktandem.members._others import blocks_of
 from sktandem.model_selection._folds import Fold, deal
@@ -37,6 +39,9 @@ __all__ = [
     "kept",
     "out_of_fold",
 ]
+
+
+Result = tuple["FittedMember", Floats | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,22 +132,48 @@ def fit_member(model: Any, rows: Rows) -> FittedMember:
         return FittedMember(fitted, failures)
 
 
-def run(rows: Rows, judge: Judge, task: Task) -> tuple[FittedMember, Floats | None]:
+def run(rows: Rows, judge: Judge, task: Task) -> Result:
     """Return the fitted member, and what it answers for the held out."""
-    every = np.arange(len(rows))
-    train = every if task.fold is None else task.fold.train
+    return asked(rows, judge, task, fitted(rows, task))
+
+
+def fitted(rows: Rows, task: Task) -> FittedMember:
+    """Return a member fitted on the rows of its task."""
+    train = np.arange(len(rows)) if task.fold is None else task.fold.train
     with without_parts():  # which is told of by its task, in whatever process
-        fitted = fit_member(task.model, rows.take(train))
+        return fit_member(task.model, rows.take(train))
+
+
+def asked(rows: Rows, judge: Judge, task: Task, fitted: FittedMember) -> Result:
+    """Return a fitted member, and what it answers for the held out."""
     sees_own = not isinstance(task.model, OtherSources)
     if fitted.model is None or (task.fold is None and sees_own):
         return fitted, None
-    test = every if task.fold is None else task.fold.test
+    test = np.arange(len(rows)) if task.fold is None else task.fold.test
     if task.unknown:
         rows = replace(rows, sources=Sources(rows.names, task.codes(rows)))
     found, failures = _answered(fitted, rows, test, judge)
     # A model of a fold has done its work.
     model = fitted.model if task.fold is None else None
     return FittedMember(model, fitted.failures | failures), found
+
+
+def each_run(
+    rows: Rows,
+    judge: Judge,
+    tasks: Sequence[Task],
+    n_jobs: int | None,
+    counts: Counter[str],
+) -> Iterator[tuple[Task, Result]]:
+    """Yield each task with what `run` returns; nets are trained together.
+
+    `counts` are added how many nets were, and how many were not, by the reason.
+    """
+    told = "{0.name!r} on {0.where}".format
+    if not any(holds_net(task.model) for task in tasks):
+        return each_done(partial(run, rows, judge), tasks, n_jobs, told)
+    fit, ask = partial(fitted, rows), partial(asked, rows, judge)
+    return each_gathered(fit, ask, tasks, n_jobs, told, counts)
 
 
 def _answered(
@@ -213,6 +244,9 @@ class OutOfFold:
 
     clipped : dict of {str: int}
         How many numbers of each member were clipped.
+
+    nets : dict of {str: int}
+        How many nets were trained together, and alone, by the reason.
     """
 
     names: tuple[str, ...]
@@ -221,6 +255,7 @@ class OutOfFold:
     own: Floats
     fold: NDArray[np.intp]
     clipped: dict[str, int]
+    nets: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_donor(self) -> NDArray[np.bool_]:
@@ -265,8 +300,8 @@ def out_of_fold(
     failures: dict[str, dict[Hashable, Exception]] = {name: {} for name in names}
     clipped = dict.fromkeys(names, 0)
     everything = np.arange(len(rows))
-    told = "{0.name!r} on {0.where}".format
-    fits = each_done(partial(run, rows, judge), tasks, n_jobs, told)
+    counts: Counter[str] = Counter()
+    fits = each_run(rows, judge, tasks, n_jobs, counts)
     for task, (fitted, raw) in _reported(fits, len(tasks)):
         fold = task.fold
         train = everything if fold is None else fold.train
@@ -296,7 +331,15 @@ def out_of_fold(
             answers[place, rows.of(source)] = np.nan
         whole = models[name].model if name in models else None
         models[name] = FittedMember(whole, failures[name])
-    return OutOfFold(names, answers, models, own, held, clipped)
+    if counts:
+        tell(told_together(counts))
+    return OutOfFold(names, answers, models, own, held, clipped, dict(counts))
+
+
+def told_together(counts: Mapping[str, int]) -> str:
+    """Return how many nets were trained together, and why others were not."""
+    alone = [f"{n} alone: {why}" for why, n in counts.items() if why != TOGETHER]
+    return "; ".join([f"{counts.get(TOGETHER, 0)} nets trained together", *alone])
 
 
 def told_cost(tasks: Sequence[Task], rows: Rows) -> str:

@@ -42,11 +42,11 @@ BECAUSE = "Each source has weights of its own"
 class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     r"""Blend the ways of using several datasets, source by source.
 
-    No way of using a second dataset wins everywhere: one merged model repairs a
-    small source and ruins another. This estimator fits several ways, the members,
-    and predicts for each source by a weighted mean of them. The weights are those
-    that would have been best for rows of the source that the members did not see,
-    so the blend is rarely worse than the source's own model, and usually better.
+    No way of using a second dataset wins everywhere: one merged model repairs a small
+    source and ruins another. This estimator fits several ways, the members, and
+    predicts for each source by a weighted mean of them. The weights are chosen on
+    held-out rows of the source, so the blend is rarely worse than the source's own
+    model, and usually better.
 
     Read more in the :ref:`User Guide <blend>`.
 
@@ -120,6 +120,11 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         How many numbers of each member, out of fold, lay beyond the range that they
         are kept within.
 
+    nets_ : dict of {str: int}
+        How many nets were trained as one, under "together", which takes a small part
+        of the time; and how many were trained alone, under the reason for it. Empty
+        where no member holds a net.
+
     gain_ : BlendGains
         For each source the loss of its own model and of the blend, and an
         interval of the difference. Print it, or draw it with its `plot`.
@@ -145,9 +150,9 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     :math:`f_k(x_i)` for a row that it did not see, and the weights of source
     :math:`s` solve
 
-    .. math:: \min_w \sum_{i \in s} \ell(y_i, \textstyle\sum_k w_k f_k(x_i))
+    .. math:: \min_w \sum_{i \in s} \ell(y_i, \sum_k w_k f_k(x_i))
         + \frac{100}{n_{-s}} \sum_{i \notin s} \ell(y_i,
-        \textstyle\sum_k w_k f_k(x_i)) + 4 \bar\ell_s (1 - w_1),
+        \sum_k w_k f_k(x_i)) + 4 \bar\ell_s (1 - w_1),
         \quad w_k \ge 0, \sum_k w_k = 1,
 
     with losses in units of what the best constant costs on the source. The rows
@@ -316,7 +321,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
             if member.model is not None
         }
         self.weights_, self.gain_ = dict(gains.weights), gains
-        self.n_clipped_ = found.clipped
+        self.n_clipped_, self.nets_ = found.clipped, found.nets
         self.sources_ = rows.names
         self._tell(str(gains))
 

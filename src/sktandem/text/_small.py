@@ -37,10 +37,10 @@ def small_encoder(
 ) -> tuple[Any, Any]:
     """Make an untrained encoder of a few layers, and a tokenizer of these texts.
 
-    It needs no download and trains in seconds: to try things out, to write
-    tests, and for short texts in a language or notation that no pretrained
-    encoder has read. What a pretrained one knows, it does not know: a learning
-    rate of 3e-3 suits it better than the default of the estimators.
+    It needs no download and trains in seconds: to try things out, to write tests, and
+    for short texts in a language or notation that no pretrained encoder knows. It
+    starts from random weights: a learning rate of 3e-3 suits it better than the default
+    of the estimators.
 
     Parameters
     ----------
