@@ -160,9 +160,10 @@ def fit_weighted(estimator: Any, X: Any, y: Any, weights: Any) -> None:
     thread's and ends with the fit: whichever one the user has chosen stays. Where
     `unweighted` gives a reason, there is no such way.
     """
-    alone = _stands_alone(estimator)
-    routed = not alone and _is_routed(estimator)
-    key = None if alone or routed else _addressed(estimator)
+    key = _plainly_addressed(estimator)
+    known = key is not None or _stands_alone(estimator)
+    routed = not known and _is_routed(estimator)
+    key = key if known or routed else _addressed(estimator)
     with config_context(enable_metadata_routing=routed):
         estimator.fit(X, y, **{key or "sample_weight": weights})
 
@@ -170,6 +171,8 @@ def fit_weighted(estimator: Any, X: Any, y: Any, weights: Any) -> None:
 def unweighted(estimator: Any) -> str | None:
     """Say which part of an estimator gets no weights; None if every learner does."""
     if _stands_alone(estimator) and _takes_weights(estimator):
+        return None
+    if _plainly_addressed(estimator) is not None:
         return None
     for part in _tree(estimator):
         if hasattr(part, "fit_resample"):
@@ -184,6 +187,27 @@ def unweighted(estimator: Any) -> str | None:
         return None
     inside = " and ".join(type(part).__name__ for part in _inside(estimator))
     return f"{type(estimator).__name__}.fit hands no sample_weight on to {inside}"
+
+
+def _plainly_addressed(estimator: Any) -> str | None:
+    """Name the fit parameter of the last step of a plain pipeline, None for others.
+
+    Where a learner takes weights itself, scikit-learn made all steps, and nobody has
+    requested anything, routing would bring weights to just that learner; and finding
+    that out takes longer than many a fit.
+    """
+    if type(estimator) is not Pipeline or getattr(estimator, "transform_input", None):
+        return None
+    name, last = estimator.steps[-1]
+    if not hasattr(last, "fit") or not (is_classifier(last) or is_regressor(last)):
+        return None
+    if not _stands_alone(last) or not has_fit_parameter(last, "sample_weight"):
+        return None
+    for part in _tree(estimator):
+        maker = type(part).__module__.split(".")[0]
+        if maker not in ("sklearn", "sktandem") or "_metadata_request" in vars(part):
+            return None
+    return f"{name}__sample_weight"
 
 
 def _takes_weights(estimator: Any) -> bool:

@@ -3,6 +3,7 @@
 import html
 import io
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -236,6 +237,18 @@ def test_a_net_learns_mixed_columns(files, capsys, monkeypatch):
     assert "a head for each" in text
 
 
+def test_thorough_deals_the_rows_out_five_times(files, capsys):
+    assert command.main([*files, "--target", "ill", "--ignore", "family"]) == 0
+    quick = capsys.readouterr().out
+    assert "logistic regression; 10 folds x 1 repeat" in quick
+    assert "For surer verdicts, in five times the time: --thorough" in quick
+
+    parser, _ = options.parsers()
+    for given, effort in (([], (10, 5)), (QUICK, (2, 1)), (["--net"], (10, 5))):
+        asked = parser.parse_args(["compare", "--thorough", *given])
+        assert command._effort(asked) == effort
+
+
 def test_trees_are_another_model(files, capsys):
     run(*files, "--target", "age", "--ignore", "family", "smokes",
         "--model", "trees", "--primary", "clinic")  # fmt: skip
@@ -328,7 +341,8 @@ def test_the_bundled_cases_need_neither_pandas_nor_matplotlib_nor_torch(tmp_path
         told = f"Written to {folder}: summary.txt, report.html\n{pictures}"
         assert told in done.stdout
     assert done.stdout.startswith("cleveland: 303 rows")
-    assert done.stderr == ""
+    # No signs that move a cursor: the stream is not a screen.
+    assert re.fullmatch(r"(comparing: \d+ of \d+ fits, \d+ s\n)+", done.stderr)
     assert "For the pictures: pip install" in page_of(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import warnings
 
 import numpy as np
@@ -39,7 +40,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sktandem import Merged, SourceError, SourceWarning, table_preprocessor
 from sktandem.data._rows import read_rows
 from sktandem.members import OnlySource, OwnModels, StackedPrediction, WeightedMerge
-from sktandem.model_selection import compare_strategies
+from sktandem.model_selection import _compare, compare_strategies
 from sktandem.model_selection._folds import deal
 
 RNG = np.random.default_rng(0)
@@ -625,11 +626,22 @@ def test_progress_goes_to_the_error_stream_alone(capsys):
     compare(progress=True)
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "comparing" in shown.err
-    assert re.search(r"24/24|12/12", shown.err)
+    assert re.search(r"^comparing: (24 of 24|12 of 12) fits, \d+ s\n$", shown.err)
 
     compare(progress=False)
     assert capsys.readouterr() == ("", "")
+
+
+def test_progress_comes_every_few_seconds_and_on_a_screen_as_a_bar(capsys, monkeypatch):
+    monkeypatch.setattr(_compare, "BETWEEN_LINES", 0.0)
+    compare(progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) in (12, 24)
+    assert all(line.startswith("comparing: ") for line in lines)
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    compare(progress=True)
+    assert re.search(r"24/24|12/12", capsys.readouterr().err)
 
 
 @pytest.mark.slow

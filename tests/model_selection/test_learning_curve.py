@@ -176,7 +176,7 @@ def test_progress_goes_to_the_error_stream_alone(capsys):
 
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "12/12" in shown.err
+    assert "comparing: 12 of 12 fits" in shown.err
 
 
 def test_a_curve_of_our_list_goes_on_without_what_cannot_be_fitted():

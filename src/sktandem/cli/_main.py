@@ -46,13 +46,16 @@ from sktandem.scaling._scalers import table_preprocessor
 from sktandem.shift import ShiftReport, shift_report
 
 # Folds and repeats: a net takes a hundred times as long as a linear model.
-EFFORT = {"linear": (10, 5), "trees": (5, 1), "net": (5, 1)}
+EFFORT = {"linear": (10, 1), "trees": (5, 1), "net": (5, 1)}
+THOROUGH = (10, 5)
 WIDTH = 88  # of sentences on the screen
 KEEP = (
     "To fit and keep a model: python -m sktandem fit, with the same options and\n"
     "--output model.skops"
 )
 YOURS = "Your own files: python -m sktandem compare A.csv B.csv --target COLUMN"
+
+MORE = "For surer verdicts, in five times the time: --thorough"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -153,8 +156,11 @@ def _run_one(
     run = Run(tables, task, comparison, shift, notes)
     written = _write(run, options, given)
     print(run.text())
-    more = KEEP if options.files else YOURS
-    say("\n".join(["", *_noted_down(notes[len(tables.notes) :]), more, *written]))
+    noted = _noted_down(notes[len(tables.notes) :])
+    more = [KEEP if options.files else YOURS]
+    if not (options.thorough or options.net):
+        more.append(MORE)
+    say("\n".join(["", *noted, *more, *written]))
     sys.stdout.flush()  # here, where an error can still be told
 
 
@@ -269,6 +275,8 @@ def _model_name(options: argparse.Namespace, task: str) -> str:
 
 def _effort(options: argparse.Namespace) -> tuple[int, int]:
     folds, repeats = EFFORT["net" if options.net else options.model]
+    if options.thorough:
+        folds, repeats = THOROUGH
     return (
         folds if options.folds is None else options.folds,
         repeats if options.repeats is None else options.repeats,
@@ -327,7 +335,7 @@ def _compare(options: argparse.Namespace, tables: SourceTables) -> StrategyCompa
         groups=tables.groups,
         n_jobs=options.jobs,
         random_state=options.seed,
-        progress=sys.stderr.isatty() and not options.quiet,
+        progress=not options.quiet,
     )
 
 

@@ -53,7 +53,7 @@ HELPS_NONE = (
     "wanted, a blend takes for each dataset no more of the others than suits it."
 )
 # What the command "fit" has no use for; flags are followed by no value.
-FLAGS = ("--net", "--quiet")
+FLAGS = ("--net", "--quiet", "--thorough")
 OF_COMPARING = (
     *FLAGS,
     *("--primary", "--metric", "--folds", "--repeats", "--margin"),

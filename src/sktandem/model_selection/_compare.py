@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 import warnings
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +34,7 @@ from sktandem.report._wording import MIN_ROWS
 __all__ = ["compare_strategies"]
 
 FEW = 100
+BETWEEN_LINES = 5.0  # seconds
 
 
 @told_once()
@@ -130,7 +133,8 @@ def compare_strategies(
         Seeds the folds and every model.
 
     progress : bool, default=True
-        Whether to show a bar on the standard error stream.
+        Whether to show a bar on the standard error stream; in a file a line every
+        few seconds.
 
     Returns
     -------
@@ -395,11 +399,25 @@ def warn_of_few(experiment: Experiment) -> None:
 
 
 def watched(done: Iterator[Any], total: int, progress: bool) -> Iterator[Any]:
-    """Show how far the work has come."""
+    """Show how far the work has come: by a bar, or in a file by lines."""
     if not progress:
         return done
+    if not sys.stderr.isatty() and "ipykernel" not in sys.modules:
+        return _in_lines(done, total)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of notebooks without widgets
         from tqdm.auto import tqdm
 
         return iter(tqdm(done, total=total, desc="comparing", unit="fit"))
+
+
+def _in_lines(done: Iterator[Any], total: int) -> Iterator[Any]:
+    """Print a line now and then, without the signs that move a cursor."""
+    begun = told = time.monotonic()
+    for n_done, result in enumerate(done, start=1):
+        yield result
+        now = time.monotonic()
+        if now - told >= BETWEEN_LINES or n_done == total:
+            told = now
+            line = f"comparing: {n_done:,} of {total:,} fits, {now - begun:.0f} s"
+            print(line, file=sys.stderr, flush=True)
