@@ -123,7 +123,7 @@ def grown(n_rows, folds):
 
 def main():
     torch.set_num_threads(1)
-    given = options(__doc__, epochs=20, repeats=3, wine=0, rows=200_000)
+    given = options(__doc__, epochs=20, repeats=2, wine=0, rows=200_000)
     cases = [(32, 32, "batches"), (32, 32, "shuffled"), (32, 64, "batches")]
     cases += [(8, 32, "batches"), (32, 32, "joint")]
     how = given.epochs, given.repeats

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, where it has them: the one file that knows of them."""
+"""Callbacks of scikit-learn, where it has them: the one file that knows of them."""
 
 from __future__ import annotations
 

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from sktandem import SharedNet, stack_sources
+from sktandem.data._rows import read_rows
 from sktandem.datasets import make_two_sources
 from sktandem.nn import default_net
+from sktandem.nn._together import fit_together
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
@@ -79,3 +82,27 @@ def test_torchs_random_state_of_the_gpu_stays_as_it_was():
     SharedNet(net, random_state=0).fit(**data())
 
     assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("heads", ["shared", "source"])
+def test_nets_are_trained_together_on_a_gpu(heads):
+    given = data()
+    net = default_net(device="cuda", max_epochs=4)
+    models = [
+        SharedNet(net, heads=heads, average="ema", random_state=seed)
+        for seed in range(4)
+    ]
+    if heads == "source":
+        trunk = {"module__n_outputs": 8, "module__activate_output": True}
+        models = [model.set_params(net=net.set_params(**trunk)) for model in models]
+    alone = [clone(model).fit(**given) for model in models]
+    rows = read_rows(clone(models[0]), **given)
+
+    counts = fit_together((model, rows) for model in models)
+
+    assert counts == {"together": 4}
+    for one, other in zip(alone, models):
+        losses = [row["valid_loss"] for row in one.history_]
+        assert [row["valid_loss"] for row in other.history_] == pytest.approx(
+            losses, rel=0.01
+        )
