@@ -1,9 +1,14 @@
-"""What does a fit need beside its data, when they are large?
+"""What does a fit need beside its data, when they are large, and how fast is it?
 
-Peak of anonymous memory above the data, each case in a process of its own, beside
-what skorch alone needs for the same net. Pages of a memory map do not count: the
-system takes them back when it needs them. Freed blocks go back at once, or the
-figure would be what the allocator keeps.
+Memory: peak of anonymous memory above the data, each case in a process of its own,
+beside what skorch alone needs for the same net. Pages of a memory map do not count: the
+system takes them back when it needs them. Freed blocks go back at once, or the figure
+would be what the allocator keeps.
+
+Speed: images of two folders, read from PNG files, augmented, and trained on by a small
+convolutional net, a batch of each source in turn. Beside it is the loop that one writes
+by hand over two DataLoaders, with as many workers in all, and the same with Lightning's
+CombinedLoader where that is installed. In turns in one process; medians of the rounds.
 """
 
 import os
@@ -13,9 +18,10 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from statistics import median
 
 import numpy as np
-from _measure import options, report
+from _measure import alternate, options, ratio, report, write_json
 
 CASES = {  # kind of array, shape of a row, scaler
     "uint8 images": ("uint8", (3, 32, 32), None),
@@ -101,12 +107,161 @@ def measure(case, who, mb, folder):
     print((peak.most - peak.before) / MB, time.perf_counter() - start)
 
 
+def flipped(image):
+    """Return an image mirrored half of the time, and a little brighter or darker."""
+    import torch
+
+    image = image.flip(-1) if torch.rand(1) < 0.5 else image
+    return image * (0.8 + 0.4 * torch.rand(1))
+
+
+def read(file):
+    """Return an image with its channels first."""
+    from PIL import Image
+
+    return np.asarray(Image.open(file)).transpose(2, 0, 1)
+
+
+def throughput(folder, n, n_workers, repeats, side):
+    """Return images a second of each way, with so many workers for each source."""
+    import torch
+    from skorch import NeuralNetClassifier
+    from torch import nn
+    from torch.utils.data import DataLoader, Dataset
+
+    from sktandem import SharedNet, stack_sources
+
+    torch.set_num_threads(1)
+    size, epochs, lr = 32, 2, 1e-3
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(
+                nn.Conv2d(3, 16, 3, padding=1),
+                nn.ReLU(),
+                nn.MaxPool2d(4),
+                nn.Flatten(),
+                nn.Linear(16 * (side // 4) ** 2, 2),
+            )
+
+        def forward(self, X):
+            return self.layers(X / 255)
+
+    class Files(Dataset):
+        def __init__(self, files, y):
+            self.files, self.y = files, y
+
+        def __len__(self):
+            return len(self.files)
+
+        def __getitem__(self, place):
+            image = torch.from_numpy(read(self.files[place]).copy())
+            return flipped(image).float(), self.y[place]
+
+    datasets = {
+        name: (sorted(Path(folder, name).glob("*.png")), np.arange(n) % 2)
+        for name in ("phone", "scanner")
+    }
+
+    def ours():
+        net = NeuralNetClassifier(
+            Net,
+            criterion=nn.CrossEntropyLoss,
+            optimizer=torch.optim.SGD,
+            lr=lr,
+            max_epochs=epochs,
+            batch_size=size,
+            verbose=0,
+            iterator_train__num_workers=2 * n_workers,
+        )
+        model = SharedNet(
+            net,
+            scaler=None,
+            augment=flipped,
+            validation_fraction=None,
+            schedule="batches",
+            random_state=0,
+        )
+        X, y, source = stack_sources(datasets, reader=read)
+        model.fit(X, y, sample_source=source)
+
+    def loaders():
+        how = {"num_workers": n_workers, "persistent_workers": n_workers > 0}
+        return {
+            name: DataLoader(Files(*pair), batch_size=size, shuffle=True, **how)
+            for name, pair in datasets.items()
+        }
+
+    def train(batches_of_epoch):
+        net = Net()
+        optimizer, criterion = (
+            torch.optim.SGD(net.parameters(), lr),
+            nn.CrossEntropyLoss(),
+        )
+        for _ in range(epochs):
+            for X, y in batches_of_epoch():
+                optimizer.zero_grad()
+                loss = criterion(net(X), y)
+                loss.backward()
+                optimizer.step()
+                loss.item()
+
+    def by_hand():
+        made = loaders()
+        train(lambda: (batch for pair in zip(*made.values()) for batch in pair))
+
+    def with_lightning():
+        made = CombinedLoader(loaders(), "min_size")
+        train(lambda: (batch for batches, *_ in made for batch in batches.values()))
+
+    ways = {"by hand": by_hand, "sktandem": ours}
+    try:
+        from lightning.pytorch.utilities import CombinedLoader
+
+        ways["CombinedLoader"] = with_lightning
+    except ImportError:
+        pass
+    seconds = alternate(ways, repeats)
+    row = {"workers for each source": n_workers}
+    for way in ways:
+        row[f"{way}: images/s"] = round(2 * n * epochs / median(seconds[way]))
+    row["sktandem / by hand"] = 1 / ratio(seconds, "sktandem", "by hand")
+    return row
+
+
+def speed(n, repeats, side):
+    """Print images a second, read, augmented and trained on."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("phone", "scanner"):
+            Path(folder, name).mkdir()
+            for place in range(n):
+                image = rng.integers(0, 255, size=(side, side, 3)).astype(np.uint8)
+                Image.fromarray(image).save(Path(folder, name, f"{place:05}.png"))
+        rows = [throughput(folder, n, k, repeats, side) for k in (0, 1, 2)]
+    return report(speed.__doc__, rows)
+
+
 def main():
     """Print MB above the data and seconds, of a fit and a prediction."""
-    args = options(__doc__.splitlines()[0], mb=300, case="", who="", folder="")
+    asked = {"mb": 300, "images": 640, "side": 128, "repeats": 5, "only": ""}
+    args = options(__doc__.splitlines()[0], **asked, case="", who="", folder="")
     if args.case:
         measure(args.case, args.who, args.mb, args.folder)
         return
+    tables = []
+    if args.only in ("", "speed"):
+        tables.append(speed(args.images, args.repeats, args.side))
+    if args.only in ("", "memory"):
+        tables.append(memory(args))
+    write_json(args.json, *tables)
+
+
+def memory(args):
+    """Print MB above the data and seconds, of a fit and a prediction."""
     rows = []
     for case in CASES:
         row = {"case": f"{case}, {args.mb} MB"}
@@ -121,7 +276,7 @@ def main():
             told = done.stdout.split() if done.returncode == 0 else ["nan", "nan"]
             row[f"{who}: MB above the data"], row[f"{who}: s"] = map(float, told)
         rows.append(row)
-    report(main.__doc__, rows)
+    return report(memory.__doc__, rows)
 
 
 if __name__ == "__main__":

@@ -514,3 +514,10 @@ def test_rows_seen_are_counted_over_calls_without_a_source():
     seen = model.history_[:, "rows_seen[second]"]
     assert seen[0] > 0
     assert seen == [seen[0], seen[0], 2 * seen[0]]
+
+
+def test_a_net_without_a_device_is_refused():
+    with pytest.raises(SourceError, match=r"device=None of the net leaves its device"):
+        SharedNet(default_net(device=None)).fit(
+            np.zeros((6, 2)), [0, 1] * 3, sample_source=["a", "b"] * 3
+        )

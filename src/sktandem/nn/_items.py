@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sktandem.data._lazy import LazyTable
 from sktandem.exceptions import SourceError
-from sktandem.nn._seeding import derive_seed
+from sktandem.nn._seeding import derive_seed, mixed_seed
 from sktandem.nn._workers import Workers
 
 __all__ = [
@@ -60,11 +60,18 @@ class Augmentation:
     names: Sequence[Any]
     codes: NDArray[Any]
     seed: int
+    # The last pass of each source, and the seed of it.
+    _of_pass: dict[int, tuple[int, int]] = field(default_factory=dict, init=False)
 
     def seed_of(self, row: int, nth_pass: int) -> int:
         """Return the seed of an item in a pass over its source."""
-        name = str(self.names[self.codes[row]])
-        return derive_seed(self.seed, "item", name, nth_pass, row)
+        code = int(self.codes[row])
+        known, seed = self._of_pass.get(code, (None, 0))
+        if known != nth_pass:
+            name = str(self.names[code])
+            seed = derive_seed(self.seed, "item", name, nth_pass)
+            self._of_pass[code] = nth_pass, seed
+        return mixed_seed(seed, row)
 
     def __call__(self, row: int, item: Any) -> Any:
         """Return an item augmented."""
@@ -217,14 +224,16 @@ class Items:
         training = self.augmentation if nth_pass != PLAIN else None
         # Each item has a seed of its own: what is drawn for it depends neither on the
         # batch it comes in nor on who reads it.
-        seed = derive_seed(row) if training is None else training.seed_of(row, nth_pass)
+        seed = (
+            mixed_seed(0, row) if training is None else training.seed_of(row, nth_pass)
+        )
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.default_generator.manual_seed(
             seed
         )  # a hundredth of the time of all devices
         item = self.rows[row]
-        if isinstance(item, np.ndarray | dict):
+        if isinstance(item, (np.ndarray, dict)):
             item = _as_tensor(item, row)
         item = item if training is None else training(row, item)
         return _as_tensor(item, row)

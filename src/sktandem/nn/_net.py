@@ -51,6 +51,12 @@ def check_net(net: Any, owner: str) -> None:
             f"net must be a skorch net such as NeuralNetClassifier(module), got "
             f"{net!r}. Pass {hint}, or None for sktandem.nn.default_net()."
         )
+    if net.device is None:
+        raise SourceError(
+            "device=None of the net leaves its device to accelerate, which is not "
+            f"supported: rows and weights go where {owner} is told. Pass device='cpu' "
+            "or 'cuda'."
+        )
     # Two owners of one setting would contradict each other in silence: what decides
     # over rows and batches is the estimator's, the rest stays the net's.
     for key, value in vars(net).items():
