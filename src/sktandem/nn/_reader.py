@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from sktandem._telling import counted, did_you_mean, warn
@@ -130,7 +131,8 @@ class Reader:
 
 def _items_of(X: Any, estimator: Any) -> Any:
     """Return items as rows that are read later; a dict of arrays is one of inputs."""
-    inputs = isinstance(X, dict) and _holds_inputs(X)
+    # Of the formats of sparse matrices one is a dict.
+    inputs = isinstance(X, dict) and not issparse(X) and _holds_inputs(X)
     if inputs and getattr(estimator, "scaler", None) is None:
         return as_lazy(X)
     try:
