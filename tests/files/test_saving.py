@@ -7,8 +7,13 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import is_regressor
-from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.base import clone, is_regressor
+from sklearn.linear_model import (
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    SGDRegressor,
+)
 from sklearn.preprocessing import StandardScaler
 
 from sktandem import (
@@ -179,6 +184,15 @@ def test_the_list_holds_what_is_needed_and_nothing_more():
     tables = read_sources({n: table[n == SOURCE] for n in ("first", "second")},
                           target="y")  # fmt: skip
     things.append(tables.fit(Merged(LOGISTIC, scaler=table_preprocessor())))
+    for scaler, by in (
+        ("standard", "source"),
+        ("minmax", None),
+        (StandardScaler(), None),
+    ):
+        model = Merged(SGDRegressor(), scaler=scaler, scale_target_by=by)
+        things.append(clone(model).partial_fit(X, X[:, 0], sample_source=SOURCE))
+        model.fit(X, X[:, 0], sample_source=SOURCE)
+        things.append(model.partial_fit(X, X[:, 0], sample_source=SOURCE))
 
     asked = set().union(*(asked_of(io.dumps(thing)) for thing in things))
 
@@ -210,4 +224,30 @@ def test_a_net_of_skorch_is_said_to_bring_a_pickle(tmp_path):
     path = tmp_path / "net.skops"
     io.dump(default_net(), path)
     with pytest.raises(SourceError, match=r"'skorch\..*skorch brings a pickle"):
+        load_model(path)
+
+
+@skops
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+@pytest.mark.parametrize("scaler", ["standard", "minmax", None, StandardScaler()])
+@pytest.mark.parametrize("by", [None, "source"])
+def test_a_model_that_learns_in_parts_goes_on_after_skops(first, scaler, by):
+    model = Merged(SGDRegressor(random_state=0), scaler=scaler, scale_target_by=by)
+    getattr(model, first)(X, X[:, 0], sample_source=SOURCE)
+    model.partial_fit(X, X[:, 0], sample_source=SOURCE)
+
+    again = there_and_back(model).partial_fit(X, X[:, 0], sample_source=SOURCE)
+
+    model.partial_fit(X, X[:, 0], sample_source=SOURCE)
+    np.testing.assert_allclose(
+        again.predict(X, sample_source=SOURCE), model.predict(X, sample_source=SOURCE)
+    )
+
+
+@skops
+def test_a_file_that_was_cut_short_is_told_as_one(tmp_path):
+    path = tmp_path / "model.skops"
+    path.write_bytes(b"PK\x03\x04 and no more")
+
+    with pytest.raises(SourceError, match=r"model\.skops is no file of skops"):
         load_model(path)

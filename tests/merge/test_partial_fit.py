@@ -581,3 +581,32 @@ def test_the_parts_of_a_dask_data_frame_are_fitted():
         model.partial_fit(rows, Y[rows.index], classes=CLASSES)
 
     assert sum(model.n_samples_by_source_.values()) == N
+
+
+def test_more_rows_than_there_are_said_to_be_are_refused():
+    model = Merged(SGDClassifier(random_state=0), balance="sources")
+    few = {"clinic": 3, "lab": 3000}
+
+    with pytest.raises(SourceError, match=r"'clinic' 3 rows in all, and \d+ came"):
+        model.partial_fit(X, Y, sample_source=SOURCE, classes=CLASSES, sources=few)
+    assert not hasattr(model, "sources_")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"scaler": None},
+            "scaler was 'standard' in the first .* and is None",
+        ),
+        ({"representation": "augmented"}, "representation was 'shared'"),
+        ({"estimator__alpha": 50.0}, r"estimator was SGDClassifier\(.*alpha=50"),
+        ({"estimator": Perceptron()}, r"is Perceptron\(\) now.*begin anew"),
+    ],
+)
+def test_settings_that_would_not_be_heard_are_refused(changed, words):
+    model = Merged(SGDClassifier(random_state=0))
+    model.partial_fit(X, Y, sample_source=SOURCE, classes=CLASSES)
+
+    with pytest.raises(SourceError, match=words):
+        model.set_params(**changed).partial_fit(X, Y, sample_source=SOURCE)

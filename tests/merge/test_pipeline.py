@@ -221,3 +221,25 @@ def test_classes_of_two_kinds_are_refused():
 def test_an_unfitted_merge_has_no_pipeline():
     with pytest.raises(NotFittedError, match="not fitted"):
         Merged(Ridge()).to_pipeline()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pd.Series(["u", None, "v", "u"] * 20, dtype="string"),
+        pd.Series(["u", pd.NA, "v", "u"] * 20, dtype=object),
+        pd.Series([0, 1, 2, 1] * 20, dtype="category"),
+        pd.Series([True, None, False, True] * 20, dtype="boolean"),
+    ],
+    ids=["string", "object", "category", "boolean"],
+)
+def test_categories_of_every_dtype_are_read_the_same(cells):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=80), "c": cells})
+    y, source = rng.integers(0, 2, 80), np.repeat(["p", "q"], 40)
+    model = Merged(LogisticRegression(), scaler=table_preprocessor())
+    model.fit(table, y, sample_source=source)
+
+    found = model.to_pipeline().predict_proba(table)
+
+    np.testing.assert_allclose(found, model.predict_proba(table), rtol=0, atol=1e-12)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED
+from zipfile import ZIP_DEFLATED, BadZipFile
 
 import joblib
 import numpy as np
@@ -154,7 +154,12 @@ def load_model(
         from skops import io
 
         trusted = [*TRUSTED_TYPES, *trusted]
-        asked = io.get_untrusted_types(file=path)
+        try:
+            asked = io.get_untrusted_types(file=path)
+        except BadZipFile as error:
+            raise SourceError(
+                f"{path} is no file of skops, or was cut short: {error}. Write it anew."
+            ) from error
         foreign = [name for name in asked if name not in trusted]
         if foreign:
             nets = [name for name in foreign if name.startswith("skorch.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,9 +115,12 @@ def _stream(model: Any, rows: Rows, classes: Any, counts: Any) -> Stream:
             ),
             "of_target": RunningTarget(n) if model.scale_target_by else None,
         }
-        return Stream.begin(rows.names, known if single else None, counts, **scalers)
+        known = known if single else None
+        begun = Stream.begin(rows.names, known, counts, **scalers)
+        return replace(begun, settings=_settled(model))
     if hasattr(model, "_stream"):
         stream: Stream = model._stream
+        _refuse_other_settings(stream, model)
     else:
         stream = _after_fit(model, rows, single)
     known = stream.classes
@@ -131,9 +135,28 @@ def _after_fit(model: Any, rows: Rows, single: bool) -> Stream:
         "of_target": model.target_scaler_ and KeptScaler(model.target_scaler_),
     }
     classes = model.classes_ if is_classifier(model.estimator_) and single else None
-    return Stream.begin(rows.names, classes, **scalers).going_on(
+    begun = Stream.begin(rows.names, classes, **scalers).going_on(
         model.n_samples_by_source_, getattr(model, "classes_by_source_", {})
     )
+    return replace(begun, settings=_settled(model))
+
+
+def _settled(model: Any) -> tuple[tuple[str, str], ...]:
+    """Return what shapes the features and the estimator, as it prints."""
+    names = ("scaler", "scale_by", "scale_target_by", "representation", "source")
+    settled = tuple((name, repr(getattr(model, name))) for name in names)
+    return (("estimator", repr(model.estimator)), *settled)
+
+
+def _refuse_other_settings(stream: Stream, model: Any) -> None:
+    """Refuse a setting that another call had otherwise, and that would not be heard."""
+    for (name, before), (_, now) in zip(stream.settings, _settled(model)):
+        if before != now:
+            raise SourceError(
+                f"{name} was {before} in the first partial_fit and is {now} now, which "
+                "what was learned cannot follow. Set it back, or begin anew with a "
+                "clone."
+            )
 
 
 def _all_classes(given: Any) -> NDArray[Any]:

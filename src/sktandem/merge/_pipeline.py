@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -172,10 +173,29 @@ def _plain_part(part: Any) -> Any:
     if type(part) is CategoryEncoder:
         encoder = OneHotEncoder()
         vars(encoder).update(vars(part))
-        return encoder
+        vars(encoder).pop("feature_names_in_", None)  # the array before has no names
+        return make_pipeline(_missing_as_nan(part), encoder)
     if isinstance(part, Pipeline):
         part.steps = [step for step in part.steps if not _makes_dense(step[1])]
     return part
+
+
+def _missing_as_nan(encoder: CategoryEncoder) -> SimpleImputer:
+    """Return what makes objects of all cells, and NaN of those that are missing.
+
+    So our encoder reads them, of whatever dtype they come.
+    """
+    imputer = SimpleImputer(
+        missing_values=pandas_for("to_pipeline").NA,
+        strategy="constant",
+        fill_value=np.nan,
+        keep_empty_features=True,
+    )
+    example = np.array([[c[0] for c in encoder.categories_]], dtype=object)
+    names = getattr(encoder, "feature_names_in_", None)
+    if names is not None:
+        example = pandas_for("to_pipeline").DataFrame(example, columns=names)
+    return imputer.set_output(transform="default").fit(example.astype(object))
 
 
 def _makes_dense(step: Any) -> bool:

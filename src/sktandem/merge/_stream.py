@@ -53,6 +53,9 @@ class Stream:
 
     of_target : RunningScaler or None
         The scaling of y by all rows so far.
+
+    settings : tuple of (str, str)
+        What was set in the first call and cannot change: names, and how they print.
     """
 
     names: tuple[Hashable, ...]
@@ -63,6 +66,7 @@ class Stream:
     counts: Floats | None = None
     scaler: RunningScaler | None = None
     of_target: RunningScaler | None = None
+    settings: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def begin(
@@ -103,6 +107,9 @@ class Stream:
         of_class = np.zeros(len(rows), np.intp) if codes is None else codes
         base = np.ones(len(rows)) if rows.weights is None else rows.weights
         check_weights(base)
+        self._refuse_more_than_counted(
+            np.bincount(of_source, minlength=len(self.names))
+        )
         totals = self.totals.copy()
         np.add.at(totals, (of_source, of_class), base)
         factors = self._factors(totals, balance, by_class=codes is not None)
@@ -116,6 +123,18 @@ class Stream:
         )
         n_rows, seen = self.n_rows + plan.sources.sizes, self.seen | (totals > 0)
         return replace(self, totals=totals, seen=seen, n_rows=n_rows), plan
+
+    def _refuse_more_than_counted(self, n_rows: NDArray[np.intp]) -> None:
+        """Refuse a call with more rows of a source than there are said to be in all."""
+        if self.counts is None:
+            return
+        for name, n, count in zip(self.names, n_rows, self.counts):
+            if n > count:
+                raise SourceError(
+                    f"sources gives {name!r} {count:,.0f} rows in all, and {n:,} came "
+                    "in one call. Give the number of all its rows, or name the sources "
+                    "in a list."
+                )
 
     def scale(
         self, X: Any, y: NDArray[Any], plan: MergePlan
