@@ -2,6 +2,7 @@
 
 import copy
 import re
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +14,10 @@ from small_nets import quick
 from torch import nn
 
 from sktandem import SharedNet, SourceError
-from sktandem._parallel import gathered
+from sktandem._parallel import each_gathered, gathered
 from sktandem.data._estimator import fit_rows
 from sktandem.data._rows import read_rows
+from sktandem.nn import _batched, _together
 from sktandem.nn._engine import Built
 from sktandem.nn._together import ONLY_ONE, fit_together, in_whole
 from sktandem.schedules import (
@@ -354,6 +356,38 @@ def hooked(n_features, n_outputs):
     return module
 
 
+def masked(n_features, n_outputs):
+    module = Double(n_features, n_outputs)
+    module[0].weight.register_hook(lambda gradient: gradient * 0)
+    return module
+
+
+def watched(n_features, n_outputs):
+    module = Double(n_features, n_outputs)
+    module[2].register_full_backward_hook(lambda *given: None)
+    return module
+
+
+def patched(n_features, n_outputs):
+    module = Double(n_features, n_outputs)
+    module[0].forward = lambda X: nn.functional.linear(X, module[0].weight * 2)
+    return module
+
+
+def computed(n_features, n_outputs):
+    module = Double(n_features, n_outputs)
+    nn.utils.parametrizations.weight_norm(module[0])
+    return module
+
+
+class Spare(Double):
+    """A module with a weight that no layer uses."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__(n_features, n_outputs)
+        self.register_parameter("spare", nn.Parameter(torch.ones(2).double()))
+
+
 def normed(n_features, n_outputs):
     return nn.Sequential(nn.BatchNorm1d(n_features), nn.Linear(n_features, n_outputs))
 
@@ -385,6 +419,15 @@ ALONE = {
     "layer Skips": {"net": net_of(module=Skips)},
     "weights are frozen": {"net": net_of(module=frozen)},
     "module has hooks": {"net": net_of(module=hooked)},
+    "its module has hooks": {"net": net_of(module=masked)},
+    "module has .*hooks": {"net": net_of(module=watched)},
+    "forward of its own is set": {"net": net_of(module=patched)},
+    "layer ParametrizedLinear": {"net": net_of(module=computed)},
+    "are not those of its layers": {"net": net_of(module=Spare)},
+    "CrossEntropyLoss.* is not": {"net": net_of(criterion__ignore_index=0)},
+    "setting of its optimizer is a tensor": {
+        "net": net_of(optimizer__weight_decay=torch.tensor(0.1))
+    },
     "RMSprop is not SGD": {"net": net_of(optimizer=torch.optim.RMSprop)},
     "several groups": {
         "net": net_of(optimizer__param_groups=[("0.*", {"lr": 0.1})]),
@@ -465,6 +508,40 @@ def test_a_net_that_diverges_leaves_the_others_alone():
 
     assert_alike(alone, models[::2], **EXACT)
     assert not hasattr(models[1], "net_")
+
+
+def test_nets_whose_common_step_fails_are_fitted_by_themselves(monkeypatch):
+    def fails(stack, alive):
+        raise RuntimeError("a step of all")
+
+    monkeypatch.setattr(_batched, "_run", fails)
+    X, _, y, source = table()
+    models = [SharedNet(net_of(), random_state=seed) for seed in range(3)]
+    rows = read_rows(copy.deepcopy(models[0]), X, y, sample_source=source)
+    alone = [fit_rows(copy.deepcopy(model), rows) for model in models]
+
+    found = each_gathered(
+        lambda model: fit_rows(copy.deepcopy(model), rows),
+        lambda model, fitted: fitted,
+        models, None, repr, Counter(),
+    )  # fmt: skip
+
+    assert_alike(alone, [fitted for _, fitted in found], **EXACT)
+
+
+def test_after_an_interrupt_nothing_waits(monkeypatch):
+    def interrupted(trainings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_together, "train_together", interrupted)
+    X, _, y, source = table()
+    models = [SharedNet(net_of(), random_state=seed) for seed in range(2)]
+    rows = read_rows(copy.deepcopy(models[0]), X, y, sample_source=source)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_together((model, rows) for model in models)
+
+    assert not any("_waiting" in vars(model) for model in models)
 
 
 def test_a_fit_that_waits_is_done_when_somebody_asks():

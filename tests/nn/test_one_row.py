@@ -118,6 +118,34 @@ def test_what_may_change_unseen_is_copied_in_every_call(copies, hook):
     assert (model.predict_proba(X) != before).any()
 
 
+class Counts(nn.Module):
+    """A module that changes as it answers."""
+
+    def __init__(self, n_features, n_outputs, by_buffer=False):
+        super().__init__()
+        self.linear, self.calls = nn.Linear(n_features, n_outputs), 0
+        self.register_buffer("seen", torch.zeros(1))
+        self.by_buffer = by_buffer
+
+    def forward(self, X):
+        if self.by_buffer:
+            self.seen += 1
+        else:
+            self.calls += 1
+        return self.linear(X) * (1 + self.calls + self.seen)
+
+
+@pytest.mark.parametrize("by_buffer", [False, True])
+def test_a_module_that_changes_as_it_answers_begins_anew(by_buffer):
+    net = default_net(module=Counts, max_epochs=1, module__by_buffer=by_buffer)
+    model = fitted(net)
+
+    first = model.predict_proba(X)
+
+    for _ in range(3):
+        np.testing.assert_array_equal(model.predict_proba(X), first)
+
+
 def test_a_pickle_does_not_hold_the_copy():
     model = fitted()
     size = len(pickle.dumps(model))

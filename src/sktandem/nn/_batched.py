@@ -194,8 +194,12 @@ def train_together(trainings: Sequence[Training]) -> None:
         ExitStack() as within,
     ):
         alive = [own for own in trainings if own.tried(own.begin, within)]
-        if alive:
-            _run(Stack([own.net for own in alive], first.data.tasks.heads), alive)
+        try:
+            if alive:
+                _run(Stack([own.net for own in alive], first.data.tasks.heads), alive)
+        except Exception as error:  # of which net, a step of all cannot tell
+            for own in trainings:
+                own.error = own.error or error
 
 
 def _run(stack: Stack, alive: list[Training]) -> None:

@@ -252,6 +252,8 @@ class FitsNet(SourcePredictor):
 
     def _remember(self, fitted: Fitted) -> None:
         """Set the attributes, last, so that a failed fit leaves nothing behind."""
+        # A fit that was waited for and did not come is not to be done now.
+        self.__dict__.pop("_waiting", None)
         # A fit with other settings may have had attributes that this one has not.
         old = self._fitted.attributes() if hasattr(self, "_fitted") else {}
         for name in old:

@@ -65,6 +65,7 @@ class Twin:
 
     def __init__(self) -> None:
         self._kept: tuple[Any, list[Tensor], dict[str, nn.Module]] | None = None
+        self._state: Any = None  # of the twin, when it was made
 
     def __reduce__(self) -> Any:
         return Twin, ()  # of a copy, or in another process, it is made anew
@@ -75,6 +76,7 @@ class Twin:
         kept = self._kept if self._holds(form, values) else None
         if kept is None:
             kept = form, [value.clone() for value in values], doubles(net)
+            self._state = _state(kept[2])
             self._kept = None if form is None else kept
         twin = double_twin(net, kept[2])
         if type(net)._set_training is NeuralNet._set_training:
@@ -85,7 +87,13 @@ class Twin:
         """Tell whether what is kept is of this form, and of these values."""
         if self._kept is None or form is None or self._kept[0] != form:
             return False
-        return all(map(torch.equal, self._kept[1], values))
+        # Nor may the twin have moved, as one that counts what it is asked does.
+        settings, buffers = _state(self._kept[2])
+        return (
+            all(map(torch.equal, self._kept[1], values))
+            and settings == self._state[0]
+            and all(map(torch.equal, self._state[1], buffers))
+        )
 
 
 def _set_training(twin: NeuralNet, training: bool = True) -> None:
@@ -112,6 +120,14 @@ def _read(net: NeuralNet) -> tuple[Any, list[Tensor]]:
     if form is not None:
         form += [(value.dtype, value.device) for value in values]
     return form, values
+
+
+def _state(modules: dict[str, nn.Module]) -> tuple[list[Any], list[Tensor]]:
+    """Return what a module may change by itself when it is asked."""
+    parts = [part for module in modules.values() for part in module.modules()]
+    held = [own for part in parts for own in part._buffers.values()]
+    buffers = [own.clone() for own in held if own is not None]
+    return [_settings(part) for part in parts], buffers
 
 
 def _settings(part: nn.Module) -> list[Any] | None:

@@ -74,7 +74,8 @@ def odd_layer(module: nn.Module) -> nn.Module | None:
 
 def _stacks(layer: nn.Module) -> bool:
     if type(layer).forward is nn.Linear.forward:
-        return True
+        # Not one whose weight is computed, as by a parametrization.
+        return set(layer._parameters) == {"weight", "bias"}
     if type(layer) in OVER_CLASSES:
         return layer.dim in (1, -1)
     return type(layer) in ELEMENTWISE
@@ -108,6 +109,8 @@ def _of_net(net: NeuralNet) -> str | None:
     # The reduction of a criterion with class weights is not the mean over rows.
     weighted = [getattr(criterion, key, None) for key in ("weight", "pos_weight")]
     plain = type(criterion) in CRITERIA and criterion.reduction == "mean"
+    # Nor is it where rows are left out.
+    plain = plain and getattr(criterion, "ignore_index", -100) == -100
     if not plain or any(weight is not None for weight in weighted):
         return f"the criterion {criterion!r} is not among those for many nets at once"
     return None
@@ -120,13 +123,29 @@ def _of_module(module: nn.Module) -> str | None:
     parameters = list(module.parameters())
     if not parameters or not all(weight.requires_grad for weight in parameters):
         return "some of its weights are frozen"
-    if any(m._forward_hooks or m._forward_pre_hooks for m in module.modules()):
+    if any(map(_has_hooks, [*module.modules(), *parameters])):
         return "its module has hooks"
+    if any("forward" in vars(part) for part in module.modules()):
+        return "a forward of its own is set on one of its layers"
+    if not all(any(w is own for own in _used(module)) for w in parameters):
+        return "some of its weights are not those of its layers"
     if len({weight.dtype for weight in parameters}) > 1:
         return "its weights are of several types"
     if sum(weight.numel() for weight in parameters) > LARGE:
         return "its module is large"
     return None
+
+
+def _used(module: nn.Module) -> list[Tensor]:
+    """Return the weights that a stack knows how to use."""
+    linear = [m for m in module.modules() if isinstance(m, nn.Linear)]
+    return [w for m in linear for w in m._parameters.values() if w is not None]
+
+
+def _has_hooks(part: Any) -> bool:
+    """Tell whether something is called in a step besides the layers."""
+    kinds = ("_forward", "_forward_pre", "_backward", "_backward_pre")
+    return any(getattr(part, f"{kind}_hooks", None) for kind in kinds)
 
 
 def _of_optimizer(net: NeuralNet) -> str | None:
@@ -135,6 +154,8 @@ def _of_optimizer(net: NeuralNet) -> str | None:
         return f"{type(optimizer).__name__} is not SGD, Adam or AdamW"
     if len(optimizer.param_groups) > 1:
         return "its optimizer has several groups of weights"
+    if any(isinstance(v, Tensor) for v in optimizer.param_groups[0].values()):
+        return "a setting of its optimizer is a tensor"
     return None
 
 

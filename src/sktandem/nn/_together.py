@@ -68,6 +68,18 @@ class Waiting:
     @staticmethod
     def do_all(waiting: Sequence[Waiting]) -> list[Waiting]:
         """Do all fits, and return those that failed."""
+        try:
+            Waiting._train_all(waiting)
+        except BaseException:  # such as Ctrl-C: nobody is to wait for it any more
+            for one in waiting:
+                vars(one.estimator).pop("_waiting", None)
+            raise
+        for one in waiting:
+            one.training.tried(one.settle)
+        return [one for one in waiting if one.training.error is not None]
+
+    @staticmethod
+    def _train_all(waiting: Sequence[Waiting]) -> None:
         told, by_form = waiting[0].gathering.told, defaultdict(list)
         for one in waiting:
             form = likeness(one.training.net, one.training.data)
@@ -81,9 +93,6 @@ class Waiting:
                 else:
                     told[TOGETHER] += len(some)
                     train_together(some)
-        for one in waiting:
-            one.settle()
-        return [one for one in waiting if one.training.error is not None]
 
     def settle(self) -> None:
         """Let the estimator take over what was learned."""
