@@ -247,6 +247,15 @@ def test_each_verdict_has_a_sentence(low, high, claim):
     assert "the best of several" not in said.lower()
 
 
+def test_a_difference_that_does_not_matter_is_told_in_three_digits():
+    few = contrast(low=-0.04, high=0.04, reference_score=0.290290, score=0.290295)
+    more = contrast(low=-0.04, high=0.04, reference_score=0.2904, score=0.2912)
+
+    assert comparison(few)._findings()[0].endswith("matters: ROC AUC stays at 0.290.")
+    (told,) = comparison(more)._findings()
+    assert told.endswith("matters: ROC AUC rises from 0.290 to 0.291.")
+
+
 @pytest.mark.parametrize(
     ("high", "needs"),
     [

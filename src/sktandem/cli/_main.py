@@ -206,7 +206,8 @@ def _demo(
 ) -> Iterator[tuple[argparse.Namespace, SourceTables]]:
     """Yield the bundled cases that suit the options: a clear yes, an honest no."""
     hospitals: dict[str, Any] = {"primary": options.primary or "va"}
-    hospitals["metric"] = options.metric or "roc_auc"
+    # That by which the verdict goes: others may hang back behind it.
+    hospitals["metric"] = options.metric or "neg_log_loss"
     if not options.net:  # one question has a sharper answer than six
         hospitals["strategies"] = [Merged(representation="indicator")]
     cases = [(hospitals, _hospitals())] if options.task != "regression" else []
@@ -389,13 +390,17 @@ def _files_of_folder(run: Run, page: str) -> dict[str, Callable[[Path], Any]]:
     return files
 
 
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([*filter(None, [", ".join(names[:-1])]), names[-1]])
+
+
 def _page(run: Run, options: argparse.Namespace, given: Sequence[str]) -> str:
     names = [str(name) for name in run.tables.files]
     others = [name for name in names if name != options.primary]
-    title = f"{', '.join(names[:-1])} and {names[-1]}: do they help each other?"
+    title = f"{_listed(names)}: do they help each other?"
     if options.primary is not None:
         verb = "does it" if len(others) == 1 else "do they"
-        title = f"{' and '.join(others)}: {verb} help with {options.primary}?"
+        title = f"{_listed(others)}: {verb} help with {options.primary}?"
     return report_page(
         title,
         run.comparison,

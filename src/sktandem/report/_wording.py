@@ -158,6 +158,15 @@ def _course(
     return f"{what} {'rises' if change > 0 else 'falls'} from {here} to {there}"
 
 
+def _in_short(what: str, before: float, after: float) -> str:
+    """Tell a move that does not matter, with no more decimals than one would read."""
+    decimals = decimals_for(max(abs(before), abs(after)))
+    here, there = fixed(before, decimals), fixed(after, decimals)
+    if here == there:
+        return f"{what} stays at {here}"
+    return f"{what} {'rises' if after > before else 'falls'} from {here} to {there}"
+
+
 def _changed(
     what: str, numbers: tuple[float, float, float, float, float], level: float
 ) -> str:
@@ -186,6 +195,10 @@ def verdict_sentence(contrasts: Sequence[Any], design: Any) -> str:
         return f"{claim}: {_why_unsure(lead)}."
     metric, _ = spoken(design.metric)
     by_metric, by_loss = _score_numbers(lead, design), _loss_numbers(lead)
+    if lead.verdict == "does no harm" and lead.high < lead.margin:
+        shown = isfinite(lead.score_gain)
+        what, numbers = (metric, by_metric) if shown else (design.loss, by_loss)
+        return f"{claim}: {_in_short(what, *numbers[:2])}."
     shown = isfinite(lead.score_gain) and metric != design.loss
     told = _changed(metric, by_metric, design.level) if shown else ""
     if not told:
