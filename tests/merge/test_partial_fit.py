@@ -20,7 +20,7 @@ from sklearn.linear_model import (
 )
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import RobustScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
 
 from sktandem import Merged, stack_sources, table_preprocessor
 from sktandem.exceptions import SourceError, SourceWarning
@@ -590,6 +590,26 @@ def test_more_rows_than_there_are_said_to_be_are_refused():
     with pytest.raises(SourceError, match=r"'clinic' 3 rows in all, and \d+ came"):
         model.partial_fit(X, Y, sample_source=SOURCE, classes=CLASSES, sources=few)
     assert not hasattr(model, "sources_")
+
+
+class Named:
+    """A function that prints with its address."""
+
+    def __call__(self, X):
+        return X
+
+
+def test_a_copy_from_another_process_goes_on():
+    scaler = FrozenEstimator(FunctionTransformer(Named()).fit(X))
+    model = Merged(SGDClassifier(random_state=0), scaler=scaler)
+    model.partial_fit(X, Y, sample_source=SOURCE, classes=CLASSES)
+    again = pickle.loads(pickle.dumps(model))
+    assert repr(again.scaler) != repr(model.scaler)
+
+    again.partial_fit(X, Y, sample_source=SOURCE)
+    model.partial_fit(X, Y, sample_source=SOURCE)
+
+    np.testing.assert_allclose(again.estimator_.coef_, model.estimator_.coef_)
 
 
 @pytest.mark.parametrize(

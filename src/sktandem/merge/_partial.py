@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -143,9 +144,14 @@ def _after_fit(model: Any, rows: Rows, single: bool) -> Stream:
 
 def _settled(model: Any) -> tuple[tuple[str, str], ...]:
     """Return what shapes the features and the estimator, as it prints."""
-    names = ("scaler", "scale_by", "scale_target_by", "representation", "source")
-    settled = tuple((name, repr(getattr(model, name))) for name in names)
-    return (("estimator", repr(model.estimator)), *settled)
+    names = (
+        *("estimator", "scaler", "scale_by", "scale_target_by"),
+        *("representation", "source"),
+    )
+    # Without addresses, which are others in another process.
+    return tuple(
+        (name, re.sub(r" at 0x\w+", "", repr(getattr(model, name)))) for name in names
+    )
 
 
 def _refuse_other_settings(stream: Stream, model: Any) -> None:

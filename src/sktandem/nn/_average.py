@@ -78,9 +78,12 @@ class Averaged(nn.Module):
         if self.swa:
             return
         self.count += 1
+        self._take_in(net, self.part_of(int(self.count)))
+
+    def part_of(self, step: int) -> float:
+        """Return what the weights after a step count in their exponential average."""
         # Early on the first weights, which are random, would weigh too much.
-        step = int(self.count)
-        self._take_in(net, 1 - min(self.decay, (1 + step) / (10 + step)))
+        return 1 - min(self.decay, (1 + step) / (10 + step))
 
     def after_epoch(self, net: NeuralNet, epoch: int, max_epochs: int) -> None:
         """Take in the weights after an epoch, the first of which is 1."""

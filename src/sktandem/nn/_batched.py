@@ -18,7 +18,7 @@ from sktandem.nn._loop import of_early_stopping
 from sktandem.nn._planned import Epoch
 from sktandem.nn._preparation import Prepared
 from sktandem.nn._recorder import Stopped, diverged
-from sktandem.nn._ring import Gathered, Ring
+from sktandem.nn._ring import Ring, Steps
 from sktandem.nn._seeding import derive_seed, seeded
 from sktandem.nn._stacked import Stack
 from sktandem.nn._trainer import Trainer
@@ -93,7 +93,7 @@ class Training:
         self._notify("on_epoch_begin")
         self._epoch, self._rows = self._turns.planned(), []
 
-    def gathered(self, n_steps: int) -> Gathered:
+    def next_steps(self, n_steps: int) -> Steps:
         """Return the rows of the next steps, so many or what is left of the epoch."""
         epoch, first = self._epoch, len(self._rows)
         ends = epoch.ends[first : first + n_steps]
@@ -107,7 +107,7 @@ class Training:
             counts = counts * table.weights.index_select(0, rows).cpu().numpy()
         x = table.features(rows, None)
         assert isinstance(x, Tensor)
-        return Gathered(
+        return Steps(
             np.diff(ends, prepend=start),
             counts,
             x,
@@ -204,14 +204,14 @@ def train_together(trainings: Sequence[Training]) -> None:
 
 def _run(stack: Stack, alive: list[Training]) -> None:
     """Take steps until every net has ended."""
-    given = [own.gathered(1) for own in alive]
+    given = [own.next_steps(1) for own in alive]
     widest = max(given, key=lambda one: int(one.sizes[0]))
     ring = Ring(len(alive), int(widest.sizes[0]), widest, stack.weights[0].dtype)
     at, left = 0, np.zeros(len(alive), dtype=np.intp)
     starts = np.zeros(len(alive), dtype=np.intp)
     while alive:
         for lane in np.flatnonzero(left == 0).tolist():
-            given[lane] = alive[lane].gathered(ring.length - at)
+            given[lane] = alive[lane].next_steps(ring.length - at)
             ring.put(at, lane, given[lane])
             starts[lane], left[lane] = at, len(given[lane].sizes)
         n_steps = int(left.min())

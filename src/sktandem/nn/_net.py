@@ -7,7 +7,12 @@ from typing import Any
 
 import torch
 from sklearn.base import clone
-from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
+from skorch import (
+    NeuralNet,
+    NeuralNetBinaryClassifier,
+    NeuralNetClassifier,
+    NeuralNetRegressor,
+)
 from skorch.dataset import Dataset, ValidSplit
 from torch import nn
 from torch.utils.data import DataLoader
@@ -18,6 +23,14 @@ from sktandem.nn._items import described, named
 
 __all__ = ["check_net", "is_binary", "parameters_of", "probe", "sized_net"]
 
+# Those of skorch, whose loop and settings are known; a subclass may have its own.
+NETS = {
+    kind.__name__: kind
+    for kind in (
+        *(NeuralNet, NeuralNetClassifier),
+        *(NeuralNetBinaryClassifier, NeuralNetRegressor),
+    )
+}
 # What the estimator decides, and the parameter of its own that does so.
 OWNED = {
     "train_split": "validation_fraction",

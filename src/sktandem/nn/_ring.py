@@ -14,13 +14,13 @@ from torch import Tensor
 from sktandem.nn._stacked import Stack
 from sktandem.nn._table import BLOCK
 
-__all__ = ["Gathered", "Ring"]
+__all__ = ["Ring", "Steps"]
 
 MOST_STEPS = 128  # whose rows are gathered in one go
 
 
 @dataclass(eq=False)
-class Gathered:
+class Steps:
     """The rows of a few steps of one net.
 
     Attributes
@@ -59,7 +59,7 @@ class Ring:
     width : int
         The most rows of a step.
 
-    like : Gathered
+    like : Steps
         Rows to take types and shapes from.
 
     dtype : torch.dtype
@@ -67,7 +67,7 @@ class Ring:
     """
 
     def __init__(
-        self, n_nets: int, width: int, like: Gathered, dtype: torch.dtype
+        self, n_nets: int, width: int, like: Steps, dtype: torch.dtype
     ) -> None:
         per_step = width * max(1, like.x[:1].numel())
         self.length = max(1, min(MOST_STEPS, BLOCK // per_step))
@@ -85,7 +85,7 @@ class Ring:
             self._rooms["heads"] = like.heads.new_zeros(shape)
         self._sizes = np.zeros((self.length, n_nets), dtype=np.intp)
 
-    def put(self, at: int, lane: int, given: Gathered) -> None:
+    def put(self, at: int, lane: int, given: Steps) -> None:
         """Put the rows of the next steps of a net into its lane."""
         sizes = given.sizes
         self._widen(int(sizes.max()))

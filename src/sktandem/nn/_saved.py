@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skorch
 import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
@@ -27,7 +26,7 @@ from sktandem.exceptions import SourceError
 from sktandem.nn._features import Features
 from sktandem.nn._fitted import Fitted
 from sktandem.nn._modules import accuracy
-from sktandem.nn._net import OWNED, READING
+from sktandem.nn._net import NETS, OWNED, READING
 from sktandem.nn._plain import (
     RECORD,
     plain_array,
@@ -52,12 +51,6 @@ HINT = "resume_from= takes the folder of a skorch Checkpoint."
 WEIGHTS = "weights.safetensors"
 NET = "net__"  # how the names of the net's own parameters begin
 SCALING = "the fitted scaler"
-NETS = (
-    "NeuralNet",
-    "NeuralNetClassifier",
-    "NeuralNetBinaryClassifier",
-    "NeuralNetRegressor",
-)
 FIXED = (
     *("net", "task", "source", "heads", "stems", "head", "loss_weights", "average"),
     *("scaler", "scale_by", "scale_target_by"),
@@ -190,7 +183,7 @@ def _written(model: Any) -> tuple[dict[str, Any], bytes, dict[str, Any]]:
     given = model.get_params(deep=False)
     kind, net = None, given["net"]
     # A net of the user's own class is left out as a whole.
-    if net is not None and type(net) in (getattr(skorch, name) for name in NETS):
+    if net is not None and type(net) in NETS.values():
         kind = type(given.pop("net")).__name__
         given |= {NET + key: value for key, value in _settings(net).items()}
     params, left_out = plain_params(given)
@@ -385,7 +378,9 @@ def restore(
 
 def _unfitted_net(kind: str, settings: dict[str, Any]) -> NeuralNet:
     if kind not in NETS:
-        raise SourceError(f"A file names the net {kind!r}. It must be one of {NETS}.")
+        raise SourceError(
+            f"A file names the net {kind!r}. It must be one of {[*NETS]}."
+        )
     for key, value in settings.items():
         if key.startswith("callbacks__") and value == "accuracy":
             settings[key] = EpochScoring(
@@ -395,7 +390,7 @@ def _unfitted_net(kind: str, settings: dict[str, Any]) -> NeuralNet:
     if device.startswith("cuda") and not torch.cuda.is_available():
         warn(f"The net was on {device!r}, which is not here: it is on the CPU now.")
         settings["device"] = "cpu"
-    net: NeuralNet = getattr(skorch, kind)(**settings)
+    net: NeuralNet = NETS[kind](**settings)
     return net
 
 

@@ -7,12 +7,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import torch
-from skorch import (
-    NeuralNet,
-    NeuralNetBinaryClassifier,
-    NeuralNetClassifier,
-    NeuralNetRegressor,
-)
+from skorch import NeuralNet
 from skorch.callbacks import (
     EarlyStopping,
     EpochScoring,
@@ -25,6 +20,7 @@ from torch import Tensor, nn
 from sktandem.nn._average import Averaged
 from sktandem.nn._heads import MultiHead
 from sktandem.nn._modules import Accuracy
+from sktandem.nn._net import NETS
 from sktandem.nn._planned import is_known_ahead
 from sktandem.nn._preparation import Prepared
 from sktandem.nn._tasks import TaskCriterion
@@ -33,12 +29,6 @@ from sktandem.schedules import Joint
 
 __all__ = ["layers_of", "likeness", "why_alone"]
 
-NETS = (
-    NeuralNet,
-    NeuralNetClassifier,
-    NeuralNetBinaryClassifier,
-    NeuralNetRegressor,
-)
 CALLBACKS = (EarlyStopping, EpochTimer, PassthroughScoring, PrintLog)
 SCORES = (EpochScoring, Accuracy)
 OPTIMIZERS = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
@@ -93,7 +83,7 @@ def why_alone(trainer: Trainer, net: NeuralNet, data: Prepared) -> str | None:
 
 
 def _of_net(net: NeuralNet) -> str | None:
-    if type(net) not in NETS:
+    if type(net) not in NETS.values():
         return f"{type(net).__name__} may have a loop of its own"
     if net.max_epochs < 1:
         return "it has no epoch"

@@ -50,9 +50,9 @@ class Stack:
             stacked = zip(*(weights_of(net) for net in nets))
             self.weights = [torch.stack([_turned(w) for w in own]) for own in stacked]
         average = Averaged.of(first)
-        self._decay = None if average is None or average.swa else average.decay
+        self._average = None if average is None or average.swa else average
         self._held = None
-        if self._decay is not None:
+        if self._average is not None:
             self._held = [weight.clone() for weight in self.weights]
         self._optimizer = _optimizer_like(first.optimizer_, self._require())
         self._places = places
@@ -115,9 +115,8 @@ class Stack:
             weight.grad = grad.contiguous()
         self._optimizer.step()
         self.n_steps += 1
-        if self._held is not None and self._decay is not None:
-            step = self.n_steps
-            part = 1 - min(self._decay, (1 + step) / (10 + step))
+        if self._held is not None and self._average is not None:
+            part = self._average.part_of(self.n_steps)
             with torch.no_grad():
                 torch._foreach_lerp_(self._held, self.weights, part)
         return losses.detach()
