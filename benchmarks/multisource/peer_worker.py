@@ -100,6 +100,34 @@ def mixed_lm(job):
     return X_test @ model.fe_params + [shift[code] for code in job.source_test]
 
 
+def gpboost(job):
+    """Fit an effect of the source beside a linear rule, or beside boosted trees."""
+    import gpboost as gpb
+
+    if job.n_classes > 2:
+        raise ValueError("left out: it has no likelihood of more than two classes")
+    likelihoods = {"classification": "bernoulli_logit", "counts": "poisson"}
+    effect = gpb.GPModel(
+        group_data=job.source, likelihood=likelihoods.get(job.task, "gaussian")
+    )
+    y = job.y.astype(float)
+    if job.learner == "linear":
+        one, one_test = np.ones((len(y), 1)), np.ones((len(job.X_test), 1))
+        effect.fit(y=y, X=np.hstack([one, job.X]))
+        answers = effect.predict(
+            group_data_pred=job.source_test,
+            X_pred=np.hstack([one_test, job.X_test]),
+            predict_response=True,
+        )["mu"]
+    else:
+        told = {"num_threads": 1, "seed": job.seed, "verbose": -1}
+        trees = gpb.train(told, gpb.Dataset(job.X, y), 60, gp_model=effect)
+        answers = trees.predict(
+            data=job.X_test, group_data_pred=job.source_test, pred_latent=False
+        )["response_mean"]
+    return np.column_stack([1 - answers, answers]) if job.classes else answers
+
+
 def merf(job):
     import pandas as pd
     from merf import MERF
@@ -211,6 +239,7 @@ def combat(job):
 
 FITS = {
     "lego grouped": lego, "lego hierarchical": lego, "MixedLM": mixed_lm, "MERF": merf,
+    "GPBoost": gpboost,
     "skada reweighted": skada, "skada CORAL": skada, "skada subspace": skada,
     "adapt augmented": adapt, "adapt PRED": adapt, "adapt CORAL": adapt,
     "adapt balanced": adapt, "adapt TrAdaBoost": adapt, "adapt transfer": adapt,

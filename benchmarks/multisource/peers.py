@@ -37,6 +37,7 @@ PEERS = (
     Peer("scikit-lego", ("lego grouped", "lego hierarchical")),
     Peer("statsmodels", ("MixedLM",), ("regression",), ("linear",)),
     Peer("merf", ("MERF",), ("regression",)),
+    Peer("gpboost", ("GPBoost",)),
     Peer(
         "skada", ("skada reweighted", "skada CORAL", "skada subspace"), by_source=True
     ),
@@ -80,19 +81,17 @@ def run_peers(peer, cells, folder, cache, tell):
         answered = _in_one_process(peer, python, todo, cache, tell)
         if answered is None:  # out of time: the rest is for another run
             return
-        if answered < len(todo):  # it died of this one
-            cache.add(todo[answered][1] | {"error": "the process ended"})
         todo = todo[answered + 1 :]
 
 
 def _in_one_process(peer, python, todo, cache, tell):
     """Return how many were answered, or None where there was no more time."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [python, WORKER, place],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=errors,
             text=True,
         )
         timer = Timer(LIMIT, process.kill)
@@ -108,7 +107,14 @@ def _in_one_process(peer, python, todo, cache, tell):
             if said is None:
                 timed_out = not timer.is_alive()
                 timer.cancel()
-                return None if timed_out else done
+                if timed_out:
+                    return None
+                errors.seek(0)
+                cause = (errors.read().strip().splitlines() or ["it said nothing"])[-1]
+                row["error"] = f"the process ended: {cause}"[:200]
+                cache.add(row)
+                tell(row, peer.package)
+                return done
             row = row | (said if "error" in said else _read(path, problem, test, said,
                                                             classes))  # fmt: skip
             cache.add(row)
