@@ -33,6 +33,7 @@ def run_cell(problem, learner, way, draw):
         return row | {"error": f"left out: {n_fits:.0f} fits"}
     estimator = estimator_for(learner, problem.task)
     setting = Setting(estimator, scaler_for(train.X), problem.task, draw)
+    before = memory(anew=True)
     start = time.perf_counter()
     try:
         with warnings.catch_warnings():
@@ -46,16 +47,33 @@ def run_cell(problem, learner, way, draw):
     except Exception as error:  # a row that says so
         return row | {"error": first_line(error)}
     seconds = time.perf_counter() - start
-    return row | measured(problem, test, answers, model, seconds)
+    added = memory() - before
+    return row | measured(problem, test, answers, model, seconds, added)
 
 
-def measured(problem, test, answers, model, seconds):
+def memory(anew=False):
+    """Return the most MB that this process held; if `anew`, begin from what it holds.
+
+    Where the system is not Linux there is no answer, which is 0.
+    """
+    try:
+        if anew:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0.0
+    (most,) = (line for line in lines if line.startswith("VmHWM"))
+    return int(most.split()[1]) / 1000
+
+
+def measured(problem, test, answers, model, seconds, added):
     """Return the columns of a row that has an answer."""
     classes = model.classes_ if is_of_classes(problem) else None
     losses = losses_of(np.asarray(answers), test.y, problem.task, classes)
     if not np.isfinite(losses).all():
         return {"error": "predicts values that are not finite"}
-    return {"seconds": round(seconds, 3), "losses": packed(losses, np.float32)}
+    row = {"seconds": round(seconds, 3), "memory": round(added, 1)}
+    return row | {"losses": packed(losses, np.float32)}
 
 
 def is_of_classes(problem):

@@ -20,6 +20,7 @@ class Cell:
     se: float
     p_worse: float
     seconds: float
+    memory: float  # MB beside what was held before
     draws: int
 
 
@@ -37,7 +38,7 @@ class Results:
 
     def __init__(self, cache, problems, learner):
         self.problems, self.learner = problems, learner
-        self.errors, self.losses, self.seconds = {}, {}, {}
+        self.errors, self.losses, self.seconds, self.memory = {}, {}, {}, {}
         for row in cache.rows.values():
             if row["learner"] != learner or row["problem"] not in problems:
                 continue
@@ -48,6 +49,7 @@ class Results:
             found = unpacked(row["losses"], np.float32)
             self.losses.setdefault(key, {})[row["draw"]] = found
             self.seconds.setdefault(key, []).append(row["seconds"])
+            self.memory.setdefault(key, []).append(row.get("memory", np.nan))
         self._draws, self._ratios = {}, {}
 
     def names(self):
@@ -71,6 +73,7 @@ class Results:
             found.se,
             found.p_more,
             float(np.median(self.seconds[name, way])),
+            float(np.max(self.memory[name, way])),
             len(self.losses[name, way]),
         )
 

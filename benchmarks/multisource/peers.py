@@ -157,6 +157,7 @@ def _write(place, problem, row, train, test):
 def _read(path, problem, test, said, classes):
     try:
         answers = np.load(path.with_name("answers.npy"))
-        return measured(problem, test, answers, Answer(classes), said["seconds"])
+        cost = said["seconds"], said["memory"]
+        return measured(problem, test, answers, Answer(classes), *cost)
     except Exception as error:
         return {"error": first_line(error)}

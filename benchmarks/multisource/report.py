@@ -131,7 +131,7 @@ def summary(results, names, ways):
         "regret, mean",
         "regret, worst",
     ]
-    heads += ["worse by 2 SE", "worse by Holm", "s", "no answer"]
+    heads += ["worse by 2 SE", "worse by Holm", "s", "MB", "no answer"]
     lines = [heads]
     for at in np.argsort(ranks, kind="stable"):
         way = ways[at]
@@ -145,6 +145,7 @@ def summary(results, names, ways):
             _percent(regret.max()), f"{worse}",
             f"{holm([cell.p_worse for cell in have]).sum()}",
             f"{np.median([cell.seconds for cell in have]):.2f}",
+            f"{max((cell.memory for cell in have if cell.memory >= 0), default=0):.0f}",
             f"{len(cells) - len(have)}",
         ])  # fmt: skip
     return lines

@@ -89,6 +89,15 @@ def _net(**settings):
     return make
 
 
+def _bagged_nets(s):
+    """Own nets, each the mean of as many as the blend fits, of three members."""
+    from sktandem import SharedNet  # loads torch
+
+    net = SharedNet(s.estimator, scaler=None)
+    kind = BaggingClassifier if is_classifier(net) else BaggingRegressor
+    return OwnModels(kind(net, N_BAGS // 2, random_state=s.seed), scaler=s.scaler)
+
+
 # By name: what makes it, and how many fits it takes, of s sources.
 WAYS = {
     OWN: (_member(OwnModels), lambda s: s),
@@ -119,6 +128,7 @@ OF_NETS = {
     "in turns by epochs": (_net(schedule="epochs"), lambda s: 1),
     "a head for each": (_net(heads="source"), lambda s: 1),
     BLEND: (_member(Tandem), lambda s: 12 + 6 * s),
+    CONTROL: (_bagged_nets, lambda s: N_BAGS * s / 2),
 }
 
 
