@@ -32,7 +32,7 @@ def run_cell(problem, learner, way, draw):
     if n_fits > MOST_FITS[learner]:
         return row | {"error": f"left out: {n_fits:.0f} fits"}
     estimator = estimator_for(learner, problem.task)
-    setting = Setting(estimator, scaler_for(train.X), problem.task, draw)
+    setting = Setting(estimator, scaler_for(train.X, test.X), problem.task, draw)
     before = memory(anew=True)
     start = time.perf_counter()
     try:

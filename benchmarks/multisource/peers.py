@@ -137,7 +137,7 @@ def _ask(process, path):
 
 def _write(place, problem, row, train, test):
     """Write what a worker needs, as numbers; return the file and the classes."""
-    scaler = scaler_for(train.X)
+    scaler = scaler_for(train.X, test.X)
     scaler = StandardScaler() if isinstance(scaler, str) else scaler
     X, X_test = scaler.fit_transform(train.X), scaler.transform(test.X)
     names = np.unique(train.source)

@@ -156,7 +156,8 @@ def estimator_for(learner, task):
     return BoostedRegressor(loss=loss, max_iter=60, random_state=0)
 
 
-def scaler_for(X):
-    """Return the scaling of numbers, or what prepares a mixed table."""
-    mixed = hasattr(X, "dtypes") and any(kind.kind not in "fiu" for kind in X.dtypes)
-    return table_preprocessor() if mixed or np.any(X != X) else "standard"
+def scaler_for(train, test):
+    """Return the scaling of numbers, or what prepares a table with gaps or words."""
+    mixed = any(kind.kind not in "fiu" for kind in getattr(train, "dtypes", ()))
+    gaps = any(np.any(X != X) for X in (train, test))
+    return table_preprocessor() if mixed or gaps else "standard"
