@@ -185,7 +185,8 @@ def _add_reading(reading: Any) -> None:
             help=f"{told}; again for another source",
         )
     for option, metavar, told in (
-        ("--clean", "WAY", "settle safe, or case, blanks, dates, decimals, accents"),
+        ("--clean", "WAY", "settle safe, or case, blanks, dates, decimals, "
+         "accents, zeros"),
         ("--missing", "[COLUMN:]VALUE", "what stands for a missing value, besides an "
          "empty cell and NA"),
         ("--map", "[COLUMN:]VALUE=NEW", "values to replace"),

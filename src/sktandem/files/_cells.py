@@ -10,18 +10,21 @@ from typing import Any
 from sktandem.data._spelling import fold
 from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
-from sktandem.files._file import DECIMAL_COMMA, text_columns
+from sktandem.files._file import DECIMAL_COMMA, holds_codes, text_columns
 from sktandem.files._reading import Reading, parse_conversion
 
 __all__ = [
     "UNCLEAR",
     "as_dates",
     "as_numbers",
+    "as_strings",
+    "code_lengths",
     "date_format",
     "learn_spellings",
     "settled",
     "spelt",
     "with_meaning",
+    "written",
 ]
 
 CELL = ("blanks", "case")  # what does not matter where a cell is named
@@ -45,11 +48,18 @@ def with_meaning(frame: Any, name: str, reading: Reading, *, commas: bool) -> An
     codes = dict.fromkeys(reading.missing)
     touched = _replaced(frame, codes) | _replaced(frame, reading.map)
     for column in touched & set(text_columns(frame)):
-        numbers = as_numbers(frame[column], commas=commas)
+        numbers = None
+        if not holds_codes(frame[column]):
+            numbers = as_numbers(frame[column], commas=commas)
         frame[column] = frame[column].infer_objects() if numbers is None else numbers
     for source, column, factor, offset in map(parse_conversion, reading.convert):
-        if source == name and column in frame and column not in text_columns(frame):
-            frame[column] = frame[column] * factor + offset
+        if source != name or column not in frame:
+            continue
+        values = frame[column]
+        if column in text_columns(frame):
+            values = as_numbers(values, commas=commas)
+        if values is not None:
+            frame[column] = values * factor + offset
     return frame
 
 
@@ -84,8 +94,44 @@ def _replaced(frame: Any, changes: Mapping[Any, Any]) -> set[Any]:
 
 
 def _key(value: Any) -> str:
+    return fold(written(value), CELL)
+
+
+def written(value: Any) -> str:
+    """Return a value as it is written in a file, integers without a fraction."""
     whole = isinstance(value, float) and value.is_integer()
-    return fold(str(int(value)) if whole else str(value), CELL)
+    return str(int(value)) if whole else str(value)
+
+
+def as_strings(values: Any) -> Any:
+    """Return a column of categories as strings, NaN where missing, of any dtype."""
+    present = values.dropna().map(written).astype(object)
+    return present.reindex(values.index).astype(object)
+
+
+def code_lengths(frames: Iterable[Any]) -> dict[Any, int]:
+    """Return the columns that hold codes in some table, with the length of the codes.
+
+    0 stands for codes of several lengths.
+    """
+    lengths: dict[Any, set[int]] = {}
+    for frame in frames:
+        for column in text_columns(frame):
+            if holds_codes(frame[column]):
+                strings = frame[column].dropna().astype(str).str.strip()
+                found = strings[strings.str.isdigit()].str.len()
+                lengths.setdefault(column, set()).update(found.tolist())
+    return {c: own.pop() if len(own) == 1 else 0 for c, own in lengths.items()}
+
+
+def _as_codes(values: Any, length: int) -> Any:
+    """Return integers as strings, filled up to a length; other numbers as they are."""
+    strings = as_strings(values)
+    if any("." in v for v in strings.dropna()) and not text_columns(values.to_frame()):
+        return values
+    return strings.map(
+        lambda v: v.zfill(length) if v.isdigit() else v, na_action="ignore"
+    )
 
 
 def as_numbers(values: Any, *, commas: bool) -> Any:
@@ -177,8 +223,12 @@ def settled(
     reading: Reading,
     dates: Mapping[Any, str],
     spellings: Mapping[Any, Mapping[str, str]],
+    codes: Mapping[Any, int],
 ) -> Any:
     """Return a table with the differences settled that `clean` names."""
+    for column in codes.keys() & set(frame):
+        length = codes[column] if "zeros" in reading.clean else 0
+        frame[column] = _as_codes(frame[column], length)
     for column in text_columns(frame):
         values = frame[column]
         if column in dates and "dates" in reading.clean:
@@ -187,7 +237,7 @@ def settled(
                 frame[column] = moments
                 continue
         numbers = None
-        if "decimals" in reading.clean and values.dtype.kind != "b":
+        if "decimals" in reading.clean and column not in codes:
             numbers = as_numbers(values, commas=True)
         if numbers is not None:
             frame[column] = numbers

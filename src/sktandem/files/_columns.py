@@ -11,8 +11,8 @@ import numpy as np
 from sktandem._telling import counted, did_you_mean
 from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
+from sktandem.files._cells import as_strings, written
 from sktandem.files._file import counts_rows, text_columns
-from sktandem.files._layout import as_strings, written
 from sktandem.files._reading import Reading
 from sktandem.files._twins import Difference
 

@@ -12,8 +12,8 @@ import numpy as np
 from sktandem._telling import counted
 from sktandem.data._spelling import as_answers, fold
 from sktandem.data._tables import pandas_for
-from sktandem.files._cells import UNCLEAR, as_numbers, date_format
-from sktandem.files._file import DECIMAL_COMMA, text_columns
+from sktandem.files._cells import UNCLEAR, as_numbers, as_strings, date_format
+from sktandem.files._file import DECIMAL_COMMA, holds_codes, text_columns
 from sktandem.files._twins import (
     CODES,
     Difference,
@@ -39,16 +39,21 @@ def find_differences(
     apart: Collection[Any] = (),
     clean: Collection[str] = (),
     date_order: Callable[[Any], str | None] = lambda name: None,
+    codes: Mapping[Any, int] | None = None,
 ) -> list[Difference]:
     """Return what is written differently in tables, but for the columns `apart`.
 
-    What `clean` names counts as settled.
+    What `clean` names counts as settled. `codes` are the columns of digits with
+    leading zeros, with the length of the codes.
     """
+    codes = {} if codes is None else codes
     found: list[Difference] = []
     for column in dict.fromkeys(c for frame in frames.values() for c in frame):
+        own = {name: f[column] for name, f in frames.items() if column in f}
+        if column in codes:
+            found += _of_zeros(column, own, codes[column])
         if column in apart:
             continue
-        own = {name: f[column] for name, f in frames.items() if column in f}
         found += _of_column(column, own, date_order)
     found += differing_names(frames, apart)
     return [replace(d, settled=d.kind in clean and d.setting == "clean") for d in found]
@@ -91,6 +96,32 @@ def _of_column(
 # Strings
 
 
+def _of_zeros(column: Any, own: dict[Any, Any], length: int) -> Iterator[Difference]:
+    """Yield codes without the leading zeros that others have, such as 7 beside 007."""
+    digits = {n: [v for v in as_strings(values).dropna() if v.isdigit()]
+              for n, values in own.items()}  # fmt: skip
+    coded = {int(v): v for found in digits.values() for v in found if v[0] == "0"}
+
+    def is_short(code: str) -> bool:
+        if length:
+            return len(code) < length
+        return code[0] != "0" and int(code) in coded
+
+    short = {n: [v for v in found if is_short(v)] for n, found in digits.items()}
+    short = {n: found for n, found in short.items() if found}
+    if not short:
+        return
+    name, found = next(iter(short.items()))
+    n_cells = sum(map(len, short.values()))
+    wide = f", with {length} digits each" if length else " of several lengths"
+    yield Difference(
+        "zeros", column, tuple(short), n_cells,
+        f"{column!r} holds codes with leading zeros{wide}, and {name} has "
+        f"{found[0]!r}, which counts as another code ({counted(n_cells, 'cell')}).",
+        *(("clean", ("zeros",)) if length else ("ignore", (column,))),
+    )  # fmt: skip
+
+
 def _among_numbers(column: Any, name: Any, present: Any) -> list[Difference]:
     """Return what keeps a column of strings from being numbers, if it is little."""
     if as_numbers(present, commas=True) is not None:
@@ -108,6 +139,8 @@ def _among_numbers(column: Any, name: Any, present: Any) -> list[Difference]:
     pd = pandas_for("reading files")
     plain = present.str.strip().str.replace(",", ".")
     odd = present[pd.to_numeric(plain, errors="coerce").isna()]
+    if holds_codes(present.drop(odd.index)):  # among codes any string is one
+        return []
     different = list(odd.unique())
     if len(different) > min(MOST_ODD, present.nunique() / 3):
         return []

@@ -21,7 +21,7 @@ from sktandem.data._tables import is_frame, is_pandas, pandas_for
 from sktandem.exceptions import SourceError
 from sktandem.files._reading import Reading
 
-__all__ = ["counts_rows", "read_file", "text_columns"]
+__all__ = ["counts_rows", "holds_codes", "read_file", "text_columns"]
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
 PARQUET, SHEETS = (".parquet", ".pq"), (".xlsx", ".xlsm")
@@ -93,12 +93,18 @@ def _read_sheet(path: Path, notes: list[str]) -> Any:
     pd = pandas_for(path.name)
     require(path.name, "openpyxl")
     try:
-        sheets = pd.read_excel(path, sheet_name=None)
+        sheets = pd.read_excel(path, sheet_name=None, dtype=object)
     except Exception as error:  # of a zip file that is something else
         raise SourceError(f"{path.name} is not an Excel file: {error}") from None
     (name, frame), *others = sheets.items()
     if others:
         notes.append(f"Of the {len(sheets)} sheets of {path.name} {name!r} is read.")
+    frame = frame.infer_objects()
+    for column in text_columns(frame):  # cells of text, some of which hold numbers
+        cells = frame[column]
+        numbers = pd.to_numeric(cells, errors="coerce")
+        if numbers.notna().equals(cells.notna()) and not holds_codes(cells):
+            frame[column] = numbers
     return frame.rename(columns=lambda column: str(column).strip())
 
 
@@ -217,17 +223,22 @@ def _cells(header: str, separator: str) -> list[str]:
 
 def _parsed(text: str, name: str, separator: str, decimal: str) -> Any:
     pd = pandas_for(name)
+
+    def columns(**which: Any) -> Any:
+        return pd.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            decimal=decimal,
+            skipinitialspace=True,
+            index_col=False,
+            low_memory=False,
+            **which,
+        )
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                io.StringIO(text),
-                sep=separator,
-                decimal=decimal,
-                skipinitialspace=True,
-                index_col=False,
-                low_memory=False,
-            )
+            frame = columns()
     except pd.errors.ParserWarning:
         raise SourceError(
             f"{name} has rows with more cells than its header names. Is "
@@ -238,7 +249,21 @@ def _parsed(text: str, name: str, separator: str, decimal: str) -> Any:
         raise SourceError(
             f"{name} cannot be read as columns separated by {separator!r}: {said}."
         ) from None
+    # As a number 01067 is 1067, another postal code. A second look is worth its
+    # time only where a cell begins with a zero before another digit.
+    if re.search(rf'(?:^|[\s"{re.escape(separator)}])0\d', text):
+        numeric = [c for c in frame if c not in text_columns(frame)]
+        for column, cells in columns(usecols=numeric, dtype=str).items():
+            if holds_codes(cells):
+                frame[column] = cells.str.strip()
     return frame.rename(columns=lambda column: str(column).strip())
+
+
+def holds_codes(values: Any) -> bool:
+    """Tell integers of which some have leading zeros: codes, not numbers."""
+    strings = values.dropna().astype(str).str.strip().drop_duplicates()
+    leading = strings.str.match(r"0\d").any()
+    return bool(leading and strings.str.fullmatch(r"[-+]?\d+").all())
 
 
 def _has_commas(frame: Any) -> bool:

@@ -20,10 +20,13 @@ from sktandem.data._tables import date_columns, is_frame, numeric_columns
 from sktandem.exceptions import SourceError
 from sktandem.files._cells import (
     UNCLEAR,
+    as_strings,
+    code_lengths,
     date_format,
     learn_spellings,
     settled,
     with_meaning,
+    written,
 )
 from sktandem.files._columns import (
     features_of,
@@ -34,8 +37,8 @@ from sktandem.files._columns import (
     without_empty,
 )
 from sktandem.files._differences import find_differences
-from sktandem.files._file import read_file, text_columns
-from sktandem.files._layout import TableLayout, written
+from sktandem.files._file import holds_codes, read_file, text_columns
+from sktandem.files._layout import TableLayout
 from sktandem.files._model import TableModel
 from sktandem.files._reading import Reading
 from sktandem.files._report import CleaningReport
@@ -130,6 +133,7 @@ class _Gathered:
     differences: list[Difference]
     dates: dict[Any, dict[Any, str]]
     spellings: dict[Any, dict[str, str]]
+    codes: dict[Any, int]
     notes: list[str]
     problems: list[str]
 
@@ -154,18 +158,46 @@ def _gather(files: dict[Any, Any], reading: Reading) -> _Gathered:
                 frames[source] = with_meaning(part, source, reading, commas=commas)
                 named[source] = label
     apart = {*reading.groups, *reading.ignore, reading.source}
+    codes = code_lengths(f.drop(columns=[*reading.ignore], errors="ignore")
+                         for f in frames.values())  # fmt: skip
     differences = find_differences(
         frames,
         apart=apart,
         clean=reading.clean,
         date_order=lambda name: reading.of("date_order", name),
+        codes=codes,
     )
+    notes += [_of_codes(c, frames, reading) for c in codes if c not in apart]
     dates = {n: _date_formats(f, n, apart, reading) for n, f in frames.items()}
     ways = set(reading.clean) & set(FOLDS)
     columns = {c for f in frames.values() for c in text_columns(f)} - apart
     spellings = learn_spellings(frames.values(), columns, ways) if ways else {}
-    clean = {n: settled(f, reading, dates[n], spellings) for n, f in frames.items()}
-    return _Gathered(clean, named, differences, dates, spellings, notes, problems)
+    clean = {
+        n: settled(f, reading, dates[n], spellings, codes) for n, f in frames.items()
+    }
+    return _Gathered(
+        clean, named, differences, dates, spellings, codes, notes, problems
+    )
+
+
+def _of_codes(column: Any, frames: dict[Any, Any], reading: Reading) -> str:
+    """Say that a column is read as strings, and how to have numbers."""
+    own = {name: f[column] for name, f in frames.items() if column in f}
+    first = next(
+        code
+        for cells in own.values()
+        if holds_codes(cells)
+        for code in as_strings(cells).dropna()
+        if re.match(r"\s*0\d", code)
+    )
+    told = (
+        f"{column!r} holds codes with leading zeros, such as {first!r}: read as "
+        "strings."
+    )
+    if column == reading.target:
+        return told
+    numbers = reading.option("convert", *(f"{name}:{column}*1" for name in own))
+    return f"{told} If they are numbers: {numbers}"
 
 
 def _parts(
@@ -275,7 +307,7 @@ def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
         got.files,
         tuple(dict.fromkeys(notes)),
         report,
-        TableLayout(kinds, known, absent, reading, got.dates, got.spellings),
+        TableLayout(kinds, known, absent, reading, got.dates, got.spellings, got.codes),
     )
 
 

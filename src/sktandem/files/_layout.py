@@ -15,26 +15,16 @@ from sktandem.files._cells import (
     UNCLEAR,
     as_dates,
     as_numbers,
+    as_strings,
     date_format,
     settled,
     with_meaning,
+    written,
 )
 from sktandem.files._file import read_file, text_columns
 from sktandem.files._reading import Reading
 
-__all__ = ["NewRows", "TableLayout", "as_strings", "written"]
-
-
-def written(value: Any) -> str:
-    """Return a value as it is written in a file, integers without a fraction."""
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value)) if whole else str(value)
-
-
-def as_strings(values: Any) -> Any:
-    """Return a column of categories as strings, NaN where missing, of any dtype."""
-    present = values.dropna().map(written).astype(object)
-    return present.reindex(values.index).astype(object)
+__all__ = ["NewRows", "TableLayout"]
 
 
 class NewRows(NamedTuple):
@@ -84,6 +74,10 @@ class TableLayout:
 
     spellings : dict of {str: dict of {str: str}}
         The spelling of each category by column and key.
+
+    codes : dict of {str: int}
+        The columns of digits with leading zeros, read as strings, and the length of
+        all codes, or 0 where they are of several.
     """
 
     kinds: dict[Any, str]
@@ -92,6 +86,7 @@ class TableLayout:
     reading: Reading
     dates: Mapping[Any, Mapping[Any, str]] = field(default_factory=dict)
     spellings: Mapping[Any, Mapping[str, str]] = field(default_factory=dict)
+    codes: Mapping[Any, int] = field(default_factory=dict)
 
     def read(self, table: Any, *, name: Any = None) -> NewRows:
         """Read a new file, or take a data frame, with the columns of fit.
@@ -139,7 +134,8 @@ class TableLayout:
 
     def _aligned(self, frame: Any, name: Any, commas: bool, label: str) -> Any:
         frame = with_meaning(frame.copy(deep=False), name, self.reading, commas=commas)
-        frame = settled(frame, self.reading, self.dates.get(name, {}), self.spellings)
+        dates = self.dates.get(name, {})
+        frame = settled(frame, self.reading, dates, self.spellings, self.codes)
         # Of a source that is not known any column may be one that it does not have.
         every = dict.fromkeys(c for own in self.absent.values() for c in own)
         absent = self.absent.get(name, tuple(every))
@@ -165,7 +161,9 @@ class TableLayout:
             empty = {"number": "float64", "date": "datetime64[us]"}.get(kind, "object")
             return pandas_for("reading files").Series(index=values.index, dtype=empty)
         if kind == "category":
-            return as_strings(values)
+            strings = as_strings(values)
+            self._check_codes(strings, label)
+            return strings
         if not text_columns(values.to_frame()):
             return values if kind == "date" else values.astype("float64")
         if kind == "number":
@@ -184,6 +182,19 @@ class TableLayout:
             f"where fit had {kind}s. If that means a missing value, leave it empty, or "
             f"fit with {self.reading.option('missing', *odd[:3])}."
         )
+
+    def _check_codes(self, strings: Any, label: str) -> None:
+        """Warn of codes that have lost their leading zeros, as in a spreadsheet."""
+        length = self.codes.get(strings.name, 0)
+        short = [v for v in strings.dropna() if v.isdigit() and len(v) < length]
+        if short:
+            n = counted(len(short), "cell")
+            warn(
+                f"{strings.name!r} of {label} holds {short[0]!r}, where the codes of "
+                f"fit have {length} digits ({n}): other categories. "
+                f"{self.reading.option('clean', 'zeros')} in fit adds the leading "
+                "zeros."
+            )
 
     def _is_odd(self, value: Any, kind: str, commas: bool) -> bool:
         if kind == "date":

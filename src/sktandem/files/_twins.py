@@ -29,8 +29,8 @@ class Difference:
     Attributes
     ----------
     kind : str
-        "blanks", "case", "accents", "dates", "decimals", "answers", "missing",
-        "strings", "names" or "units".
+        "blanks", "case", "accents", "dates", "decimals", "zeros", "answers",
+        "missing", "strings", "names" or "units".
 
     column : hashable
         The column that is meant.
