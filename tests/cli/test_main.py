@@ -30,6 +30,7 @@ from sktandem.shift import shift_report
 pytestmark = pytest.mark.slow
 
 QUICK = ["--folds", "2", "--repeats", "1"]
+FIT = ["fit", "A.csv", "B.csv", "--target", "y", "--output"]
 
 
 def patients(n_rows, seed):
@@ -388,6 +389,13 @@ def test_files_need_pandas(files):
         (["clean"], "clean needs the files to look at."),
         (["fit"], "fit needs files to fit on."),
         (["fit", "A.csv", "B.csv", "--target", "y"], "--output is needed: the file of"),
+        ([*FIT, "m.joblib", "--jobs", "0"], "--jobs must be at least 1, got 0."),
+        ([*FIT, "m.joblib", "--seed", "-1"], "--seed must be at least 0, got -1."),
+        ([*FIT, "/nowhere/m.joblib"], "--output: there is no folder /nowhere."),
+        (
+            ["predict", "m.joblib", "A.csv", "--output", "/nowhere/p.csv"],
+            "--output: there is no folder /nowhere.",
+        ),
         (
             ["fit", "A.csv", "B.csv", "--target", "y", "--output", "model.pkl"],
             "A model is a file of .skops or .joblib, got model.pkl.",
@@ -395,7 +403,9 @@ def test_files_need_pandas(files):
         (["predict", "model.txt", "A.csv"], "A model is a file of .skops or .joblib"),
         (["predict", "nowhere.joblib", "A.csv"], "nowhere.joblib: No such file"),
         (["A", "B", "--target", "y", "--map", "yes"], "--map takes OLD=NEW, got 'yes'"),
-        (["A", "B", "--target", "y", "--clean", "all"], "clean must be one of"),
+        (["A", "B", "--target", "y", "--clean", "all"], "--clean must be one of"),
+        (["A", "B", "--target", "y", "--convert", "x"], "--convert must be SOURCE:COL"),
+        (["A", "B", "--target", "y", "--date-order", "x"], "--date-order must be one"),
         (["A.csv", "B.csv"], "--target is needed: the name of the column to predict."),
         (["A.csv", "B.csv", "--target", "y"], "There is no file A.csv."),
     ],
@@ -578,11 +588,53 @@ def test_a_model_of_one_file_is_asked_by_the_names_of_its_sources(tmp_path, caps
     own = (frame["site"] == "n").to_numpy()
     np.testing.assert_array_equal(by_name["ill=yes"][own], by_column["ill=yes"][own])
     assert set(by_name["source"]) == {"n"}
-    with pytest.raises(SystemExit):
-        command.main(["predict", model, *files, "--source", "north"])
-    assert "'north' is not a source of the model. Its sources are ['n', 's']" in (
-        capsys.readouterr().err
-    )
+
+    frame.drop(columns="site").to_csv(tmp_path / "new.csv", index=False)
+    frame.assign(site="w", age="?").to_csv(tmp_path / "odd.csv", index=False)
+    frame.assign(site="w").to_csv(tmp_path / "west.csv", index=False)
+    for given, message in (
+        (
+            ["all.csv", "--source", "north"],
+            "'north' is not a source of the model. Its sources are ['n', 's']",
+        ),
+        (
+            ["new.csv"],
+            "source is needed: give it by --source NAME, or as NAME=FILE. The sources are ['n', 's'].\n",
+        ),
+        (
+            ["west.csv"],
+            "first 'w' at row 0. The sources are ['n', 's']. --source NAME takes all "
+            "rows of a file for those of NAME.\n",
+        ),
+        (["odd.csv"], "leave it empty, or use --missing '?' in fit."),
+    ):
+        with pytest.raises(SystemExit):
+            command.main(["predict", model, *_within(tmp_path, given)])
+        assert message in capsys.readouterr().err
+
+
+def _within(folder, given):
+    return [str(folder / word) if ".csv" in word else word for word in given]
+
+
+def test_a_message_names_the_options_that_the_command_has(tmp_path, capsys):
+    frame = pd.concat([patients(60, 0), patients(60, 1)]).assign(site=["n", "s"] * 60)
+    frame.to_csv(tmp_path / "all.csv", index=False)
+    frame.assign(site="n").to_csv(tmp_path / "one.csv", index=False)
+    for given, message in (
+        (["fit", "all.csv", "--primary", "w"], "error: --primary w is not a source."),
+        (["fit", "one.csv"], "one.csv are of one source, 'n'. Two or more are needed."),
+        (["compare", "one.csv"], "--source site: all rows of "),
+    ):
+        output = tmp_path / ("m.joblib" if given[0] == "fit" else "folder")
+        with pytest.raises(SystemExit):
+            command.main([*_within(tmp_path, given), "--target", "ill", "--source",
+                          "site", "--output", str(output)])  # fmt: skip
+        assert message in capsys.readouterr().err
+    jobs = options.parsers()[0].parse_args([*FIT, "m.joblib"])
+    told = "A process of n_jobs=2 died. Lower n_jobs. n_splits=9 is more."
+    expected = "A process of --jobs 2 died. Lower --jobs. n_splits=9 is more."
+    assert options.with_options(told, jobs) == expected
 
 
 def test_the_version_is_told(capsys):

@@ -447,6 +447,31 @@ def test_what_does_not_fit_together_is_said(read, a, b, how, message):
         read(b, a=a, **how)
 
 
+def test_of_a_file_that_cannot_be_read_nothing_else_is_told(tmp_path):
+    """Its rows may have the classes and columns that the others do not share."""
+    a, b = classes("ill", "well"), classes("I", "W")
+    paths = [written(tmp_path, f"{n}.csv", t) for n, t in {"A": a, "B": b}.items()]
+
+    with pytest.raises(SourceError) as caught:
+        read_files([*paths, tmp_path / "nowhere.csv"], ignore=("id",))
+
+    assert str(caught.value).startswith("There is no file ")
+    assert "problems" not in str(caught.value)
+    without = written(tmp_path, "C.csv", table().drop(columns="grade"))
+    with pytest.raises(SourceError, match=r"C\.csv has no column 'grade'") as caught:
+        read_files([paths[0], without])
+    assert "problems" not in str(caught.value)
+
+
+def test_of_one_file_the_source_is_named(tmp_path):
+    both = pd.concat([table().assign(site="n"), table(3).assign(site="s")])
+    path = written(tmp_path, "all.csv", both)
+    reading = reading_of(target="grade", source="site", typed=True, fewest=20)
+
+    with pytest.raises(SourceError, match=r"^site=s of all\.csv has 3 rows with"):
+        read_tables({"all": path}, reading)
+
+
 def test_paths_that_lead_nowhere(tmp_path):
     good = written(tmp_path, "clinic.csv", table())
 

@@ -207,6 +207,9 @@ def test_one_file_may_hold_all_sources(files, tmp_path):
     rows = tables.layout.read(both.iloc[::-1])
     assert list(rows.sample_source) == ["s"] * 30 + ["n"] * 30
     assert list(rows.X["age"]) == list(both["age"])[::-1]
+    both.loc[both.index[3], "hospital"] = None
+    with pytest.raises(SourceError, match="'hospital', the source, is missing in 2 ro"):
+        tables.layout.read(both)
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "parquet"])
@@ -266,7 +269,7 @@ def test_a_column_that_matters_is_named_where_it_is_missing(model):
     new = as_a(patients(20, seed=5)).rename(columns={"crp": "CRP"})
 
     with pytest.raises(
-        SourceError, match=r"of A has no column 'crp', .*rename=\{'NEW'"
+        SourceError, match=r"of A has no column 'crp', .*another name now, rename it"
     ):
         model.predict(new, name="A")
 
@@ -275,9 +278,8 @@ def test_a_cell_that_fit_did_not_know_is_named(model):
     new = as_a(patients(20, seed=5)).astype({"crp": object})
     new.loc[3, "crp"] = "pending"
 
-    with pytest.raises(
-        SourceError, match="'crp' of The table holds 'pending' in 1 cell"
-    ):
+    told = "'crp' of The table holds 'pending' in 1 cell.* use missing=.* in fit"
+    with pytest.raises(SourceError, match=told):
         model.predict(new, name="A")
 
 

@@ -29,9 +29,11 @@ from sktandem.cli._options import (
     MAX_EPOCHS,
     OTHERS,
     check_options,
+    check_several,
     files_of,
     parsers,
     reading_from,
+    with_options,
 )
 from sktandem.cli._report import draw_comparison, report_page, versions
 from sktandem.cli._writing import inert_cells, outputs_of, refuse_inputs, write_all
@@ -75,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _run(options, given)
     except (ValueError, ImportError) as error:
-        command.error(str(error))
+        command.error(with_options(str(error), options))
     except BrokenPipeError:  # whoever read along has seen enough
         _silence()
     except OSError as error:
@@ -122,6 +124,7 @@ def _run(options: argparse.Namespace, given: Sequence[str]) -> None:
     if options.files:
         reading = reading_from(options)
         tables = read_tables(files_of(options, reading), reading)
+        check_several(options, tables)
         _check_tables(options, tables)
         _run_one(options, tables, given)
         return

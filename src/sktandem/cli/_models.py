@@ -6,6 +6,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,7 +20,15 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from sktandem._telling import counted, did_you_mean
-from sktandem.cli._options import check_target, files_of, named_file, reading_from
+from sktandem.cli._options import (
+    check_folder,
+    check_least,
+    check_several,
+    check_target,
+    files_of,
+    named_file,
+    reading_from,
+)
 from sktandem.cli._writing import inert, refuse_inputs, write_all
 from sktandem.exceptions import SourceError
 from sktandem.files import TableModel, load_model
@@ -70,10 +79,13 @@ def fit(options: argparse.Namespace) -> list[str]:
         raise SourceError("fit needs files to fit on.")
     if options.output is None:
         raise SourceError("--output is needed: the file of the model, as model.skops.")
+    check_least(options)
     checked_path(options.output)
+    check_folder("output", options)
     refuse_inputs([("--output", options.output)], options.files)
     reading = reading_from(options)
     tables = read_tables(files_of(options, reading), reading)
+    check_several(options, tables)
     _, estimator = MODELS[options.model, tables.task]
     blend = Tandem(
         prepared(estimator()),
@@ -91,8 +103,11 @@ def fit(options: argparse.Namespace) -> list[str]:
 def predict(options: argparse.Namespace) -> list[str]:
     """Predict for new files, and write the predictions as CSV."""
     if options.output is not None:
+        check_folder("output", options)
         refuse_inputs([("--output", options.output)], [options.model, *options.files])
     model = load_model(options.model)
+    reading = replace(model.layout.reading, typed=True)  # errors name options
+    model = TableModel(model.estimator, replace(model.layout, reading=reading))
     rows: list[list[Any]] = []
     head: list[str] = []
     for file, name in _named_files(options, model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sktandem._extras import require
 from sktandem._telling import did_you_mean
 from sktandem.data._join import JOINS
 from sktandem.exceptions import SourceError
+from sktandem.files import SourceTables
 from sktandem.files._reading import Reading
 from sktandem.files._sources import reading_of, source_names
 
@@ -21,20 +23,40 @@ __all__ = [
     "FILES",
     "MAX_EPOCHS",
     "OTHERS",
+    "check_folder",
+    "check_least",
     "check_options",
+    "check_several",
     "check_target",
     "files_of",
     "named_file",
     "parsers",
     "reading_from",
+    "with_options",
 ]
 
 COMMANDS = ("compare", "fit", "predict", "clean")
 OTHERS = ("-h", "--help", "--version")
 FILES = ("summary.txt", "comparison.csv", "comparison.png", "report.html")
 MAX_EPOCHS = 30
+LEAST = {"folds": 2, "repeats": 1, "jobs": 1, "seed": 0}
 MAX_SEED = 2**32 - 1  # of numpy
 FEWEST_ROWS = 20
+# Parameters that go by another name here.
+PARAMETERS = {
+    "primary_source": "primary",
+    "n_jobs": "jobs",
+    "n_splits": "folds",
+    "scoring": "metric",
+}
+# What Python code does about a row's source, and what is done here.
+HANDED = r"pass sample_source, or name its column by source\."
+UNKNOWN = r"unknown_source='pooled' or .*"
+IN_PYTHON = {
+    HANDED: "give it by --source NAME, or as NAME=FILE.",
+    r" Most tools of scikit-learn do not .*": "",
+    UNKNOWN: "--source NAME takes all rows of a file for those of NAME.",
+}
 EPILOG = """\
 examples:
   python -m sktandem
@@ -308,6 +330,44 @@ def check_target(options: argparse.Namespace) -> None:
         raise SourceError("--target is needed: the name of the column to predict.")
 
 
+def check_several(options: argparse.Namespace, tables: SourceTables) -> None:
+    """Refuse one file whose column names a single source."""
+    if len(tables.files) == 1:
+        ((name, file),) = tables.files.items()
+        raise SourceError(
+            f"--source {options.source}: all rows of {file} are of one source, "
+            f"{name!r}. Two or more are needed."
+        )
+
+
+def check_folder(option: str, options: argparse.Namespace) -> None:
+    """Refuse a file in a folder that is not there."""
+    path = getattr(options, option)
+    if path is not None and not path.parent.is_dir():
+        raise SourceError(f"--{option}: there is no folder {path.parent}.")
+
+
+def check_least(options: argparse.Namespace) -> None:
+    """Refuse numbers that are too small, of options that the command has."""
+    for name, least in LEAST.items():
+        value = getattr(options, name, None)
+        if value is not None and value < least:
+            raise SourceError(f"--{name} must be at least {least}, got {value}.")
+    if options.seed > MAX_SEED:
+        raise SourceError(f"--seed must be at most {MAX_SEED}, got {options.seed}.")
+
+
+def with_options(told: str, options: argparse.Namespace) -> str:
+    """Return a message of a function with the options that the command has for it."""
+    for in_python, typed in IN_PYTHON.items():
+        told = re.sub(in_python, typed, told)
+    for parameter, option in PARAMETERS.items():
+        if option in options:
+            told = re.sub(rf"\b{parameter}='?([^'\s]*)'?", rf"--{option} \1", told)
+            told = re.sub(rf"\b{parameter}\b", f"--{option}", told)
+    return told
+
+
 def check_options(options: argparse.Namespace) -> None:
     """Refuse what cannot be done before any work is."""
     check_target(options)
@@ -320,21 +380,11 @@ def check_options(options: argparse.Namespace) -> None:
             f"--metric {options.metric} is not known to scikit-learn."
             f"{did_you_mean(options.metric, get_scorer_names())}"
         )
-    for option, value, least in (
-        ("--folds", options.folds, 2),
-        ("--repeats", options.repeats, 1),
-        ("--jobs", options.jobs, 1),
-        ("--seed", options.seed, 0),
-    ):
-        if value is not None and value < least:
-            raise SourceError(f"{option} must be at least {least}, got {value}.")
-    if options.seed > MAX_SEED:
-        raise SourceError(f"--seed must be at most {MAX_SEED}, got {options.seed}.")
+    check_least(options)
     if not options.margin > 0:
         raise SourceError(f"--margin must be above 0, got {options.margin:g}.")
     if options.output is not None:
         options.output.mkdir(parents=True, exist_ok=True)
-    if options.report is not None and not options.report.parent.is_dir():
-        raise SourceError(f"--report: there is no folder {options.report.parent}.")
+    check_folder("report", options)
     if options.report is not None and options.report.is_dir():
         raise SourceError(f"--report {options.report} is a folder. Name a file in it.")

@@ -417,8 +417,9 @@ def _settled(sources: Sources, labels: Any, estimator: Any, because: str) -> Sou
     if labels is None:
         raise SourceError(
             f"{because}, so each row's source is needed: pass sample_source, or name "
-            "its column by source. Most tools of scikit-learn do not hand "
-            f"sample_source on to predict; with them take the column. {REMEDY}"
+            f"its column by source. The sources are {list(sources.names)}. Most tools "
+            "of scikit-learn do not hand sample_source on to predict; with them take "
+            f"the column. {REMEDY}"
         )
     first = int(np.flatnonzero(unknown)[0])
     label = plain_label(labels[first])

@@ -68,7 +68,7 @@ def refuse_unknown(
 ) -> None:
     """Refuse columns that the files, or that one, do not have."""
     known = list(dict.fromkeys(c for frame in frames.values() for c in frame))
-    head = f"{reading.option(setting).split('=')[0]}: no file has a column"
+    head = f"{reading.spelt(setting)}: no file has a column"
     head = head if of is None else f"{of} has no column"
     for column in columns:
         if column in known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,7 @@ class _Gathered:
     codes: dict[Any, int]
     notes: list[str]
     problems: list[str]
+    whole: bool  # every file could be read
 
     def report(self, reading: Reading) -> CleaningReport:
         return CleaningReport(
@@ -149,7 +150,7 @@ class _Gathered:
 def _gather(files: dict[Any, Any], reading: Reading) -> _Gathered:
     notes: list[str] = []
     problems: list[str] = []
-    frames, named = {}, {}
+    frames, named, read = {}, {}, 0
     for name, file in files.items():
         label = str(name) if is_frame(file) else Path(file).name
         with _kept(problems):
@@ -157,6 +158,7 @@ def _gather(files: dict[Any, Any], reading: Reading) -> _Gathered:
             for source, part in _parts(frame, name, label, reading):
                 frames[source] = with_meaning(part, source, reading, commas=commas)
                 named[source] = label
+            read += 1
     apart = {*reading.groups, *reading.ignore, reading.source}
     codes = code_lengths(f.drop(columns=[*reading.ignore], errors="ignore")
                          for f in frames.values())  # fmt: skip
@@ -175,8 +177,9 @@ def _gather(files: dict[Any, Any], reading: Reading) -> _Gathered:
     clean = {
         n: settled(f, reading, dates[n], spellings, codes) for n, f in frames.items()
     }
+    whole = read == len(files)
     return _Gathered(
-        clean, named, differences, dates, spellings, codes, notes, problems
+        clean, named, differences, dates, spellings, codes, notes, problems, whole
     )
 
 
@@ -261,27 +264,30 @@ def _told(report: CleaningReport) -> str:
 
 def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
     """Return the tables as one; None, with the problems noted, if they do not fit."""
-    problems, notes = got.problems, got.notes
-    if got.frames:
+    problems, notes, files = got.problems, got.notes, got.files
+    if reading.source is not None:
+        files = {name: f"{reading.source}={name} of {f}" for name, f in files.items()}
+    if got.whole:
         with _kept(problems):
             refuse_unknown("ignore", reading.ignore, got.frames, reading)
     known = tuple(dict.fromkeys(c for f in got.frames.values() for c in f))
     kept = {}
     for name, frame in got.frames.items():
         with _kept(problems):
-            kept[name] = rows_kept(frame, got.files[name], reading, notes)
+            kept[name] = rows_kept(frame, files[name], reading, notes)
     if not kept:
         return None
+    whole = got.whole and len(kept) == len(got.frames)
     task, targets = "", dict[Any, Any]()
     with _kept(problems):
         values = {name: frame[reading.target] for name, frame in kept.items()}
-        task, targets = read_targets(values, got.files, reading, notes)
+        task, targets = read_targets(values, files, reading, notes, whole=whole)
     groups, features = [], {}
     for name, frame in kept.items():
         with _kept(problems):
-            groups.append(groups_of(frame, got.files[name], reading))
-        features[name] = features_of(frame, got.files[name], reading, notes, problems)
-    features = without_clashes(features, got.files, got.differences, reading, problems)
+            groups.append(groups_of(frame, files[name], reading))
+        features[name] = features_of(frame, files[name], reading, notes, problems)
+    features = without_clashes(features, files, got.differences, reading, problems)
     stacked = _stacked(features, targets, reading, problems)
     if stacked is None or problems or not targets:
         return None
@@ -307,7 +313,15 @@ def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
         got.files,
         tuple(dict.fromkeys(notes)),
         report,
-        TableLayout(kinds, known, absent, reading, got.dates, got.spellings, got.codes),
+        TableLayout(
+            kinds,
+            known,
+            absent,
+            replace(reading, typed=False, when=" in fit"),
+            got.dates,
+            got.spellings,
+            got.codes,
+        ),
     )
 
 

@@ -124,6 +124,12 @@ class TableLayout:
         if name is not None or column is None or column not in frame:
             sources = None if name is None else np.full(len(frame), name, dtype=object)
             return NewRows(self._aligned(frame, name, commas, label), sources, apart)
+        n_missing = int(frame[column].isna().sum())
+        if n_missing:
+            raise SourceError(
+                f"{column!r}, the source, is missing in {counted(n_missing, 'row')} of "
+                f"{label}."
+            )
         sources = frame[column].map(written).to_numpy(dtype=object)
         parts = [
             self._aligned(frame[sources == source], source, commas, label)
@@ -145,7 +151,7 @@ class TableLayout:
             raise SourceError(
                 f"{label}{of} has no column {', '.join(map(repr, gone))}, which the "
                 f"model was fitted on.{did_you_mean(gone[0], frame.columns)} If it has "
-                f"another name now: {self.reading.option('rename', ('NEW', gone[0]))}."
+                "another name now, rename it there."
             )
         new = [c for c in frame if c not in self.known and "Unnamed: " not in str(c)]
         new = [c for c in new if c != self.reading.source]
@@ -180,7 +186,7 @@ class TableLayout:
         raise SourceError(
             f"{values.name!r} of {label} holds {', '.join(map(repr, odd[:3]))} in {n}, "
             f"where fit had {kind}s. If that means a missing value, leave it empty, or "
-            f"fit with {self.reading.option('missing', *odd[:3])}."
+            f"use {self.reading.option('missing', *odd[:3])}."
         )
 
     def _check_codes(self, strings: Any, label: str) -> None:
@@ -192,8 +198,7 @@ class TableLayout:
             warn(
                 f"{strings.name!r} of {label} holds {short[0]!r}, where the codes of "
                 f"fit have {length} digits ({n}): other categories. "
-                f"{self.reading.option('clean', 'zeros')} in fit adds the leading "
-                "zeros."
+                f"{self.reading.option('clean', 'zeros')} adds the leading zeros."
             )
 
     def _is_odd(self, value: Any, kind: str, commas: bool) -> bool:

@@ -166,7 +166,7 @@ def load_model(
             hidden = " A net of skorch brings a pickle, which runs code." * bool(nets)
             raise SourceError(
                 f"{path} holds the types {foreign}.{hidden} If you trust the person "
-                f"who made it: trusted={foreign}."
+                f"who made it: load_model(path, trusted={foreign})."
             )
         model = io.load(path, trusted=trusted)
     if not isinstance(model, TableModel):

@@ -37,6 +37,10 @@ class Reading:
 
     typed : bool
         Whether settings are options of the command line, for messages.
+
+    when : str
+        What follows a setting in messages, such as " in fit" when the next file is
+        read.
     """
 
     target: str
@@ -57,6 +61,7 @@ class Reading:
     drop_duplicates: bool = False
     fewest: int = 1
     typed: bool = False
+    when: str = ""
 
     def of(self, setting: str, name: Any) -> Any:
         """Return a setting as it is for one source."""
@@ -64,16 +69,21 @@ class Reading:
         return value.get(name) if isinstance(value, Mapping) else value
 
     def option(self, setting: str, *values: Any) -> str:
-        """Spell a setting as its user writes it."""
+        """Spell a setting with its values as its user writes it."""
+        name = self.spelt(setting)
         if self.typed:
-            flag = f"--{setting.replace('_', '-')}"
             pairs = [f"{v[0]}={v[1]}" if isinstance(v, tuple) else v for v in values]
-            return " ".join([flag, *(_quoted(value) for value in pairs)])
+            return " ".join([name, *(_quoted(value) for value in pairs)]) + self.when
+        given: Any = values[0] if values else True
         if setting in ("map", "rename"):
-            return f"{setting}={dict(values)!r}"
-        if setting in LISTS and (setting != "clean" or len(values) > 1):
-            return f"{setting}={list(values)!r}"
-        return f"{setting}={values[0] if values else True!r}"
+            given = dict(values)
+        elif setting in LISTS and (setting != "clean" or len(values) > 1):
+            given = list(values)
+        return f"{name}={given!r}{self.when}"
+
+    def spelt(self, setting: str) -> str:
+        """Spell the name of a setting: an option of the command line or a parameter."""
+        return f"--{setting.replace('_', '-')}" if self.typed else setting
 
 
 def _quoted(value: Any) -> str:
@@ -83,18 +93,20 @@ def _quoted(value: Any) -> str:
 
 def check_reading(reading: Reading) -> None:
     """Refuse settings that make no sense whatever the files."""
-    check_choice("task", reading.task, TASKS)
-    check_choice("join", reading.join, JOINS)
+    check_choice(reading.spelt("task"), reading.task, TASKS)
+    check_choice(reading.spelt("join"), reading.join, JOINS)
     for way in reading.clean:
-        check_choice("clean", way, WAYS, ", or 'safe'")
+        check_choice(reading.spelt("clean"), way, WAYS, ", or 'safe'")
     orders = reading.date_order
     for order in orders.values() if isinstance(orders, Mapping) else [orders]:
-        check_choice("date_order", order, ("day", "month", None))
+        check_choice(reading.spelt("date_order"), order, ("day", "month", None))
     for conversion in reading.convert:
-        parse_conversion(conversion)
+        parse_conversion(conversion, reading.spelt("convert"))
 
 
-def parse_conversion(written: str) -> tuple[str, str, float, float]:
+def parse_conversion(
+    written: str, setting: str = "convert"
+) -> tuple[str, str, float, float]:
     """Return source, column, factor and offset of a conversion such as "A:t*1.8+32"."""
     try:
         found = CONVERSION.fullmatch(written)
@@ -102,7 +114,7 @@ def parse_conversion(written: str) -> tuple[str, str, float, float]:
         numbers = float(found["factor"]), float(found["offset"] or 0)
     except (AssertionError, TypeError, ValueError):
         raise SourceError(
-            f"convert must be SOURCE:COLUMN*FACTOR or SOURCE:COLUMN*FACTOR+OFFSET, got "
-            f"{written!r}. Write for instance 'A:height*2.54' or 'B:temp*1.8+32'."
+            f"{setting} must be SOURCE:COLUMN*FACTOR or SOURCE:COLUMN*FACTOR+OFFSET, "
+            f"got {written!r}. Write for instance 'A:height*2.54' or 'B:temp*1.8+32'."
         ) from None
     return found["source"], found["column"], *numbers

@@ -19,9 +19,17 @@ FEW_NUMBERS = 20
 
 
 def read_targets(
-    targets: dict[str, Any], files: dict[str, str], how: Reading, notes: list[str]
+    targets: dict[str, Any],
+    files: dict[str, str],
+    how: Reading,
+    notes: list[str],
+    *,
+    whole: bool = True,
 ) -> tuple[str, dict[str, Any]]:
-    """Return what is to be done, and the targets all of one kind."""
+    """Return what is to be done, and the targets all of one kind.
+
+    Unless they are the `whole`, of all files, they need not have classes in common.
+    """
     texts = {name: bool(text_columns(y.to_frame()) or y.dtype.kind == "b")
              for name, y in targets.items()}  # fmt: skip
     if len(set(texts.values())) > 1:
@@ -64,7 +72,7 @@ def read_targets(
                 f"{how.target!r} is {_written(y[0])} in every row of {files[name]}, so "
                 "that there is nothing to predict."
             )
-    if task == "classification":
+    if task == "classification" and whole:
         _check_classes(read, files, how, notes)
     return task, read
 
@@ -120,7 +128,7 @@ def _check_classes(
             f"many to be classes. If they are numbers, {how.option('missing', 'k.A.')} "
             f"or {how.option('decimal', ',')} may make them readable."
         )
-    if sum(map(len, owned.values())) == len(every):
+    if len(owned) > 1 and sum(map(len, owned.values())) == len(every):
         told = "; ".join(
             f"{files[name]} has {_few(classes)}" for name, classes in owned.items()
         )
