@@ -599,7 +599,8 @@ def test_a_model_of_one_file_is_asked_by_the_names_of_its_sources(tmp_path, caps
         ),
         (
             ["new.csv"],
-            "source is needed: give it by --source NAME, or as NAME=FILE. The sources are ['n', 's'].\n",
+            "source is needed: give it by --source NAME, or as NAME=FILE. The sources "
+            "are ['n', 's'].\n",
         ),
         (
             ["west.csv"],
