@@ -673,7 +673,7 @@ def test_lists_frames_tensors_and_sequences_as_inputs():
         (
             lambda X: {"image": X["image"]},
             r"(?s)Seeing did not take a batch of 'image' of shape \(2, 3, 2, 2\) and "
-            r"type float32.*forward takes \['image'\] by name",
+            r"type float32.*forward must take \['image'\] by name",
         ),
         (
             lambda X: {**X, "place": np.array([["x"]] * 50)},
@@ -702,3 +702,128 @@ def test_inputs_that_do_not_stack_are_refused():
         SourceError, match=r"a dict of 3 dat.*by name it needs scaler=N"
     ):
         SharedNet(net_on(Seeing, "shared")).fit(inputs, y, sample_source=source)
+
+
+@pytest.fixture(scope="module", params=["shared", "source"])
+def of_several(request):
+    """Return a net of several inputs, and what it was fitted on."""
+    inputs, _, y, source = two_rooms()
+    model = SharedNet(net_on(Seeing, request.param), scaler=None, heads=request.param)
+    return model.fit(inputs, y, sample_source=source), inputs, y, source
+
+
+OTHER_INPUTS = {
+    "one less": (
+        lambda X: {key: X[key] for key in ("image", "table")},
+        r"X has no input \['place'\]\. The inputs of fit are \['image', 'table', 'pla",
+    ),
+    "one more": (
+        lambda X: {**X, "sound": X["table"]},
+        r"X has the input \['sound'\], which fit did not see",
+    ),
+    "another name": (
+        lambda X: {"images" if key == "image" else key: X[key] for key in X},
+        r"X has no input \['image'\]\. X has the input \['images'\].*you mean 'image'",
+    ),
+    "no names": (
+        lambda X: X["table"],
+        r"X must be a dict of the inputs \['image', 'table', 'place'\], as in fit, got",
+    ),
+    "a wider table": (
+        lambda X: {**X, "table": np.hstack([X["table"]] * 2)},
+        r"'table' of X has shape \({}\) in row 0, and had \({}\) in the first row of "
+        "fit. The module does not take it: mat1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_INPUTS)
+def test_inputs_that_are_not_those_of_fit_are_told_by_name(of_several, case):
+    model, inputs, _, source = of_several
+    change, message = OTHER_INPUTS[case]
+    width = inputs["table"].shape[1]
+    before = weights_of(model)
+
+    for method in (model.predict, model.predict_proba):
+        with pytest.raises(SourceError, match=message.format(2 * width, width)):
+            method(change(inputs), sample_source=source)
+
+    for old, new in zip(before, weights_of(model)):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("case", OTHER_INPUTS)
+def test_inputs_to_validate_on_or_to_go_on_with_are_those_of_fit(of_several, case):
+    model, inputs, y, source = of_several
+    change, message = OTHER_INPUTS[case]
+    given, width = change(inputs), inputs["table"].shape[1]
+    message = message.format(2 * width, width)
+    of_width = case == "a wider table"
+
+    with pytest.raises(SourceError, match=message):
+        clone(model).fit(
+            inputs, y, sample_source=source, validation_data=(given, y, source)
+        )
+    started = clone(model).partial_fit(inputs, y, sample_source=source)
+    with pytest.raises(SourceError, match="did not take a" if of_width else message):
+        started.partial_fit(given, y, sample_source=source)
+
+
+def test_columns_of_an_input_keep_their_order(of_several):
+    """As arrays they would change places without a word."""
+    model, inputs, y, source = of_several
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(inputs["table"]).add_prefix("c")
+    turned = {**inputs, "table": table[table.columns[::-1]]}
+    framed = {**inputs, "table": table}
+
+    named = clone(model).fit(framed, y, sample_source=source)
+
+    with pytest.raises(
+        SourceError, match=r"'table' of X has the columns .* this order"
+    ):
+        named.predict(turned, sample_source=source)
+    X, y, both = stack_sources({"a": (framed, y), "b": (turned, y)})
+    with pytest.raises(SourceError, match="'table' of X has the columns"):
+        clone(model).fit(X, y, sample_source=both)
+
+
+def test_a_dict_of_inputs_is_none_where_fit_had_a_table():
+    X, y, source = two_cameras(shape=(3,))
+    model = SharedNet(small_net(module__n_values=3), scaler=None)
+    model.fit(X, y, sample_source=source)
+
+    with pytest.raises(
+        SourceError, match=r"dict of the inputs \['X'\], and fit had no"
+    ):
+        model.predict({"X": X})
+
+
+def test_sequences_of_another_width_are_told_by_row():
+    X, y, source, _ = two_sensors()
+    model = fit_means(X, y, source)
+    wide = [*(walk for walk in X[:5]), np.zeros((2, 4))]
+
+    message = (
+        r"X has shape \(any, 4\) in row 5, and had \(any, 3\) in the first row of fit. "
+        "The module does not take it: "
+    )
+    with pytest.raises(SourceError, match=message):
+        model.predict(wide, sample_source=source[:6])
+    with pytest.raises(SourceError, match="and fit had one input without a name"):
+        model.predict({"X": np.zeros((3, 2, 3)), "lengths": np.ones(3)})
+
+
+def test_a_few_sequences_are_predicted_as_among_others():
+    """Three arrays are no three datasets, and one is no table."""
+    X, y, source, _ = two_sensors()
+    model = fit_means(X, y, source)
+
+    whole = model.predict_proba(X, sample_source=source)
+
+    for rows in ([0], [7], [1, 2, 3], list(range(30))):
+        few = model.predict_proba([X[row] for row in rows], sample_source=source[rows])
+        np.testing.assert_allclose(few, whole[rows], rtol=1e-5)
+    same = np.stack([X[row][:2] for row in range(3)])
+    np.testing.assert_allclose(model.predict_proba(same),
+                               model.predict_proba(list(same)), rtol=1e-5)  # fmt: skip

@@ -20,6 +20,7 @@ __all__ = [
     "as_lazy",
     "dataset_of",
     "files_of",
+    "input_columns",
     "input_names",
     "refuse_items",
     "targets_of",
@@ -197,6 +198,7 @@ class NamedItems:
     """Several inputs of each row, by their names in a module's `forward`."""
 
     inputs: Mapping[str, Any]
+    columns: Mapping[str, tuple[Any, ...]]  # of those that are data frames
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -217,6 +219,11 @@ def _named_inputs(X: Mapping[Any, Any], name: Any) -> NamedItems:
                 f"{whose} is a dict of inputs, and {key!r} cannot be one's name: it "
                 "must be a parameter of the module's forward other than 'source'."
             )
+    columns = {
+        key: tuple(values.columns)
+        for key, values in X.items()
+        if hasattr(values, "columns")
+    }
     inputs = {key: dataset_of(values, name) or values for key, values in X.items()}
     inputs = {key: _indexable(values) for key, values in inputs.items()}
     lengths = {key: len(values) for key, values in inputs.items()}
@@ -225,7 +232,7 @@ def _named_inputs(X: Mapping[Any, Any], name: Any) -> NamedItems:
             f"{whose} is a dict of inputs, which must have one value for each row, got "
             f"{lengths}. Datasets of several sources are stacked by stack_sources."
         )
-    return NamedItems(inputs)
+    return NamedItems(inputs, columns)
 
 
 def _indexable(values: Any) -> Any:
@@ -237,9 +244,24 @@ def _indexable(values: Any) -> Any:
     return np.asarray(values)
 
 
-def input_names(X: LazyTable) -> list[tuple[str, ...]]:
-    """Return the names of the inputs of each part; none where there is one input."""
-    return [tuple(getattr(part, "inputs", ())) for part in X.parts]
+def input_names(X: LazyTable) -> list[tuple[str, ...] | None]:
+    """Return the names of the inputs of each part.
+
+    ("",) stands for a single input, None for items that tell when they are read.
+    """
+    return [
+        tuple(part.inputs)
+        if isinstance(part, NamedItems)
+        else None
+        if isinstance(part, DatasetItems | FileItems)
+        else ("",)
+        for part in X.parts
+    ]
+
+
+def input_columns(X: LazyTable) -> list[Mapping[str, tuple[Any, ...]]]:
+    """Return the columns of those inputs of each part that are data frames."""
+    return [getattr(part, "columns", {}) for part in X.parts]
 
 
 def _lengths_of(part: Any) -> NDArray[np.intp] | None:

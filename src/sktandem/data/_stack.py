@@ -300,9 +300,10 @@ def _stack_tables(tables: dict[Hashable, Any], join: str, *, room: bool) -> Any:
         )
     if kind == "dataset":
         stacked = LazyTable.joined(parts)
-        names = {tuple(sorted(own)) for own in input_names(stacked)}
+        names = {tuple(sorted(own or ("",))) for own in input_names(stacked)}
         if len(names) > 1:
-            inputs = {name: input_names(X)[0] for name, X in tables.items()}
+            first = {name: input_names(X)[0] for name, X in tables.items()}
+            inputs = {n: tuple(filter(None, own or ())) for n, own in first.items()}
             raise SourceError(
                 f"The datasets must have the same inputs, got {inputs}. Give each a "
                 "dict with the same names."

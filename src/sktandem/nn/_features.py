@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array
 
-from sktandem.data._lazy import LazyTable
+from sktandem.data._lazy import LazyTable, as_items, input_names
 from sktandem.data._rows import Rows
 from sktandem.data._tables import (
     column_names,
@@ -24,6 +24,7 @@ from sktandem.data._tables import (
     to_floats,
 )
 from sktandem.exceptions import SourceError
+from sktandem.nn._inputs import Inputs
 from sktandem.nn._items import Items
 from sktandem.nn._ragged import Ragged
 from sktandem.scaling._affine import AffineMaps, fit_affine, row_chunks
@@ -46,6 +47,7 @@ class Features:
     dtype: torch.dtype | None = torch.float32  # of batches; None leaves them
     missing: bool = False  # whether values may be missing
     collate: Any = None  # what makes a batch of items
+    inputs: Inputs | None = None  # what items were like in fit
 
     @property
     def by_source(self) -> bool:
@@ -62,8 +64,13 @@ class Features:
 
     def numbers(self, X: Any, codes: NDArray[Any] | None) -> Any:
         """Return X as numbers; what the maps do is still to be done."""
-        if isinstance(X, LazyTable):
-            return Items(X, self.collate)
+        if self.inputs is not None:
+            self.inputs.check_names(X)
+        elif isinstance(X, LazyTable):
+            _refuse_inputs(X)
+        if isinstance(X, LazyTable) or self.collate is not None:
+            # Sequences of one length, or a single one, are an array.
+            return Items(as_items(X), self.collate, inputs=self.inputs)
         if isinstance(self.scaling, ScaledByTransformers):
             X = self.scaling.transform(X, codes)
             return as_numbers(X, made=True, missing=self.missing)
@@ -102,7 +109,9 @@ def fit_features(
                 "when they are needed. Set scaler=None, and scale in the module or "
                 "where they are read."
             )
-        return Features(None, collate=collate), Items(rows.X, collate)
+        inputs = Inputs.of(rows.X, ragged=collate is not None)
+        items = Items(rows.X, collate, inputs=inputs)
+        return Features(None, collate=collate, inputs=inputs), items
     if collate is not None:
         raise SourceError(
             f"collate={collate!r} makes batches of items, and X is a table of shape "
@@ -136,6 +145,16 @@ def fit_features(
         raise SourceError(str(error).replace(INSIDE, instead)) from None
     numbers = as_numbers(made, made=True, missing=missing)
     return Features(scaled, missing=missing), numbers
+
+
+def _refuse_inputs(X: LazyTable) -> None:
+    """Refuse a dict of inputs, where fit had something else."""
+    names = [name for name in input_names(X)[0] or () if name]
+    if names:
+        raise SourceError(
+            f"X is a dict of the inputs {names}, and fit had none by name. Pass X as "
+            "in fit."
+        )
 
 
 def _check_columns(scaler: str, numbers: NDArray[Any]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sktandem.nn._aim import Tasks
 from sktandem.nn._features import as_tensor
-from sktandem.nn._items import Items
+from sktandem.nn._items import Items, unlike_told
 from sktandem.nn._precision import Twin, precision_of
 from sktandem.nn._preparation import FeatureMap, Prepared
 from sktandem.nn._ragged import Ragged, lengths_of
@@ -170,7 +170,7 @@ class Fitted:
             asked=None if places is None else torch.as_tensor(places, device=device),
         )
         try:
-            with unmoved(device):
+            with unmoved(device), unlike_told(numbers):
                 if callable(method):
                     return np.asarray(method(net, table))
                 return np.asarray(getattr(net, method)(table))

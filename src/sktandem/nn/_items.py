@@ -18,6 +18,7 @@ from torch import Tensor
 
 from sktandem.data._lazy import LazyTable
 from sktandem.exceptions import SourceError
+from sktandem.nn._inputs import Inputs
 from sktandem.nn._seeding import derive_seed, mixed_seed
 from sktandem.nn._workers import Workers
 
@@ -30,6 +31,7 @@ __all__ = [
     "named",
     "pad_sequences",
     "typed",
+    "unlike_told",
 ]
 
 Read = Tensor | dict[str, Tensor]  # what a module takes: X, or several things by name
@@ -97,6 +99,9 @@ class Items:
 
     augmentation : Augmentation or None
         What is done to items that train.
+
+    inputs : Inputs or None
+        What rows were like in fit.
     """
 
     def __init__(
@@ -105,9 +110,11 @@ class Items:
         collate: Callable[[list[Any]], Any] | None = None,
         device: Any = "cpu",
         augmentation: Augmentation | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
         self.rows, self.collate = rows, collate
         self.device, self.augmentation = torch.device(device), augmentation
+        self.inputs = inputs
         self.workers: Workers | None = None
         self.pinned = False  # whether batches go to a GPU from pinned memory
 
@@ -116,15 +123,18 @@ class Items:
 
     def __getitem__(self, rows: Any) -> Items:
         """Return some rows, told by their positions."""
-        return Items(self.rows[rows], self.collate, self.device, self.augmentation)
+        return self._like(self.rows[rows], self.device, self.augmentation)
 
     def to(self, device: Any) -> Items:
         """Return the same rows, whose batches go to a device."""
-        return Items(self.rows, self.collate, device, self.augmentation)
+        return self._like(self.rows, device, self.augmentation)
 
     def augmented(self, augmentation: Augmentation) -> Items:
         """Return the same rows, to train on."""
-        return Items(self.rows, self.collate, self.device, augmentation)
+        return self._like(self.rows, self.device, augmentation)
+
+    def _like(self, rows: Any, device: Any, augmentation: Any) -> Items:
+        return Items(rows, self.collate, device, augmentation, self.inputs)
 
     @cached_property
     def example(self) -> Read:
@@ -237,6 +247,20 @@ class Items:
             item = _as_tensor(item, row)
         item = item if training is None else training(row, item)
         return _as_tensor(item, row)
+
+
+@contextmanager
+def unlike_told(*parts: Any) -> Iterator[None]:
+    """Say which item is not like those of fit, where a module fails in the block."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        for part in parts:
+            if isinstance(part, Items) and part.inputs is not None:
+                part.inputs.refuse_unlike(part.rows, error)
+        raise
 
 
 @contextmanager

@@ -188,7 +188,7 @@ def _remedy(module: nn.Module, given: dict[str, torch.Tensor]) -> str:
     x = given.get("X")
     if x is None:
         names = [name for name in given if name != "source"]
-        return f"Of X as a dict of inputs, the module's forward takes {names} by name."
+        return f"X is a dict of inputs: the module's forward must take {names} by name."
     embeds = any(isinstance(layer, nn.Embedding) for layer in module.modules())
     if embeds and x.is_floating_point():
         return (

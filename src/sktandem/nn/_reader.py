@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from sktandem._telling import counted, did_you_mean, warn
-from sktandem.data._lazy import as_lazy
+from sktandem.data._lazy import as_items, as_lazy
 from sktandem.data._rows import Rows, check_columns, read_rows
 from sktandem.data._sources import ONLY_SOURCE, Sources, warn_of_source_among_features
 from sktandem.data._tables import n_rows, refuse_datasets
@@ -131,6 +131,8 @@ class Reader:
 
 def _items_of(X: Any, estimator: Any) -> Any:
     """Return items as rows that are read later; a dict of arrays is one of inputs."""
+    if getattr(estimator, "collate", None) is not None and _holds_sequences(X):
+        return as_items(X)
     # Of the formats of sparse matrices one is a dict.
     inputs = isinstance(X, dict) and not issparse(X) and _holds_inputs(X)
     if inputs and getattr(estimator, "scaler", None) is None:
@@ -143,6 +145,11 @@ def _items_of(X: Any, estimator: Any) -> Any:
         also = "As inputs of one module by name it needs scaler=None."
         raise SourceError(f"{error} {also}") from None
     return as_lazy(X)
+
+
+def _holds_sequences(X: Any) -> bool:
+    """Tell a list of arrays, which may be few or all of one length."""
+    return isinstance(X, list) and len(X) > 0 and all(np.ndim(row) > 0 for row in X)
 
 
 def _holds_inputs(X: dict[Any, Any]) -> bool:

@@ -16,6 +16,7 @@ from sktandem._telling import warn
 from sktandem.nn._batches import SourceRows
 from sktandem.nn._checkpoint import in_words, sealed
 from sktandem.nn._difficulty import Difficulty
+from sktandem.nn._items import unlike_told
 from sktandem.nn._loop import run_epochs, taking_turns
 from sktandem.nn._preparation import Prepared
 from sktandem.nn._recorder import Recorder
@@ -78,9 +79,11 @@ class Trainer:
 
     def train(self, net: NeuralNet, data: Prepared, *, epochs: int, keep: str) -> None:
         """Train the net for some epochs, on data that were prepared for it."""
+        parts = [p.numbers for p in (data.training, data.validation) if p is not None]
         # Seeded as a whole, and by the turns anew in each epoch: what a callback draws
         # in between does not move the next epoch, and torch's own state comes back.
         with (
+            unlike_told(*parts),
             self.ready(net, data, keep) as turns,
             seeded(derive_seed(data.seed, "train"), net.device),
         ):
