@@ -109,6 +109,40 @@ def test_with_counts_given_the_parts_are_one_fit(seed, n_parts, lab):
     assert model.n_samples_by_source_ == at_once.n_samples_by_source_ == COUNTS
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("counted", [False, True], ids=["listed", "counted"])
+@pytest.mark.parametrize(
+    "balance", [None, "sources", "classes", "both", {"clinic": 1, "lab": 3}]
+)
+@pytest.mark.parametrize("learner", [MultinomialNB(), GaussianNB()])
+def test_one_call_is_a_fit(learner, balance, counted, weighted):
+    """Or is refused: counts of rows are no sums of weights, nor rows of classes."""
+    rng = np.random.default_rng(0)
+    words = rng.poisson(2, size=(N, 4)).astype(float)
+    weights = rng.uniform(0.5, 2, size=N) * np.where(SOURCE == "lab", 5, 1)
+    weights = weights if weighted else None
+    at_once = Merged(learner, scaler=None, balance=balance)
+    at_once.fit(words, Y, sample_source=SOURCE, sample_weight=weights)
+    given = {"classes": CLASSES, "sources": COUNTS if counted else list(COUNTS)}
+    model = clone(at_once)
+
+    def one_call():
+        model.partial_fit(
+            words, Y, sample_source=SOURCE, sample_weight=weights, **given
+        )
+
+    if counted and (balance in ("classes", "both") or (weighted and balance)):
+        with pytest.raises(SourceError, match="sources gives the rows of each source,"):
+            one_call()
+        return
+    one_call()
+    for name in ("class_count_", "theta_", "var_", "feature_count_"):
+        if hasattr(at_once.estimator_, name):
+            np.testing.assert_allclose(
+                getattr(model.estimator_, name), getattr(at_once.estimator_, name)
+            )
+
+
 @pytest.mark.parametrize(
     "balance", ["sources", "classes", "both", {"clinic": 1, "lab": 3}]
 )
@@ -506,6 +540,10 @@ def test_what_the_first_call_refuses(options, given, message):
         ({"sample_source": None}, r"There are the sources \['clinic', 'lab'\]"),
         ({"classes": ["ill"]}, r"classes=\['ill'\] are not those of the first"),
         ({"sources": ["clinic"]}, r"sources=\['clinic'\] are not those of the first"),
+        (
+            {"sources": COUNTS},
+            "other numbers of rows than the first call, which gave no",
+        ),
     ],
 )
 def test_what_a_later_call_refuses(given, message):
@@ -590,6 +628,30 @@ def test_more_rows_than_there_are_said_to_be_are_refused():
     with pytest.raises(SourceError, match=r"'clinic' 3 rows in all, and \d+ came"):
         model.partial_fit(X, Y, sample_source=SOURCE, classes=CLASSES, sources=few)
     assert not hasattr(model, "sources_")
+
+
+def test_numbers_of_rows_cannot_change_between_calls():
+    model = Merged(MultinomialNB(), scaler=None, balance="sources")
+    words = np.abs(X)
+    given = {"sample_source": SOURCE}
+    model.partial_fit(words, Y, **given, classes=CLASSES, sources=COUNTS)
+    before = model.estimator_.class_count_.copy()
+
+    other = {**COUNTS, "lab": 9 * N}
+    with pytest.raises(
+        SourceError, match=r"'lab': 2160\} gives other numbers.*gave \{"
+    ):
+        model.partial_fit(words, Y, **given, sources=other)
+    with pytest.raises(SourceError, match="goes by the sum of their weights"):
+        model.partial_fit(words, Y, **given, sample_weight=np.full(N, 2.0))
+    np.testing.assert_array_equal(model.estimator_.class_count_, before)
+    for same in (COUNTS, list(COUNTS), None):
+        model.partial_fit(words, Y, **given, sources=same)
+    np.testing.assert_allclose(model.estimator_.class_count_, 4 * before)
+
+    fitted = Merged(MultinomialNB(), scaler=None).fit(words, Y, **given)
+    with pytest.raises(SourceError, match="than the first call, which gave none"):
+        fitted.partial_fit(words, Y, **given, sources=COUNTS)
 
 
 class Named:

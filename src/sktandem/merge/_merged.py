@@ -264,7 +264,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         sources : sequence or dict of {source: int}, default=None
             In the first call: all sources that will ever come, by default those of
             its rows. A dict says how many rows each has in all: then rows weigh from
-            the first call on what they would in a fit on all.
+            the first call on what they would in a fit on all. With `balance` it
+            excludes `sample_weight`, whose sums would have to be known.
 
         Returns
         -------
@@ -303,7 +304,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             )
             if not first:
                 refuse_others("sources", sources, rows.names)
-            learned = go_on(self, rows, classes, sources if first else None)
+            learned = go_on(self, rows, classes, sources)
             self.__dict__.update(learned)
         return self
 

@@ -124,6 +124,7 @@ def _stream(model: Any, rows: Rows, classes: Any, counts: Any) -> Stream:
         _refuse_other_settings(stream, model)
     else:
         stream = _after_fit(model, rows, single)
+    stream.refuse_other_counts(counts)
     known = stream.classes
     refuse_others("classes", classes, [] if known is None else known.tolist())
     return stream

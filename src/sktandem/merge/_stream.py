@@ -78,10 +78,8 @@ class Stream:
     ) -> Stream:
         """Return the stream before its first row."""
         shape = len(names), 1 if classes is None else len(classes)
-        known = None
-        if isinstance(counts, Mapping):
-            known = np.array([counts[name] for name in names], dtype=np.float64)
         none, no_rows = np.zeros(shape), np.zeros(len(names), np.intp)
+        known = _in_order(counts, names)
         return cls(names, classes, none, none > 0, no_rows, known, **scalers)
 
     def going_on(
@@ -107,6 +105,12 @@ class Stream:
         of_class = np.zeros(len(rows), np.intp) if codes is None else codes
         base = np.ones(len(rows)) if rows.weights is None else rows.weights
         check_weights(base)
+        if not (self.counts is None or rows.weights is None or balance is None):
+            raise SourceError(
+                f"sources gives the rows of each source, and with sample_weight "
+                f"balance={balance!r} goes by the sum of their weights. Name the "
+                "sources in a list: then weights are summed as they come."
+            )
         self._refuse_more_than_counted(
             np.bincount(of_source, minlength=len(self.names))
         )
@@ -123,6 +127,22 @@ class Stream:
         )
         n_rows, seen = self.n_rows + plan.sources.sizes, self.seen | (totals > 0)
         return replace(self, totals=totals, seen=seen, n_rows=n_rows), plan
+
+    def refuse_other_counts(self, given: Any) -> None:
+        """Refuse numbers of rows that are not those of the first call."""
+        counts = _in_order(given, self.names)
+        if counts is None:
+            return
+        told = "none"
+        if self.counts is not None:
+            if np.array_equal(counts, self.counts):
+                return
+            told = str(dict(zip(self.names, map(int, self.counts))))
+        raise SourceError(
+            f"sources={dict(given)} gives other numbers of rows than the first call, "
+            f"which gave {told}, and by which rows are weighted already. Leave it out, "
+            "or begin anew with a clone."
+        )
 
     def _refuse_more_than_counted(self, n_rows: NDArray[np.intp]) -> None:
         """Refuse a call with more rows of a source than there are said to be in all."""
@@ -186,6 +206,13 @@ class Stream:
         """The rows of each source that has had any."""
         counted = zip(self.names, self.n_rows.tolist())
         return {name: n for name, n in counted if n > 0}
+
+
+def _in_order(counts: Any, names: tuple[Hashable, ...]) -> Floats | None:
+    """Return the rows of each source, if a dict gives them."""
+    if not isinstance(counts, Mapping):
+        return None
+    return np.array([counts[name] for name in names], dtype=np.float64)
 
 
 def as_columns(y: NDArray[Any]) -> NDArray[Any]:
