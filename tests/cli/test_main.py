@@ -385,7 +385,7 @@ def test_files_need_pandas(files):
             ["--task", "regression", "--metric", "roc_auc"],
             "--metric roc_auc does not suit regression: ",
         ),
-        (["--target", "quality"], "--target, --groups and --ignore are for files"),
+        (["--target", "quality"], "--target, --groups and --ignore need files of"),
         (["clean"], "clean needs the files to look at."),
         (["fit"], "fit needs files to fit on."),
         (["fit", "A.csv", "B.csv", "--target", "y"], "--output is needed: the file of"),

@@ -129,7 +129,7 @@ def test_files_are_read_by_the_function_that_is_given(tmp_path):
     [
         (
             Stream(),
-            r"'a' is an IterableDataset \(Stream\), whose items have no numbers",
+            r"'a' is an IterableDataset \(Stream\), whose items cannot be indexed",
         ),
         (
             Triples(),
@@ -147,7 +147,7 @@ def test_datasets_that_cannot_be_stacked_are_told_apart(dataset, message):
 
 def test_items_are_no_table():
     X, y, source = stack_sources({"a": Photos(), "b": Photos()})
-    with pytest.raises(SourceError, match="a table of numbers is wanted here"):
+    with pytest.raises(SourceError, match="a table of numbers is needed here"):
         np.asarray(X)
     with pytest.raises(SourceError, match="column='s' needs a table, but X has no col"):
         stack_sources({"a": Photos()}, column="s")

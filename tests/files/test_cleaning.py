@@ -241,5 +241,5 @@ def test_cells_of_several_values_are_refused_by_name(cell):
 def test_numbers_of_classes_that_floats_would_mix_up_are_refused(labels):
     table = pd.DataFrame({"age": range(6), "ill": labels * 3})
 
-    with pytest.raises(SourceError, match="too large for the number of a class"):
+    with pytest.raises(SourceError, match="too large for a class label"):
         read_sources({"A": table, "B": table}, target="ill")

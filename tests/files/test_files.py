@@ -121,7 +121,7 @@ def test_files_may_be_packed(tmp_path):
 def test_a_damaged_packed_file_is_told_by_name(read, damage):
     content = damage(gzip.compress(as_csv(table()).encode()))
 
-    told = r"B\.csv\.gz is a gzip file that is cut short or damaged: .*\. Copy it anew"
+    told = r"B\.csv\.gz is a gzip file that is cut short or damaged: .*\. Copy it again"
     with pytest.raises(SourceError, match=told):
         read(content, name="B.csv.gz")
 
@@ -290,7 +290,7 @@ WRONG = {
     ),
     "one row": (
         table(1),
-        "B.csv has 1 row with a value of 'grade', and 20 are the least",
+        "B.csv has 1 row with a value of 'grade', and at least 20 are",
     ),
     "a header alone": (table(0), "B.csv has a header and no rows below it."),
     "nothing": ("", "B.csv is empty."),

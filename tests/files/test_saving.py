@@ -249,5 +249,5 @@ def test_a_file_that_was_cut_short_is_told_as_one(tmp_path):
     path = tmp_path / "model.skops"
     path.write_bytes(b"PK\x03\x04 and no more")
 
-    with pytest.raises(SourceError, match=r"model\.skops is no file of skops"):
+    with pytest.raises(SourceError, match=r"model\.skops is not a skops file"):
         load_model(path)

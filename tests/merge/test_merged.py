@@ -509,14 +509,14 @@ def test_where_the_source_does_not_matter_nobody_asks_for_it():
 
 def test_a_forgotten_source_is_noticed_and_not_asked_for_again():
     model = Merged(Ridge(), scale_by="source", scale_target_by="source")
-    message = "'all': scale_by='source', scale_target_by='source' has nothing to tell"
+    message = "'all': scale_by='source', scale_target_by='source' has no effect"
 
     with pytest.warns(SourceWarning, match=message) as caught:
         model.fit(BLOBS, BLOBS[:, 0])
 
     assert caught[0].filename == __file__
     assert len(model.predict(BLOBS)) == 60
-    with pytest.warns(SourceWarning, match="representation='indicator' has nothing"):
+    with pytest.warns(SourceWarning, match="representation='indicator' has no effect"):
         Merged(LogisticRegression(max_iter=1000), representation="indicator").fit(
             BLOBS, CLASSES
         )

@@ -576,7 +576,7 @@ def test_weights_for_an_estimator_that_takes_none(options, weights, message):
 
 
 def test_without_labels_a_setting_by_source_is_idle():
-    with pytest.warns(SourceWarning, match="scale_by='source' has nothing to tell"):
+    with pytest.warns(SourceWarning, match="scale_by='source' has no effect"):
         Merged(SGDRegressor(), scale_by="source").partial_fit(X, NUMBERS)
 
 
@@ -683,7 +683,7 @@ def test_a_copy_from_another_process_goes_on():
         ),
         ({"representation": "augmented"}, "representation was 'shared'"),
         ({"estimator__alpha": 50.0}, r"estimator was SGDClassifier\(.*alpha=50"),
-        ({"estimator": Perceptron()}, r"is Perceptron\(\) now.*begin anew"),
+        ({"estimator": Perceptron()}, r"is Perceptron\(\) now.*start again"),
     ],
 )
 def test_settings_that_would_not_be_heard_are_refused(changed, words):

@@ -65,8 +65,8 @@ class OwnDataset(Dataset):
 def test_what_the_estimator_decides_the_net_may_not(params, parameter):
     (name,) = params
     message = (
-        f"^{name}=.* of the net is SharedNet's to decide. Leave it out of "
-        f"NeuralNetClassifier; {parameter} of SharedNet serves for it."
+        f"^{name}=.* of the net is set by SharedNet. Leave it out of "
+        f"NeuralNetClassifier, and use {parameter} of SharedNet."
     )
     with pytest.raises(SourceError, match=message):
         classifier(of_net(**params)).fit(X, Y, sample_source=SOURCE)
@@ -159,7 +159,7 @@ def test_a_hole_says_what_to_pass():
         ),
         (
             {"balance": "sources"},
-            r"balance must be one of \[None, 'classes', 'both'\], got 'sources'. What ",
+            r"balance must be one of \[None, 'classes', 'both'\], got 'sources'. The s",
         ),
         ({"unknown_source": "pool"}, r"unknown_source must be one of .*, got 'pool'"),
         (
@@ -264,7 +264,7 @@ def test_a_scaled_source_column_is_refused():
     "net", [NeuralNetBinaryClassifier(MLP), NeuralNet(MLP, nn.BCEWithLogitsLoss)]
 )
 def test_a_binary_net_tells_two_classes_apart(net):
-    message = rf"{type(net).__name__} tells two classes apart, and y has 3: \[0, 1, 2\]"
+    message = rf"{type(net).__name__} handles two classes, but y has 3: \[0, 1, 2\]"
     with pytest.raises(SourceError, match=message + r"\. Use NeuralNetClassifier"):
         classifier(net, task="classification").fit(
             X, np.arange(60) % 3, sample_source=SOURCE
@@ -273,7 +273,7 @@ def test_a_binary_net_tells_two_classes_apart(net):
 
 def test_a_module_too_wide_for_its_targets_names_them():
     net = NeuralNetRegressor(nn.Linear(3, 2), verbose=0)
-    message = "Linear gives 2 outputs, but y has 1 column. A module whose __init__ nam"
+    message = "Linear gives 2 outputs, but y has 1 column. A module with a parameter n_o"
     with pytest.raises(SourceError, match=message):
         SharedNet(net, scale_target_by=None).fit(X, X[:, 0], sample_source=SOURCE)
 

@@ -290,7 +290,7 @@ def test_a_checkpoint_of_other_settings_is_refused(saved, settings, message):
 @pytest.mark.parametrize(
     ("what", "told"),
     [
-        ({"X": DATA["X"] + 1e-9}, "other values of X than fit has, in as many rows"),
+        ({"X": DATA["X"] + 1e-9}, "other values of X than fit has, in the same num"),
         ({"y": np.roll(DATA["y"], 1)}, "other values of .*y"),
     ],
 )

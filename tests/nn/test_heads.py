@@ -259,7 +259,7 @@ def test_an_embedding_of_its_own_is_told_each_rows_source():
 
 def test_a_module_without_an_embedding_says_so():
     model = fitted(NeuralNetClassifier(Whole, criterion=nn.CrossEntropyLoss, verbose=0))
-    message = r"Whole has no embed\(X, source\), which transform asks for"
+    message = r"Whole has no method embed\(X, source\), which transform needs"
     with pytest.raises(SourceError, match=message):
         model.transform(X, sample_source=SOURCE)
     with pytest.raises(SourceError, match=message):
@@ -270,7 +270,7 @@ def test_a_module_without_an_embedding_says_so():
 def test_heads_of_its_own_leave_nothing_for_head_and_stems(setting):
     (name,) = setting
     net = NeuralNetClassifier(Whole, criterion=nn.CrossEntropyLoss)
-    with pytest.raises(SourceError, match=f"{name}=.* has nothing to act on"):
+    with pytest.raises(SourceError, match=f"{name}=.* has no effect: the module"):
         fitted(net, **setting)
 
 
@@ -434,7 +434,7 @@ def test_a_missing_value_without_stems_is_refused_with_a_cure():
 
 def test_an_unknown_source_has_no_stem_unless_it_borrows_one():
     model = fitted(stems="source", unknown_source="pooled")
-    with pytest.raises(SourceError, match="'pooled' has no embedding where each sour"):
+    with pytest.raises(SourceError, match="'pooled' gives no embedding where each so"):
         model.transform(X, sample_source=["c"] * 60)
 
     borrows = fitted(stems="source", unknown_source="primary", primary_source="b")

@@ -127,7 +127,7 @@ def test_settings_that_make_no_sense(kind, params, message):
     ids=["binary", "plain", "of both"],
 )
 def test_one_number_is_no_head(net, task, y):
-    message = f"{type(net).__name__} answers with one number, and a head has an output"
+    message = f"{type(net).__name__} gives one number, but a head needs an output"
     with pytest.raises(SourceError, match=message + ".* Use NeuralNetClassifier"):
         classifier(net, task=task).fit(X, y, sample_source=SOURCE)
 
@@ -148,7 +148,7 @@ def test_one_number_is_no_head(net, task, y):
         (
             SharedNet(default_net(), task=TASKS),
             MIXED,
-            "a dict by source needs a plain net, got NeuralNetClassifier, which knows",
+            "a dict by source needs a plain net, got NeuralNetClassifier, which only",
         ),
     ],
     ids=["classifier", "regressor", "of both"],
@@ -185,7 +185,7 @@ def test_a_default_has_no_settings_to_change():
         ),
         (
             {"clinic": "classification", "labb": "regression"},
-            r"task says nothing of \['lab'\]\. The sources are \['clinic', 'lab'\], "
+            r"task has no entry for \['lab'\]\. The sources are \['clinic', 'lab'\], "
             r"and task names \['clinic', 'labb'\]",
         ),
     ],
@@ -211,8 +211,8 @@ def test_numbers_are_no_classes():
     """scikit-learn's own words, and whose head it is."""
     y = np.where(CLINIC, 1.0, NUMBERS)
     message = (
-        "Unknown label type: the head of 'lab' tells classes apart, but its rows hold "
-        r"numbers such as -?\d\.\d+\. task='regression' learns them, and a dict by so"
+        "Unknown label type: the head of 'lab' is a classifier, but its rows hold "
+        r"numbers such as -?\d\.\d+\. Set task='regression', or a dict by source"
     )
     with pytest.raises(SourceError, match=message):
         classifier().fit(X, y, sample_source=SOURCE)
@@ -221,7 +221,7 @@ def test_numbers_are_no_classes():
 
 
 def test_numbers_beside_texts_are_no_classes_either():
-    with pytest.raises(SourceError, match="the head of 'lab' tells classes apart"):
+    with pytest.raises(SourceError, match="the head of 'lab' is a classifier"):
         classifier().fit(X, MIXED, sample_source=SOURCE)
 
 
@@ -229,7 +229,9 @@ def test_texts_are_no_numbers():
     message = r"The head of 'lab' learns numbers, but its rows hold '\w{3}'. Give it"
     with pytest.raises(SourceError, match=message):
         of_both().fit(X, Y, sample_source=SOURCE)
-    message = r"A regressor learns numbers, and y holds strings such as '\w+'.*dict by"
+    message = (
+        r"A regressor predicts numbers, but y holds strings such as '\w+'.*dict by"
+    )
     with pytest.raises(SourceError, match=message):
         regressor().fit(X, Y, sample_source=SOURCE)
 
@@ -347,7 +349,7 @@ def test_later_calls_name_the_same_classes():
 
 
 def test_classes_are_of_heads_that_have_classes():
-    message = "classes gives labels to 'lab', and task has it learn numbers"
+    message = "classes gives labels for 'lab', but task makes it a regression"
     with pytest.raises(SourceError, match=message):
         of_both().partial_fit(X, MIXED, sample_source=SOURCE, classes={"lab": [0, 1]})
     with pytest.raises(SourceError, match="classes must be a dict of labels by source"):
@@ -359,9 +361,9 @@ def test_classes_are_of_heads_that_have_classes():
 def test_a_head_cannot_be_sized_by_no_row(kind):
     make, y = EACH[kind]
     message = {
-        "classifier": r"no rows of 'lab' to show its classes\. .* classes=\{'lab': \[",
-        "regressor": "no rows of 'lab' to learn the scale of its targets from. The fir",
-        "of both": "no rows of 'lab' to learn the scale of its targets",
+        "classifier": r"'lab' has no rows, so its classes .* classes=\{'lab': \[",
+        "regressor": "'lab' has no rows, so the scale of its targets is not known. The",
+        "of both": "'lab' has no rows, so the scale of its targets",
     }[kind]
     given = {"sample_source": SOURCE[CLINIC], "sources": ["clinic", "lab"]}
     with pytest.raises(SourceError, match=message):
@@ -397,8 +399,8 @@ def test_a_head_is_not_asked_for_an_unknown_source(kind, method):
 def test_heads_of_other_classes_have_no_mean(method):
     model = classifier(unknown_source="pooled").fit(X, Y, sample_source=SOURCE)
     message = (
-        "unknown_source='pooled' takes the mean over the heads, and they do not answer "
-        r"the same question: 'clinic' has 2 classes \('ill', 'well'\), 'lab' has 3 clas"
+        "unknown_source='pooled' averages the heads, but they do not predict the "
+        r"same thing: 'clinic' has 2 classes \('ill', 'well'\), 'lab' has 3 clas"
     )
     with pytest.raises(SourceError, match=message):
         getattr(model, method)(X)
@@ -417,7 +419,7 @@ def test_numbers_and_classes_have_no_mean():
         unknown_source="pooled",
     )
     alike.fit(X, np.where(X[:, 0] > 0, "ill", "well"), sample_source=SOURCE)
-    with pytest.raises(SourceError, match=r"no mean of classes\. task='classif"):
+    with pytest.raises(SourceError, match=r"cannot average classes\. task='class"):
         alike.predict(X)
 
 
@@ -482,7 +484,7 @@ def test_one_score_over_heads_of_other_widths_is_refused():
         ({"scale_by": "source"}, "X was scaled by source, so each row's source is"),
         (
             {"stems": "source"},
-            "Each source enters the net by a way of its own, so each",
+            "Each source has its own path into the net, so each",
         ),
     ],
 )

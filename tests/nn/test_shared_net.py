@@ -187,7 +187,7 @@ def test_a_fit_with_other_settings_leaves_nothing_of_the_one_before():
 def test_heads_that_were_not_trained_do_not_answer():
     model = classifier().fit(X, Y, sample_source=SOURCE).set_params(heads="source")
     with pytest.raises(
-        SourceError, match=r"has trained one output .* Fit again with h"
+        SourceError, match=r"fit trained one output .* Fit again with h"
     ):
         model.predict_heads(X)
 
@@ -244,7 +244,7 @@ def test_settings_that_mean_nothing_are_refused(model, y, message):
 
 
 def test_classes_of_what_has_none_are_refused():
-    message = "classes is for classification, and the net regresses"
+    message = "classes is for classification, but the net is a regr"
     with pytest.raises(SourceError, match=message):
         regressor().partial_fit(X, NUMBERS, sample_source=SOURCE, classes=[0, 1])
     with pytest.raises(SourceError, match="classes by source need heads='source'"):

@@ -343,7 +343,7 @@ def test_validation_data_meets_no_step_in_front():
     X, y, source = two_sources()
     pipe = make_pipeline(PolynomialFeatures(), classifier())
     params = {"sample_source": source, "validation_data": (X, y, source)}
-    message = "It meets no preprocessing that stands in front of SharedNet"
+    message = "Preprocessing in front of SharedNet is not applied to it"
     with pytest.raises(SourceError, match=message):
         pipe.fit(X, y, **{f"sharednet__{key}": v for key, v in params.items()})
 

@@ -131,7 +131,7 @@ def test_the_seed_of_the_epoch_decides_the_draws():
         ({"max_repeats": -1}, "max_repeats must be a number above 0, got -1"),
         (
             {"probabilities": {"red": 1, "white": 1}, "temperature": 2},
-            "probabilities already says .* temperature=2 .* one or the other",
+            "probabilities already sets .* temperature=2 .* one or the other",
         ),
         (
             {"probabilities": {"red": 1, "whit": 1}},

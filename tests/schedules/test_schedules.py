@@ -296,7 +296,7 @@ def test_an_instance_is_taken_as_it_is():
         ("batch", "schedule must be one of .* got 'batch'. Did you mean 'batches'"),
         (
             "phases",
-            r"does not say which\. Pass them, such as Phases\(\[\('epochs', 4\)",
+            r"needs its phases\. Pass them, such as Phases\(\[\('epochs', 4\)",
         ),
         (Joint, r"got the class Joint\. Pass Joint\(\)\."),
         (Phases, r"got the class Phases\. Pass Phases\(\[\('epochs', 4\)"),

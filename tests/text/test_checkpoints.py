@@ -57,7 +57,7 @@ SETTINGS = [
     ({"training": FineTuning(patience=0)}, f"patience {INTEGER} 1, got 0"),
     (
         {"training": FineTuning(patience=2), "validation_fraction": None},
-        "patience=2 waits for a lower validation loss, and no row is held out. Set val",
+        "patience=2 watches the validation loss, but no row is held out. Set val",
     ),
     ({"max_epochs": 0}, f"max_epochs {INTEGER} 1, got 0"),
     ({"max_epochs": "many"}, f"max_epochs {INTEGER} 1, got 'many'"),
@@ -239,7 +239,9 @@ def test_positions_before_the_first_token_do_not_count(heads):
 
 @EITHER_HEADS
 def test_an_encoder_with_a_decoder_is_refused(heads):
-    told = "T5Model of .* is an encoder with a decoder. Give checkpoint=.model.get_enco"
+    told = (
+        "T5Model of .* is an encoder-decoder model. Give its encoder, checkpoint=.mod"
+    )
     refused(heads, told, (t5(), TOKENIZER))
 
 

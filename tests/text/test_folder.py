@@ -240,7 +240,7 @@ def own_head(width, n_outputs, hidden):
 def test_a_head_made_by_a_function_asks_for_the_function(heads, tmp_path):
     head = partial(own_head, hidden=5)
     model = written(of(heads, head=head), tmp_path)
-    told = r"which no file can hold: SharedTextNet.from_pretrained\(folder, h"
+    told = r"which cannot be saved: SharedTextNet.from_pretrained\(folder, h"
     with pytest.raises(SourceError, match=told):
         SharedTextNet.from_pretrained(tmp_path)
     assert_same(SharedTextNet.from_pretrained(tmp_path, head=head), model)
@@ -381,7 +381,7 @@ def test_a_folder_of_another_format_is_refused(heads, tmp_path):
 def test_names_that_no_file_can_hold_write_nothing(heads, tmp_path):
     source = [(name, 1) for name in SOURCE.tolist()]
     model = of(heads).fit(TEXTS, Y, sample_source=source)
-    told = r"The source \('de', 1\) is of type tuple, and a folder holds strings and"
+    told = r"The source \('de', 1\) is of type tuple, and only strings and numbers"
     with pytest.raises(SourceError, match=told):
         model.save_pretrained(tmp_path / "new")
     assert not (tmp_path / "new").exists()
@@ -405,5 +405,5 @@ def test_a_parameter_to_change_must_be_one(heads, tmp_path):
 
 def test_a_file_of_skops_is_refused():
     """What skops asks an object for, before it writes anything."""
-    with pytest.raises(SourceError, match=r"skops cannot hold a SharedTextNet.*save_"):
+    with pytest.raises(SourceError, match=r"skops cannot save a SharedTextNet.*save_"):
         of("shared").__getstate__()

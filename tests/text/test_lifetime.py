@@ -140,7 +140,7 @@ def test_a_checkpoint_of_other_settings_or_texts_is_refused(tmp_path):
     for settings, texts, told in (
         ({"prefix": "query: "}, TEXTS, "on prefix=, and fit has query: "),
         ({"heads": "shared"}, TEXTS, "on heads=source, and fit has shared"),
-        ({}, others, "on other values of X than fit has, in as many rows"),
+        ({}, others, "on other values of X than fit has, in the same n"),
     ):
         with pytest.raises(SourceError, match=told):
             estimator(**settings).fit(

@@ -570,7 +570,7 @@ def test_an_unknown_source_may_take_the_mean_over_heads_of_one_label_space():
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-6)
 
     other = of("source", unknown_source="pooled").fit(TEXTS, OWN, sample_source=SOURCE)
-    with pytest.raises(SourceError, match="they do not answer the same question"):
+    with pytest.raises(SourceError, match="they do not predict the same thing"):
         other.predict(TEXTS, sample_source=["fr"] * 28)
 
 
@@ -763,7 +763,7 @@ def test_two_calls_are_one_fit(heads):
 @EITHER_HEADS
 def test_training_ends_where_the_rate_has_fallen_to_zero(heads, fitted):
     y = LABELS[heads]
-    told = r"max_epochs=2: 2 are done, and 1 more go beyond. Set max_epochs=3 befor"
+    told = r"max_epochs=2: 2 epochs are done, and 1 more do not fit. Set max_epochs=3"
     model = of(heads).fit(TEXTS, y, sample_source=SOURCE)
     expected = model.predict_proba(TEXTS, sample_source=SOURCE)
     for epochs in (None, 1):

@@ -372,7 +372,7 @@ def check_options(options: argparse.Namespace) -> None:
     """Refuse what cannot be done before any work is."""
     check_target(options)
     if not options.files and (options.target or options.groups or options.ignore):
-        raise SourceError("--target, --groups and --ignore are for files of yours.")
+        raise SourceError("--target, --groups and --ignore need files of your own.")
     if options.net:
         require("--net", "torch", "skorch")
     if options.metric is not None and options.metric not in get_scorer_names():

@@ -91,9 +91,9 @@ class LazyTable:
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise SourceError(
-            f"X holds {len(self):,} items that are read when they are needed, and a "
-            "table of numbers is wanted here. SharedNet takes such X, and members "
-            "that are made of nets; for others make features of the items first."
+            f"X holds {len(self):,} items that are read when they are needed, but a "
+            "table of numbers is needed here. SharedNet takes such X, and members that "
+            "are made of nets; for others make features of the items first."
         )
 
     def __repr__(self) -> str:
@@ -293,9 +293,9 @@ def dataset_of(X: Any, name: Any = None) -> DatasetItems | None:
     if isinstance(X, data.IterableDataset) or not hasattr(X, "__len__"):
         of = "X" if name is None else repr(name)
         raise SourceError(
-            f"{of} is {_with_article(X)}, whose items have no numbers: they can be "
+            f"{of} is {_with_article(X)}, whose items cannot be indexed, and so "
             "neither split nor shuffled by source. Pass a Dataset with __len__ and "
-            "__getitem__; a list of what it yields makes one, if memory holds it."
+            "__getitem__, such as a list of its items if they fit in memory."
         )
     return DatasetItems(X, name)
 

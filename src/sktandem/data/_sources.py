@@ -387,8 +387,8 @@ def _refuse_measurements(sources: Sources) -> None:
     if broken and len(names) > max(10, n_rows / 2):
         raise SourceError(
             f"sample_source holds {len(names)} different numbers in {n_rows} rows, so "
-            "it looks like a measurement. Weights go by sample_weight=; numbers that "
-            "are names by text."
+            "it looks like a measurement. Pass weights as sample_weight=, and numbers "
+            "that are names as strings."
         )
 
 

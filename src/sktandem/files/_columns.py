@@ -53,8 +53,7 @@ def rows_kept(frame: Any, name: str, reading: Reading, notes: list[str]) -> Any:
     if len(kept) < reading.fewest:
         raise SourceError(
             f"{name} has {counted(len(kept), 'row')} with a value of "
-            f"{reading.target!r}, and {reading.fewest} are the least to learn anything "
-            "from."
+            f"{reading.target!r}, and at least {reading.fewest} are needed."
         )
     return kept.reset_index(drop=True)
 

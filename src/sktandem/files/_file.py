@@ -118,7 +118,7 @@ def _decoded(
         except (OSError, EOFError, zlib.error) as error:
             raise SourceError(
                 f"{name} is a gzip file that is cut short or damaged: {error}. Copy it "
-                "anew from where it came."
+                "again from where it came."
             ) from None
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise SourceError(
@@ -176,7 +176,7 @@ def _read_csv(
     wanted = {"tab": "\t", "\\t": "\t"}.get(wanted, wanted)
     if wanted is not None and not (isinstance(wanted, str) and len(wanted) == 1):
         given = reading.option("separator", wanted)
-        raise SourceError(f"{given} must be one sign or tab.")
+        raise SourceError(f"{given} must be a single character or tab.")
     separator = _separator(text.splitlines()[0], path.name, wanted, reading, notes)
     frame = _parsed(text, path.name, separator, decimal or ".")
     if decimal is None and separator != "," and _has_commas(frame):
@@ -200,8 +200,8 @@ def _separator(
         if likely == chosen:
             raise SourceError(
                 f"{head}. A target and a column to predict it from are needed; if "
-                f"there are more, {reading.option('separator', ';')} or another sign "
-                "says what separates them."
+                f"there are more, {reading.option('separator', ';')} or another "
+                "character says what separates them."
             )
         sign = "tab" if likely == "\t" else likely
         raise SourceError(

@@ -158,7 +158,7 @@ def load_model(
             asked = io.get_untrusted_types(file=path)
         except BadZipFile as error:
             raise SourceError(
-                f"{path} is no file of skops, or was cut short: {error}. Write it anew."
+                f"{path} is not a skops file, or is damaged: {error}. Save it again."
             ) from error
         foreign = [name for name in asked if name not in trusted]
         if foreign:

@@ -62,8 +62,8 @@ def read_targets(
             largest = max(np.abs(y).max() for y in read.values())
             if largest >= 2**53:  # floats no longer tell neighbours apart
                 raise SourceError(
-                    f"{how.target!r} holds {largest:g}, too large for the number of a "
-                    "class. Write classes as strings."
+                    f"{how.target!r} holds {largest:g}, too large for a class label. "
+                    "Write classes as strings."
                 )
             read = {name: y.astype(np.int64) for name, y in read.items()}
     for name, y in read.items():

@@ -232,8 +232,8 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
         if not np.array_equal(known, self.classes_):
             every = {n: m.classes_.tolist() for n, m in self.models_.items()}
             raise SourceError(
-                "The models know different classes, so their decision functions "
-                f"cannot stand in one array: {every}."
+                "The models know different classes, so their decision functions do not "
+                f"fit in one array: {every}."
             )
         return answer
 

@@ -187,6 +187,6 @@ def warn_of_idle(model: Any) -> None:
     ]
     if idle:
         warn(
-            f"Only one source, {ONLY_SOURCE!r}: {', '.join(idle)} has nothing to "
-            "tell apart. Pass sample_source, or name its column by source."
+            f"Only one source, {ONLY_SOURCE!r}: {', '.join(idle)} has no effect. Pass "
+            "sample_source, or name its column by source."
         )

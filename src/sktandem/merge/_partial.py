@@ -161,8 +161,8 @@ def _refuse_other_settings(stream: Stream, model: Any) -> None:
         if before != now:
             raise SourceError(
                 f"{name} was {before} in the first partial_fit and is {now} now, which "
-                "what was learned cannot follow. Set it back, or begin anew with a "
-                "clone."
+                "does not suit what was learned before. Set it back, or start again "
+                "with a clone."
             )
 
 

@@ -64,7 +64,7 @@ def _refuse_sources(model: Any) -> None:
         because = "y was scaled by source"
     if because is not None:
         raise SourceError(
-            f"A plain pipeline knows no sources, and predictions depend on them: "
+            "A plain pipeline takes no sources, but predictions depend on them: "
             f"{because}. Fit with scale_by='pooled', representation='shared' and "
             "scale_target_by=None, or save the model itself."
         )

@@ -141,7 +141,7 @@ class Stream:
         raise SourceError(
             f"sources={dict(given)} gives other numbers of rows than the first call, "
             f"which gave {told}, and by which rows are weighted already. Leave it out, "
-            "or begin anew with a clone."
+            "or start again with a clone."
         )
 
     def _refuse_more_than_counted(self, n_rows: NDArray[np.intp]) -> None:

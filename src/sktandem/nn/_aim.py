@@ -72,7 +72,7 @@ class Aim:
             without = [name for name in rows.names if name not in self.kind]
             if without:
                 raise SourceError(
-                    f"task says nothing of {without}. The sources are "
+                    f"task has no entry for {without}. The sources are "
                     f"{list(rows.names)}, and task names {list(self.kind)}."
                 )
         # Heads are tasks in the plural; past this point nobody asks for the kind again.
@@ -86,7 +86,9 @@ class Aim:
         """Refuse classes of what learns numbers, and those that nobody can place."""
         by_source = isinstance(classes, Mapping)
         if self.kind == "regression":
-            raise SourceError("classes is for classification, and the net regresses.")
+            raise SourceError(
+                "classes is for classification, but the net is a regressor."
+            )
         if isinstance(self.kind, Mapping) and not by_source:
             raise SourceError(
                 "classes must be a dict of labels by source, got "
@@ -100,7 +102,8 @@ class Aim:
         for name in classes if isinstance(self.kind, Mapping) else ():
             if name in rows.names and self.kind[name] == "regression":
                 raise SourceError(
-                    f"classes gives labels to {name!r}, and task has it learn numbers."
+                    f"classes gives labels for {name!r}, but task makes it a "
+                    "regression."
                 )
 
     def row_weights(

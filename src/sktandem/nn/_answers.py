@@ -115,8 +115,8 @@ class SharedAnswers:
     def predict_heads(self, rows: Rows) -> NoReturn:
         """Say that there is one output for all, as when `heads` was set after fit."""
         raise SourceError(
-            "predict_heads needs heads, and fit has trained one output for all "
-            "sources. Fit again with heads='source'."
+            "predict_heads needs heads, but fit trained one output for all sources. "
+            "Fit again with heads='source'."
         )
 
     def score(self, rows: Rows) -> float:
@@ -198,9 +198,9 @@ class HeadAnswers:
         for task in others:
             if not _same_question(first, task):
                 raise SourceError(
-                    "unknown_source='pooled' takes the mean over the heads, and they "
-                    f"do not answer the same question: {first.wants}, {task.wants}. "
-                    "Use unknown_source='primary', or give each row its source."
+                    "unknown_source='pooled' averages the heads, but they do not "
+                    f"predict the same thing: {first.wants}, {task.wants}. Use "
+                    "unknown_source='primary', or give each row its source."
                 )
 
     def predict(self, rows: Rows) -> NDArray[Any]:
@@ -245,8 +245,8 @@ class HeadAnswers:
         pooled = not all(known.all() for _, _, known, _ in parts)
         if pooled and self.tasks.of_classes:
             raise SourceError(
-                "unknown_source='pooled' has no mean of classes. "
-                "task='classification' takes the mean of their probabilities."
+                "unknown_source='pooled' cannot average classes. task='classification' "
+                "averages their probabilities."
             )
         n_targets = self.tasks.n_targets
         # Floats if every answer is a number; strings of one source beside numbers of
@@ -327,7 +327,7 @@ class HeadAnswers:
         if self.fitted.sources == (ONLY_SOURCE,):
             return None
         if self._enters_apart():
-            return "Each source enters the net by a way of its own"
+            return "Each source has its own path into the net"
         return "X was scaled by source" if self.fitted.features.by_source else None
 
     def transform(self, rows: Rows) -> NDArray[Any]:
@@ -335,9 +335,9 @@ class HeadAnswers:
         codes, apart = rows.sources.codes, self._enters_apart()
         if apart and (codes == UNKNOWN).any():
             raise SourceError(
-                "unknown_source='pooled' has no embedding where each source enters the "
-                "net by a way of its own. Use unknown_source='primary', or give each "
-                "row its source."
+                "unknown_source='pooled' gives no embedding where each source has its "
+                "own path into the net. Use unknown_source='primary', or give each row "
+                "its source."
             )
         numbers = self.fitted.features.numbers(rows.X, codes)
         # Otherwise all rows go the same way, whatever their head.
@@ -402,8 +402,8 @@ def _said_by_all(net: NeuralNet, table: Table) -> NDArray[Any]:
 def refuse_without_embedding(module: nn.Module) -> NoReturn:
     """Say that a module brought no embedding."""
     raise SourceError(
-        f"{type(module).__name__} has no embed(X, source), which transform asks for. A "
-        "module with heads of its own may offer it."
+        f"{type(module).__name__} has no method embed(X, source), which transform "
+        "needs. Add one to the module."
     )
 
 

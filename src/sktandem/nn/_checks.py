@@ -38,8 +38,8 @@ class ValidationLosses:
         """Return the loss of each source, as the history has them after an epoch."""
         if self.valid is None:
             raise SourceError(
-                f"{schedule} asks for validation losses, and there is no validation "
-                "row. Set validation_fraction, or give fit validation_data."
+                f"{schedule} needs validation losses, but no rows are held out. Set "
+                "validation_fraction, or give fit validation_data."
             )
         # A plan judges by the weights that will be kept, and training goes on from the
         # raw ones.

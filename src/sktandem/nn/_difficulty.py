@@ -73,7 +73,7 @@ class Difficulty:
             values, n = np.asarray(wanted, dtype=float), self.data.n_rows
         if values.shape != (n,):
             raise SourceError(
-                f"difficulty must hold one number for each row of X: X has {n}, "
+                f"difficulty must have one number for each row of X: X has {n}, "
                 f"difficulty has shape {values.shape}."
             )
         # A transformer makes numbers of the training rows only; an array of the

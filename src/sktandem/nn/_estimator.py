@@ -282,9 +282,9 @@ class FitsNet(SourcePredictor):
     def _plain_state(self) -> dict[str, Any]:
         """Return the model as strings and bytes, for skops."""
         raise SourceError(
-            f"skops cannot hold a {type(self).__name__}, whose encoder is of "
-            "transformers. Write it to a folder: model.save_pretrained(folder), of "
-            "safetensors and JSON."
+            f"skops cannot save a {type(self).__name__}: its encoder comes from "
+            "transformers. Save it to a folder of safetensors and JSON: "
+            "model.save_pretrained(folder)."
         )
 
     def _restore(self, state: dict[str, Any]) -> None:

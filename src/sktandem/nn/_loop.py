@@ -61,8 +61,8 @@ def _refuse_scores_of_heads(net: NeuralNet, tasks: tuple[Task, ...]) -> None:
     ]
     if scored and len(set(widths.values())) > 1:
         raise SourceError(
-            f"The callback {scored[0]!r} scores all rows at once, and the heads have "
-            f"outputs of their own: {widths}. score_by_source scores each after fit."
+            f"The callback {scored[0]!r} scores all rows at once, but the heads have "
+            f"different outputs: {widths}. score_by_source scores each after fit."
         )
 
 

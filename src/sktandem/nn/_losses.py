@@ -81,9 +81,10 @@ class StepLoss:
         """Refuse a step of the user's own that passes a part of the batch."""
         if len(y_true) != len(batch[1]):
             raise SourceError(
-                f"{type(self.net).__name__} took the loss of {len(y_true)} rows out of "
-                f"a batch of {len(batch[1])}. Joint steps and balance need it whole: "
-                "use a schedule of single sources, such as 'batches', and balance=None."
+                f"{type(self.net).__name__} computed the loss of {len(y_true)} rows in "
+                f"a batch of {len(batch[1])}. Joint steps and balance need all of "
+                "them: use a schedule of single sources, such as 'batches', and "
+                "balance=None."
             )
 
     def _part_of(self, y_pred: Any, place: int, rows: slice) -> Any:
@@ -128,9 +129,9 @@ def row_losses(
     reduction = getattr(criterion, "reduction", None)
     if reduction is None:
         raise SourceError(
-            f"The loss of single rows is needed, and {type(criterion).__name__} has no "
-            "`reduction` that could be set to 'none'. Use a criterion that has one, "
-            "with balance=None and no curriculum by loss otherwise."
+            f"The loss of each row is needed, but {type(criterion).__name__} has no "
+            "`reduction` to set to 'none'. Use a criterion that has one, or "
+            "balance=None and no curriculum by loss."
         )
     # Set for a moment and on the very criterion, since get_loss of a subclass may use
     # it in ways of its own; a copy would not be the one that it uses.

@@ -66,9 +66,8 @@ def check_net(net: Any, owner: str) -> None:
         )
     if net.device is None:
         raise SourceError(
-            "device=None of the net leaves its device to accelerate, which is not "
-            f"supported: rows and weights go where {owner} is told. Pass device='cpu' "
-            "or 'cuda'."
+            f"device=None of the net leaves its device to accelerate, which {owner} "
+            "does not support. Pass device='cpu' or 'cuda'."
         )
     # Two owners of one setting would contradict each other in silence: what decides
     # over rows and batches is the estimator's, the rest stays the net's.
@@ -78,8 +77,8 @@ def check_net(net: Any, owner: str) -> None:
             continue
         if prefix in OWNED and ("__" in key or not _is_default(key, value)):
             raise SourceError(
-                f"{key}={value!r} of the net is {owner}'s to decide. Leave it out of "
-                f"{type(net).__name__}; {OWNED[prefix]} of {owner} serves for it."
+                f"{key}={value!r} of the net is set by {owner}. Leave it out of "
+                f"{type(net).__name__}, and use {OWNED[prefix]} of {owner}."
             )
 
 
@@ -157,7 +156,7 @@ def probe(net: NeuralNet, x: Any, n_outputs: int, wants: str) -> torch.Tensor:
     if width != n_outputs:
         raise SourceError(
             f"{type(module).__name__} gives {counted(width, 'output')}, but {wants}. A "
-            "module whose __init__ names n_outputs gets their number by itself."
+            "module with a parameter n_outputs gets the right number by itself."
         )
     _refuse_other_outputs(net, y)
     return y
@@ -180,7 +179,8 @@ def _refuse_other_outputs(net: NeuralNet, y: torch.Tensor) -> None:
     if bool((y >= 0).all()) and torch.allclose(sums, torch.ones_like(sums)):
         warn(
             f"{name} seems to give probabilities, and CrossEntropyLoss takes logits: "
-            "it learns slowly and is never sure. Leave the softmax out of the module."
+            "training is then slow, and the predictions are less sure than they should "
+            "be. Leave the softmax out of the module."
         )
 
 

@@ -100,8 +100,8 @@ def plain_name(name: Any, what: str) -> Any:
     """Return a name that JSON can hold."""
     if name is not None and not isinstance(name, PLAIN):
         raise SourceError(
-            f"{what} {name!r} is of type {type(name).__name__}, and a folder holds "
-            "strings and numbers. Rename it before fit."
+            f"{what} {name!r} is of type {type(name).__name__}, and only strings and "
+            "numbers can be saved. Rename it before fit."
         )
     return name
 
@@ -137,7 +137,7 @@ def read_record(path: Path, kind: Any, known: int, hint: str) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))
     except ValueError as error:
         raise SourceError(
-            f"{os.fspath(file)!r} cannot be read: {error}. Write the folder anew."
+            f"{os.fspath(file)!r} cannot be read: {error}. Save the model again."
         ) from error
     if record["estimator"] != kind.__name__:
         raise SourceError(
@@ -163,8 +163,8 @@ def refuse_changes(
     others = [name for name in fixed if name in changes]
     if others:
         raise SourceError(
-            f"{others} cannot be changed: the weights in the folder were learned with "
-            "what they were. Fit a new model."
+            f"{others} cannot be changed: the weights in the folder were trained with "
+            "the saved values. Fit a new model."
         )
     unknown = [name for name in changes if name not in known]
     if unknown:

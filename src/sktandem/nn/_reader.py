@@ -60,8 +60,8 @@ class Reader:
         if absent:
             present = [name for name in rows.names if name not in absent]
             warn(
-                f"partial_fit got no rows of {absent}, so only {present} train in this "
-                "call."
+                f"partial_fit got no rows of {absent}, so only {present} are trained "
+                "in this call."
             )
         return rows
 
@@ -100,10 +100,9 @@ class Reader:
             self.check_columns(X)
         except ValueError as error:
             raise SourceError(
-                f"The columns of validation_data are not those of X: {error}\n"
-                "It meets no preprocessing that stands in front of "
-                f"{type(model).__name__}: put that into scaler, or set "
-                "validation_fraction instead."
+                "The columns of validation_data are not those of X: "
+                f"{error}\nPreprocessing in front of {type(model).__name__} is not "
+                "applied to it: put it into scaler, or set validation_fraction instead."
             ) from None
         held = self.read(X, y, sample_source=labels, reset=False)
         if not labelled:

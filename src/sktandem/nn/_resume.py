@@ -20,7 +20,7 @@ from sktandem.nn._checkpoint import SEAL, found, learns_by
 
 __all__ = ["Saved", "recall_best"]
 
-ANEW = "Resume from another checkpoint, or begin anew without resume_from."
+ANEW = "Resume from another checkpoint, or start again without resume_from."
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Saved:
             if before.get(what) != has:
                 raise SourceError(
                     f"{where} on {what}={before.get(what)}, and fit has {has}. Give it "
-                    "the data and settings of that fit, or begin anew without "
+                    "the data and settings of that fit, or start again without "
                     "resume_from."
                 )
         if before.get("n_rows") != identity["n_rows"]:
@@ -111,14 +111,15 @@ class Saved:
             if others:
                 raise SourceError(
                     f"{where} on other values of {' and '.join(others)} than fit has, "
-                    "in as many rows. Give it the data of that fit in the same order "
-                    "and container, or begin anew without resume_from."
+                    "in the same number of rows. Give it the data of that fit in the "
+                    "same order and container, or start again without resume_from."
                 )
         for what in ("schedule", "batch_size"):
             if before.get(what) != identity[what]:
                 warn(
                     f"{where} with {what}={before.get(what)}, and goes on with "
-                    f"{identity[what]}: it will not end where a whole fit would."
+                    f"{identity[what]}: the result is not that of one uninterrupted "
+                    "fit."
                 )
 
     def load(self, net: NeuralNet, *, keep: str) -> None:

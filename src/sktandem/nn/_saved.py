@@ -104,15 +104,15 @@ def read_net_folder(kind: Any, folder: Any, changes: Mapping[str, Any]) -> Any:
     if needed:
         takes = needed[0].split("__")[0]
         raise SourceError(
-            f"The folder {os.fspath(folder)!r} does not hold {needed}, which no file "
-            f"can hold: {kind.__name__}.from_pretrained(folder, {takes}=...) takes "
+            f"The folder {os.fspath(folder)!r} does not hold {needed}, which cannot be "
+            f"saved: {kind.__name__}.from_pretrained(folder, {takes}=...) takes "
             f"{'the unfitted net that was trained' if takes == 'net' else 'it'}."
         )
     if lost:
         warn(
-            f"The folder {os.fspath(folder)!r} does not hold {lost}, which no file can "
-            f"hold: they are at their defaults. {kind.__name__}.from_pretrained takes "
-            "them by name."
+            f"The folder {os.fspath(folder)!r} does not hold {lost}, which cannot be "
+            "saved: they get their defaults. Pass them to "
+            f"{kind.__name__}.from_pretrained by name."
         )
     try:
         weights = (path / WEIGHTS).read_bytes()
@@ -232,8 +232,8 @@ def _is_accuracy(value: Any) -> bool:
 def _plain_fitted(model: Any, fitted: Fitted, scaling: Any) -> dict[str, Any]:
     if fitted.like is None:
         raise SourceError(
-            "The items of X are not tensors of one shape, so that the net cannot be "
-            "made again without them. Pickle the model."
+            "The items of X are not tensors of one shape, so the net cannot be rebuilt "
+            "without them. Pickle the model."
         )
     assert isinstance(fitted.features, Features)
     names = [plain_name(name, "The source") for name in fitted.sources]

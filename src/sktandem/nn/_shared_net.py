@@ -475,7 +475,7 @@ class SharedNet(NetEstimator):
         if isinstance(net, OF_CLASSES):
             raise SourceError(
                 f"A task that is a dict by source needs a plain net, got {name}, which "
-                "knows classes only. skorch.NeuralNet will do."
+                "only classifies. Use skorch.NeuralNet."
             )
 
     def _check_items(self) -> None:
@@ -491,7 +491,7 @@ class SharedNet(NetEstimator):
         if augment is not None and is_estimator(self.scaler):
             raise SourceError(
                 f"augment acts on items, and scaler={self.scaler!r} makes columns of "
-                "them before. Leave one of the two at None."
+                "them first. Set one of the two to None."
             )
         if not (callable(collate) or collate is None):
             raise SourceError(
@@ -503,8 +503,8 @@ class SharedNet(NetEstimator):
         """Refuse settings for classes where numbers are learned, and the reverse."""
         if not is_among(self.balance, BALANCES):
             raise SourceError(
-                f"balance must be one of {list(BALANCES)}, got {self.balance!r}. What "
-                "part each source has is for the schedule to say."
+                f"balance must be one of {list(BALANCES)}, got {self.balance!r}. The "
+                "schedule decides how much of each source is used."
             )
         classifies = self._classifies
         if self.balance is not None and not classifies:
@@ -548,14 +548,14 @@ class SharedNet(NetEstimator):
         own = "head" if self.head is not None else "stems"
         if has_own_heads(net.module) and getattr(self, own) not in (None, "shared"):
             raise SourceError(
-                f"{own}={getattr(self, own)!r} has nothing to act on: the module of "
-                f"{type(net).__name__} takes each row's source, and so brings its own "
-                "heads and stems."
+                f"{own}={getattr(self, own)!r} has no effect: the module of "
+                f"{type(net).__name__} takes each row's source and has its own heads "
+                "and stems."
             )
         if is_binary(net):
             raise SourceError(
-                f"{type(net).__name__} answers with one number, and a head has an "
-                "output for each class. Use NeuralNetClassifier."
+                f"{type(net).__name__} gives one number, but a head needs an output "
+                "for each class. Use NeuralNetClassifier."
             )
 
     # The engine -----------------------------------------------------------------

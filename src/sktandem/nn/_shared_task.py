@@ -60,7 +60,7 @@ class SharedTask:
         every = found if classes is None else class_codes(as_target(classes))[0]
         if one_number and len(every) > 2:
             raise SourceError(
-                f"{one_number} tells two classes apart, and y has {len(every)}: "
+                f"{one_number} handles two classes, but y has {len(every)}: "
                 f"{every[:10].tolist()}. Use NeuralNetClassifier."
             )
         own = classes_by_source(rows.sources, rows.y)
@@ -166,9 +166,9 @@ def _warn_of_single_classes(own: OwnClasses, n_classes: int) -> None:
     label, rest = own[single[0]].tolist()[0], len(single) - 1
     more = f" {counted(rest, 'other source')} too." if rest else ""
     warn(
-        f"The source {single[0]!r} has a single class, {label!r}: its batches teach "
-        f"the net to say nothing else.{more} schedule='shuffled' mixes sources within "
-        "a batch."
+        f"The source {single[0]!r} has a single class, {label!r}: its batches train "
+        f"the net to predict nothing else.{more} schedule='shuffled' mixes sources "
+        "within a batch."
     )
 
 

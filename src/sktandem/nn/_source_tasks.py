@@ -66,7 +66,7 @@ class SourceTasks:
             if isinstance(task, ClassTask) and len(task.classes) < 2:
                 warn(
                     f"The source {task.source!r} has a single class, "
-                    f"{task.classes.tolist()[0]!r}: its head has nothing to tell apart."
+                    f"{task.classes.tolist()[0]!r}: its head has nothing to learn."
                 )
         n_targets = 1 if rows.y.ndim == 1 else rows.y.shape[1]
         return cls(tuple(heads), n_targets, kind == "classification")
@@ -93,8 +93,8 @@ class SourceTasks:
             if set(given) != set(known.get(name, ())):
                 raise SourceError(
                     f"classes={{{name!r}: {list(given)}}} are not those of the first "
-                    f"partial_fit, {known.get(name, [])}. A head cannot take on others "
-                    "later: name all that will come in the first call."
+                    f"partial_fit, {known.get(name, [])}. A head cannot get new "
+                    "classes later: name them all in the first call."
                 )
 
     def encode(self, y: NDArray[Any], sources: Sources) -> NDArray[np.float64]:

@@ -66,9 +66,9 @@ def _refuse_strings(y: NDArray[Any]) -> None:
         strings = [value for value in y.ravel().tolist() if isinstance(value, str)]
         if strings:
             raise SourceError(
-                f"A regressor learns numbers, and y holds strings such as "
-                f"{strings[0]!r}. task='classification' tells them apart; a dict by "
-                "source takes classes for some sources and numbers for others."
+                "A regressor predicts numbers, but y holds strings such as "
+                f"{strings[0]!r}. Set task='classification', or a dict by source if "
+                "only some sources have classes."
             ) from None
 
 

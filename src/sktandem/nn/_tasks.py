@@ -68,13 +68,13 @@ class ClassTask:
             )
         if len(y) and type_of_target(numbers) == "continuous":
             raise SourceError(
-                f"Unknown label type: the head of {source!r} tells classes apart, but "
-                f"its rows hold numbers such as {y.tolist()[0]!r}. task='regression' "
-                "learns them, and a dict by source takes both."
+                f"Unknown label type: the head of {source!r} is a classifier, but its "
+                f"rows hold numbers such as {y.tolist()[0]!r}. Set task='regression', "
+                "or a dict by source."
             )
         if len(y) == 0 and classes is None:
             raise SourceError(
-                f"There are no rows of {source!r} to show its classes. Name them by "
+                f"{source!r} has no rows, so its classes are not known. Name them by "
                 f"classes={{{source!r}: [...]}} in the first partial_fit."
             )
         return cls(class_codes(y if classes is None else classes)[0], source)
@@ -169,8 +169,8 @@ class NumberTask:
             y = numbers_of_objects(source, y)
         if len(y) == 0:
             raise SourceError(
-                f"There are no rows of {source!r} to learn the scale of its targets "
-                "from. The first partial_fit needs rows of each source."
+                f"{source!r} has no rows, so the scale of its targets is not known. "
+                "The first partial_fit needs rows of each source."
             )
         columns = y.reshape(len(y), -1)
         own = np.flatnonzero(~np.isnan(columns).all(axis=0)).tolist()

@@ -112,8 +112,8 @@ class Workers:
         if dead:
             raise SourceError(
                 f"A worker that reads batches ended by itself (exit code {dead[0]}), "
-                "perhaps for want of memory. Lower num_workers or the batch size; with "
-                "num_workers=0 an error shows where it is raised."
+                "perhaps because memory ran out. Lower num_workers or the batch size; "
+                "with num_workers=0 an error shows where it is raised."
             )
 
     def close(self) -> None:

@@ -65,7 +65,7 @@ def resolve_schedule(schedule: str | Schedule) -> Schedule:
         )
     if isinstance(schedule, str) and schedule == "phases":
         raise SourceError(
-            f"schedule='phases' does not say which. Pass them, such as {PHASES}."
+            f"schedule='phases' needs its phases. Pass them, such as {PHASES}."
         )
     check_choice("schedule", schedule, SCHEDULES, " or an instance of a schedule")
     return SCHEDULES[schedule]()

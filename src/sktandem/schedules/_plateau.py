@@ -185,8 +185,8 @@ class PlateauAlternation(Schedule):
     def _check_monitor(self, sizes: Sizes) -> None:
         if self.monitor in ("active", *POOLED) and self.monitor in sizes.names:
             raise SourceError(
-                f"monitor={self.monitor!r} is a word of its own and the name of a "
-                "source. Rename the source."
+                f"monitor={self.monitor!r} is both a setting and the name of a source. "
+                "Rename the source."
             )
         if self.monitor in POOLED:
             return

@@ -125,9 +125,9 @@ class SampledAlternation(Schedule):
         self._given(sizes)
         if self.temperature != 1 or self.anneal_to is not None:
             raise SourceError(
-                "probabilities already says how often each source is drawn, so "
-                f"temperature={self.temperature!r} and anneal_to={self.anneal_to!r} "
-                "would say it twice. Give one or the other."
+                "probabilities already sets how often each source is drawn, and so do "
+                f"temperature={self.temperature!r} and anneal_to={self.anneal_to!r}. "
+                "Give one or the other."
             )
 
     def plan(

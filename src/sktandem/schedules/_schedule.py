@@ -289,8 +289,8 @@ class Schedule(BaseEstimator):
             check_choice("epoch_length", length, EPOCH_LENGTHS, OR_BATCHES)
         if self.needs_validation and not any(sizes.validated):
             raise SourceError(
-                f"{type(self).__name__} watches validation losses, and there is no "
-                "validation row. Set validation_fraction, or give fit validation_data."
+                f"{type(self).__name__} watches validation losses, but no rows are "
+                "held out. Set validation_fraction, or give fit validation_data."
             )
 
     def difficulty_in(self, epoch: int) -> str | Callable[..., Any] | Any | None:

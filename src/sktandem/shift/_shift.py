@@ -188,13 +188,13 @@ def _check(X: Any, y: Any, sources: Sources) -> Target | None:
     least = min(sizes, key=lambda name: sizes[name])
     if sizes[least] < LEAST_ROWS:
         raise SourceError(
-            f"{least!r} has {sizes[least]} rows, too few to compare with anything; "
-            f"{LEAST_ROWS} are the least. Leave it out, or join it to another source."
+            f"{least!r} has {sizes[least]} rows, too few to compare; at least "
+            f"{LEAST_ROWS} are needed. Leave it out, or merge it with another source."
         )
     if sizes[least] < FEW_ROWS:
         warn(
-            f"{least!r} has only {sizes[least]} rows: a difference that is not found "
-            "may well be there."
+            f"{least!r} has only {sizes[least]} rows: real differences may not be "
+            "found."
         )
     if y is None:
         return None

@@ -436,6 +436,6 @@ def refuse_weightless(rows: Rows) -> None:
     for name, own in zip(rows.names, rows.sources.rows):
         if not (rows.weights[own] > 0).any():
             raise SourceError(
-                f"sample_weight gives no row of {name!r} a weight above 0, so nothing "
-                "says what suits it. Leave its rows out."
+                f"sample_weight gives no row of {name!r} a weight above 0, so its "
+                "blend weights cannot be learned. Leave its rows out."
             )

@@ -107,7 +107,7 @@ class TextPreparation(Preparation):
         if not any(map(len, own)):
             whose = "" if primary is None else f" of primary_source={primary!r}"
             raise SourceError(
-                f"patience={self.patience} waits for a lower validation loss, and no "
+                f"patience={self.patience} watches the validation loss, but no "
                 f"row{whose} is held out. Set validation_fraction, or give fit "
                 "validation_data."
             )

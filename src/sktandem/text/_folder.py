@@ -52,8 +52,8 @@ def write_folder(model: Any, folder: Any) -> None:
     encoder = _encoder_of(model)
     if getattr(encoder.config, "is_encoder_decoder", False):
         raise SourceError(
-            f"{type(encoder).__name__} is the half of an encoder with a decoder, which "
-            "cannot be opened again by itself. Fit on one that can, such as "
+            f"{type(encoder).__name__} is one half of an encoder-decoder model, which "
+            "cannot be loaded by itself. Fit an encoder that can, such as "
             "transformers.T5EncoderModel, or pickle the model."
         )
     params, left_out = _plain_params(model)
@@ -106,19 +106,19 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
     if "head" in lost:
         raise SourceError(
             f"The head of the model in {os.fspath(folder)!r} was made by a function, "
-            f"which no file can hold: {kind.__name__}.from_pretrained(folder, "
-            "head=...) takes it."
+            f"which cannot be saved: {kind.__name__}.from_pretrained(folder, head=...) "
+            "takes it."
         )
     if lost:
         warn(
-            f"The folder {os.fspath(folder)!r} does not hold {lost}, which no file can "
-            f"hold: they are at their defaults. {kind.__name__}.from_pretrained takes "
-            "them by name."
+            f"The folder {os.fspath(folder)!r} does not hold {lost}, which cannot be "
+            "saved: they get their defaults. Pass them to "
+            f"{kind.__name__}.from_pretrained by name."
         )
     if not any((path / "encoder").glob("*.safetensors")):
         raise SourceError(
-            f"{os.fspath(path / 'encoder')!r} holds no safetensors, and other files "
-            "of weights are not opened. Write the folder anew."
+            f"{os.fspath(path / 'encoder')!r} holds no safetensors, and other files of "
+            "weights are not opened. Save the model again."
         )
     model = _unfitted(kind, record["params"], path / "encoder").set_params(**changes)
     model._check_settings()

@@ -321,9 +321,9 @@ class SharedTextNet(NetEstimator):
         check_choice("keep", self.keep, ("best", "last"))
         if self.balance not in (None, "classes", "both"):
             raise SourceError(
-                f"balance must be one of [None, 'classes', 'both'], got "
-                f"{self.balance!r}. What part each source has is for the schedule to "
-                "say."
+                "balance must be one of [None, 'classes', 'both'], got "
+                f"{self.balance!r}. The schedule decides how much of each source is "
+                "used."
             )
         check_loss_weights(self.loss_weights)
         if self.loss_weights is not None and not self._has_heads:
@@ -519,9 +519,9 @@ class SharedTextNet(NetEstimator):
         check_integer("epochs", epochs, least=0)
         if done + epochs > self.max_epochs:
             raise SourceError(
-                f"The learning rate falls to 0 at the end of max_epochs="
-                f"{self.max_epochs}: {done} are done, and {epochs} more go beyond. Set "
-                f"max_epochs={done + epochs} before."
+                "The learning rate falls to 0 at the end of "
+                f"max_epochs={self.max_epochs}: {done} epochs are done, and {epochs} "
+                f"more do not fit. Set max_epochs={done + epochs} before the first."
             )
         if done:
             self.net_.max_epochs = self.max_epochs

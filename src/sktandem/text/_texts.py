@@ -102,7 +102,7 @@ def _refuse_others(texts: NDArray[np.object_]) -> None:
     if torn:
         raise SourceError(
             f"The text at row {torn[0]}, {_shown(texts[torn[0]])}, is not valid "
-            "Unicode and cannot be read. Decode it anew, for instance with "
+            "Unicode and cannot be read. Decode it again, for instance with "
             "errors='replace'."
         )
     empty = [row for row, text in enumerate(texts) if not text.strip()]

@@ -176,8 +176,8 @@ def load_encoder(checkpoint: Any) -> tuple[nn.Module, list[str]]:
     decodes = getattr(model, "decoder", None) is not None
     if decodes and getattr(model.config, "is_encoder_decoder", False):
         raise SourceError(
-            f"{type(model).__name__} of {named(checkpoint)} is an encoder with a "
-            "decoder. Give checkpoint=(model.get_encoder(), tokenizer), its half, or "
+            f"{type(model).__name__} of {named(checkpoint)} is an encoder-decoder "
+            "model. Give its encoder, checkpoint=(model.get_encoder(), tokenizer), or "
             "an encoder such as BERT."
         )
     return model.float().cpu(), missing
