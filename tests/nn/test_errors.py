@@ -273,7 +273,9 @@ def test_a_binary_net_tells_two_classes_apart(net):
 
 def test_a_module_too_wide_for_its_targets_names_them():
     net = NeuralNetRegressor(nn.Linear(3, 2), verbose=0)
-    message = "Linear gives 2 outputs, but y has 1 column. A module with a parameter n_o"
+    message = (
+        "Linear gives 2 outputs, but y has 1 column. A module with a parameter n_o"
+    )
     with pytest.raises(SourceError, match=message):
         SharedNet(net, scale_target_by=None).fit(X, X[:, 0], sample_source=SOURCE)
 

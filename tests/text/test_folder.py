@@ -328,7 +328,9 @@ def test_training_goes_on_after_a_folder_was_read(heads, freeze, tmp_path):
 
     assert len(again.history_) == 4
     assert not np.array_equal(again.predict_proba(TEXTS, sample_source=SOURCE), before)
-    with pytest.raises(SourceError, match="max_epochs=4: 4 are done, and 1 more"):
+    with pytest.raises(
+        SourceError, match="max_epochs=4: 4 epochs are done, and 1 more"
+    ):
         again.partial_fit(TEXTS, Y, sample_source=SOURCE)
     again.save_pretrained(tmp_path)  # over the files that it was read from
     assert_same(SharedTextNet.from_pretrained(tmp_path), again)
