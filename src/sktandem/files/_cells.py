@@ -18,6 +18,7 @@ __all__ = [
     "as_dates",
     "as_numbers",
     "as_strings",
+    "as_thousands",
     "code_lengths",
     "date_format",
     "learn_spellings",
@@ -29,6 +30,8 @@ __all__ = [
 
 CELL = ("blanks", "case")  # what does not matter where a cell is named
 UNCLEAR = "day or month first"
+# Of '16,500' alone nobody knows whether 16500 or 16.5 is meant.
+GROUPED = re.compile(r"[-+]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?")
 MOST_SPELT = 200  # different strings of a column whose spelling is learned
 DATE = re.compile(
     r"(?P<a>\d{4}|\d{1,2})(?P<sign>[-./])(?P<b>\d{1,2})(?P=sign)(?P<c>\d{4}|\d{1,2})"
@@ -147,6 +150,15 @@ def as_numbers(values: Any, *, commas: bool) -> Any:
     return numbers.reindex(values.index)
 
 
+def as_thousands(values: Any) -> Any:
+    """Return strings whose commas may all separate thousands as numbers, else None."""
+    present = values.dropna().astype(str).str.strip()
+    grouped = present.map(GROUPED.fullmatch).notna().all()
+    if not (grouped and present.str.contains(",").any()):
+        return None
+    return present.str.replace(",", "").astype(float).reindex(values.index)
+
+
 def date_format(strings: Iterable[str], order: str | None = None) -> str | None:
     """Return the format in which all strings are dates; None if they are not.
 
@@ -236,8 +248,10 @@ def settled(
             if moments is not None:
                 frame[column] = moments
                 continue
-        numbers = None
-        if "decimals" in reading.clean and column not in codes:
+        numbers = as_thousands(values)
+        if numbers is not None and "thousands" not in reading.clean:
+            continue
+        if "decimals" in reading.clean and column not in codes and numbers is None:
             numbers = as_numbers(values, commas=True)
         if numbers is not None:
             frame[column] = numbers

@@ -200,7 +200,9 @@ def without_clashes(
 
 
 def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, Number) else repr(value)
+    if hasattr(value, "isoformat"):
+        return str(value).removesuffix(" 00:00:00")
+    return f"{value:.10g}" if isinstance(value, Number) else repr(value)
 
 
 def without_empty(X: Any, notes: list[str]) -> Any:

@@ -12,7 +12,13 @@ import numpy as np
 from sktandem._telling import counted
 from sktandem.data._spelling import as_answers, fold
 from sktandem.data._tables import pandas_for
-from sktandem.files._cells import UNCLEAR, as_numbers, as_strings, date_format
+from sktandem.files._cells import (
+    UNCLEAR,
+    as_numbers,
+    as_strings,
+    as_thousands,
+    date_format,
+)
 from sktandem.files._file import DECIMAL_COMMA, holds_codes, text_columns
 from sktandem.files._twins import (
     CODES,
@@ -124,6 +130,17 @@ def _of_zeros(column: Any, own: dict[Any, Any], length: int) -> Iterator[Differe
 
 def _among_numbers(column: Any, name: Any, present: Any) -> list[Difference]:
     """Return what keeps a column of strings from being numbers, if it is little."""
+    if as_thousands(present) is not None:
+        grouped = present[present.str.contains(",")]
+        return [
+            Difference(
+                "thousands", column, (name,), len(grouped),
+                f"{column!r} of {name} writes {grouped.iloc[0].strip()!r}: commas "
+                "between thousands, it seems. If they are decimal commas, set decimal "
+                "to a comma for this file.",
+                "clean", ("thousands",),
+            )
+        ]  # fmt: skip
     if as_numbers(present, commas=True) is not None:
         with_comma = present[present.map(DECIMAL_COMMA.fullmatch).notna()]
         if len(with_comma) == 0:  # digits that are strings on purpose
@@ -259,14 +276,15 @@ def _of_answers(
 
 def _of_number_codes(column: Any, name: Any, values: Any) -> Iterator[Difference]:
     """Yield numbers far from all others that often stand for a missing value."""
-    for code in CODES & set(values.tolist()):
-        others = values[~np.isin(values, list(CODES))]
+    for code in (CODES | {0}) & set(values.tolist()):
+        others = values[~np.isin(values, [*CODES, code])]
         n_cells = int((values == code).sum())
         if len(others) == 0 or n_cells < 2:
             continue
         low, high = others.min(), others.max()
-        # A negative one among positive numbers; a large one far beyond the rest.
-        if (code < 0 <= low) or code > high + max(high - low, 1):
+        # A negative one among positive numbers; one far beyond the rest.
+        far = max(high - low, 1)
+        if (code < 0 <= low) or code > high + far or (code == 0 and low > far):
             yield Difference(
                 "missing", column, (name,), n_cells,
                 f"{code:g} in {column!r} of {name} looks like a missing value: the "

@@ -16,7 +16,7 @@ from sktandem.exceptions import SourceError
 __all__ = ["SAFE", "Reading", "check_reading", "parse_conversion"]
 
 SAFE = ("blanks", "case", "dates", "decimals")
-WAYS = tuple(dict.fromkeys((*FOLDS, *SAFE, "zeros")))
+WAYS = tuple(dict.fromkeys((*FOLDS, *SAFE, "thousands", "zeros")))
 LISTS = ("missing", "ignore", "groups", "convert", "clean")
 TASKS = ("auto", "classification", "regression")
 CONVERSION = re.compile(

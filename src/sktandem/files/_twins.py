@@ -19,6 +19,7 @@ __all__ = ["CODES", "Difference", "differing_names", "differing_units"]
 # Numbers that stand for a missing value.
 CODES = {-1, -7, -8, -9, -77, -88, -99, -999, -9999, 99, 999, 9999, 99999}
 LIKE_NAMES = 0.8
+SLACK = 2.5  # of the spread, so that 19 of 20 changes of unit are found
 FEWEST_NUMBERS = 30  # to compare two columns of other names by their values
 
 
@@ -29,8 +30,8 @@ class Difference:
     Attributes
     ----------
     kind : str
-        "blanks", "case", "accents", "dates", "decimals", "zeros", "answers",
-        "missing", "strings", "names" or "units".
+        "blanks", "case", "accents", "dates", "decimals", "thousands", "zeros",
+        "answers", "missing", "strings", "names" or "units".
 
     column : hashable
         The column that is meant.
@@ -76,10 +77,11 @@ def _unit_of(
     column: Any, twin: Any, one: Any, other: Any, a: Any, b: Any
 ) -> Iterator[Difference]:
     distance = ks_distance(a, b)
-    unit = (
-        find_unit([a, b], (0, [1]), (one, other), distance) if distance > 0.5 else None
+    # A unit that is missed passes without a word; one that is not there is a hint.
+    unit = distance > 0.5 and find_unit(
+        [a, b], (0, [1]), (one, other), distance, slack=SLACK
     )
-    if unit is None:
+    if not unit:
         return
     offset = f"+{unit.offset:g}" if unit.offset else ""
     place = column if unit.source == one else twin

@@ -65,12 +65,14 @@ def find_unit(
     side: tuple[int, list[int]],
     names: Sequence[Hashable],
     before: float,
+    *,
+    slack: float = 1.5,
 ) -> Unit | None:
     """Return the conversion that makes two sources agree, if a known one does.
 
-    The ratio of the spreads must be the factor, as near as so many rows tell it,
-    of the distance not more than a quarter may be left, and what is left must be
-    what chance gives, or next to nothing.
+    The ratio of the spreads must be the factor, as near as so many rows tell it, times
+    `slack`; of the distance not more than a quarter may be left, and what is left must
+    be what chance gives, or next to nothing.
     """
     one = parts[side[0]]
     other = np.sort(np.concatenate([parts[t] for t in side[1]]))
@@ -82,7 +84,7 @@ def find_unit(
         inner = [np.subtract(*np.quantile(p, [0.75, 0.25])) for p in (small, large)]
         if min(inner) <= 0:
             continue
-        near = 0.03 + 1.5 * np.sqrt(1 / len(small) + 1 / len(large))
+        near = 0.03 + slack * np.sqrt(1 / len(small) + 1 / len(large))
         for words, factor, offset in UNITS:
             if abs(np.log(inner[1] / inner[0] / factor)) > near:
                 continue
