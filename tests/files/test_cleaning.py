@@ -48,6 +48,32 @@ CASES = {
         ["yes", "no"], ["ja", "nein"], ("answers", ("A", "B"), 4),
         "map={'c:yes': 1, 'c:no': 0, 'c:ja': 1, 'c:nein': 0}",
     ),
+    "yes and True": (
+        ["yes", "no"], [True, False], ("answers", ("A", "B"), 4),
+        "map={'c:yes': 1, 'c:no': 0, 'c:True': 1, 'c:False': 0}",
+    ),
+    "True and 1": (
+        [True, False], [1, 0], ("answers", ("A",), 2),
+        "map={'c:True': 1, 'c:False': 0}",
+    ),
+    "abbreviated words": (
+        ["m", "f"], ["male", "female"], ("words", ("B",), 2),
+        "map={'c:male': 'm', 'c:female': 'f'}",
+    ),
+    "stages are no abbreviations": (["I", "II"], ["III", "IV"], None, None),
+    "hyphens": (
+        ["ICU-1", "x"], ["ICU 1", "x"], ("words", ("B",), 1), "map={'c:ICU 1': 'ICU-1'}"
+    ),
+    "umlauts": (
+        ["Köln", "x"], ["Koeln", "x"], ("words", ("B",), 1), "map={'c:Koeln': 'Köln'}"
+    ),
+    "thousands": (
+        ["16,500", "2,000", "980"], [16500, 2000, 9], ("thousands", ("A",), 2),
+        "clean='thousands'",
+    ),
+    "zeros for missing": (
+        [37, 0, 38, 0], [37, 36], ("missing", ("A",), 2), "missing=['c:0']"
+    ),
     "a word for missing": (
         ["ICU", "?"], ["ICU", "x"], ("missing", ("A",), 1), "missing=['c:?']"
     ),
@@ -83,7 +109,7 @@ def test_what_is_written_differently_is_found_and_counted(case):
     assert report.options == option
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case != "nothing"])
+@pytest.mark.parametrize("case", [case for case in CASES if CASES[case][2]])
 def test_what_it_names_settles_it(case):
     a, b, _, option = CASES[case]
     settings = eval(f"dict({option})")
@@ -217,6 +243,85 @@ def test_keys_of_spellings():
 def test_settings_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(SourceError, match=message):
         report_of(ALIKE, ALIKE, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"rename": {"wrad": "w"}},
+            "rename: no file has a column 'wrad'. .*mean 'ward'",
+        ),
+        ({"convert": ["C:age*2"]}, r"'C:age\*2'\] names 'C', which is not a source"),
+        ({"convert": ["A:aeg*2"]}, r"A has no column 'aeg'\. Did you mean 'age'"),
+        ({"convert": ["A:ward*2"]}, "'ward' of A does not hold numbers"),
+        ({"map": {"wrad:ICU": "x"}}, "map names 'wrad:ICU', and no file has a column"),
+        ({"missing": ["aeg:-9"]}, "missing names 'aeg:-9'.*Did you mean 'age'"),
+        (
+            {"decimal": {"b": ","}},
+            r"decimal names 'b', which is not a source\. The sou",
+        ),
+        ({"ignore": ["idd"]}, "ignore: no file has a column 'idd'"),
+    ],
+)
+def test_settings_that_would_have_no_effect_are_told(settings, message):
+    with pytest.raises(SourceError, match=message):
+        read_sources(
+            {"A": pd.DataFrame(ALIKE | {"y": range(10)}),
+             "B": pd.DataFrame(ALIKE | {"y": range(10)})},
+            target="y", **settings,
+        )  # fmt: skip
+
+
+def test_a_cell_may_hold_a_colon():
+    table = pd.DataFrame({"at": ["12:30", "18:00"], "y": [0.5, 1.5]})
+
+    tables = read_sources({"A": table, "B": table}, target="y", map={"12:30": "noon"})
+
+    assert list(tables.X["at"]) == ["noon", "18:00"] * 2
+
+
+def test_numbers_of_two_classes_are_the_same_in_all_files():
+    """0 and 1 beside 1 and 2 would be three numbers, and so a quantity."""
+    a, b = ({"x": [0.5, 1.5], "y": own} for own in ([0, 1], [1, 2]))
+    files = {"A": pd.DataFrame(a), "B": pd.DataFrame(b)}
+
+    with pytest.raises(SourceError) as caught:
+        read_sources(files, target="y")
+    settled = read_sources(files, target="y", convert=["B:y*1-1"])
+
+    assert str(caught.value) == (
+        "The targets differ: 'y' is 0 or 1 in A and 1 or 2 in B. If 1 means 0: "
+        "convert=['B:y*1-1']. If they are a quantity: task='regression'."
+    )
+    assert list(settled.y) == [0, 1, 0, 1]
+    assert settled.task == "classification"
+    assert read_sources(files, target="y", task="regression").task == "regression"
+
+
+@pytest.mark.parametrize("clean", [["safe"], ["safe", "thousands"]])
+def test_commas_between_thousands_are_no_decimal_commas(clean):
+    """16,500 is 16500 or 16.5, and nobody knows which but its user."""
+    a = pd.DataFrame({"n": ["16,500", "1,250,000.5", "7"], "y": [0.5, 1.5, 2.5]})
+    b = pd.DataFrame({"n": [16500.0, 900.0, 7.0], "y": [0.5, 1.5, 2.5]})
+
+    if clean == ["safe"]:
+        with pytest.raises(SourceError, match=r"such as '16,500'.*clean='thousands'"):
+            read_sources({"A": a, "B": b}, target="y", clean=clean)
+    else:
+        tables = read_sources({"A": a, "B": b}, target="y", clean=clean)
+        assert list(tables.X["n"][:3]) == [16500, 1250000.5, 7]
+
+
+@pytest.mark.parametrize("n_rows", [60, 120])
+def test_nineteen_of_twenty_changes_of_unit_are_found(n_rows):
+    hits = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        a, b = rng.normal(170, 9, n_rows), rng.normal(170, 9, n_rows) / 2.54
+        options = report_of({"h": a}, {"h": b.round(1)}).options
+        hits += options == "convert=['B:h*2.54']"
+    assert hits >= 36
 
 
 def test_columns_of_one_name_are_refused():

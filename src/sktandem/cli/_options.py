@@ -208,7 +208,7 @@ def _add_reading(reading: Any) -> None:
         )
     for option, metavar, told in (
         ("--clean", "WAY", "settle safe, or case, blanks, dates, decimals, "
-         "accents, zeros"),
+         "accents, thousands, zeros"),
         ("--missing", "[COLUMN:]VALUE", "what stands for a missing value, besides an "
          "empty cell and NA"),
         ("--map", "[COLUMN:]VALUE=NEW", "values to replace"),

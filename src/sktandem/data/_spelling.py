@@ -6,10 +6,11 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Any
 
-__all__ = ["FOLDS", "as_answers", "fold"]
+__all__ = ["FOLDS", "as_answers", "fold", "plain"]
 
 FOLDS = ("blanks", "case", "accents")
 YES = {"yes", "y", "true", "t", "ja", "j", "oui", "si", "sim", "1"}
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "æ": "ae"})
 NO = {"no", "n", "false", "f", "nein", "non", "nao", "0"}
 
 
@@ -23,6 +24,12 @@ def fold(text: str, ways: Collection[str] = FOLDS) -> str:
         parts = unicodedata.normalize("NFKD", text)
         text = "".join(sign for sign in parts if not unicodedata.combining(sign))
     return text
+
+
+def plain(text: str) -> str:
+    """Return the letters and digits of a string alone, ä and ae alike."""
+    text = fold(text, ("blanks", "case")).translate(UMLAUTS)
+    return "".join(filter(str.isalnum, fold(text)))
 
 
 def as_answers(values: Iterable[Any]) -> dict[Any, int] | None:

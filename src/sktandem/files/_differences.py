@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from sktandem._telling import counted
-from sktandem.data._spelling import as_answers, fold
+from sktandem.data._spelling import as_answers, fold, plain
 from sktandem.data._tables import pandas_for
 from sktandem.files._cells import (
     UNCLEAR,
@@ -37,6 +38,7 @@ NO_VALUE = {
 }
 MOST_ODD = 5  # different strings among numbers
 MOST_SHOWN = 4
+MOST_WORDS = 30
 
 
 def find_differences(
@@ -93,6 +95,7 @@ def _of_column(
     if strings:
         yield from _of_codes(column, strings)
         yield from _of_spelling(column, strings)
+        yield from _of_words(column, strings)
     yield from _of_answers(column, strings, whole)
     for name, values in numbers.items():
         yield from _of_number_codes(column, name, values)
@@ -241,14 +244,50 @@ def _of_spelling(column: Any, strings: dict[Any, Counter[str]]) -> Iterator[Diff
         )  # fmt: skip
 
 
+def _of_words(column: Any, strings: dict[Any, Counter[str]]) -> Iterator[Difference]:
+    """Yield words that differ in hyphens or umlauts, or each abbreviate another."""
+    for one, other in combinations(strings, 2):
+        pairs = _same_words(strings[one], strings[other])
+        if not pairs or None not in map(as_answers, (strings[one], strings[other])):
+            continue
+        n_cells = sum(strings[other][v] for _, v in pairs)
+        shown = ", ".join(f"{v!r} for {u!r}" for u, v in pairs[:MOST_SHOWN])
+        yield Difference(
+            "words", column, (other,), n_cells,
+            f"{column!r} of {other} seems to say {shown} of {one} "
+            f"({counted(n_cells, 'cell')}).",
+            "map", tuple((f"{column}:{v}", u) for u, v in pairs),
+        )  # fmt: skip
+
+
+def _same_words(one: Iterable[str], other: Iterable[str]) -> list[tuple[str, str]]:
+    a, b = ({plain(v): v for v in own} for own in (one, other))
+    alike = [(a[key], b[key]) for key in a if key in b]
+    alike = [(u, v) for u, v in alike if fold(u) != fold(v)]
+    if alike or set(a) & set(b) or not 2 <= len(a) == len(b) <= MOST_WORDS:
+        return alike
+    pairs = [(u, v) for u in a for v in b if _abbreviates(u, v)]
+    # One to one: "stage I" would be short for several others.
+    if not len(a) == len(pairs) == len(dict(pairs)) == len({v for _, v in pairs}):
+        return []
+    return [(a[u], b[v]) for u, v in pairs]
+
+
+def _abbreviates(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return bool(short) and not short.isdigit() and long.startswith(short)
+
+
 def _of_answers(
     column: Any, strings: dict[Any, Counter[str]], whole: dict[Any, Any]
 ) -> Iterator[Difference]:
     """Yield yes and no here where there are 1 and 0, or other words, there."""
+    booleans = {n: v for n, v in whole.items() if v.dtype.kind == "b" and len(v)}
     words = {name: as_answers(counts) for name, counts in strings.items()}
+    words |= {n: as_answers(v.astype(str).unique()) for n, v in booleans.items()}
     if not words or None in words.values():
         return
-    others = [values for values in whole.values() if len(values)]
+    others = [v for n, v in whole.items() if len(v) and n not in booleans]
     if not all(set(values.astype(float).unique()) <= {0, 1} for values in others
                if values.dtype.kind in "iufb"):  # fmt: skip
         return
@@ -262,10 +301,12 @@ def _of_answers(
     }
     shown = "; ".join(
         [f"{sorted(own or ())} in {name}" for name, own in words.items()]
-        + [f"{sorted(v.unique().tolist())[:2]} in {n}" for n, v in whole.items()]
-    )
+        + [f"{sorted(v.unique().tolist())[:2]} in {n}" for n, v in whole.items()
+           if n not in booleans]
+    )  # fmt: skip
+    n_cells = sum(map(Counter.total, strings.values()))
     yield Difference(
-        "answers", column, tuple(words), sum(map(Counter.total, strings.values())),
+        "answers", column, tuple(words), n_cells + sum(map(len, booleans.values())),
         f"{column!r} says yes and no differently: {shown}.",
         "map", tuple((f"{column}:{word}", value) for word, value in mapping.items()),
     )  # fmt: skip

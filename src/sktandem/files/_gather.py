@@ -38,6 +38,7 @@ from sktandem.files._columns import (
 )
 from sktandem.files._differences import find_differences
 from sktandem.files._file import holds_codes, read_file, text_columns
+from sktandem.files._idle import idle_settings
 from sktandem.files._layout import TableLayout
 from sktandem.files._model import TableModel
 from sktandem.files._reading import Reading
@@ -137,6 +138,8 @@ class _Gathered:
     notes: list[str]
     problems: list[str]
     whole: bool  # every file could be read
+    read: list[Any]  # the names by which files were given
+    columns: list[Any]  # as they were read
 
     def report(self, reading: Reading) -> CleaningReport:
         return CleaningReport(
@@ -150,11 +153,12 @@ class _Gathered:
 def _gather(files: dict[Any, Any], reading: Reading) -> _Gathered:
     notes: list[str] = []
     problems: list[str] = []
-    frames, named, read = {}, {}, 0
+    frames, named, read, columns_read = {}, {}, 0, dict[Any, None]()
     for name, file in files.items():
         label = str(name) if is_frame(file) else Path(file).name
         with _kept(problems):
             frame, commas = read_file(file, name, reading, notes, problems)
+            columns_read |= dict.fromkeys(frame)
             for source, part in _parts(frame, name, label, reading):
                 frames[source] = with_meaning(part, source, reading, commas=commas)
                 named[source] = label
@@ -179,8 +183,9 @@ def _gather(files: dict[Any, Any], reading: Reading) -> _Gathered:
     }
     whole = read == len(files)
     return _Gathered(
-        clean, named, differences, dates, spellings, codes, notes, problems, whole
-    )
+        clean, named, differences, dates, spellings, codes, notes, problems, whole,
+        list(files), list(columns_read),
+    )  # fmt: skip
 
 
 def _of_codes(column: Any, frames: dict[Any, Any], reading: Reading) -> str:
@@ -270,6 +275,7 @@ def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
     if got.whole:
         with _kept(problems):
             refuse_unknown("ignore", reading.ignore, got.frames, reading)
+        problems += idle_settings(got.frames, got.read, got.columns, reading)
     known = tuple(dict.fromkeys(c for f in got.frames.values() for c in f))
     kept = {}
     for name, frame in got.frames.items():

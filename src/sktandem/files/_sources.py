@@ -72,8 +72,9 @@ def read_sources(
 
     clean : "safe" or sequence of str, default=None
         What to settle of that which is only written differently: "case", "blanks",
-        "dates", "decimals", "accents", and "zeros" for codes such as 01067 that have
-        lost their leading zero. "safe" is the first four.
+        "dates", "decimals", "accents", "thousands" for commas between thousands, and
+        "zeros" for codes such as 01067 that have lost their leading zero. "safe" is the
+        first four.
 
     missing : sequence, default=()
         What stands for a missing value besides an empty cell and NA: a value, or

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def read_targets(
         remedy = f"If that means a missing value: {how.option('missing', odd)}."
         answers = as_answers(targets[worded].unique())
         if answers is not None:
-            pairs = how.option("map", *answers.items())
+            pairs = how.option("map", *((str(k), v) for k, v in answers.items()))
             remedy = f"Write it alike in all files: {pairs}."
         raise SourceError(
             f"The targets differ: {how.target!r} holds numbers in {files[other]} and "
@@ -57,6 +58,8 @@ def read_targets(
         read = {n: y.astype(str).to_numpy(dtype=object) for n, y in targets.items()}
     else:
         read = {n: _finite(y, files[n]) for n, y in targets.items()}
+        if whole and how.task == "auto":
+            _refuse_other_pairs(read, files, how)
         task = _task_of_numbers(np.concatenate(list(read.values())), how, notes)
         if task == "classification":
             largest = max(np.abs(y).max() for y in read.values())
@@ -93,6 +96,25 @@ def _finite(y: Any, name: str) -> Any:
     if not np.isfinite(values).all():
         raise SourceError(f"{y.name!r} of {name} holds infinite values. Drop them.")
     return values
+
+
+def _refuse_other_pairs(
+    read: dict[str, Any], files: dict[str, str], how: Reading
+) -> None:
+    """Refuse 0 and 1 here beside 1 and 2 there: four classes, or two."""
+    pairs = {name: tuple(np.unique(y).tolist()) for name, y in read.items()}
+    different = set(pairs.values())
+    if len(different) < 2 or {len(pair) for pair in different} != {2}:
+        return
+    (first, a), (second, b) = next(
+        pair for pair in combinations(pairs.items(), 2) if pair[0][1] != pair[1][1]
+    )
+    shift = how.option("convert", f"{second}:{how.target}*1{a[0] - b[0]:+g}")
+    raise SourceError(
+        f"The targets differ: {how.target!r} is {a[0]:g} or {a[1]:g} in {files[first]} "
+        f"and {b[0]:g} or {b[1]:g} in {files[second]}. If {b[0]:g} means {a[0]:g}: "
+        f"{shift}. If they are a quantity: {how.option('task', 'regression')}."
+    )
 
 
 def _task_of_numbers(y: Any, how: Reading, notes: list[str]) -> str:

@@ -31,7 +31,7 @@ class Difference:
     ----------
     kind : str
         "blanks", "case", "accents", "dates", "decimals", "thousands", "zeros",
-        "answers", "missing", "strings", "names" or "units".
+        "words", "answers", "missing", "strings", "names" or "units".
 
     column : hashable
         The column that is meant.
