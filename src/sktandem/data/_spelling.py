@@ -10,7 +10,7 @@ __all__ = ["FOLDS", "as_answers", "fold", "plain"]
 
 FOLDS = ("blanks", "case", "accents")
 YES = {"yes", "y", "true", "t", "ja", "j", "oui", "si", "sim", "1"}
-UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "æ": "ae"})
+UMLAUTS = str.maketrans({sign: f"{own}e" for sign, own in zip("äöüøæ", "aouoa")})
 NO = {"no", "n", "false", "f", "nein", "non", "nao", "0"}
 
 
