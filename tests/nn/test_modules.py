@@ -149,7 +149,7 @@ def test_a_size_that_the_user_set_stays():
         Named, criterion=nn.CrossEntropyLoss, module__n_outputs=9, **QUICK
     )
 
-    message = r"Named gives 9 outputs, but y has 3 class.* \(0, 1, 2\)\. A module whose"
+    message = r"Named gives 9 outputs, but y has 3 class.* \(0, 1, 2\)\. A module with"
     with pytest.raises(SourceError, match=message):
         fitted(net)
 
