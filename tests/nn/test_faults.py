@@ -193,7 +193,7 @@ def replaced_by(content):
 def test_a_damaged_checkpoint_is_refused(saved, name, damage):
     damage(saved / name)
 
-    told = rf"resume_from='.*' is damaged: \['{name}'\] are not as they were .* again wi"
+    told = rf"resume_from='.*' is damaged: \['{name}'\] are not as they were .* again w"
     with pytest.raises(SourceError, match=told):
         estimator().fit(**DATA, resume_from=saved)
 
