@@ -3,8 +3,8 @@
 CPU time of one repeat of ten folds, on two sources: 10 columns of numbers, and a table
 of 550 rows with strings and gaps, as ``python -m sktandem`` compares it; and of a
 Tandem of own models and merges. "outside" is the part that is not spent in `fit` and
-`predict` of the estimator that is compared. Each in a process of its own; ``--old PATH``
-takes turns with the package in another folder, such as ``src`` of an earlier commit.
+`predict` of the estimator that is compared. Each in a process of its own. ``--old
+PATH`` takes turns with the package in another folder, as ``src`` of an earlier commit.
 """
 
 import os

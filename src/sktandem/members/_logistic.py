@@ -87,9 +87,11 @@ class Logistic:
             return None
         alphas = np.full(shape[1], self.alpha)
         alphas[shape[1] - int(self.intercept) :] = 0.0
-        known = start is not None and start.shape == shape
-        slopes = start if start is not None and known else np.zeros(shape)
-        step, least, size = np.zeros(shape), np.inf, counts.sum()
+        slopes: Floats = np.zeros(shape)
+        if start is not None and start.shape == shape:
+            slopes = start
+        step: Any = np.zeros(shape)
+        least, size = np.inf, counts.sum()
         for _ in range(MOST_STEPS):
             p = self.proba(columns, slopes - step)
             slope = (counts * (p - targets)) @ columns.T + alphas * (slopes - step)
