@@ -121,6 +121,7 @@ def test_losses_are_those_of_fits_on_a_mixed_table(estimator, scaler, learner):
     [
         (make_pipeline(PCA(2), LogisticRegression(**EXACT)), "standard"),
         (make_pipeline(PCA(2), LogisticRegression(**EXACT)), None),
+        (make_pipeline(LogisticRegression(**EXACT)), None),
         (LogisticRegression(**EXACT), StandardScaler()),
         (LogisticRegression(**EXACT), PolynomialFeatures()),
         (DecisionTreeClassifier(max_depth=3, random_state=0), "standard"),

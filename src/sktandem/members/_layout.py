@@ -106,6 +106,8 @@ class Layout:
         if type(estimator) is not Pipeline or plainly_addressed(estimator) is None:
             return self
         front = estimator[:-1]
+        if len(front) == 0:
+            return self
         follows = follows_scales(front[0]) if len(front) == 1 else None
         if scaler is not None and (not isinstance(scaler, str) or follows is None):
             return self
