@@ -3,23 +3,30 @@
 Two sources of 1,000 rows x 20, two classes, a perceptron 64-32; CPU time by one
 thread, the ways taken in turn. SharedNet reads and checks its input, scales it, and
 answers in double precision, so that a row gets the same answer alone as among others.
+A merge of a logistic regression is taken beside the pipeline with a StandardScaler, of
+an array and of a data frame.
 """
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import options, report, write_json
 
-from sktandem import SharedNet
+from sktandem import Merged, SharedNet
 from sktandem.nn import default_net
 
 AIMS = {"SharedNet": "<= 2 x skorch"}
+MERGE_AIM = "<= 1.2 x pipeline"
 
 
 def ways():
@@ -50,6 +57,23 @@ def ways():
     }
 
 
+def merges():
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 20))
+    y, source = (X[:, 0] > 0).astype(int), np.repeat(["a", "b"], 1000)
+    asked = {}
+    for name, table in {
+        "array": X,
+        "data frame": pd.DataFrame(X).add_prefix("x"),
+    }.items():
+        plain = make_pipeline(StandardScaler(), LogisticRegression()).fit(table, y)
+        merged = Merged(LogisticRegression()).fit(table, y, sample_source=source)
+        asked[name] = [partial(m.predict_proba, table[:1]) for m in (plain, merged)]
+    return asked
+
+
 def seconds(ask, n):
     start = time.process_time()
     for _ in range(n):
@@ -75,7 +99,21 @@ def main():
         }
         for name, own in taken.items()
     ]
-    write_json(given.json, report("One row", rows))
+    of_merges = []
+    for name, pair in merges().items():
+        turns = [
+            [seconds(ask, given.calls) for ask in pair] for _ in range(given.repeats)
+        ]
+        of_merges.append(
+            {
+                "predict_proba of a merge": name,
+                "us": median(ours for _, ours in turns) * 1e6,
+                "/ pipeline": median(ours / plain for plain, ours in turns),
+                "aim": MERGE_AIM,
+            }
+        )
+    tables = report("One row", rows), report("One row of a merge", of_merges)
+    write_json(given.json, *tables)
 
 
 if __name__ == "__main__":

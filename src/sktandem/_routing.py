@@ -30,6 +30,7 @@ __all__ = [
     "fit_weighted",
     "fit_with_source",
     "fits_by_source",
+    "plainly_addressed",
     "score_request",
     "scores_weighted",
     "source_method",
@@ -160,7 +161,7 @@ def fit_weighted(estimator: Any, X: Any, y: Any, weights: Any) -> None:
     thread's and ends with the fit: whichever one the user has chosen stays. Where
     `unweighted` gives a reason, there is no such way.
     """
-    key = _plainly_addressed(estimator)
+    key = plainly_addressed(estimator)
     known = key is not None or _stands_alone(estimator)
     routed = not known and _is_routed(estimator)
     key = key if known or routed else _addressed(estimator)
@@ -172,7 +173,7 @@ def unweighted(estimator: Any) -> str | None:
     """Say which part of an estimator gets no weights; None if every learner does."""
     if _stands_alone(estimator) and _takes_weights(estimator):
         return None
-    if _plainly_addressed(estimator) is not None:
+    if plainly_addressed(estimator) is not None:
         return None
     for part in _tree(estimator):
         if hasattr(part, "fit_resample"):
@@ -189,7 +190,7 @@ def unweighted(estimator: Any) -> str | None:
     return f"{type(estimator).__name__}.fit hands no sample_weight on to {inside}"
 
 
-def _plainly_addressed(estimator: Any) -> str | None:
+def plainly_addressed(estimator: Any) -> str | None:
     """Name the fit parameter of the last step of a plain pipeline, None for others.
 
     Where a learner takes weights itself, scikit-learn made all steps, and nobody has

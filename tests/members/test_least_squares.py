@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 from sktandem.data._rows import Rows
 from sktandem.data._sources import Sources
-from sktandem.members import WeightedMerge
+from sktandem.members import WeightedMerge, _inner_losses
 from sktandem.members import _weighted as weighted
 from sktandem.members._least_squares import least_squares_losses
 from sktandem.members._models import Units
@@ -32,12 +32,14 @@ def found(estimator, rows, scaler="standard"):
 def fitted_one_by_one(estimator, rows, scaler):
     own, others = rows.of("a"), rows.of_others("a")
     units = Units(estimator, scaler, False, np.random.RandomState(0))
+    given = np.ones(300) if rows.weights is None else rows.weights
     losses = np.zeros(len(WEIGHTS))
     for fold in range(5):
+        test = own[fold == FOLDS]
         for place, weight in enumerate(WEIGHTS):
             model = weighted._fit(units, rows, own[fold != FOLDS], others, weight)
-            test = own[fold == FOLDS]
-            losses[place] += weighted._loss(model, rows, own, test, None)
+            errors = (model.predict(rows.X[test]) - rows.y[test]) ** 2
+            losses[place] += np.sum(errors * given[test])
     return losses
 
 
@@ -108,7 +110,7 @@ def test_the_weight_is_that_of_the_fits(monkeypatch):
     source = np.where(CODES == 0, "a", "b")
     quick = WeightedMerge(Ridge(), random_state=0).fit(X, Y, sample_source=source)
 
-    monkeypatch.setattr(weighted, "least_squares_losses", lambda *_: None)
+    monkeypatch.setattr(_inner_losses, "least_squares_losses", lambda *_: None)
     slow = WeightedMerge(Ridge(), random_state=0).fit(X, Y, sample_source=source)
 
     assert quick.weight_by_source_["a"] == slow.weight_by_source_["a"]

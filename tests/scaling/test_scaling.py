@@ -21,7 +21,7 @@ from sktandem import Merged, SourceScaler, table_preprocessor
 from sktandem.data._sources import resolve_sources
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.scaling import _affine as affine
-from sktandem.scaling._affine import fit_affine
+from sktandem.scaling._affine import Spread, fit_affine
 
 THEIRS = {
     "standard": StandardScaler(),
@@ -382,3 +382,21 @@ def test_a_sparse_column_without_a_value_is_left_alone(scaler):
 
     assert np.isnan(scaled.toarray()[:, 0]).all()
     assert np.isfinite(scaled.toarray()[:, 1]).all()
+
+
+@pytest.mark.parametrize("weight", [0.03, 1.0, 4.0])
+def test_moments_of_two_sets_of_rows_are_those_of_both_at_any_weight(weight):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 4)) * [1, 1e-6, 1e6, 0] + [1e3, 3, 0, 0.1]
+    X[rng.random((50, 4)) < 0.1] = np.nan
+    X[:, 3] = 0.1  # of a constant, sums are not quite one
+    counts = rng.uniform(0.5, 2, size=50)
+
+    both = Spread.of(X[:20], counts[:20]).plus(Spread.of(X[20:], counts[20:]), weight)
+
+    maps, scaler = both.maps(), StandardScaler()
+    with np.errstate(invalid="ignore"):  # its variance of a constant may be below 0
+        scaler.fit(X, sample_weight=counts * np.where(np.arange(50) < 20, 1, weight))
+    np.testing.assert_allclose(maps.center[0], scaler.mean_, rtol=1e-12)
+    np.testing.assert_allclose(maps.scale[0], scaler.scale_, rtol=1e-7)
+    assert maps.scale[0, 3] == 1

@@ -40,6 +40,7 @@ from sktandem.data._tables import (
     from_tensor,
     insert_column,
     is_missing,
+    is_pandas,
     is_tensor,
     n_rows,
     refuse_datasets,
@@ -358,10 +359,12 @@ def _refuse_not_finite(y: NDArray[Any], weights: Any) -> None:
 def check_columns(estimator: Any, X: Any) -> None:
     """Refuse columns other than those of `fit`."""
     learned = vars(estimator)
+    names = learned.get("feature_names_in_")
     plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "biuf"
-    nameless = plain and "feature_names_in_" not in learned
-    if nameless and X.shape[1] == learned.get("n_features_in_"):
+    if plain and names is None and X.shape[1] == learned.get("n_features_in_"):
         return  # at once, for those who ask for one row
+    if names is not None and is_pandas(X) and X.columns.tolist() == names.tolist():
+        return
     table = as_table(X)
     if isinstance(table, LazyTable):  # an item has columns when it is read
         return

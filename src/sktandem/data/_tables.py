@@ -57,8 +57,11 @@ RUN_BY = ("compute", "toPandas", "to_pandas", "df", "collect")
 
 def is_frame(X: Any) -> bool:
     """Tell whether X is a data frame: of pandas, polars, pyarrow, or alike."""
-    # An array is asked about often, and narwhals looks for all the libraries it knows.
-    return not isinstance(X, np.ndarray) and bool(nw.dependencies.is_into_dataframe(X))
+    # The usual ones first: narwhals looks for all the libraries it knows.
+    if isinstance(X, np.ndarray):
+        return False
+    pandas = nw.dependencies.is_pandas_dataframe(X)
+    return bool(pandas or nw.dependencies.is_into_dataframe(X))
 
 
 def is_pandas(X: Any) -> bool:
@@ -369,7 +372,7 @@ def to_floats(X: Any, columns: list[int]) -> NDArray[np.floating[Any]]:
     if not columns:
         return np.empty((len(X), 0))
     if is_pandas(X):
-        part = X.iloc[:, columns]
+        part = X if columns == list(range(X.shape[1])) else X.iloc[:, columns]
         # pandas.SparseDtype holds numbers of a plain dtype.
         plain = [getattr(d, "subtype", d) for d in part.dtypes]
         kinds = {(getattr(d, "kind", "O"), getattr(d, "itemsize", 0)) for d in plain}
@@ -385,8 +388,10 @@ def replace_columns(X: Any, columns: list[int], values: NDArray[Any]) -> Any:
     """Return the data frame with new values in some columns, the rest as it was."""
     # Of pandas an index, which has a name and a dtype of its own.
     every = X.columns if is_pandas(X) else np.array(column_names(X))
+    if columns == list(range(len(every))):
+        return frame_like(X, values, every)
     frame = frame_like(X, values, every[columns])
-    if len(columns) == X.shape[1]:
+    if len(columns) == len(every):
         return frame
     if not is_pandas(X):
         new = nw.from_native(frame).iter_columns()

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 
 from sktandem._docs import documented
-from sktandem._typing import Floats, RandomState, UnknownSource
+from sktandem._typing import RandomState, UnknownSource
 from sktandem.data._cells import (
-    class_codes,
     cross_cells,
     deal_folds,
     refuse_fields,
     target_strata,
 )
-from sktandem.data._estimator import answer_rows
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
 from sktandem.members._fill import as_model, check_weighted
-from sktandem.members._least_squares import least_squares_losses
+from sktandem.members._inner_losses import inner_losses
 from sktandem.members._models import SourceModels, Units, check_folds
-from sktandem.stats._losses import log_losses, with_the_rest
-from sktandem.stats._row_loss import loss_of
 
 __all__ = ["WeightedMerge"]
 
@@ -92,6 +88,12 @@ class WeightedMerge(SourceModels):
     Without `scoring` the loss is log loss, or the zero-one loss of a classifier without
     probabilities; of regressors the loss they are made for, such as the pinball loss
     of a quantile. The inner folds know no `groups`.
+
+    What takes no weights, such as an encoder or the front of a pipeline, is fitted once
+    for an inner fold with the others and once without. Without `scoring`, the losses of
+    Ridge and LinearRegression come from sums of products, and those of a
+    LogisticRegression with a squared penalty from Newton's method, begun at the fit
+    that is most alike: those of single fits, to their `tol`.
 
     Examples
     --------
@@ -175,25 +177,11 @@ class WeightedMerge(SourceModels):
         sources = rows.sources.take(own)
         cells = cross_cells(sources, target_strata(sources, rows.y[own]))
         folds = deal_folds(cells, n_folds, units.rng)
-        if self.scoring is None:
-            given = units.estimator, units.scaler, rows, own, others, folds
-            found = least_squares_losses(*given, self.weights)
-            if found is not None:
-                return float(self.weights[int(np.argmin(found))])
-        losses, failure = np.zeros(len(self.weights)), None
-        for fold in range(n_folds):
-            train, test = own[folds != fold], own[folds == fold]
-            for place, weight in enumerate(self.weights):
-                try:
-                    model = _fit(units, rows, train, others, weight)
-                except SourceError:  # weights that do not reach the learner
-                    raise
-                except ValueError as error:  # such as a class that few rows have
-                    losses[place], failure = np.inf, error
-                    continue
-                losses[place] += _loss(model, rows, own, test, self.scoring)
-        if failure is not None and np.isinf(losses).all():
-            raise failure
+        # Of their own, or the next source's folds would hang on how many fits it took.
+        seed = units.rng.randint(np.iinfo(np.int32).max)
+        inner = replace(units, rng=np.random.RandomState(seed))
+        given = rows, own, others, folds, self.weights, self.scoring
+        losses = inner_losses(inner, *given)
         return float(self.weights[int(np.argmin(losses))])
 
 
@@ -219,34 +207,3 @@ def _fit(
     both = rows.take(np.concatenate([own, others]))
     weights = np.repeat([1.0, weight], [len(own), len(others)])
     return units.fit(both, None if weight == 1 else weights)
-
-
-def _loss(
-    model: Any,
-    rows: Rows,
-    own: NDArray[np.intp],
-    test: NDArray[np.intp],
-    scoring: Any,
-) -> float:
-    """Return the sum of the losses of some rows, among the classes of one's own."""
-    tested = rows.take(test).as_one()
-    if scoring is not None:
-        score = float(check_scoring(model, scoring)(model, tested.X, tested.y))
-        if not np.isfinite(score):
-            raise ValueError(f"scoring={scoring!r} gives {score} on an inner fold.")
-        return -score * len(test)
-    if not is_classifier(model):
-        predicted = answer_rows(model, "predict", tested)
-        losses = loss_of(model).of_rows(tested.y, predicted)
-    elif not hasattr(model, "predict_proba"):
-        losses = answer_rows(model, "predict", tested) != tested.y
-    else:
-        classes, codes = class_codes(rows.y[own])
-        mine = codes[np.searchsorted(own, test)]  # both ascending
-        losses = log_losses(_proba(model, tested, classes), mine)
-    return float(losses.sum() if tested.weights is None else losses @ tested.weights)
-
-
-def _proba(model: Any, rows: Rows, classes: NDArray[Any]) -> Floats:
-    given = answer_rows(model, "predict_proba", rows)
-    return with_the_rest(given, model.classes_, classes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sktandem._settings import check_known, is_number
 from sktandem._telling import counted, warn
 from sktandem.data._cells import cross_cells, target_strata
-from sktandem.data._sources import Sources
+from sktandem.data._sources import Codes, Sources
 from sktandem.exceptions import SourceError
 
 __all__ = ["check_fraction", "held_out"]
@@ -51,17 +51,14 @@ def held_out(
     # the lots of these as they were.
     lot = np.random.default_rng([seed, 1]).random(len(held), dtype=np.float32)
     cells = cross_cells(sources, target_strata(sources, y))
-    order = np.argsort(lot)
-    small = cells.max() < np.iinfo(np.int16).max  # which numpy sorts by its digits
-    by_lot = cells[order].astype(np.int16 if small else cells.dtype)
-    order = order[np.argsort(by_lot, kind="stable")]
+    if cells.max() < np.iinfo(np.int16).max:  # which numpy sorts by its digits
+        cells = cells.astype(np.int16)
+    order = np.argsort(lot).astype(np.min_scalar_type(-len(lot)))
+    order = order[np.argsort(cells[order], kind="stable")]
     # Along the rows of a source, sorted by cell, every 1/part-th one is taken.
-    place = np.arange(len(order)) - np.repeat(
-        np.cumsum(sources.sizes) - sources.sizes, sources.sizes
-    )
-    part = parts[sources.codes[order]]
-    held[order] = np.floor((place + 1) * part + 0.5) > np.floor(place * part + 0.5)
-    groups = cells if classes else sources.codes.astype(np.intp)
+    for own, part in zip(np.split(order, np.cumsum(sources.sizes)[:-1]), parts):
+        held[own] = np.diff(np.floor(np.arange(len(own) + 1) * part + 0.5)) > 0
+    groups = cells if classes else sources.codes
     held[_spared(held, groups, order)] = False
     for code in np.flatnonzero(parts):
         rows = sources.rows[code]
@@ -70,9 +67,7 @@ def held_out(
     return held
 
 
-def _spared(
-    held: NDArray[np.bool_], groups: NDArray[np.intp], order: NDArray[np.intp]
-) -> NDArray[np.intp]:
+def _spared(held: NDArray[np.bool_], groups: Codes, order: Codes) -> NDArray[np.intp]:
     """Return the first row of every group that is held out whole."""
     ordered = groups[order]
     first = order[np.flatnonzero(np.diff(ordered, prepend=-1))]
@@ -92,7 +87,7 @@ def _parts(fraction: Any, sources: Sources) -> list[float]:
 def _hold_out_one(
     held: NDArray[np.bool_],
     rows: NDArray[np.intp],
-    groups: NDArray[np.intp],
+    groups: Codes,
     lot: NDArray[np.float32],
     name: Any,
 ) -> None:

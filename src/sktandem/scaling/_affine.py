@@ -18,6 +18,7 @@ from sktandem.exceptions import SourceError
 __all__ = [
     "NAMED_SCALERS",
     "AffineMaps",
+    "Spread",
     "assembled",
     "fit_affine",
     "row_chunks",
@@ -73,6 +74,48 @@ class AffineMaps:
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         which = -1 if codes is None else codes[chunk]
         return self.center[which].astype(dtype), self.scale[which].astype(dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """The weight, mean and variance of the values in each column of some rows.
+
+    Those of two sets of rows make those of both together, whatever each counts, so
+    that one pass over the rows serves every weight.
+    """
+
+    weight: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, X: NDArray[Any], weights: NDArray[np.float64] | None) -> Spread:
+        """Return that of rows; missing values are passed over."""
+        filled = ~np.isnan(X)
+        if weights is None:
+            weights = np.ones(len(X))
+        weight = weights @ filled
+        share = 1 / np.where(weight > 0, weight, 1)
+        mean = weights @ np.where(filled, X, 0.0) * share
+        variance = weights @ np.where(filled, X - mean, 0.0) ** 2 * share
+        return cls(weight, mean, variance)
+
+    def plus(self, other: Spread, weight: float) -> Spread:
+        """Return that of these rows and of others that count `weight`."""
+        total = self.weight + weight * other.weight
+        mine = self.weight / np.where(total > 0, total, 1)
+        mean = mine * self.mean + (1 - mine) * other.mean
+        variance = mine * (self.variance + (self.mean - mean) ** 2)
+        variance += (1 - mine) * (other.variance + (other.mean - mean) ** 2)
+        return Spread(total, mean, variance)
+
+    def maps(self) -> AffineMaps:
+        """Return the map of the standard scaler for all rows."""
+        eps = np.finfo(np.float64).eps
+        least = self.weight * eps * self.variance + (self.weight * self.mean * eps) ** 2
+        varies = self.variance > least  # else a constant, as StandardScaler has it
+        scale = np.where(varies, np.sqrt(self.variance), 1.0)
+        return AffineMaps(np.where(self.weight > 0, self.mean, 0.0)[None], scale[None])
 
 
 def _float_of(X: Any) -> np.dtype[Any]:
@@ -157,14 +200,20 @@ def _statistics(
 
 
 def _standard(X: Any, rows: Any, weights: Any) -> Any:
-    scaler = StandardScaler(with_mean=not sparse.issparse(X))
+    if sparse.issparse(X):
+        scaler = StandardScaler(with_mean=False)
+        for part, weight in row_parts(X, rows, weights):
+            scaler.partial_fit(part, sample_weight=weight)
+        # An infinite variance passes for that of a constant there.
+        scale = np.where(np.isfinite(scaler.var_), scaler.scale_, np.nan)
+        return np.zeros(X.shape[1]), scale
     # Row by row of chunks: the same moments as from all rows at once, without
-    # the temporaries of the size of X that scikit-learn would take.
+    # temporaries of the size of X.
+    spread = Spread(*np.zeros((3, X.shape[1])))
     for part, weight in row_parts(X, rows, weights):
-        scaler.partial_fit(part, sample_weight=weight)
-    center = np.zeros(X.shape[1]) if sparse.issparse(X) else scaler.mean_
-    # An infinite variance passes for that of a constant there.
-    return center, np.where(np.isfinite(scaler.var_), scaler.scale_, np.nan)
+        spread = spread.plus(Spread.of(part, weight), 1.0)
+    maps = spread.maps()
+    return maps.center[0], np.where(np.isfinite(spread.variance), maps.scale[0], np.nan)
 
 
 def _minmax(X: Any, rows: Any, weights: Any) -> Any:

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
@@ -57,7 +57,10 @@ __all__ = [
     "check_scaler",
     "fit_named",
     "fit_transformers",
+    "follows_scales",
+    "numbers_of",
     "table_preprocessor",
+    "typed_numbers",
 ]
 
 
@@ -448,3 +451,26 @@ def table_preprocessor(
         ],
         verbose_feature_names_out=False,
     )
+
+
+def follows_scales(transformer: Any) -> bool | None:
+    """Tell what comes of numbers that are moved and stretched before they get here.
+
+    True where they leave it as the first columns, moved and stretched alike; False
+    where nothing of it is left; None where nobody knows. A `table_preprocessor` fills
+    a column by its own median, so that with it either holds.
+    """
+    if type(transformer) is not ColumnTransformer or len(transformer.transformers) != 3:
+        return None
+    plain = (transformer.remainder, transformer.transformer_weights) == ("drop", None)
+    parts, (numbers, _, rest) = zip(*[part[1:] for part in transformer.transformers])
+    ours = numbers is typed_numbers and rest is category_columns
+    if not plain or not ours or type(parts[0]) is not Pipeline:
+        return None
+    first, imputer, *scaling = (step for _, step in parts[0].steps)
+    median = "SimpleImputer(keep_empty_features=True, strategy='median')"
+    if getattr(first, "func", None) is not _as_dense or repr(imputer) != median:
+        return None
+    scalers = ("StandardScaler()", "MinMaxScaler()", "RobustScaler()")
+    named = all(repr(scaler) in scalers for scaler in scaling)
+    return not scaling if named else None

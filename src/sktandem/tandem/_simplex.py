@@ -77,8 +77,10 @@ def best_weights(problem: Problem) -> Floats:
 
     Of members that give the same numbers the first takes all.
     """
-    _, first = np.unique(problem.predictions, axis=1, return_index=True)
-    first = np.sort(first)  # members as they came, not as their numbers sort
+    known: dict[bytes, int] = {}  # np.unique takes as long as many fits
+    for place, given in enumerate(problem.predictions.T):
+        known.setdefault((given + 0.0).tobytes(), place)  # of zeros with either sign
+    first = list(known.values())
     weights = np.zeros(problem.n_members)
     besides = np.broadcast_to(problem.besides, problem.n_members)[first]
     given = problem.predictions[:, first]
