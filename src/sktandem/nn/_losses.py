@@ -19,7 +19,6 @@ from sktandem.nn._weighing import Weighing
 __all__ = ["StepLoss", "refuse_other_means", "row_losses"]
 
 N_FEW = 32  # rows on which a loss is seen to be a mean
-RTOL = 1e-3  # of single precision, and of some functions of the rows
 
 
 class StepLoss:
@@ -198,7 +197,8 @@ def refuse_other_means(net: NeuralNet, training: SourceRows) -> None:
         raise SourceError(
             f"The loss of {type(net).__name__} by {type(criterion).__name__} {told}, "
             "so that the losses of several processes do not add up to it. Use a "
-            "criterion that takes the mean; balance='classes' gives rows weights."
+            "criterion that takes the mean, or one process; balance='classes' weights "
+            "the rows of each class."
         )
 
 
@@ -220,9 +220,10 @@ def _is_mean(net: NeuralNet, table: Table, code: int | None, rows: Tensor) -> bo
         whole, first, rest = (
             net.get_loss(
                 _rows_of(y_pred, part), y[part], X=_rows_of(x, part), training=True
-            ).double()
+            )
             for part in own
         )
     part = cut / len(rows)
     made = first + rest if _adds_up(net) else part * first + (1 - part) * rest
-    return bool(torch.isclose(whole, made, rtol=RTOL, atol=1e-6))
+    rtol = 1e-3 + 8 * torch.finfo(whole.dtype).eps  # of half precision it is coarse
+    return bool(torch.isclose(whole.double(), made.double(), rtol=rtol, atol=1e-6))

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from multiprocessing import current_process
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,9 +25,21 @@ from sktandem.nn._average import trained_parts, trained_weights
 
 __all__ = ["Gradients", "Ranks", "Share", "refuse_apart", "warn_of_launcher"]
 
+MOST_TOLD = 200  # characters of a setting in a message
 VALUES = ("X", "y", "sample_source")  # of which only fingerprints are compared
 WRAPPERS = ("torch.nn.parallel.distributed", "torch.distributed")
 Value = TypeVar("Value")
+_inherited = False
+
+
+def _inherit() -> None:
+    """Take note that a group is that of the process from which this one was forked."""
+    global _inherited
+    _inherited = dist.is_available() and dist.is_initialized()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_inherit)
 
 
 class Share(NamedTuple):
@@ -72,7 +85,7 @@ class Ranks:
     @classmethod
     def now(cls, device: Any) -> Ranks | None:
         """Return the ranks of torch's process group; None if there are no others."""
-        if not (dist.is_available() and dist.is_initialized()):
+        if _inherited or not (dist.is_available() and dist.is_initialized()):
             return None
         if dist.get_world_size() == 1:
             return None
@@ -149,7 +162,8 @@ class Ranks:
             for what, value in every[0].items():
                 if others.get(what) == value:
                     continue
-                differs = f"with {what}={others.get(what)}, rank 0 with {value}"
+                own, first = (str(v)[:MOST_TOLD] for v in (others.get(what), value))
+                differs = f"with {what}={own}, rank 0 with {first}"
                 if what in VALUES:
                     differs = f"other values of {what} than rank 0"
                 raise SourceError(
@@ -236,18 +250,17 @@ class Gradients:
         before, self._before = self._before, None
         assert before is not None
         weights = [weight for weight, _ in before]
-        wide = torch.float32
-        if any(weight.dtype == torch.float64 for weight in weights):
-            wide = torch.float64
+        wide = reduce(torch.promote_types, [w.dtype for w in weights], torch.float32)
         # One buffer of all weights, also of heads that this step has not asked, so that
         # the ranks always exchange the same. Behind the gradients it tells which are
         # there: an optimizer passes over a weight without one, and 0 is not the same.
         asked = [w.new_tensor(w.grad is not None, dtype=wide) for w in weights]
         given = [
-            torch.zeros_like(w, dtype=wide) if w.grad is None else w.grad.to(wide)
+            torch.zeros_like(w) if w.grad is None else w.grad.to_dense()
             for w in weights
         ]
-        flat = torch.cat([*(own.reshape(-1) for own in given), torch.stack(asked)])
+        parts = [own.reshape(-1).to(wide) for own in given]
+        flat = torch.cat([*parts, torch.stack(asked)])
         self.ranks.add_up(flat)
         *sums, n_asked = flat.split([*(w.numel() for w in weights), len(weights)])
         for (weight, old), own, n in zip(before, sums, n_asked.tolist()):

@@ -120,8 +120,11 @@ class Trainer:
         told |= told.pop("settings") | learns_by(net)
         told |= {"batch_size": turns.sizes.batch_sizes}
         told |= {"epochs": (len(net.history), epochs)}
-        for name in (*net._modules, *net._optimizers):
-            told[name] = in_words(repr(getattr(net, f"{name}_")))
+        told |= {name: repr(getattr(net, f"{name}_")) for name in net._modules}
+        for name in net._optimizers:
+            groups = getattr(net, f"{name}_").param_groups
+            for key in groups[0].keys() - {"params"}:
+                told[f"{name}__{key}"] = [in_words(group.get(key)) for group in groups]
         ranks.refuse_others(told)
         refuse_apart(net, ranks)
         ranks.adopt(net)
