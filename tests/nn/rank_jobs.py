@@ -550,8 +550,6 @@ class Ends(Callback):
         if rank() == 1 and len(net.history[-1]["batches"]) == 3:
             if self.how == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if self.how == "leaves":
-                os._exit(3)
             raise OSError("no such file")
 
 

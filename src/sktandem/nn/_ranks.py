@@ -194,10 +194,10 @@ class Ranks:
             if alike and odd is None and not _alike(own, theirs):
                 odd = name
             own.copy_(theirs)
-        for rank, name in enumerate(self.every(odd) if alike else ()):
-            if name is not None:
+        for rank, other in enumerate(self.every(odd) if alike else ()):
+            if other is not None:
                 raise SourceError(
-                    f"{name!r} of rank {rank} is no longer that of rank 0 after epoch "
+                    f"{other!r} of rank {rank} is no longer that of rank 0 after epoch "
                     f"{len(net.history)}. Something changes it besides the gradient of "
                     "the loss: a layer with statistics of its own rows, a callback, or "
                     f"an optimizer or a train_step of {type(net).__name__} that does "
@@ -230,7 +230,7 @@ class Gradients:
 
     def of_all(self, own: Tensor, whole: Tensor) -> Tensor:
         """Return a loss with the value `whole`, and the gradient of all ranks' own."""
-        loss: Tensor = _Whole.apply(own, whole, self)
+        loss: Tensor = _Whole.apply(own, whole, self)  # type: ignore[no-untyped-call]
         return loss
 
     def begin(self) -> None:
@@ -283,7 +283,7 @@ class _Whole(torch.autograd.Function):
         return whole.to(own.dtype, copy=True)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         ctx.gradients.begin()
         return grad, None, None
 
