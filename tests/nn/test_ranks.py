@@ -76,7 +76,8 @@ def test_several_processes_train_the_net_that_one_would(n, names, tmp_path):
 
     for name in names:
         for own in every:
-            assert own[name]["history"] == every[0][name]["history"], name
+            for what in ("losses", "history"):
+                assert own[name][what] == every[0][name][what], (name, what)
             assert_same(own[name], alone[name])
 
 

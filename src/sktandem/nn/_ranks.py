@@ -320,12 +320,11 @@ def refuse_apart(net: NeuralNet, ranks: Ranks) -> None:
 
 def warn_of_launcher() -> None:
     """Warn where torchrun has started processes that do not know of each other."""
-    several = int(os.environ.get("WORLD_SIZE", 1)) > 1
-    if not (several and dist.is_available() and dist.is_torchelastic_launched()):
-        return
-    if current_process().name == "MainProcess":  # and not one of n_jobs
+    launched = dist.is_available() and dist.is_torchelastic_launched()
+    n = int(os.environ.get("WORLD_SIZE", 1)) if launched else 1
+    if n > 1 and current_process().name == "MainProcess":  # and not one of n_jobs
         warn(
-            f"torchrun has started {os.environ['WORLD_SIZE']} processes, and each fits "
+            f"torchrun has started {n} processes, and each fits "
             "a net by itself. Call torch.distributed.init_process_group() before fit, "
             "so that they train one together."
         )
