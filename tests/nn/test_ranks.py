@@ -163,13 +163,13 @@ def test_what_ranks_could_not_share_is_refused_by_all(tmp_path):
 @pytest.mark.parametrize("how", ["killed", "fails"])
 def test_a_rank_that_ends_ends_the_others(how, tmp_path):
     ranks = begin(rank_jobs.until_one_ends, tmp_path, args=(how,))
-    told, seconds, attributes = results(ranks[:1], tmp_path)[0]
+    told, attributes = results(ranks[:1], tmp_path)[0]
     for process in ranks[1:]:
         process.join(60)
 
     assert told.startswith("SourceError: Rank 0 of 2 no longer reaches the others: ")
     assert "resume_from goes on from a checkpoint" in told
-    assert seconds < 60
+    assert not re.search("tim(ed|e) ?out", told, re.IGNORECASE), "it did not wait"
     assert not [name for name in attributes if name.endswith("_")], (
         "nothing half-fitted"
     )

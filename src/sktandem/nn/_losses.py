@@ -145,7 +145,7 @@ def _adds_up(net: NeuralNet) -> bool:
     return getattr(net.criterion_, "reduction", "mean") == "sum"
 
 
-def _rows_of(values: Any, rows: slice | Tensor) -> Any:
+def _rows_of(values: Any, rows: slice) -> Any:
     if isinstance(values, tuple):
         return tuple(_rows_of(part, rows) for part in values)
     if isinstance(values, dict):
@@ -226,4 +226,7 @@ def _is_mean(net: NeuralNet, table: Table, code: int | None, rows: Tensor) -> bo
     part = cut / len(rows)
     made = first + rest if _adds_up(net) else part * first + (1 - part) * rest
     rtol = 1e-3 + 8 * torch.finfo(whole.dtype).eps  # of half precision it is coarse
-    return bool(torch.isclose(whole.double(), made.double(), rtol=rtol, atol=1e-6))
+    close = torch.isclose(
+        whole.double(), made.double(), rtol=rtol, atol=1e-6, equal_nan=True
+    )
+    return bool(close)  # of NaN there is more to say when it trains
