@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sktandem._settings import check_choice, is_number
 from sktandem.exceptions import SourceError
 
-__all__ = ["Averaged", "check_average"]
+__all__ = ["Averaged", "check_average", "trained_parts", "trained_weights"]
 
 AVERAGES = ("ema", "swa")
 EMA_DECAY = 0.99
@@ -26,12 +26,16 @@ def check_average(average: Any) -> None:
     check_choice("average", average, AVERAGES, decay)
 
 
+def trained_parts(net: NeuralNet) -> dict[str, nn.Module]:
+    """Return all that a net may train, by name: its modules and its criterion."""
+    names = (*net._modules, *net._criteria)
+    parts = {name: getattr(net, f"{name}_") for name in names}
+    return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
+
+
 def trained_weights(net: NeuralNet) -> list[Tensor]:
     """Return the weights of all modules of a net, and of its criterion."""
-    parts = [getattr(net, f"{name}_") for name in (*net._modules, *net._criteria)]
-    return [
-        w for part in parts if isinstance(part, nn.Module) for w in part.parameters()
-    ]
+    return [w for part in trained_parts(net).values() for w in part.parameters()]
 
 
 class Averaged(nn.Module):

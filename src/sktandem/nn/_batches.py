@@ -15,12 +15,14 @@ from torch.utils.data import DataLoader
 from sktandem.nn._items import PLAIN, named
 from sktandem.nn._order import Order
 from sktandem.nn._ragged import lengths_of
+from sktandem.nn._ranks import Ranks, Share
 from sktandem.nn._table import Table
 
 __all__ = ["Ahead", "Feed", "Joiner", "RowBatch", "SourceRows", "rows_in_order"]
 
 MOST_KNOWN = 1000
-Part = tuple[Any, Tensor, Tensor | None]  # features, targets, weights of rows
+# Features, targets, weights of rows, and the share that a rank has of them.
+Part = tuple[Any, Tensor, Tensor | None, Share | None]
 
 
 class RowBatch(tuple[Any, Any]):
@@ -39,10 +41,15 @@ class RowBatch(tuple[Any, Any]):
 
     places : tuple of int
         The places of its sources among all, in order.
+
+    shares : sequence of Share or None
+        What this rank has of each source's rows, or of all of a plain batch, if
+        several processes train.
     """
 
     label: str
     places: tuple[int, ...]
+    shares: Sequence[Share] | None = None
     parts: tuple[tuple[str, slice, float], ...] | None = None
     weights: Tensor | None = None
     losses: list[Tensor]  # of the parts, once they are known
@@ -64,12 +71,19 @@ class SourceRows(SkorchDataset):
 
     rows : sequence of Tensor
         The rows of each source; one without rows is left out.
+
+    ranks : Ranks or None
+        The processes that train on them together.
     """
 
     def __init__(
-        self, table: Table, names: Sequence[Hashable], rows: Sequence[Tensor]
+        self,
+        table: Table,
+        names: Sequence[Hashable],
+        rows: Sequence[Tensor],
+        ranks: Ranks | None = None,
     ) -> None:
-        self.table = table
+        self.table, self.ranks = table, ranks
         # A source may have no rows in this call of partial_fit, and then takes no turn.
         # The code by which the table knows a source is its place among all.
         self.codes = [code for code, own in enumerate(rows) if len(own)]
@@ -112,8 +126,10 @@ class SourceRows(SkorchDataset):
         """Return rows of several sources that share one loss."""
         if self.table.heads is not None:
             return self._sorted(rows, nth_pass)
+        rows, share = self._own(rows)
         batch = RowBatch(self.table.pair(rows, None, nth_pass))
         batch.label = ", ".join(self.names[source] for source in sources)
+        batch.shares = None if share is None else (share,)
         if self.table.weights is not None:
             batch.weights = self.table.weights.index_select(0, rows)
         return batch
@@ -135,7 +151,8 @@ class SourceRows(SkorchDataset):
         return Joiner(self)(present, own_parts, weights)
 
     def part(self, source: int, rows: Tensor, nth_pass: int = PLAIN) -> Part:
-        """Return features, targets and weights of rows that belong to one source."""
+        """Return what is this rank's of a batch of one source, to train on."""
+        rows, share = self._own(rows)
         table = self.table
         assert table.y is not None
         weights = table.weights
@@ -143,7 +160,20 @@ class SourceRows(SkorchDataset):
             table.features(rows, self.codes[source], nth_pass),
             table.y.index_select(0, rows),
             None if weights is None else weights.index_select(0, rows),
+            share,
         )
+
+    def _own(self, rows: Tensor) -> tuple[Tensor, Share | None]:
+        return (rows, None) if self.ranks is None else self.ranks.own(rows)
+
+    def ask(self, rows: Tensor, nth_pass: int) -> None:
+        """Have this rank's rows of a batch read in advance."""
+        self.table.ask(self._own(rows)[0], nth_pass)
+
+    def gathered(self, size: int) -> int:
+        """Return how many rows to gather in one go, for batches of a size."""
+        # Each rank has a part of every batch: several at once would be cut elsewhere.
+        return self.table.gathered(size) if self.ranks is None else size
 
     def in_order(self, batch_size: int) -> Iterator[RowBatch]:
         """Yield all rows, source by source."""
@@ -177,7 +207,8 @@ class Joiner:
         self, sources: Sequence[int], parts: Sequence[Part], weights: Sequence[float]
     ) -> RowBatch:
         """Return one batch of the parts, in their order."""
-        lengths = tuple(len(y) for _, y, _ in parts)
+        xs, ys, weighted, shares = zip(*parts)
+        lengths = tuple(map(len, ys))
         # Labels, slices and the tensor of heads depend on the sources and the lengths
         # of their parts only, which are the same in nearly every step. What was built
         # is kept; a plan that never repeats itself must not fill the memory.
@@ -187,13 +218,15 @@ class Joiner:
                 self._known.clear()
             self._known[key] = self._described(*key)
         label, described, heads = self._known[key]
-        X = self._rows.table.stacked([x for x, _, _ in parts])
-        y = torch.cat([y for _, y, _ in parts])
+        X = self._rows.table.stacked([*xs])
+        y = torch.cat(ys)
         batch = RowBatch((X if heads is None else {**named(X), "source": heads}, y))
         batch.label, batch.parts = label, described
         batch.places = tuple(self._rows.codes[source] for source in sources)
         if self._rows.table.weights is not None:
-            batch.weights = torch.cat([w for _, _, w in parts if w is not None])
+            batch.weights = torch.cat(weighted)
+        if self._rows.ranks is not None:
+            batch.shares = shares
         return batch
 
     def _described(self, sources: Any, lengths: Any, weights: Any) -> Any:
@@ -217,8 +250,8 @@ class Ahead:
 
     Parameters
     ----------
-    table : Table
-        All rows.
+    rows : SourceRows
+        The dataset.
 
     order : Order
         The order.
@@ -230,8 +263,8 @@ class Ahead:
         How often to take rows in advance.
     """
 
-    def __init__(self, table: Table, order: Order, size: int, ahead: int) -> None:
-        self._table, self._order, self._size, self._n = table, order, size, ahead
+    def __init__(self, rows: SourceRows, order: Order, size: int, ahead: int) -> None:
+        self._rows, self._order, self._size, self._n = rows, order, size, ahead
         self._taken: deque[tuple[Tensor, int]] = deque()
 
     def next(self) -> tuple[Tensor, int]:
@@ -240,7 +273,7 @@ class Ahead:
             rows = self._order.take(self._size)
             self._taken.append((rows, self._order.nth_pass))
             if self._n:
-                self._table.ask(*self._taken[-1])
+                self._rows.ask(*self._taken[-1])
         return self._taken.popleft()
 
 
@@ -269,7 +302,7 @@ class Feed:
         self._rows, self._source, self._size = rows, source, size
         table = rows.table
         ahead = -(-table.ahead // len(rows.names))
-        self._ahead = Ahead(table, order, table.gathered(size), ahead)
+        self._ahead = Ahead(rows, order, rows.gathered(size), ahead)
         self._label, self._places = rows.names[source], (rows.codes[source],)
         self._heads: Tensor | None = None
         if rows.table.heads is not None:
@@ -280,34 +313,39 @@ class Feed:
 
     def next(self) -> RowBatch:
         """Return the next batch, the last of a pass being what is left."""
-        x, y, weights = self.part()
+        x, y, weights, share = self.part()
         heads = self._heads
         if heads is not None:
             x = {**named(x), "source": heads.expand(len(y))}
         batch = RowBatch((x, y))
         batch.label, batch.places, batch.weights = self._label, self._places, weights
+        if share is not None:
+            batch.shares = (share,)
         return batch
 
     def part(self) -> Part:
-        """Return features, targets and weights of the next batch."""
+        """Return the next batch, or what is this rank's of it."""
         if self._at == self._end:
             # A block never reaches beyond the pass: its last batch is as short as if
             # batches were gathered one by one, and `Sizes.n_batches` counts them so.
             rows, nth_pass = self._ahead.next()
-            part = self._rows.part(self._source, rows, nth_pass)
-            self._x, self._y, self._weights = part
+            self._block = self._rows.part(self._source, rows, nth_pass)
             self._at, self._end = 0, len(rows)
         at, left, size = self._at, self._end - self._at, self._size
         # Batch normalisation cannot train on a single row that is left over.
         n = left if left == size + 1 > 2 else min(size, left)
         self._at = at + n
         self.taken += n
-        weights = self._weights
+        # Items are read a batch at a time, and are not always a tensor; of a batch that
+        # several processes share the block is what is this one's.
+        if n == self._end:
+            return self._block
+        x, y, weights, share = self._block
         return (
-            # Items are read a batch at a time, and are not always a tensor.
-            self._x if n == len(self._y) else self._x.narrow(0, at, n),
-            self._y.narrow(0, at, n),
+            x.narrow(0, at, n),
+            y.narrow(0, at, n),
             None if weights is None else weights.narrow(0, at, n),
+            share,
         )
 
 

@@ -41,6 +41,7 @@ from sktandem.data._rows import Rows
 from sktandem.nn._builder import Builder, Built
 from sktandem.nn._fitted import Fitted
 from sktandem.nn._preparation import Preparation
+from sktandem.nn._ranks import Ranks, warn_of_launcher
 from sktandem.nn._resume import Saved
 from sktandem.nn._trainer import Trainer, as_before_if_it_fails
 
@@ -86,16 +87,20 @@ class Engine:
         trainer.train(net, built.data, epochs=epochs, keep=trainer.keep)
         return Fitted.of(net, built.data, built.width)
 
-    def built(self, rows: Rows, seed: int, *, held: Rows | None = None) -> Built:
+    def built(self, rows: Rows, seed: int, **how: Any) -> Built:
         """Return a new net that is ready to train, and its data."""
-        return self.builder.build(self.preparation.first(rows, seed, held=held))
+        ranks = Ranks.now(self.builder.net.device)
+        if ranks is None:
+            warn_of_launcher()
+        else:
+            seed = ranks.first(seed)
+        return self.builder.build(self.preparation.first(rows, seed, **how))
 
     def begin(
         self, rows: Rows, seed: int, *, classes: Any, epochs: int | None
     ) -> Fitted:
         """Train a new net for some epochs, of which others are to follow."""
-        data = self.preparation.first(rows, seed, classes=classes)
-        built = self.builder.build(data)
+        built = self.built(rows, seed, classes=classes)
         epochs = built.net.max_epochs if epochs is None else epochs
         self.trainer.train(built.net, built.data, epochs=epochs, keep="last")
         return Fitted.of(built.net, built.data, built.width)

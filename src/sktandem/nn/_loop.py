@@ -8,7 +8,19 @@ from traceback import walk_tb
 from typing import Any
 
 from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping, EpochScoring, PrintLog
+from skorch.callbacks import (
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    MlflowLogger,
+    NeptuneLogger,
+    PrintLog,
+    ProgressBar,
+    SacredLogger,
+    TensorBoard,
+    TrainEndCheckpoint,
+    WandbLogger,
+)
 from torch import nn
 
 from sktandem.exceptions import SourceError
@@ -21,6 +33,11 @@ from sktandem.nn._weighing import Weighing
 __all__ = ["of_early_stopping", "run_epochs", "taking_turns"]
 
 HIDDEN = ("plan", "checks", "seed", "cursor", "valid_loss")
+# What writes to files, to the screen or to a service, as one rank does for all.
+WRITERS = (
+    *(Checkpoint, TrainEndCheckpoint, PrintLog, ProgressBar),
+    *(TensorBoard, WandbLogger, NeptuneLogger, MlflowLogger, SacredLogger),
+)
 
 
 def _is_silent(callback: Any, net: NeuralNet) -> bool:
@@ -41,10 +58,14 @@ def _surrounded(
     # An accuracy over heads with other classes each means nothing, and a log
     # that is not printed would build its tables all the same.
     idle = {"valid_acc"} if tasks is not None else set()
+    ranks = recorder.turns_.ranks if recorder.turns_ is not None else None
+    writes = ranks is None or ranks.rank == 0
     callbacks = [
         (name, callback)
         for name, callback in net.callbacks_
-        if name not in idle and not _is_silent(callback, net)
+        if name not in idle
+        and not _is_silent(callback, net)
+        and (writes or not isinstance(callback, WRITERS))
     ]
     place = sum(name in standard for name, _ in callbacks)
     callbacks.insert(place, ("recorder", recorder))
@@ -115,8 +136,10 @@ def taking_turns(
     # raises would keep the others from seeing the last epoch.
     stopper = Stopper()
     recorder.turns_ = stopper.turns_ = turns
-    callbacks = net.callbacks_
+    callbacks, verbose = net.callbacks_, net.verbose
     net.callbacks_ = _surrounded(net, recorder, stopper, tasks)
+    if turns.ranks is not None and turns.ranks.rank > 0:
+        net.verbose = 0
     _quieten(net, turns.names)
     # On the instance, as skorch itself does for its scores, and only meanwhile:
     # the net stays one of the user's own class.
@@ -133,7 +156,7 @@ def taking_turns(
         for _, callback in net.callbacks_:
             if hasattr(callback, "turns_"):  # all the rows are behind them
                 callback.turns_ = None
-        net.callbacks_ = callbacks
+        net.callbacks_, net.verbose = callbacks, verbose
 
 
 def run_epochs(net: NeuralNet, turns: TurnBatches, epochs: int) -> None:
@@ -152,6 +175,11 @@ def run_epochs(net: NeuralNet, turns: TurnBatches, epochs: int) -> None:
         if not of_early_stopping(error):
             raise
     net.notify("on_train_end", X=rows, y=None)
+    if turns.ranks is not None:
+        # The callbacks that write are on the first rank only, and one may have put
+        # weights back, or a line into the history.
+        turns.ranks.adopt(net)
+        net.history[:] = turns.ranks.first([*net.history])
 
 
 def of_early_stopping(error: KeyboardInterrupt) -> bool:

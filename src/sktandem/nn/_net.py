@@ -14,6 +14,7 @@ from skorch import (
     NeuralNetRegressor,
 )
 from skorch.dataset import Dataset, ValidSplit
+from skorch.hf import AccelerateMixin
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -63,6 +64,12 @@ def check_net(net: Any, owner: str) -> None:
         raise SourceError(
             f"net must be a skorch net such as NeuralNetClassifier(module), got "
             f"{net!r}. Pass {hint}, or None for sktandem.nn.default_net()."
+        )
+    if isinstance(net, AccelerateMixin):
+        raise SourceError(
+            f"{type(net).__name__} leaves its batches and its module to accelerate, "
+            f"and {owner} has batches of its own. Take a net without AccelerateMixin: "
+            "after torch.distributed.init_process_group() all processes train it."
         )
     if net.device is None:
         raise SourceError(

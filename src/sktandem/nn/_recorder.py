@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from sktandem.exceptions import SourceError
-from sktandem.nn._average import Averaged
+from sktandem.nn._average import Averaged, trained_parts
 from sktandem.nn._batches import RowBatch
 from sktandem.nn._turns import TurnBatches
 
@@ -67,9 +67,15 @@ class Recorder(Callback):
         self, net: NeuralNet, batch: Any = None, training: bool = False, **kwargs: Any
     ) -> None:
         """Refuse a loss that is not finite; record the losses of a joint step."""
-        if training and isinstance(batch, RowBatch):
-            row = net.history[-1]["batches"][-1]
+        if not isinstance(batch, RowBatch):
+            return
+        row = net.history[-1]["batches"][-1]
+        if training:
+            if batch.shares is not None:
+                row["train_batch_size"] = sum(share.n_rows for share in batch.shares)
             self.after_step(net, batch, row)
+        elif self.turns_ is not None:
+            row["valid_loss"] = self.turns_.agreed(row["valid_loss"])
 
     def after_step(self, net: NeuralNet, batch: RowBatch, row: dict[str, Any]) -> None:
         """Do what is to be done after each optimizer step."""
@@ -78,9 +84,12 @@ class Recorder(Callback):
             loss = row["train_loss"]
             raise diverged(net, "training", loss, batch.label, self.remedy)
         if batch.parts is not None:
-            for (name, rows, _), loss in zip(batch.parts, batch.losses):
+            sizes = [rows.stop - rows.start for _, rows, _ in batch.parts]
+            if batch.shares is not None:
+                sizes = [share.n_rows for share in batch.shares]
+            for (name, *_), loss, size in zip(batch.parts, batch.losses, sizes):
                 row[f"train_loss[{name}]"] = loss.item()
-                row[f"train_batch_size[{name}]"] = rows.stop - rows.start
+                row[f"train_batch_size[{name}]"] = size
         # An optimizer may gather several batches for one step.
         if self.average_ is not None and not getattr(net.optimizer_, "waits", False):
             self.average_.after_step(net)
@@ -91,6 +100,8 @@ class Recorder(Callback):
             net.optimizer_.finish()
             if self.average_ is not None:
                 self.average_.after_step(net)
+        if self.turns_ is not None and self.turns_.ranks is not None:
+            self.turns_.ranks.adopt(net, alike=True)
         average = Averaged.of(net)
         if average is not None and self.turns_ is not None:
             sizes = self.turns_.sizes
@@ -132,12 +143,15 @@ class Recorder(Callback):
         monitored = row[self.monitor]
         if self.best_ is None or monitored < self.best_[0]:
             self.best_ = None  # before the copy: there is never room for two
-            self.best_ = monitored, [_what_changes(part) for part in _parts(net)]
+            self.best_ = (
+                monitored,
+                [_what_changes(part) for part in trained_parts(net).values()],
+            )
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Show the weights that are kept, before the user's callbacks look."""
         if self.best_ is not None:
-            for part, state in zip(_parts(net), self.best_[1]):
+            for part, state in zip(trained_parts(net).values(), self.best_[1]):
                 part.load_state_dict(state, strict=False)
 
 
@@ -150,12 +164,6 @@ def _what_changes(part: nn.Module) -> dict[str, Tensor]:
 
 def _validated(row: dict[str, Any]) -> list[str]:
     return sorted(key for key in row if key.startswith("valid_loss["))
-
-
-def _parts(net: NeuralNet) -> list[nn.Module]:
-    """Return all that a net may train: its modules and its criterion."""
-    parts = [getattr(net, f"{name}_") for name in (*net._modules, *net._criteria)]
-    return [part for part in parts if isinstance(part, nn.Module)]
 
 
 class Stopped(Exception):

@@ -23,6 +23,7 @@ from sktandem.nn._modules import Accuracy
 from sktandem.nn._net import NETS
 from sktandem.nn._planned import is_known_ahead
 from sktandem.nn._preparation import Prepared
+from sktandem.nn._ranks import Ranks
 from sktandem.nn._tasks import TaskCriterion
 from sktandem.nn._trainer import Trainer
 from sktandem.schedules import Joint
@@ -89,6 +90,8 @@ def _of_net(net: NeuralNet) -> str | None:
         return "it has no epoch"
     if net.compile:
         return "it is compiled"
+    if Ranks.now(net.device) is not None:
+        return "several processes train it"
     if net.verbose:
         return "its lines would mix with those of others"
     for name, callback in net.callbacks_:

@@ -15,6 +15,7 @@ from sktandem.nn._features import as_tensor
 from sktandem.nn._items import Augmentation, Items
 from sktandem.nn._net import probe
 from sktandem.nn._preparation import Part, Prepared
+from sktandem.nn._ranks import Ranks
 from sktandem.nn._seeding import unmoved
 from sktandem.nn._table import Table
 
@@ -22,16 +23,17 @@ __all__ = ["first_rows", "laid_out", "probed"]
 
 
 def laid_out(
-    net: NeuralNet, data: Prepared, augment: Any = None
+    net: NeuralNet, data: Prepared, augment: Any = None, ranks: Ranks | None = None
 ) -> tuple[SourceRows, SourceRows | None]:
     """Return the training and the validation rows as datasets of tensors.
 
-    `augment` is what is done to items that train.
+    `augment` is what is done to items that train, `ranks` the processes that share
+    them.
     """
     # Regression modules answer with (n,) or (n, 1), and the targets follow them.
     n_dims = probed(net, data).ndim
     table = _table(data.training, net, data, n_dims, augment)
-    training = _by_source(data.training, table)
+    training = _by_source(data.training, table, ranks)
     if data.validation is None:
         return training, None
     # Rows that were held out of X share its tensor: both parts are lists of rows of one
@@ -41,9 +43,9 @@ def laid_out(
     return training, _by_source(data.validation, table)
 
 
-def _by_source(part: Part, table: Table) -> SourceRows:
+def _by_source(part: Part, table: Table, ranks: Ranks | None = None) -> SourceRows:
     rows = [as_tensor(own, table.X.device) for own in part.by_source()]
-    return SourceRows(table, part.rows.names, rows)
+    return SourceRows(table, part.rows.names, rows, ranks)
 
 
 def _table(

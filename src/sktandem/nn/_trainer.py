@@ -14,11 +14,13 @@ from skorch import NeuralNet
 from sktandem._settings import check_known
 from sktandem._telling import warn
 from sktandem.nn._batches import SourceRows
-from sktandem.nn._checkpoint import in_words, sealed
+from sktandem.nn._checkpoint import in_words, learns_by, sealed
 from sktandem.nn._difficulty import Difficulty
 from sktandem.nn._items import unlike_told
 from sktandem.nn._loop import run_epochs, taking_turns
+from sktandem.nn._losses import refuse_other_means
 from sktandem.nn._preparation import Prepared
+from sktandem.nn._ranks import Ranks, refuse_apart
 from sktandem.nn._recorder import Recorder
 from sktandem.nn._resume import recall_best
 from sktandem.nn._seeding import derive_seed, seeded
@@ -87,13 +89,16 @@ class Trainer:
             self.ready(net, data, keep) as turns,
             seeded(derive_seed(data.seed, "train"), net.device),
         ):
+            if turns.ranks is not None:
+                self._agree(net, data, turns, epochs)
             if epochs > 0:
                 run_epochs(net, turns, epochs)
 
     @contextmanager
     def ready(self, net: NeuralNet, data: Prepared, keep: str) -> Iterator[TurnBatches]:
         """Let the net train in the block, on the batches that it is given."""
-        training, valid = laid_out(net, data, self._augment(data))
+        ranks = Ranks.now(net.device)
+        training, valid = laid_out(net, data, self._augment(data), ranks)
         try:
             turns, recorder = self._turns(net, data, training, valid, keep)
             heads = data.tasks.heads
@@ -108,6 +113,25 @@ class Trainer:
                 if part is not None:
                     part.table.close()
         net._set_training(False)
+
+    def _agree(
+        self, net: NeuralNet, data: Prepared, turns: TurnBatches, epochs: int
+    ) -> None:
+        """See to it that all ranks train the same net on the same rows."""
+        ranks, told = turns.ranks, self.identity(data)
+        assert ranks is not None
+        told |= told.pop("settings") | learns_by(net)
+        told |= {"batch_size": turns.sizes.batch_sizes}
+        told |= {"epochs": (len(net.history), epochs)}
+        told |= {name: repr(getattr(net, f"{name}_")) for name in net._modules}
+        for name in net._optimizers:
+            groups = getattr(net, f"{name}_").param_groups
+            for key in groups[0].keys() - {"params"}:
+                told[f"{name}__{key}"] = [in_words(group.get(key)) for group in groups]
+        ranks.refuse_others(told)
+        refuse_apart(net, ranks)
+        ranks.adopt(net)
+        refuse_other_means(net, turns.rows)
 
     def _turns(
         self,

@@ -72,7 +72,7 @@ class TurnBatches:
     ) -> None:
         self.rows, self.valid, self.schedule, self.sizes = rows, valid, schedule, sizes
         self.seed, self.net, self.apart = seed, net, apart
-        self.names = rows.names
+        self.names, self.ranks = rows.names, rows.ranks
         self.stopped = False
         self.current: RowBatch | None = None
         self._difficulty, self._after = difficulty, after
@@ -85,8 +85,10 @@ class TurnBatches:
         history = self.net.history
         past = finished(history)
         self._begin(past)
-        # Dropout in an epoch does not depend on how many were run before it.
-        torch.manual_seed(derive_seed(self.seed, "epoch", len(past)))
+        # Dropout in an epoch does not depend on how many were run before it. Each rank
+        # draws its own, as it has rows of its own.
+        own = () if self.ranks is None else (self.ranks.rank,)
+        torch.manual_seed(derive_seed(self.seed, "epoch", len(past), *own))
         self._feeds = self._fed(len(past))
         # Pulled one step at a time: when the plan is asked for the next one, the
         # history holds the loss of the step before, which is all the feedback there is.
@@ -215,7 +217,7 @@ class TurnBatches:
 
     def _ordered(self, epoch: int) -> list[Order]:
         wanted = self.schedule.difficulty_in(epoch)
-        difficulty = None if wanted is None else self._difficulty(wanted)
+        difficulty = None if wanted is None else self.agreed(self._difficulty(wanted))
         orders = []
         by_source = zip(self.names, self.rows.rows, self.sizes.batch_sizes)
         for source, (name, rows, size) in enumerate(by_source):
@@ -280,7 +282,7 @@ class TurnBatches:
             # Of heads the rows of each are read by themselves, when they are known.
             table = self.rows.table
             ahead = table.ahead if table.heads is None else 0
-            self._mixed_orders[label] = Ahead(table, order, size, ahead)
+            self._mixed_orders[label] = Ahead(self.rows, order, size, ahead)
         rows, nth_pass = self._mixed_orders[label].next()
         self._mixed_taken[label] += len(rows)
         self._count_mixed(rows)
@@ -290,9 +292,14 @@ class TurnBatches:
         codes = self.rows.table.codes.index_select(0, rows).long()
         self._mixed_in += torch.bincount(codes, minlength=len(self._mixed_in)).cpu()
 
+    def agreed(self, value: Any) -> Any:
+        """Return what the first rank has measured, by which all decide the same."""
+        # Each measures on all rows, and other processors may round otherwise.
+        return value if self.ranks is None else self.ranks.first(value)
+
     def _check(self, check: Check) -> None:
         """Record the validation losses of this moment."""
-        losses = self._checked(check, type(self.schedule).__name__)
+        losses = self.agreed(self._checked(check, type(self.schedule).__name__))
         row = self.net.history[-1]
         at = {"n_batches": len(row["batches"])}
         row.setdefault("checks", []).append(at | losses)

@@ -83,9 +83,10 @@ class BatchProgress(Callback):
         if training:
             if len(net.history[-1]["batches"]) == 1:
                 name = f"epoch {len(net.history)}"
-                self.bar_ = tqdm(
-                    total=self.turns_.n_steps(), desc=name, leave=False, disable=None
-                )
+                # Of several processes that train, one shows it: the others are silent.
+                idle = None if net.verbose else True
+                total = self.turns_.n_steps()
+                self.bar_ = tqdm(total=total, desc=name, leave=False, disable=idle)
             self.bar_.set_postfix(loss=net.history[-1, "batches", -1, "train_loss"])
             self.bar_.update()
 
