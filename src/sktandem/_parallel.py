@@ -155,10 +155,13 @@ def _handed(shared: Any, n_jobs: int | None) -> Any:
 
 def _deaths() -> tuple[type[BaseException], ...]:
     """Return the errors that say that a process died."""
-    dask = sys.modules.get("distributed")
+    found: list[type[BaseException]] = [BrokenProcessPool]
     # Of dask, which tries elsewhere: a task that killed several, or all that had X.
-    killed = () if dask is None else (dask.KilledWorker, CancelledError)
-    return BrokenProcessPool, *killed
+    if "distributed" in sys.modules:
+        found += [sys.modules["distributed"].KilledWorker, CancelledError]
+    if "ray" in sys.modules:
+        found.append(sys.modules["ray"].exceptions.RayActorError)
+    return tuple(found)
 
 
 # Fits that wait for each other ----------------------------------------------------
