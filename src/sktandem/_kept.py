@@ -96,8 +96,9 @@ class Kept(Generic[Task, Result]):
             if path is None or not path.exists():
                 continue
             try:
-                with np.load(path, allow_pickle=False) as file:
-                    arrays = dict(file)
+                # Opened here, as np.load leaves a torn file open.
+                with open(path, "rb") as opened:
+                    arrays = dict(np.load(opened, allow_pickle=False))
                 if str(arrays.pop(NAME)) != name:
                     raise ValueError("it is the file of another fit")
                 found[place] = self.unpack(task, arrays)

@@ -121,7 +121,9 @@ def _as_they_come(
 def _placed(
     run: Callable[[Shared, Task], Result], handed: Any, place: int, task: Task
 ) -> tuple[int, Result]:
-    shared = handed.get() if isinstance(handed, InRay) else handed
+    # In ray it is fetched here. Of dask's workers it is there, but where a single one
+    # is left joblib does the tasks itself.
+    shared = handed.result() if hasattr(handed, "result") else handed
     return place, run(shared, task)
 
 
@@ -131,7 +133,7 @@ class InRay:
 
     ref: Any
 
-    def get(self) -> Any:
+    def result(self) -> Any:
         """Return the object, whose arrays are not copied."""
         import ray
 

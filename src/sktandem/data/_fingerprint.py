@@ -230,9 +230,9 @@ class Teller:
     def _object(self, value: Any, where: str) -> str:
         if isinstance(value, DatasetItems):
             why = (
-                "what its items hold is only known when they are read. Pass arrays, or"
+                "what its items hold is known when they are read. Pass arrays, or files"
             )
-            raise _refusal(where, value, f"{why} files with a reader")
+            raise _refusal(where, value, f"{why} with a reader")
         if isinstance(value, FileItems):
             return self._files(value, where)
         if isinstance(value, MethodType):
@@ -290,12 +290,10 @@ def _hashed(*parts: str) -> str:
 
 
 def _refusal(where: str, value: Any, why: object) -> SourceError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
     return SourceError(
-        f"cache finds results by all that decides them, and cannot tell {where} from "
-        f"another: it is {shown}, a {type(value).__name__}: {why}. Use what can be "
-        "pickled, from a file or a package; or leave cache out."
+        f"cache finds results by all that decides them, and cannot tell {where}, a "
+        f"{type(value).__name__}, from another: {why}. Use what can be pickled, from a "
+        "file or a package; or leave cache out."
     )
 
 
