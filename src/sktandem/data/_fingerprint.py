@@ -229,9 +229,7 @@ class Teller:
 
     def _object(self, value: Any, where: str) -> str:
         if isinstance(value, DatasetItems):
-            why = (
-                "what its items hold is known when they are read. Pass arrays, or files"
-            )
+            why = "its items are known when they are read. Pass arrays, or files"
             raise _refusal(where, value, f"{why} with a reader")
         if isinstance(value, FileItems):
             return self._files(value, where)
