@@ -22,6 +22,7 @@ ROOMS = [
     "_docs",
     "_callbacks",
     "_routing",
+    "_kept",
     "_parallel",
     "data",
     "scaling",

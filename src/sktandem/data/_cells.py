@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sktandem._telling import counted, did_you_mean
 from sktandem.data._sources import Codes, Sources, distinct
-from sktandem.data._tables import from_tensor, is_missing, is_tensor, refuse_masked
+from sktandem.data._tables import from_tensor, is_missing, is_tensor, refuse_hidden
 from sktandem.exceptions import SourceError
 
 __all__ = [
@@ -35,7 +35,7 @@ def as_target(y: Any) -> NDArray[Any]:
 
     Of objects none may be missing: hashed, a missing label would be a class.
     """
-    refuse_masked("y", y)
+    refuse_hidden("y", y)
     array = _as_array(y)
     if array.dtype.kind == "c":
         raise SourceError("Complex data not supported: y holds complex numbers.")

@@ -44,7 +44,7 @@ from sktandem.data._tables import (
     is_tensor,
     n_rows,
     refuse_datasets,
-    refuse_masked,
+    refuse_hidden,
     take_rows,
 )
 from sktandem.exceptions import SourceError
@@ -319,7 +319,7 @@ def _refuse_dates(X: Any) -> None:
 
 def _as_weights(given: Any, X: Any) -> NDArray[np.float64]:
     """Return a weight for each row of X, as scikit-learn checks them."""
-    refuse_masked("sample_weight", given)
+    refuse_hidden("sample_weight", given)
     if is_tensor(given):
         given = from_tensor("sample_weight", given)
     weights: NDArray[Any]

@@ -23,7 +23,7 @@ from sktandem.data._tables import (
     is_tensor,
     n_rows,
     numeric_columns,
-    refuse_masked,
+    refuse_hidden,
     take_column,
 )
 from sktandem.exceptions import SourceError
@@ -290,7 +290,7 @@ def as_labels(values: Any, name: str = "sample_source") -> Labels:
     unordered = isinstance(values, str | Set | Mapping)
     if unordered or not hasattr(values, "__iter__"):
         raise SourceError(f"{one_each} {type(values).__name__} {values!r}.")
-    refuse_masked(name, values)
+    refuse_hidden(name, values)
     if is_tensor(values):
         values = from_tensor(name, values)
     if is_frame(values) and values.shape[1] == 1:

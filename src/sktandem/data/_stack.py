@@ -37,6 +37,7 @@ from sktandem.data._tables import (
     is_tensor,
     n_rows,
     refuse_datasets,
+    refuse_hidden,
     take_column,
 )
 from sktandem.exceptions import SourceError
@@ -236,6 +237,7 @@ def _checked_pair(name: Hashable, pair: Any, reader: Any) -> tuple[Any, Any]:
         raise SourceError(f"{name!r} has no rows. Leave it out.")
     if y is not None:
         try:
+            refuse_hidden("y", y)
             y = y if hasattr(y, "iloc") or is_tensor(y) else as_target(y)
         except SourceError as error:
             raise SourceError(f"{name!r}: {error}") from None

@@ -37,7 +37,7 @@ __all__ = [
     "numeric_columns",
     "pandas_for",
     "refuse_datasets",
-    "refuse_masked",
+    "refuse_hidden",
     "replace_columns",
     "stack_rows",
     "take_column",
@@ -129,7 +129,7 @@ def pandas_for(what: str) -> ModuleType:
 def as_table(X: Any) -> Any:
     """Return X as a data frame, sparse matrix or array; refuse a list of datasets."""
     refuse_datasets(X)
-    refuse_masked("X", X)
+    refuse_hidden("X", X)
     if isinstance(X, LazyTable):
         return X
     if is_frame(X):
@@ -165,8 +165,9 @@ def as_table(X: Any) -> Any:
     return np.array(X, dtype=object)
 
 
-def refuse_masked(name: str, values: Any) -> None:
-    """Raise if an array hides some of its values, which nobody downstream would see."""
+def refuse_hidden(name: str, values: Any) -> None:
+    """Raise if values are not there: they are to be computed, or behind a mask."""
+    _refuse_query(name, values)
     n = int(np.sum(values.mask)) if isinstance(values, np.ma.MaskedArray) else 0
     if n:
         raise SourceError(
@@ -181,14 +182,7 @@ def refuse_datasets(X: Any) -> None:
         return
     if sparse.issparse(X) or is_frame(X):  # one sparse format of scipy is a dict
         return
-    if _is_query(X):
-        run = next((name for name in RUN_BY if hasattr(X, name)), "collect")
-        library = type(X).__module__.split(".")[0]
-        raise SourceError(
-            f"X is a {type(X).__name__} of {library}, a query that has not been run. "
-            f"Pass the data frame that it gives: X.{run}(). If that is larger than "
-            "memory, hand its parts to Merged.partial_fit, one at a time."
-        )
+    _refuse_query("X", X)
     if isinstance(X, dict):
         raise _datasets(X)
     if not isinstance(X, list | tuple) or len(X) == 0:
@@ -198,13 +192,23 @@ def refuse_datasets(X: Any) -> None:
         raise _datasets(X)
 
 
-def _is_query(X: Any) -> bool:
-    """Tell a data frame whose rows are still to be computed."""
-    # By name: narwhals lets go of dask.
-    of_dask = type(X).__module__.split(".")[0] in ("dask", "dask_expr")
-    if of_dask and hasattr(X, "columns"):
-        return True
-    return isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame)
+def _refuse_query(name: str, values: Any) -> None:
+    """Refuse what is still to be computed, such as a lazy data frame."""
+    # By name: narwhals lets go of dask, whose arrays it never knew.
+    library = type(values).__module__.split(".")[0]
+    of_dask = library in ("dask", "dask_expr") and hasattr(values, "compute")
+    if not of_dask and not isinstance(
+        nw.from_native(values, pass_through=True), nw.LazyFrame
+    ):
+        return
+    run = next((method for method in RUN_BY if hasattr(values, method)), "collect")
+    kind = type(values).__name__
+    article = "an" if kind == "Array" else "a"
+    raise SourceError(
+        f"{name} is {article} {kind} of {library}, a query that "
+        f"has not been run. Pass what it gives: {name}.{run}(). If X is larger than "
+        "memory, hand its parts to Merged.partial_fit, one at a time."
+    )
 
 
 def _datasets(X: Any) -> SourceError:

@@ -31,7 +31,7 @@ NAMES = {
 }
 # Settings that no name speaks of; a dict of names tells apart what differs in them.
 UNSPOKEN = (
-    *("source", "random_state", "verbose", "n_jobs", "steps"),
+    *("source", "random_state", "verbose", "n_jobs", "cache", "steps"),
     *("weights", "classifier", "clip", "cv"),
 )
 

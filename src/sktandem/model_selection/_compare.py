@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -17,15 +17,22 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d
 
+from sktandem._kept import folder_of
 from sktandem._settings import check_integer, check_known, check_number, is_estimator
 from sktandem._telling import counted, told_once, warn
-from sktandem._typing import RandomState
+from sktandem._typing import Folder, RandomState
 from sktandem.data._cells import classes_by_source
 from sktandem.data._rows import Rows, read_rows
 from sktandem.exceptions import SourceError
 from sktandem.members._names import resolve_members
 from sktandem.model_selection._comparison import StrategyComparison
-from sktandem.model_selection._folds import Experiment, Measured, deal, run_folds
+from sktandem.model_selection._folds import (
+    Experiment,
+    Measured,
+    deal,
+    kept_folds,
+    run_folds,
+)
 from sktandem.model_selection._judges import Metric, SourceJudge, metric_of
 from sktandem.model_selection._verdicts import compared, n_units
 from sktandem.model_selection._view import Scoring
@@ -56,6 +63,7 @@ def compare_strategies(
     n_repeats: int = 5,
     groups: Any = None,
     n_jobs: int | None = None,
+    cache: Folder = None,
     random_state: RandomState = None,
     progress: bool = True,
 ) -> StrategyComparison:
@@ -128,6 +136,10 @@ def compare_strategies(
 
     n_jobs : int, default=None
         How many folds to work on at once. The result does not depend on it.
+
+    cache : path-like, default=None
+        A folder that keeps the losses of each fit, so that a comparison that was cut
+        short goes on. Needs a `random_state`; see :ref:`long_comparisons`.
 
     random_state : int, RandomState instance or None, default=None
         Seeds the folds and every model.
@@ -207,6 +219,7 @@ def compare_strategies(
         check_known("primary_source", primary_source, rows.names)
     tested, notes = comparable(estimator, rows, primary_source)
     experiment, metric = designed(estimator, rows, strategies, scaler, scoring, tested)
+    folder = folder_of(cache, random_state)
     rng = check_random_state(random_state)
     folds = deal(experiment.rows, cv, n_repeats, primary_source, rng)
     names = list(experiment.strategies)
@@ -215,6 +228,7 @@ def compare_strategies(
     spared = optional(strategies, names)
     nets: Counter[str] = Counter()
     how: dict[str, Any] = {"optional": spared, "failed": failed, "nets": nets}
+    how["kept"] = kept_folds(experiment, folder, teller(progress))
     done = run_folds(experiment, folds, names, n_jobs, **how)
     for fold, name, result in watched(done, len(folds) * len(names), progress):
         measured.add(fold, name, result)
@@ -396,6 +410,16 @@ def warn_of_few(experiment: Experiment) -> None:
             f"There are only {told}: an interval from fewer than {FEW} is rough, and "
             f"below {MIN_ROWS} no verdict is given."
         )
+
+
+def teller(progress: bool) -> Callable[[str], None]:
+    """Return what shows a line beside the progress, or does not."""
+
+    def tell(line: str) -> None:
+        if progress:
+            print(line, file=sys.stderr, flush=True)
+
+    return tell
 
 
 def watched(done: Iterator[Any], total: int, progress: bool) -> Iterator[Any]:

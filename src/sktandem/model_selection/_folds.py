@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Container,
+    Hashable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sktandem._kept import Arrays, Kept, name_of
 from sktandem._parallel import each_done, each_gathered
 from sktandem._typing import Floats
 from sktandem.data._cells import refuse_fields
 from sktandem.data._estimator import SourceEstimator, fit_rows
+from sktandem.data._fingerprint import (
+    circumstances,
+    fingerprint,
+    fingerprint_of_rows,
+)
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError, SourceWarning
 from sktandem.members._fill import filled, hole_of, is_net
@@ -24,7 +37,15 @@ from sktandem.members._models import SourceModels
 from sktandem.model_selection._judges import ZERO, Answers, SourceJudge
 from sktandem.model_selection._split import SourceKFold
 
-__all__ = ["Experiment", "Fold", "Measured", "deal", "run_folds", "try_folds"]
+__all__ = [
+    "Experiment",
+    "Fold",
+    "Measured",
+    "deal",
+    "kept_folds",
+    "run_folds",
+    "try_folds",
+]
 
 KNOWN = ("Only one source", "One output for all sources")  # begin warnings
 
@@ -43,6 +64,9 @@ class Fold:
 
     def __str__(self) -> str:
         return f"fold {self.number + 1} of repeat {self.repeat + 1}"
+
+
+Pairing = tuple[Fold, str]  # and the name of a strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +130,7 @@ class Experiment:
             result = self._judged(fold, self.fitted(name, fold))
         return result
 
-    def tried(self, task: tuple[Fold, str]) -> Any:
+    def tried(self, task: Pairing) -> Any:
         """Return a strategy's model, fitted on a fold, or the error of the fit."""
         fold, name = task
         try:
@@ -115,7 +139,7 @@ class Experiment:
         except SourceError as error:
             return error
 
-    def judged(self, task: tuple[Fold, str], fitted: Any) -> Result | SourceError:
+    def judged(self, task: Pairing, fitted: Any) -> Result | SourceError:
         """Return what a fitted strategy costs on each source, or the error."""
         fold, name = task
         result: Result | SourceError
@@ -193,14 +217,15 @@ def run_folds(
     optional: Container[str] = (),
     failed: dict[str, SourceError] | None = None,
     nets: Counter[str] | None = None,
+    kept: Kept[Pairing, Any] | None = None,
 ) -> Iterator[tuple[Fold, str, Result | None]]:
     """Yield what every strategy costs in every fold, in order.
 
     That of an `optional` strategy is None where it could not be fitted, and its
     first error enters `failed`. `nets` is added how many nets were trained together,
-    and how many alone, by the reason.
+    and how many alone, by the reason. What is `kept` is not done again.
     """
-    for fold, name, result in try_folds(experiment, folds, names, n_jobs, nets):
+    for fold, name, result in try_folds(experiment, folds, names, n_jobs, nets, kept):
         if not isinstance(result, SourceError):
             yield fold, name, result
         elif failed is None or name not in optional:
@@ -216,6 +241,7 @@ def try_folds(
     names: Sequence[str],
     n_jobs: int | None,
     nets: Counter[str] | None = None,
+    kept: Kept[Pairing, Any] | None = None,
 ) -> Iterator[tuple[Fold, str, Result | SourceError]]:
     """Yield the same, and the error where a strategy failed."""
     tasks = [(fold, name) for fold in folds for name in names]
@@ -223,25 +249,76 @@ def try_folds(
     # shown. Others warn as they do when the user fits them.
     held = {n for n in names if hole_of(experiment.strategies[n]) is not None}
     if not is_net(experiment.estimator) or held != set(names):
-        done = each_done(partial(_tried, experiment), tasks, n_jobs, _told)
+        done = each_done(_tried, experiment, tasks, n_jobs, _told, kept)
     else:
-        fit, ask = experiment.tried, experiment.judged
+        fit, ask = Experiment.tried, Experiment.judged
         counts: Counter[str] = Counter() if nets is None else nets
-        done = each_gathered(fit, ask, tasks, n_jobs, _told, counts, quiet=KNOWN)
+        how = n_jobs, _told, counts, kept
+        done = each_gathered(fit, ask, experiment, tasks, *how, quiet=KNOWN)
     for (fold, name), result in done:
         yield fold, name, result
 
 
-def _told(task: tuple[Fold, str]) -> str:
+def _told(task: Pairing) -> str:
     return f"{task[1]!r} on {task[0]}"
 
 
-def _tried(experiment: Experiment, task: tuple[Fold, str]) -> Result | SourceError:
+def _tried(experiment: Experiment, task: Pairing) -> Result | SourceError:
     fold, name = task
     try:
         return experiment.measure(name, fold)
     except SourceError as error:
         return error
+
+
+def kept_folds(
+    experiment: Experiment, folder: Path | None, tell: Callable[[str], None]
+) -> Kept[Pairing, Any] | None:
+    """Return where the results of a comparison are kept; None without a folder.
+
+    A file is found again by all that decides its numbers, and by nothing else: neither
+    other strategies nor more repeats are in its name.
+    """
+    if folder is None:
+        return None
+    judges = experiment.judges
+    filled = experiment.estimator, experiment.scaler
+    common = (
+        circumstances(),
+        fingerprint_of_rows(experiment.rows),
+        fingerprint("estimator", filled),
+        fingerprint("scoring", judges),
+    )
+    of_name = {
+        name: fingerprint(f"strategies[{name!r}]", strategy)
+        for name, strategy in experiment.strategies.items()
+    }
+
+    def name(task: Pairing) -> str:
+        fold = task[0].train, task[0].test, task[0].seed
+        return name_of(*common, of_name[task[1]], fingerprint("folds", fold))
+
+    def pack(result: Result | SourceError) -> dict[str, NDArray[Any]] | None:
+        if isinstance(result, SourceError):  # which may have to do with the day
+            return None
+        return {
+            f"{place} {key}": np.asarray(value)
+            for place, judge in enumerate(judges)
+            for key, value in result[judge.name].items()
+        }
+
+    def unpack(task: Pairing, arrays: Arrays) -> Result:
+        tested = [(), *((np.isin(task[0].test, judge.rows).sum(),) for judge in judges)]
+        result: Result = {judge.name: {} for judge in judges}
+        for of, array in arrays.items():
+            place, _, key = of.partition(" ")
+            if array.shape not in (tested[0], tested[int(place) + 1]):
+                raise ValueError(f"{key!r} has the shape {array.shape}")
+            value = array if array.ndim else array.item()
+            result[judges[int(place)].name][key] = value
+        return result
+
+    return Kept(folder, name, pack, unpack, tell)
 
 
 class Measured:

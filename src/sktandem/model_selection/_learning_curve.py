@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from sktandem._kept import folder_of
 from sktandem._settings import check_known, is_integer, is_number
 from sktandem._telling import told_once, warn
-from sktandem._typing import RandomState
+from sktandem._typing import Folder, RandomState
 from sktandem.data._cells import cross_cells, target_strata
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
@@ -25,10 +26,18 @@ from sktandem.model_selection._compare import (
     left_out,
     optional,
     read_compared,
+    teller,
     watched,
 )
 from sktandem.model_selection._curve import SourceLearningCurve
-from sktandem.model_selection._folds import Experiment, Fold, Measured, deal, run_folds
+from sktandem.model_selection._folds import (
+    Experiment,
+    Fold,
+    Measured,
+    deal,
+    kept_folds,
+    run_folds,
+)
 from sktandem.model_selection._verdicts import ALPHA, correlation, loss_for, too_few
 from sktandem.model_selection._view import Scoring
 from sktandem.stats._inference import group_means, paired_rows, simultaneous_alpha
@@ -56,6 +65,7 @@ def learning_curve_by_source(
     n_repeats: int = 5,
     groups: Any = None,
     n_jobs: int | None = None,
+    cache: Folder = None,
     random_state: RandomState = None,
     progress: bool = True,
 ) -> SourceLearningCurve:
@@ -116,6 +126,9 @@ def learning_curve_by_source(
     n_jobs : int, default=None
         How many fits to run at once. The result does not depend on it.
 
+    cache : path-like, default=None
+        A folder that keeps the losses of each fit, as in :func:`compare_strategies`.
+
     random_state : int, RandomState instance or None, default=None
         Seeds the folds, the draws and every model.
 
@@ -167,6 +180,7 @@ def learning_curve_by_source(
     check_known("primary_source", primary_source, rows.names)
     tested, _ = comparable(estimator, rows, primary_source)
     experiment, metric = designed(estimator, rows, strategies, scaler, scoring, tested)
+    folder = folder_of(cache, random_state)
     rows, rng = experiment.rows, check_random_state(random_state)
     folds = deal(rows, cv, n_repeats, primary_source, rng)
     orders = [_stratified_order(rows, fold, primary_source, rng) for fold in folds]
@@ -183,6 +197,7 @@ def learning_curve_by_source(
     each = [fold for _, fold in tasks]
     nets: Counter[str] = Counter()
     how: dict[str, Any] = {"optional": spared, "failed": failed, "nets": nets}
+    how["kept"] = kept_folds(experiment, folder, teller(progress))
     done = run_folds(experiment, each, tried, n_jobs, **how)
     of_task = iter([size for size, _ in tasks for _ in tried])
     for fold, name, result in watched(done, len(tasks) * len(tried), progress):

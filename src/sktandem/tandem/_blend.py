@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -286,7 +287,11 @@ class Blender:
 
 
 def mixture_of_unknown(
-    blender: Blender, members: Mapping[str, Any], n_jobs: int | None, tell: Any
+    blender: Blender,
+    members: Mapping[str, Any],
+    n_jobs: int | None,
+    tell: Any,
+    folder: Path | None,
 ) -> tuple[Floats, float]:
     """Return the mixture for rows of sources that were not there in `fit`.
 
@@ -317,7 +322,7 @@ def mixture_of_unknown(
     names = [found.names[place] for place in able]
     asked = {name: members[name] for name in names}
     left_out = out_of_fold(
-        asked, rows, folds, blender.judge, n_jobs, tell, unknown=True
+        asked, rows, folds, blender.judge, n_jobs, tell, folder, unknown=True
     )
     answers = np.full_like(found.answers, np.nan)
     answers[able] = left_out.answers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,11 +15,17 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 
 from sktandem._callbacks import parts_of_fit, without_parts
+from sktandem._kept import Arrays, Kept, name_of
 from sktandem._parallel import TOGETHER, each_done, each_gathered
 from sktandem._settings import is_integer
 from sktandem._telling import counted, warn
 from sktandem._typing import Floats
 from sktandem.data._estimator import fit_rows
+from sktandem.data._fingerprint import (
+    circumstances,
+    fingerprint,
+    fingerprint_of_rows,
+)
 from sktandem.data._rows import Rows
 from sktandem.data._sources import UNKNOWN, Sources
 from sktandem.exceptions import SourceError, SourceWarning
@@ -93,6 +99,10 @@ class Task:
     fold: Fold | None
     unknown: bool = False
 
+    def is_whole(self) -> bool:
+        """Tell whether it is fitted on all rows."""
+        return self.fold is None
+
     @property
     def where(self) -> str:
         """What it is fitted on, as messages say it."""
@@ -132,20 +142,25 @@ def fit_member(model: Any, rows: Rows) -> FittedMember:
         return FittedMember(fitted, failures)
 
 
-def run(rows: Rows, judge: Judge, task: Task) -> Result:
+Shared = tuple[Rows, Judge]
+
+
+def run(shared: Shared, task: Task) -> Result:
     """Return the fitted member, and what it answers for the held out."""
-    return asked(rows, judge, task, fitted(rows, task))
+    return asked(shared, task, fitted(shared, task))
 
 
-def fitted(rows: Rows, task: Task) -> FittedMember:
+def fitted(shared: Shared, task: Task) -> FittedMember:
     """Return a member fitted on the rows of its task."""
+    rows, _ = shared
     train = np.arange(len(rows)) if task.fold is None else task.fold.train
     with without_parts():  # which is told of by its task, in whatever process
         return fit_member(task.model, rows.take(train))
 
 
-def asked(rows: Rows, judge: Judge, task: Task, fitted: FittedMember) -> Result:
+def asked(shared: Shared, task: Task, fitted: FittedMember) -> Result:
     """Return a fitted member, and what it answers for the held out."""
+    rows, judge = shared
     sees_own = not isinstance(task.model, OtherSources)
     if fitted.model is None or (task.fold is None and sees_own):
         return fitted, None
@@ -164,16 +179,53 @@ def each_run(
     tasks: Sequence[Task],
     n_jobs: int | None,
     counts: Counter[str],
+    kept: Kept[Task, Result] | None,
 ) -> Iterator[tuple[Task, Result]]:
     """Yield each task with what `run` returns; nets are trained together.
 
     `counts` are added how many nets were, and how many were not, by the reason.
     """
     told = "{0.name!r} on {0.where}".format
+    shared = rows, judge
     if not any(holds_net(task.model) for task in tasks):
-        return each_done(partial(run, rows, judge), tasks, n_jobs, told)
-    fit, ask = partial(fitted, rows), partial(asked, rows, judge)
-    return each_gathered(fit, ask, tasks, n_jobs, told, counts)
+        return each_done(run, shared, tasks, n_jobs, told, kept)
+    how = n_jobs, told, counts, kept
+    return each_gathered(fitted, asked, shared, tasks, *how, apart=Task.is_whole)
+
+
+def kept_answers(
+    rows: Rows, judge: Judge, folder: Path | None, tell: Callable[[str], None]
+) -> Kept[Task, Result] | None:
+    """Return where answers out of fold are kept; None without a folder.
+
+    Models are not: they would be pickles, which run what somebody put into them.
+    """
+    if folder is None:
+        return None
+    common = circumstances(), fingerprint_of_rows(rows), fingerprint("loss", judge)
+
+    def name(task: Task) -> str | None:
+        if task.fold is None:
+            return None
+        fold = task.fold.train, task.fold.test, task.unknown
+        return name_of(
+            *common, fingerprint(task.name, task.model), fingerprint("cv", fold)
+        )
+
+    def pack(result: Result) -> dict[str, NDArray[Any]] | None:
+        member, answers = result
+        if answers is None or member.failures:  # which are tried again
+            return None
+        return {"answers": answers}
+
+    def unpack(task: Task, arrays: Arrays) -> Result:
+        assert task.fold is not None
+        answers = arrays["answers"]
+        if answers.shape != (len(task.fold.test), judge.n_values):
+            raise ValueError(f"it has answers of shape {answers.shape}")
+        return FittedMember(None, {}), answers
+
+    return Kept(folder, name, pack, unpack, tell)
 
 
 def _answered(
@@ -275,6 +327,7 @@ def out_of_fold(
     judge: Judge,
     n_jobs: int | None,
     tell: Any,
+    folder: Path | None = None,
     *,
     unknown: bool = False,
 ) -> OutOfFold:
@@ -301,7 +354,8 @@ def out_of_fold(
     clipped = dict.fromkeys(names, 0)
     everything = np.arange(len(rows))
     counts: Counter[str] = Counter()
-    fits = each_run(rows, judge, tasks, n_jobs, counts)
+    kept = kept_answers(rows, judge, folder, tell)
+    fits = each_run(rows, judge, tasks, n_jobs, counts, kept)
     for task, (fitted, raw) in _reported(fits, len(tasks)):
         fold = task.fold
         train = everything if fold is None else fold.train

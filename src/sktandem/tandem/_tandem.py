@@ -12,10 +12,11 @@ from sklearn.base import MetaEstimatorMixin, _clone_parametrized, is_regressor
 from sklearn.utils import Tags, check_random_state
 
 from sktandem._docs import documented
+from sktandem._kept import folder_of
 from sktandem._routing import SOURCE_AND_GROUPS
 from sktandem._settings import check_choice, check_integer, is_number
 from sktandem._telling import warn
-from sktandem._typing import RandomState, UnknownSource
+from sktandem._typing import Folder, RandomState, UnknownSource
 from sktandem.data._cells import classes_by_source
 from sktandem.data._estimator import SourceEstimator, one_class, tags_like
 from sktandem.data._predictor import SourcePredictor
@@ -101,6 +102,11 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
 
     n_jobs : int, default=None
         How many fits to run at once.
+
+    cache : path-like, default=None
+        A folder that keeps what members answer out of fold, so that a fit that was
+        cut short goes on. Members are fitted on all rows anew. Needs a
+        `random_state`; see :ref:`long_comparisons`.
 
     random_state : int, RandomState instance or None, default=None
         Seeds the folds and every model.
@@ -216,6 +222,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         scaler: Any = "standard",
         unknown_source: UnknownSource = "error",
         n_jobs: int | None = None,
+        cache: Folder = None,
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
@@ -230,6 +237,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         self.scaler = scaler
         self.unknown_source = unknown_source
         self.n_jobs = n_jobs
+        self.cache = cache
         self.random_state = random_state
         self.verbose = verbose
 
@@ -286,6 +294,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         refuse_weightless(rows)
         judge = judge_for(model, self.loss, rows.y)
         target = judge.target(rows.y)
+        folder = folder_of(self.cache, self.random_state)
         rng = check_random_state(self.random_state)
         members = self._members(rows, rng)
         donors = check_donors(self.donors)
@@ -293,14 +302,16 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
             folds, found = [], alone(members, rows, target)
         else:
             folds = folds_of(self.cv, rows, judge, rng)
-            found = out_of_fold(members, rows, folds, judge, self.n_jobs, self._tell)
+            how = self.n_jobs, self._tell, folder
+            found = out_of_fold(members, rows, folds, judge, *how)
             found = kept(found, named=not isinstance(self.members, str))
             found = with_donors(found, donors, rows, folds, judge, target)
         blender = Blender(found, rows, judge, target, self.combine == "choose")
         # The last mixture is for unknown sources, whose code is -1.
         unknown = np.zeros(len(found.names)), 0.0
         if self.unknown_source == "pooled" and len(rows.names) > 1:
-            unknown = mixture_of_unknown(blender, members, self.n_jobs, self._tell)
+            how = self.n_jobs, self._tell, folder
+            unknown = mixture_of_unknown(blender, members, *how)
         mixtures = blender.mixtures()
         gains = gains_of(blender, mixtures.weights, len(folds))
         for name in ("classes_", "classes_by_source_"):  # of an earlier fit
