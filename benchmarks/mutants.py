@@ -62,8 +62,8 @@ timeout_multiplier = 4.0
 timeout_constant = 20.0
 """
 ROOT = Path(__file__).resolve().parents[1]
-# The tool's exit statuses. Any other is a failed test, a crash or an endless loop.
-LIVES = {0: "lives", 5: "no test", 33: "no test"}
+# The tool's exit statuses. Any other is a crash, or a loop that may be endless.
+STATES = {0: "lives", 1: "killed", 3: "killed", 5: "no test", 33: "no test"}
 
 
 def try_room(room, tenths):
@@ -92,7 +92,7 @@ def try_room(room, tenths):
     for path in sorted(folder.glob("mutants/src/**/*.meta")):
         codes = json.loads(path.read_text())["exit_code_by_key"]
         tried |= {
-            name: LIVES.get(code, "killed")
+            name: STATES.get(code, "ran out of time")
             for name, code in codes.items()
             if code is not None and name[-1] in tenths
         }
