@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
 
+from sktandem import Merged
 from sktandem.data._rows import number_groups, read_rows
 from sktandem.data._sources import warn_of_source_among_features
 from sktandem.exceptions import SourceError, SourceWarning
@@ -161,3 +163,28 @@ def test_a_column_of_words_that_is_the_source_is_told_once_and_no_other():
     warn_of_source_among_features(frame, [1.0, 2.0, 1.0, 2.0])
     warn_of_source_among_features(frame, [*source[:3], None])
     warn_of_source_among_features(frame, [*source, "a"])
+
+
+def test_rows_of_an_unknown_source_go_by_the_rule_and_are_told_by_their_place():
+    X, y, source, *_ = drawn(0)
+    given = {"scale_by": "source", "primary_source": "b"}
+    model = Merged(Ridge(), unknown_source="primary", **given)
+    model.fit(X, y, sample_source=source)
+
+    told = model.predict(X[:3], sample_source=["a", "new", "c"])
+
+    expected = model.predict(X[:3], sample_source=["a", "b", "c"])
+    np.testing.assert_array_equal(told, expected)
+    model = model.set_params(unknown_source="error").fit(X, y, sample_source=source)
+    with pytest.raises(SourceError, match=r"1 row of 3 .*the first 'new' at row 1\."):
+        model.predict(X[:3], sample_source=["a", "new", "c"])
+
+
+def test_columns_other_than_those_of_fit_are_refused_and_not_learned():
+    frame = pd.DataFrame(drawn(0)[0], columns=["u", "v"])
+    model = Merged(Ridge()).fit(frame, drawn(0)[1], sample_source=drawn(0)[2])
+
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame.rename(columns={"v": "w"}))
+
+    assert list(model.feature_names_in_) == ["u", "v"]

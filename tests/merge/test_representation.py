@@ -261,7 +261,7 @@ def test_copies_of_sources_without_a_row_are_columns_of_zeros(
     container, allow_sparse, codes
 ):
     """As at predict, where the rows are of few of the sources, or of a new one."""
-    X = np.arange(1.0, 7.0).reshape(3, 2)
+    X = np.arange(1, 7, dtype=np.float32).reshape(3, 2)
 
     ours = represent(
         container(X), np.array(codes), "abc", "augmented", allow_sparse=allow_sparse
@@ -272,5 +272,6 @@ def test_copies_of_sources_without_a_row_are_columns_of_zeros(
     for row, code in enumerate(codes):
         if code >= 0:
             by_hand[row, 2 + 3 * code : 5 + 3 * code] = [*X[row], 1]
+    assert ours.dtype == X.dtype
     dense = ours.toarray() if sparse.issparse(ours) else ours
     np.testing.assert_array_equal(dense, by_hand)
