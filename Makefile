@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 RELEASE := .venv-release
 BENCH := .venv-bench
+MUTANTS := .venv-mutants
 
 # What torch and the BLAS compute with on older machines, and on this one by one
 # thread and by two. They round otherwise, so a test that passes here by the last
@@ -14,7 +15,7 @@ MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
 TESTS :=
 
 .PHONY: demo test test-fast test-portable test-portable-one lint docs bench
-.PHONY: bench-multisource fuzz coverage house test-oldest release-check clean
+.PHONY: bench-multisource fuzz coverage mutants house test-oldest release-check clean
 
 demo: $(VENV)/.has-test
 	$(BIN)/python -m sktandem --output sktandem-report
@@ -76,6 +77,13 @@ coverage: $(VENV)/.has-test
 	$(BIN)/python -m coverage json --quiet -o build/coverage.json
 	$(BIN)/python benchmarks/coverage_by_room.py build/coverage.json
 
+# The code changed one token at a time: which changes no test notices. TENTHS are last
+# digits of the changes that are tried, 0123456789 all of them; ROOMS=stats one room.
+TENTHS := 1
+ROOMS :=
+mutants: $(MUTANTS)/.has-mutants
+	$(MUTANTS)/bin/python benchmarks/mutants.py --tenths $(TENTHS) $(if $(ROOMS),--rooms $(ROOMS))
+
 # How large the code is, room by room, and what in it is hard to read.
 house:
 	@$(PYTHON) benchmarks/house.py
@@ -98,11 +106,11 @@ release-check: $(RELEASE)/.has-release
 	$(RELEASE)/bin/python -m pip_audit --path "$$(build/release/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(RELEASE) $(BENCH) build dist docs/_build docs/auto_examples docs/api/generated sktandem-report
+	rm -rf $(VENV) $(OLDEST) $(RELEASE) $(BENCH) $(MUTANTS) build dist docs/_build docs/auto_examples docs/api/generated sktandem-report
 
 # A virtual environment of its own, then a dependency group on top: installed
 # anew only when what is asked for has changed. Groups need a recent pip.
-$(BIN)/python $(OLDEST)/bin/python $(RELEASE)/bin/python $(BENCH)/bin/python:
+$(BIN)/python $(OLDEST)/bin/python $(RELEASE)/bin/python $(BENCH)/bin/python $(MUTANTS)/bin/python:
 	$(PYTHON) -m venv $(@D:/bin=)
 	$@ -m pip --disable-pip-version-check install --quiet --constraint constraints.txt pip
 
@@ -119,6 +127,11 @@ $(RELEASE)/.has-%: pyproject.toml constraints.txt | $(RELEASE)/bin/python
 $(BENCH)/.has-%: pyproject.toml | $(BENCH)/bin/python
 	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet torch
 	$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[nets,notebook]' --group $*
+	touch $@
+
+$(MUTANTS)/.has-%: pyproject.toml constraints.txt | $(MUTANTS)/bin/python
+	$(MUTANTS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt torch
+	$(MUTANTS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[all]' --group $*
 	touch $@
 
 $(OLDEST)/.has-%: pyproject.toml constraints-oldest.txt | $(OLDEST)/bin/python

@@ -9,6 +9,7 @@ from hypothesis import settings
 # How long an example takes tells of the machine and what else it does.
 settings.register_profile("any machine", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=10)
+settings.register_profile("mutants", deadline=None, max_examples=5, derandomize=True)
 settings.load_profile("any machine")
 
 # Test workers run side by side; threads of theirs would only wait for each other.

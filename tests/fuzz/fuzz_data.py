@@ -186,6 +186,19 @@ VECTORS = {
 }
 
 
+class Items:
+    """Rows that are read one by one, when they are needed."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, row):
+        return self.rows[row]
+
+
 @dataclass
 class Data:
     """The arguments of a call, and in words how they were drawn."""
@@ -267,6 +280,10 @@ def take(table, rows):
         return table
     if isinstance(table, (pd.DataFrame, pd.Series)):
         return table.iloc[rows]
+    if isinstance(table, dict):
+        return {key: take(value, rows) for key, value in table.items()}
+    if isinstance(table, Items):
+        return Items(table.rows[rows])
     if isinstance(table, (list, tuple)):
         return type(table)(table[i] for i in rows)
     if isinstance(table, sparse.coo_array):
@@ -291,6 +308,8 @@ def fingerprint(table):
         return repr((table.dtype, table.to_list()))
     if isinstance(table, torch.Tensor):
         return repr((table.dtype, table.tolist()))
+    if isinstance(table, Items):
+        return fingerprint(table.rows)
     if isinstance(table, dict):
         return repr({key: fingerprint(value) for key, value in table.items()})
     if isinstance(table, (list, tuple)):

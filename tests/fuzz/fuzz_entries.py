@@ -1,6 +1,8 @@
 """The public entries: what each is called with, legal settings and odd ones."""
 
+import functools
 import inspect
+import pickle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,14 +10,22 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import torch
-from fuzz_data import NAMES, draw_data, pick, take
-from fuzz_oracles import FAILED, call, check_call, check_estimator, dense
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from fuzz_data import NAMES, Items, draw_data, pick, take
+from fuzz_oracles import FAILED, call, check_call, check_estimator, dense, same
+from sklearn.base import clone
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    SGDClassifier,
+    SGDRegressor,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from skorch import NeuralNetClassifier, NeuralNetRegressor
 
 from sktandem import (
     Merged,
@@ -29,7 +39,7 @@ from sktandem import (
     table_preprocessor,
 )
 from sktandem.datasets import make_two_sources
-from sktandem.files import cleaning_report
+from sktandem.files import SourceTables, cleaning_report, load_model
 from sktandem.model_selection import (
     LeaveOneSourceOut,
     SourceKFold,
@@ -197,6 +207,138 @@ def net_entry(heads):
     return run
 
 
+IN_PARTS = {
+    "classification": [SGDClassifier(loss="log_loss", random_state=0), GaussianNB()],
+    "regression": [SGDRegressor(random_state=0)],
+}
+
+
+def in_parts(case):
+    """Rows that come in parts: a part that is refused leaves what was learned."""
+    task, data = draw(case)
+    pools = {**MERGED, "balance": [None, "sources", SHARES], "balance_by": ["weight"]}
+    settings = draw_settings(case, pools, ("random_state",))
+    learner = IN_PARTS[task][int(case.rng.integers(len(IN_PARTS[task])))]
+    model = Merged(learner, source=data.column, **settings)
+    first = {"sources": list(NAMES)} if case.rng.random() < 0.9 else {}
+    if task == "classification" and data.y is not None:
+        first["classes"] = np.unique(np.asarray(data.y).astype(str))
+        if np.asarray(data.y).dtype.kind in "biuf":
+            first["classes"] = np.unique(np.asarray(data.y))
+    params = data.fit_params()
+    n = 0
+
+    cuts = np.array_split(np.arange(data.n), 2)
+    try:
+        for value in (data.X, data.y, *params.values()):
+            take(value, cuts[0])
+    except Exception:  # no part can be taken of what was drawn
+        return
+
+    def learn(which, rows, **first):
+        at = {key: take(value, rows) for key, value in params.items()}
+        return which.partial_fit(take(data.X, rows), take(data.y, rows), **at, **first)
+
+    for rows in cuts:
+        step = functools.partial(learn, model, rows, **({} if n else first))
+        if call(case, "partial_fit", step, given=data.given, estimator=model) is FAILED:
+            return
+        n += len(rows)
+    answers = call(case, "predict", lambda: answer(model, data, params))
+    if answers is FAILED:
+        return
+    if sum(model.n_samples_by_source_.values()) > n:
+        case.fault("law", "more rows were counted than came")
+
+    def again():
+        other = clone(model)
+        for rows in cuts:
+            other = learn(other, rows, **({} if rows is cuts[1] else first))
+            other = pickle.loads(pickle.dumps(other))
+        return same(answer(other, data, params), answers)
+
+    if not call(case, "again", again, given=data.given):
+        case.fault("law", "a second time, pickled in between, differs")
+
+
+def answer(model, data, params):
+    at = {key: value for key, value in params.items() if key == "sample_source"}
+    return dense(model.predict(data.X, **at))
+
+
+def plain(case):
+    """A merge as a pipeline gives the same answers, or is refused."""
+    task, data = draw(case)
+    pools = {key: MERGED[key] for key in MERGED if not key.startswith(("sc", "rep"))}
+    settings = draw_settings(
+        case, pools | {"scaler": OFTEN["scaler"]}, ("random_state",)
+    )
+    model = Merged(draw_learner(case, task), source=data.column, **settings)
+    params = data.fit_params()
+    fitted = call(case, "fit", lambda: model.fit(data.X, data.y, **params))
+    if fitted is FAILED:
+        return
+    answers = call(case, "predict", lambda: answer(model, data, params))
+    pipeline = call(case, "to_pipeline", model.to_pipeline, estimator=model)
+    if pipeline is FAILED or answers is FAILED:
+        return
+    found = call(case, "as a pipeline", lambda: dense(pipeline.predict(data.X)))
+    if found is not FAILED and not same(found, answers):
+        case.fault("law", "the pipeline predicts otherwise")
+
+
+class OfParts(torch.nn.Module):
+    """Takes arrays by name, or one array."""
+
+    def __init__(self, n_outputs=3):
+        super().__init__()
+        self.linear = torch.nn.Linear(3, n_outputs)
+
+    def forward(self, X=None, left=None, right=None):
+        X = torch.cat([left, right], 1) if X is None else X
+        return self.linear(X.flatten(1).float())
+
+
+ITEMS = {
+    "dict": lambda X: {"left": X[:, :2], "right": X[:, 2:]},
+    "dataset": Items,
+    "images": lambda X: X[:, :, None],
+    "short dict": lambda X: {"left": X[:, :2], "right": X[1:, 2:]},
+    "dict of words": lambda X: {"left": X[:, :2], "right": X[:, 2:].astype(str)},
+    "empty dict": lambda X: {},
+    "unequal": lambda X: [row[: 1 + i % 3] for i, row in enumerate(X)],
+}
+
+
+def items(case):
+    """Rows that are no table: arrays by name, datasets, arrays of several lengths."""
+    task, data = draw(case)
+    shared = {"max_epochs": 1, "batch_size": 16, "verbose": 0}
+    if task == "classification":
+        net = NeuralNetClassifier(
+            OfParts, criterion=torch.nn.CrossEntropyLoss, **shared
+        )
+    else:
+        net = NeuralNetRegressor(OfParts, module__n_outputs=1, **shared)
+    kind = pick(case.rng, ITEMS, 0.1, 3)
+    case.told.append(f"X is {kind}")
+    data.X, data.column = ITEMS[kind](case.rng.normal(size=(data.n, 3))), None
+    data.source = data.source if data.source is not None else ["a"] * data.n
+    pools = {key: value for key, value in NET.items() if key not in ("scaler", "stems")}
+    settings = draw_settings(case, pools, ("random_state",)) | {"scaler": None}
+    model = SharedNet(net, **settings)
+    check_estimator(case, model, data, like(case, data))
+
+
+def tandem_of_nets(case):
+    """Nets of one kind and size are trained together where that is possible."""
+    task, data = draw(case)
+    net = default_net(task, max_epochs=1, module__hidden_sizes=(4,), batch_size=16)
+    settings = draw_settings(case, TANDEM, ("random_state", "cv"))
+    model = Tandem(net, source=data.column, **settings)
+    check_estimator(case, model, data, like(case, data))
+
+
 def scaler(case):
     _, data = draw(case)
     pools = {key: OFTEN[key] for key in ("scaler", "primary_source", "unknown_source")}
@@ -339,6 +481,37 @@ def files_of_text(case):
         pools = FILES | {"encoding": [None, "latin-1"], "separator": [None, ";", "tab"]}
         settings = draw_settings(case, pools, ("target",))
         check_call(case, lambda: read_sources(files, **settings), [])
+
+
+def saved(case):
+    """A model of files, saved and loaded, gives the same answers."""
+    files = tables(case)
+    pools = {key: FILES[key] for key in ("join", "clean", "task")}
+    settings = {"target": "y"} | draw_settings(case, pools)
+    read = call(case, "read_sources", lambda: read_sources(files, **settings))
+    if not isinstance(read, SourceTables):
+        return
+    task = "regression" if np.asarray(read.y).dtype.kind in "iuf" else "classification"
+    pools = {key: MERGED[key] for key in ("scale_by", "representation", "balance")}
+    settings = {"scaler": table_preprocessor(), "unknown_source": "pooled"}
+    settings |= draw_settings(case, pools)
+    learner = Merged(LEARNERS[task][0], **settings)
+    model = call(case, "fit", lambda: read.fit(learner))
+    if model is FAILED:
+        return
+    name, table = next(iter(files.items()))
+    answers = call(case, "predict", lambda: model.predict(table, name=name))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, str(case.rng.choice(["m.skops", "m.joblib"])))
+        if call(case, "save", lambda: model.save(path)) is FAILED:
+            return
+        loaded = call(case, "load_model", lambda: load_model(path))
+    if loaded is FAILED:
+        case.fault("law", "what was saved is not loaded")
+    elif answers is not FAILED:
+        after = call(case, "predict again", lambda: loaded.predict(table, name=name))
+        if after is FAILED or not same(after, answers):
+            case.fault("law", "a loaded model predicts otherwise")
 
 
 def fitted(case, task):
@@ -504,5 +677,10 @@ ENTRIES = {
     "find_shared_rows": shared,
     "splitters": splitter,
     "make_two_sources": made,
+    "Merged, in parts": in_parts,
+    "Merged.to_pipeline": plain,
+    "SharedNet, items": items,
+    "Tandem, nets": tandem_of_nets,
+    "read_sources, saved": saved,
 }
 torch.set_num_threads(1)

@@ -435,6 +435,18 @@ def test_a_fit_begins_anew():
     assert model.n_samples_by_source_ == COUNTS
 
 
+def test_a_regressor_goes_on_after_a_fit_as_it_would_by_itself():
+    plain = SGDRegressor(random_state=0)
+    model = Merged(clone(plain), scaler=None).fit(X, NUMBERS, sample_source=SOURCE)
+
+    model.partial_fit(X, NUMBERS, sample_source=SOURCE)
+
+    plain.fit(X, NUMBERS).partial_fit(X, NUMBERS)
+    np.testing.assert_allclose(model.predict(X), plain.predict(X))
+    twice = {name: 2 * n for name, n in COUNTS.items()}
+    assert model.n_samples_by_source_ == twice
+
+
 def test_it_goes_on_after_a_pickle():
     one = Merged(Perceptron(), scale_by="source", balance="both")
     one.partial_fit(X, Y, sample_source=SOURCE, classes=CLASSES)

@@ -252,3 +252,26 @@ def test_copies_that_would_not_fit_are_refused_with_their_size(monkeypatch):
 
     sparse = represent(X, codes, list("abcd"), "augmented", allow_sparse=True)
     assert sparse.shape == (300, 14)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("allow_sparse", [False, True])
+@pytest.mark.parametrize("codes", [[0, 0, 0], [0, 1, -1], [-1, -1, -1]])
+def test_copies_of_sources_without_a_row_are_columns_of_zeros(
+    container, allow_sparse, codes
+):
+    """As at predict, where the rows are of few of the sources, or of a new one."""
+    X = np.arange(1, 7, dtype=np.float32).reshape(3, 2)
+
+    ours = represent(
+        container(X), np.array(codes), "abc", "augmented", allow_sparse=allow_sparse
+    )
+
+    by_hand = np.zeros((3, 2 + 3 * 3))
+    by_hand[:, :2] = X
+    for row, code in enumerate(codes):
+        if code >= 0:
+            by_hand[row, 2 + 3 * code : 5 + 3 * code] = [*X[row], 1]
+    assert ours.dtype == X.dtype
+    dense = ours.toarray() if sparse.issparse(ours) else ours
+    np.testing.assert_array_equal(dense, by_hand)

@@ -91,6 +91,40 @@ def test_groups_bring_no_warning_where_a_class_is_rare():
     assert len(folds) == 5
 
 
+@given(seed=st.integers(0, 999), n_splits=st.integers(2, 6), shuffle=st.booleans())
+def test_as_many_groups_as_folds_are_a_fold_each(seed, n_splits, shuffle):
+    rng = np.random.default_rng(seed)
+    groups = np.r_[np.arange(n_splits), rng.integers(0, n_splits, 30)]
+    X, y, source = pack(seed, len(groups))
+    cv = SourceKFold(n_splits, shuffle=shuffle, random_state=seed if shuffle else None)
+
+    folds = [test for _, test in cv.split(X, y, groups, sample_source=source)]
+
+    wholes = [np.flatnonzero(groups == group).tolist() for group in range(n_splits)]
+    assert sorted(fold.tolist() for fold in folds) == sorted(wholes)
+
+
+@given(seed=st.integers(0, 999), n_small=st.integers(1, 4))
+def test_groups_of_a_source_smaller_than_the_folds_are_tested_once(seed, n_small):
+    """Three rows of a visit each: the small source is in as many folds as visits."""
+    rng = np.random.default_rng(seed)
+    source = np.repeat(["large", "small"], [60, n_small])
+    groups = np.r_[np.repeat(np.arange(20), 3), 20 + np.arange(n_small)]
+    y = rng.integers(0, 2, len(source))
+
+    with pytest.warns(
+        SourceWarning, match=rf"more than the rows of {{'small': {n_small}}}"
+    ):
+        splits = list(SourceKFold(5).split(y, y, groups, sample_source=source))
+
+    tested = np.concatenate([test for _, test in splits])
+    np.testing.assert_array_equal(np.sort(tested), np.arange(len(source)))
+    for train, test in splits:
+        np.testing.assert_array_equal(np.sort(np.r_[train, test]), np.sort(tested))
+        assert (source[test] == "large").sum() >= 3
+        assert set(groups[train]).isdisjoint(groups[test])
+
+
 def test_the_tested_source_is_alone_in_the_test_folds():
     X, y, source = pack(0)
     tested = []

@@ -12,6 +12,7 @@ from sktandem import SharedNet, SourceError
 from sktandem.datasets import make_two_sources
 from sktandem.nn import MLP, default_net
 from sktandem.schedules import (
+    STOP,
     BatchAlternation,
     Curriculum,
     EpochAlternation,
@@ -171,6 +172,25 @@ def test_a_schedule_of_ones_own_is_followed():
 def test_a_plan_that_goes_wrong_is_told_so(last, message):
     with pytest.raises(SourceError, match=message):
         fit(Backwards(last))
+
+
+def test_partial_fit_trains_on_after_its_schedule_has_stopped():
+    """What was learned before the stop is kept, and each call asks the plan anew."""
+    model = SharedNet(default_net(), schedule=Backwards(STOP), random_state=0)
+    rows = data()
+
+    for call in (1, 2, 3):
+        before = {} if call == 1 else model.module_.state_dict()
+        before = {name: weights.clone() for name, weights in before.items()}
+        model.partial_fit(**rows, epochs=5)
+
+        assert model.history_[:, "epoch"] == list(range(1, call + 1))
+        assert model.history_[-1]["train_batch_count"] == 2
+        after = model.module_.state_dict()
+        assert all(
+            (after[name] - was).abs().max() < 0.1 for name, was in before.items()
+        )
+        assert not any(torch.equal(after[name], was) for name, was in before.items())
 
 
 class Idle(Schedule):

@@ -43,6 +43,18 @@ def test_rows_are_let_in_from_the_easiest_on_until_all_take_part(
     assert schedule.difficulty_in(epochs) is None
 
 
+@given(n=st.integers(1, 60), tenths=st.integers(1, 10), epochs=st.integers(1, 9))
+def test_the_share_of_the_rows_grows_in_a_line_and_is_rounded_up(n, tenths, epochs):
+    schedule = Curriculum(size_of, start=tenths / 10, epochs=epochs)
+
+    for epoch in range(epochs):
+        rows = schedule.eligible_rows(0, np.arange(float(n)), epoch)
+        # In whole numbers: s + (1 - s) e / E of n, in parts of 10 E.
+        parts = n * (tenths * epochs + (10 - tenths) * epoch)
+        expected = -(-parts // (10 * epochs))
+        assert (n if rows is None else len(rows)) == expected
+
+
 def test_of_rows_equally_hard_the_earlier_take_part():
     rows = Curriculum(size_of, start=0.5).eligible_rows(0, np.ones(6), 0)
 
@@ -69,6 +81,14 @@ def test_the_easiest_sources_come_first():
     ]
     assert len(trained(history)[0]) == 4
     assert schedule.eligible_rows(0, np.ones(9), 0) is None
+
+
+def test_a_source_let_in_first_has_batches_of_its_own_size():
+    sizes = Sizes(("red", "rosé", "white"), (40, 40, 80), (10, 20, 40))
+
+    history = train(Curriculum(size_of, by="sources"), sizes, difficulty=HARD)
+
+    assert trained(history) == [["rosé", "rosé"]]
 
 
 def test_both_lets_in_the_easy_rows_of_easy_sources():

@@ -135,6 +135,36 @@ def test_the_training_stops_when_each_source_has_stalled_again():
     assert len(history[-1]["batches"]) == 1
 
 
+@pytest.mark.parametrize(("check_every", "length"), [("epoch", 1), ("batch", 20)])
+def test_whoever_goes_on_after_a_stop_gives_each_source_a_new_turn(check_every, length):
+    """One turn each, of two losses: the best losses are those of before the stop."""
+    schedule = PlateauAlternation(2, check_every=check_every, epoch_length=length)
+    history = train(schedule, n_epochs=17, valid_loss=lambda name, n_steps: 0.5)
+
+    batches = np.cumsum([len(row["batches"]) for row in history])
+    stops = [batch for batch, row in zip(batches, history) if "stopped" in row]
+
+    if check_every == "epoch":  # a stop is found out with the next epoch's first step
+        assert stops == [9, 13, 17]
+        assert trained(history)[8:13] == [["red"]] * 2 + [["white"]] * 2 + [["red"]]
+    else:
+        assert stops == [*range(8, 8 + 4 * 17, 4)]
+        assert trained(history)[1] == ["red"] * 2 + ["white"] * 2
+
+
+@pytest.mark.parametrize("word", ["active", "pooled", "macro"])
+def test_a_source_that_is_named_like_a_monitor_is_told_from_it(word):
+    sizes = Sizes((word, "white"), (60, 180), (30, 30), validated=(True, True))
+
+    with pytest.raises(SourceError, match=f"monitor='{word}' is a word of its own and"):
+        PlateauAlternation(monitor=word).check(sizes)
+
+    # Nothing else can be meant by the other source's name.
+    schedule = PlateauAlternation(2, monitor="white", epoch_length=1)
+    history = train(schedule, sizes, 3, valid_loss=lambda name, n_steps: 0.5)
+    assert [row["source"] for row in history] == [word, word, "white"]
+
+
 def test_by_batch_the_training_stops_at_once():
     schedule = PlateauAlternation(2, check_every="batch", epoch_length=20)
 

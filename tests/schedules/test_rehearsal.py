@@ -64,6 +64,14 @@ def shown(schedule):
     return " ".join(text.split())
 
 
+@pytest.mark.parametrize("monitor", ["active", "pooled", "macro", "first"])
+def test_a_rehearsal_measures_every_loss_that_may_be_watched(monitor):
+    schedule = PlateauAlternation(2, monitor=monitor, check_every="batch")
+    sizes = Sizes(("first", "second"), (60, 90), (30, 30), validated=(True, True))
+
+    assert rehearsed(schedule, sizes, [{}], None) == 5
+
+
 class Counts(Callback):
     """Rehearses every epoch, and counts its steps."""
 

@@ -95,6 +95,16 @@ def test_capped_probabilities_are_those_of_unimax():
     np.testing.assert_allclose(shares, np.array(budget) / sum(budget))
 
 
+def test_a_source_of_probability_zero_takes_nothing_of_a_capped_budget():
+    """Rosé's cap is 40 of 100 draws, so that white has the other 60."""
+    sizes = Sizes(("red", "rosé", "white"), (50, 20, 90), (1, 1, 1), max_epochs=1)
+    schedule = SampledAlternation({"red": 0, "rosé": 1, "white": 1}, max_repeats=2)
+
+    shares = schedule._shares(sizes, 0, n_steps=100)
+
+    np.testing.assert_allclose(shares, [0, 0.4, 0.6])
+
+
 def test_expected_draws_stay_within_the_cap_at_every_temperature():
     sizes = Sizes(("a", "b", "c"), (50, 500, 9000), (10, 10, 10), max_epochs=7)
     for temperature in (1, 2, 10, INF):
@@ -113,6 +123,7 @@ def test_when_all_are_used_up_an_epoch_still_has_a_step():
 
     assert steps[0].sources == (1,)
     assert steps[1:] == [STOP]
+    assert repr(steps[1:]) == "[STOP]"
 
 
 def test_the_seed_of_the_epoch_decides_the_draws():
@@ -127,6 +138,8 @@ def test_the_seed_of_the_epoch_decides_the_draws():
     ("settings", "message"),
     [
         ({"temperature": 0}, "temperature must be a number above 0, got 0"),
+        ({"anneal_to": 0}, "anneal_to must be a number above 0, got 0"),
+        ({"max_repeats": 0}, "max_repeats must be a number above 0, got 0"),
         ({"anneal_to": "inf"}, "anneal_to must be a number above 0, got 'inf'"),
         ({"max_repeats": -1}, "max_repeats must be a number above 0, got -1"),
         (

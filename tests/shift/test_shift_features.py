@@ -16,7 +16,7 @@ from sktandem.shift._columns import (
 )
 from sktandem.shift._features import adjusted, compare
 from sktandem.shift._joint import Target
-from sktandem.shift._units import ks_distance, ks_p_value
+from sktandem.shift._units import find_unit, ks_distance, ks_p_value
 from sktandem.shift._within import compare_within
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -257,3 +257,17 @@ def test_within_classes_the_surest_difference_of_one_class_is_told(seed, n):
     assert shift.center == compare(column, sources, 1).center
     own = ks_p_value(shift.size, n, n)
     assert shift.p_value == pytest.approx(min(1.0, 2 * own))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([-1e308, 1e308], [0.0, 1.0]),  # a spread beyond the largest number
+        ([0.0, 1e-300], [0.0, 1e300]),  # a ratio beyond it
+    ],
+)
+def test_numbers_as_large_as_there_are_have_no_unit_and_bring_no_warning(one, other):
+    parts = [np.sort(np.resize(part, 40)) for part in (one, other)]
+
+    for sides in ((0, [1]), (1, [0])):
+        assert find_unit(parts, sides, ["a", "b"], 1.0) is None

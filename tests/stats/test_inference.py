@@ -439,3 +439,30 @@ def test_rows_needed_are_of_two_figures_and_enough(n, half):
 @pytest.mark.parametrize("half", [0.0, np.inf, np.nan])
 def test_without_a_width_to_go_by_as_many_rows_as_there_are(half):
     assert rows_needed(120, -half, half, 0.01) == 120
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.01])
+def test_no_number_of_rows_shows_a_difference_of_nothing(margin):
+    assert rows_needed(120, -0.1, 0.1, margin) is None
+
+
+@pytest.mark.parametrize(
+    ("n", "half", "margin", "needed"),
+    [(100, 0.02, 0.01, 400), (120, 0.03, 0.01, 1100), (7, 0.02, 0.02, 7)],
+)
+def test_rows_needed_are_those_of_the_square_root_law_rounded_up(
+    n, half, margin, needed
+):
+    """At 100 rows half as wide as wanted: four times 100. 1080 are 1100, 7 are 7."""
+    assert rows_needed(n, -half, half, margin) == needed
+
+
+@pytest.mark.parametrize("strata", [None, np.array([0, 0, 0, 1])])
+def test_a_single_row_has_no_variance_and_shows_nothing(strata):
+    d = np.array([[0.1, 0.3, 0.2, 0.4]])
+    alone = d[:, :1] if strata is None else d
+
+    ours = paired_rows(alone, K, strata=strata)
+
+    assert np.isnan(ours.se)
+    assert judge(*ours.interval(), 0.01) == "cannot tell yet"

@@ -322,6 +322,21 @@ def test_a_source_of_one_class_is_answered():
 # Unknown sources
 
 
+@pytest.mark.filterwarnings("ignore::sktandem.SourceWarning")
+@pytest.mark.parametrize("cv", [2, 3])
+@pytest.mark.parametrize(
+    "estimator", [KNeighborsRegressor(1), KNeighborsClassifier(1)], ids=["y", "class"]
+)
+def test_sources_of_a_single_row_leave_nothing_to_learn_weights_from(estimator, cv):
+    """No fold of such a source has a row outside it, so that no weight is learned."""
+    X, y, source = np.eye(3), np.array([1, 2, 2]), ["a", "b", "c"]
+    model = Tandem(estimator, cv=cv, scaler=None, random_state=0)
+
+    answers = model.fit(X, y, sample_source=source).predict(X, sample_source=source)
+
+    assert np.isin(answers, [1, 2]).all()
+
+
 def test_unknown_sources_are_an_error_by_default():
     with pytest.raises(SourceError, match="Each source has weights of its own"):
         fit(regressor(), SAME).predict(X[:1], sample_source=["c"])

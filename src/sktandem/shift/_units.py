@@ -81,12 +81,14 @@ def find_unit(
         (one, other, names[side[0]]),
         (other, one, names[side[1][0]] if len(side[1]) == 1 else "the others"),
     ):
-        inner = [np.subtract(*np.quantile(p, [0.75, 0.25])) for p in (small, large)]
-        if min(inner) <= 0:
+        with np.errstate(over="ignore"):
+            inner = [np.subtract(*np.quantile(p, [0.75, 0.25])) for p in (small, large)]
+        if min(inner) <= 0 or max(inner) == np.inf:
             continue
         near = 0.03 + slack * np.sqrt(1 / len(small) + 1 / len(large))
         for words, factor, offset in UNITS:
-            if abs(np.log(inner[1] / inner[0] / factor)) > near:
+            # By differences: a quotient of the largest and the smallest overflows.
+            if abs(np.log(inner[1]) - np.log(inner[0]) - np.log(factor)) > near:
                 continue
             with np.errstate(over="ignore"):  # infinite is as far as can be
                 after = ks_distance(small * factor + offset, large)

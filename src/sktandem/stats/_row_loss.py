@@ -72,7 +72,9 @@ class RowLoss:
         if self.kind == "absolute error":
             return np.asarray(np.median(y, axis=0))
         if self.kind == "pinball loss":
-            return np.asarray(np.quantile(y, self.level, axis=0))
+            # Between two rows, as by default, none of them is best.
+            at = np.quantile(y, self.level, axis=0, method="inverted_cdf")
+            return np.asarray(at)
         return np.asarray(np.mean(y, axis=0))
 
     def _of(self, y: Floats, predicted: Floats) -> Floats:
