@@ -10,7 +10,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.preprocessing import RobustScaler, StandardScaler
-from skorch import NeuralNetClassifier
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -827,3 +827,52 @@ def test_a_few_sequences_are_predicted_as_among_others():
     same = np.stack([X[row][:2] for row in range(3)])
     np.testing.assert_allclose(model.predict_proba(same),
                                model.predict_proba(list(same)), rtol=1e-5)  # fmt: skip
+
+
+class OneNumber(Seeing):
+    """The same, of which the one output is the logit of the second class."""
+
+    def __init__(self, n_outputs=1):
+        super().__init__(n_outputs)
+
+
+KINDS_OF_NETS = {
+    "classifier": lambda: net_on(Seeing, "shared"),
+    "heads": lambda: net_on(Seeing, "source"),
+    "plain": lambda: NeuralNet(
+        Seeing, criterion=nn.CrossEntropyLoss, max_epochs=2, batch_size=8, verbose=0
+    ),
+    "binary": lambda: NeuralNetBinaryClassifier(
+        OneNumber, max_epochs=2, batch_size=8, verbose=0
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_NETS)
+def test_a_row_for_which_the_net_gives_nan_gets_no_class(kind):
+    inputs, _, y, source = two_rooms()
+    how = {"scaler": None, "random_state": 0, "task": "classification"}
+    how["heads"] = "source" if kind == "heads" else "shared"
+    model = SharedNet(KINDS_OF_NETS[kind](), **how)
+    model.fit(inputs, y, sample_source=source)
+    asked = {name: values[:3].copy() for name, values in inputs.items()}
+    before = model.predict(asked, sample_source=source[:3])
+    assert set(before) <= {0, 1}
+    asked["table"][1, 0] = np.nan
+
+    message = "The net gives nan for row 1 of those asked for, and so no class"
+    with pytest.raises(SourceError, match=message):
+        model.predict(asked, sample_source=source[:3])
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
+def test_a_net_of_one_output_decides_by_its_own_threshold(threshold):
+    inputs, _, y, source = two_rooms()
+    net = KINDS_OF_NETS["binary"]().set_params(threshold=threshold)
+    model = SharedNet(net, scaler=None, random_state=0)
+    model.fit(inputs, y, sample_source=source)
+
+    of_second = model.predict_proba(inputs, sample_source=source)[:, 1]
+    predicted = model.predict(inputs, sample_source=source)
+
+    np.testing.assert_array_equal(predicted, (of_second > threshold).astype(int))

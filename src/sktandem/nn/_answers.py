@@ -25,11 +25,17 @@ from sktandem.nn._preparation import refuse_missing
 from sktandem.nn._shared_task import SharedTask
 from sktandem.nn._source_tasks import SourceTasks
 from sktandem.nn._table import Table
-from sktandem.nn._tasks import ClassTask, NumberTask, Task
+from sktandem.nn._tasks import ClassTask, NumberTask, Task, refuse_nan
 
 __all__ = ["HeadAnswers", "SharedAnswers", "answers_of", "embedded"]
 
 TOLERANCE = 1e-3  # of a sum of probabilities
+# How skorch's nets decide: by the largest output, or by a threshold.
+PREDICTS = (
+    NeuralNet.predict,
+    NeuralNetClassifier.predict,
+    NeuralNetBinaryClassifier.predict,
+)
 
 
 def answers_of(fitted: Fitted) -> SharedAnswers | HeadAnswers:
@@ -74,16 +80,20 @@ class SharedAnswers:
             columns = self.task.decode(values, rows.sources.codes)
             return columns[:, 0] if self.task.n_outputs == 1 else columns
         net, classes = self.fitted.net, self.task.classes
-        # A net that classifies decides by itself, as its threshold is its own. A plain
-        # one hands on what its module gives, be it logits or logarithms, of which the
-        # largest is still that of the likeliest class.
-        if isinstance(net, NeuralNetClassifier | NeuralNetBinaryClassifier):
-            codes = self._outputs("predict", rows)
-        else:
-            codes = self._class_scores(rows).argmax(axis=1)
+        # A class of the user's own may decide otherwise. A plain net hands on what its
+        # module gives, be it logits or logarithms, of which the largest is still that
+        # of the likeliest class.
+        decide = getattr(type(net), "predict", None)
+        if decide not in PREDICTS:
+            codes = np.ravel(self._outputs("predict", rows)).astype(int)
+            return np.asarray(classes[np.minimum(codes, len(classes) - 1)])
+        scores = self._class_scores(rows)
+        if decide is not NeuralNetBinaryClassifier.predict:
+            return self.task.decode(scores)
+        refuse_nan(scores)
+        codes = (scores[:, 1] > net.threshold).astype(int)
         # A net for one class has a second output that means nothing.
-        codes = np.minimum(np.ravel(codes).astype(int), len(classes) - 1)
-        return np.asarray(classes[codes])
+        return np.asarray(classes[np.minimum(codes, len(classes) - 1)])
 
     def predict_proba(self, rows: Rows) -> NDArray[np.float64]:
         """Return the probability of each class."""
@@ -360,6 +370,7 @@ def as_probabilities(
     A net for one class has a second output that means nothing.
     """
     scores = scores.astype(np.float64)
+    refuse_nan(scores)
     odd = (scores < 0).any(axis=1) | ~(np.abs(scores.sum(axis=1) - 1) <= TOLERANCE)
     if odd.any():
         row = int(np.flatnonzero(odd)[0])

@@ -21,7 +21,7 @@ from sktandem.exceptions import SourceError
 from sktandem.nn._targets import numbers_of_objects
 from sktandem.scaling._affine import AffineMaps
 
-__all__ = ["ClassTask", "NumberTask", "Task", "TaskCriterion"]
+__all__ = ["ClassTask", "NumberTask", "Task", "TaskCriterion", "refuse_nan"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,7 @@ class ClassTask:
 
     def decode(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Return the class of each row that scores best."""
+        refuse_nan(scores)
         return np.asarray(self.classes[scores[:, : len(self.classes)].argmax(axis=1)])
 
     def score(
@@ -105,6 +106,17 @@ class ClassTask:
     ) -> float:
         """Return the accuracy."""
         return label_accuracy(np.asarray(y).ravel(), predicted.ravel(), weight)
+
+
+def refuse_nan(scores: NDArray[Any]) -> None:
+    """Refuse to tell the class of a row for which the net gives nan."""
+    # Of nan the first would be the largest, and less than every threshold.
+    rows = np.flatnonzero(np.isnan(scores).any(axis=1))
+    if len(rows):
+        raise SourceError(
+            f"The net gives nan for row {rows[0]} of those asked for, and so no class. "
+            "Look for a value in that row of X that is missing, or too large."
+        )
 
 
 @dataclass(frozen=True, eq=False)
