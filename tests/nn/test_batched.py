@@ -521,9 +521,9 @@ def test_nets_whose_common_step_fails_are_fitted_by_themselves(monkeypatch):
     alone = [fit_rows(copy.deepcopy(model), rows) for model in models]
 
     found = each_gathered(
-        lambda model: fit_rows(copy.deepcopy(model), rows),
-        lambda model, fitted: fitted,
-        models, None, repr, Counter(),
+        lambda rows, model: fit_rows(copy.deepcopy(model), rows),
+        lambda rows, model, fitted: fitted,
+        rows, models, None, repr, Counter(),
     )  # fmt: skip
 
     assert_alike(alone, [fitted for _, fitted in found], **EXACT)

@@ -197,9 +197,7 @@ def _refuse_query(name: str, values: Any) -> None:
     # By name: narwhals lets go of dask, whose arrays it never knew.
     library = type(values).__module__.split(".")[0]
     of_dask = library in ("dask", "dask_expr") and hasattr(values, "compute")
-    if not of_dask and not isinstance(
-        nw.from_native(values, pass_through=True), nw.LazyFrame
-    ):
+    if not of_dask and not _is_lazy_frame(values):
         return
     run = next((method for method in RUN_BY if hasattr(values, method)), "collect")
     kind = type(values).__name__
@@ -209,6 +207,13 @@ def _refuse_query(name: str, values: Any) -> None:
         f"has not been run. Pass what it gives: {name}.{run}(). If X is larger than "
         "memory, hand its parts to Merged.partial_fit, one at a time."
     )
+
+
+def _is_lazy_frame(values: Any) -> bool:
+    try:
+        return isinstance(nw.from_native(values, pass_through=True), nw.LazyFrame)
+    except nw.exceptions.DuplicateError:  # a frame in memory, whose names come later
+        return False
 
 
 def _datasets(X: Any) -> SourceError:
