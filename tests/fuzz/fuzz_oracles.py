@@ -9,6 +9,7 @@ import traceback
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import sklearn
@@ -17,8 +18,10 @@ import torch
 from fuzz_data import fingerprint, take
 from sklearn.base import clone
 
+import sktandem
 from sktandem.exceptions import SourceError, SourceWarning
 
+OURS = str(Path(sktandem.__file__).parent)
 FAILED = object()
 REFIT = "refit"  # with one target too few: is to fail
 SHOWS = ("__repr__", "_repr_html_", "to_frame", "summary", "to_html", "to_markdown")
@@ -97,7 +100,7 @@ def call(case, step, function, *, given=(), estimator=None):
         if times > 1:
             case.fault("repeated warning", f"{step}, {times} times: {text}")
     for warning in seen:
-        here = "/sktandem/" in warning.filename
+        here = warning.filename.startswith(OURS)
         if here and issubclass(warning.category, (RuntimeWarning, FutureWarning)):
             place = f"{short(warning.filename)}:{warning.lineno}"
             case.fault("stray warning", f"{place}: {warning.message}")
@@ -126,7 +129,7 @@ def judge(case, step, error):
         return
     if case.loud:
         traceback.print_exception(error)
-    ours = [f for f in frames if "/sktandem/" in f.filename] or [last]
+    ours = [f for f in frames if f.filename.startswith(OURS)] or [last]
     place = f"{short(ours[-1].filename)}:{ours[-1].lineno}"
     case.fault("foreign error", f"{place} {type(error).__name__}: {error}")
 
