@@ -156,9 +156,7 @@ def test_whoever_goes_on_after_a_stop_gives_each_source_a_new_turn(check_every, 
 def test_a_source_that_is_named_like_a_monitor_is_told_from_it(word):
     sizes = Sizes((word, "white"), (60, 180), (30, 30), validated=(True, True))
 
-    with pytest.raises(
-        SourceError, match=f"monitor='{word}' is both a setting and the"
-    ):
+    with pytest.raises(SourceError, match=f"monitor='{word}' is both a setting and"):
         PlateauAlternation(monitor=word).check(sizes)
 
     # Nothing else can be meant by the other source's name.
