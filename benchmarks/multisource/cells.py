@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .memory import memory
 from .problem import losses_of
 from .ways import MOST_FITS, estimator_for, scaler_for, ways_of
 
@@ -49,21 +50,6 @@ def run_cell(problem, learner, way, draw):
     seconds = time.perf_counter() - start
     added = memory() - before
     return row | measured(problem, test, answers, model, seconds, added)
-
-
-def memory(anew=False):
-    """Return the most MB that this process held; if `anew`, begin from what it holds.
-
-    Where the system is not Linux there is no answer, which is 0.
-    """
-    try:
-        if anew:
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0.0
-    (most,) = (line for line in lines if line.startswith("VmHWM"))
-    return int(most.split()[1]) / 1000
 
 
 def measured(problem, test, answers, model, seconds, added):

@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from memory import memory  # of this folder: the package around it is not there
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -245,18 +246,6 @@ FITS = {
     "adapt balanced": adapt, "adapt TrAdaBoost": adapt, "adapt transfer": adapt,
     "ComBat": combat,
 }  # fmt: skip
-
-
-def memory(anew=False):
-    """Return the most MB that this process held, as `memory` of cells.py does."""
-    try:
-        if anew:
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0.0
-    (most,) = (line for line in lines if line.startswith("VmHWM"))
-    return int(most.split()[1]) / 1000
 
 
 def main():

@@ -197,7 +197,7 @@ class Teller:
         for part in _codes(code):
             for module in _names(part, "IMPORT_NAME"):
                 if _version_of(module) is None:
-                    why = f"it imports {module!r}, which is no package's"
+                    why = f"it imports {module!r}, which is not part of a package"
                     raise _refusal(where, function, why)
         cells = [_content(cell) for cell in function.__closure__ or ()]
         held = function.__defaults__, function.__kwdefaults__, cells, vars(function)

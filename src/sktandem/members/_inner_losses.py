@@ -66,7 +66,10 @@ def inner_losses(
             for place in places:
                 weight = float(weights[place])
                 try:
-                    losses[place] += quick.get(weight) or fits.loss(layout, weight)
+                    known = quick.get(weight)
+                    losses[place] += (
+                        fits.loss(layout, weight) if known is None else known
+                    )
                 except SourceError:  # weights that do not reach the learner
                     raise
                 except ValueError as error:  # such as a class that few rows have

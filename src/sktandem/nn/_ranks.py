@@ -235,8 +235,8 @@ class Gradients:
 
     def begin(self) -> None:
         """Set aside what gradients there are when a backward pass begins."""
-        # At the level of backward() and not of the net: whoever calls it, once a step,
-        # in a closure of LBFGS or for several batches that share a step, gets the
+        # At the level of backward() and not of the net: called once a step, in a
+        # closure of LBFGS or for several batches that share a step, it gives the
         # gradients of all ranks, and what was there before is not added up again.
         if self._before is not None:
             return  # of another loss in the same pass
