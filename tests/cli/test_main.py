@@ -270,6 +270,9 @@ def test_without_files_the_hospitals_come_first_and_then_the_wines(capsys, tmp_p
     hospitals, wines = text.split("red: 1,359 rows, white: 3,961 rows\n")
     assert "For va, data from the other sources help: log loss falls" in hospitals
     assert "could not tell" not in hospitals
+    todo = 'What to do now: fit "merged, with indicator" on the rows of all'
+    assert todo in hospitals
+    assert todo in html.unescape(page_of(tmp_path))
     assert "Note: 1,177 duplicates are left out." in wines
     assert "do no harm" in wines
     assert "do they help with va?" in page_of(tmp_path)

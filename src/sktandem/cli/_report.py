@@ -48,6 +48,10 @@ HELPS_SOME = (
     "What to do now: fit one model of all datasets, a blend in which each gets what "
     "suits it."
 )
+HELPS_ALL = (
+    'What to do now: fit "{}" on the rows of all datasets, or a blend, in which each '
+    "gets what suits it."
+)
 HELPS_NONE = (
     "What to do now: keep a model of its own for each dataset. If one model for all is "
     "wanted, a blend takes for each dataset no more of the others than suits it."
@@ -129,10 +133,11 @@ def _in_short(comparison: StrategyComparison) -> str:
 def _to_do(comparison: StrategyComparison, settings: Mapping[str, str]) -> str:
     """Return what to do now, and the command for it; none for the bundled wines."""
     told = fit_command(settings.get("command", ""))
-    if set(comparison.best_.values()) == {comparison.design.reference}:
+    # As the text in the terminal says it; the command fits the blend.
+    best, *others = set(comparison.best_.values())
+    what = HELPS_SOME if others else HELPS_ALL.format(best)
+    if not others and best == comparison.design.reference:
         what = HELPS_NONE
-    else:
-        what = HELPS_SOME
     return html_code(what, *filter(None, [told]))
 
 
