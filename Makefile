@@ -5,6 +5,7 @@ OLDEST := .venv-oldest
 RELEASE := .venv-release
 BENCH := .venv-bench
 MUTANTS := .venv-mutants
+CLUSTERS := .venv-clusters
 
 # What torch and the BLAS compute with on older machines, and on this one by one
 # thread and by two. They round otherwise, so a test that passes here by the last
@@ -15,7 +16,8 @@ MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
 TESTS :=
 
 .PHONY: demo test test-fast test-portable test-portable-one lint docs bench
-.PHONY: bench-multisource fuzz coverage mutants house test-oldest release-check clean
+.PHONY: bench-multisource fuzz coverage mutants house test-oldest test-clusters
+.PHONY: release-check clean
 
 demo: $(VENV)/.has-test
 	$(BIN)/python -m sktandem --output sktandem-report
@@ -91,6 +93,10 @@ house:
 test-oldest: $(OLDEST)/.has-test
 	$(OLDEST)/bin/python -m pytest tests src README.md
 
+# Comparisons and searches on workers of Dask, which the other tests do without.
+test-clusters: $(CLUSTERS)/.has-clusters
+	$(CLUSTERS)/bin/python -m pytest -n 0 tests/test_clusters.py
+
 # What users get: both archives build, and the wheel, in an environment without torch,
 # passes the tests that need none, from outside the tree, and its own examples.
 release-check: $(RELEASE)/.has-release
@@ -106,11 +112,11 @@ release-check: $(RELEASE)/.has-release
 	$(RELEASE)/bin/python -m pip_audit --path "$$(build/release/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(RELEASE) $(BENCH) $(MUTANTS) build dist docs/_build docs/auto_examples docs/api/generated sktandem-report
+	rm -rf $(VENV) $(OLDEST) $(RELEASE) $(BENCH) $(MUTANTS) $(CLUSTERS) build dist docs/_build docs/auto_examples docs/api/generated sktandem-report
 
 # A virtual environment of its own, then a dependency group on top: installed
 # anew only when what is asked for has changed. Groups need a recent pip.
-$(BIN)/python $(OLDEST)/bin/python $(RELEASE)/bin/python $(BENCH)/bin/python $(MUTANTS)/bin/python:
+$(BIN)/python $(OLDEST)/bin/python $(RELEASE)/bin/python $(BENCH)/bin/python $(MUTANTS)/bin/python $(CLUSTERS)/bin/python:
 	$(PYTHON) -m venv $(@D:/bin=)
 	$@ -m pip --disable-pip-version-check install --quiet --constraint constraints.txt pip
 
@@ -132,6 +138,11 @@ $(BENCH)/.has-%: pyproject.toml | $(BENCH)/bin/python
 $(MUTANTS)/.has-%: pyproject.toml constraints.txt | $(MUTANTS)/bin/python
 	$(MUTANTS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt torch
 	$(MUTANTS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[all]' --group $*
+	touch $@
+
+$(CLUSTERS)/.has-%: pyproject.toml constraints.txt | $(CLUSTERS)/bin/python
+	$(CLUSTERS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt torch
+	$(CLUSTERS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[all]' --group $*
 	touch $@
 
 $(OLDEST)/.has-%: pyproject.toml constraints-oldest.txt | $(OLDEST)/bin/python
