@@ -74,7 +74,7 @@ bench-multisource: $(BENCH)/.has-bench
 
 # What no test reaches, room by room.
 coverage: $(VENV)/.has-test
-	$(BIN)/python -m pytest --cov=sktandem --cov-branch --cov-report= tests
+	$(BIN)/python -m pytest --cov --cov-report= tests
 	mkdir -p build
 	$(BIN)/python -m coverage json --quiet -o build/coverage.json
 	$(BIN)/python benchmarks/coverage_by_room.py build/coverage.json

@@ -37,9 +37,9 @@ MODELS = [
     OnlySource(LOGISTIC, name="first"),
     OtherSources(LOGISTIC),
     StackedOwnModels(LOGISTIC, random_state=0),
-    StackedPrediction(LOGISTIC),
+    StackedPrediction(LOGISTIC, random_state=0),
     SimilarityWeighted(LOGISTIC, random_state=0),
-    WeightedMerge(LOGISTIC, cv=2),
+    WeightedMerge(LOGISTIC, cv=2, random_state=0),
     Tandem(LOGISTIC, cv=2, random_state=0),
     SharedNet(default_net(max_epochs=1), random_state=0),
 ]
