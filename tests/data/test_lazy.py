@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import KFold
 
 from sktandem import Merged, SourceError, stack_sources
@@ -156,6 +156,8 @@ def test_items_are_no_table():
     message = r"Merged\(LogisticRegression\(\)\) fits tables, and X holds 12 items"
     with pytest.raises(SourceError, match=message):
         Merged(LogisticRegression()).fit(X, y, sample_source=source)
+    with pytest.raises(SourceError, match=r"Merged\(SGDClassifier\(\)\) fits tables"):
+        Merged(SGDClassifier()).partial_fit(X, y, sample_source=source)
 
 
 def test_a_pass_over_all_items_shows_how_far_it_is(monkeypatch):

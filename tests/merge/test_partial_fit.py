@@ -107,6 +107,7 @@ def test_with_counts_given_the_parts_are_one_fit(seed, n_parts, lab):
         model.estimator_.class_count_, at_once.estimator_.class_count_
     )
     assert model.n_samples_by_source_ == at_once.n_samples_by_source_ == COUNTS
+    assert {type(n) for n in model.n_samples_by_source_.values()} == {int}
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
