@@ -296,6 +296,38 @@ def test_where_all_fail_the_first_error_is_told():
         fit(Tandem(Broken()), SAME)
 
 
+class Lost(LogisticRegression):
+    """Has no answer where the first feature is beyond `limit`."""
+
+    def __init__(self, limit=np.inf):
+        super().__init__()
+        self.limit = limit
+
+    def predict_proba(self, X):
+        found = super().predict_proba(X)
+        found[X[:, 0] > self.limit] = np.nan
+        return found
+
+
+def test_members_that_give_nan_are_left_out_as_those_that_fail():
+    message = r"'own models' failed on fold 1: it gives nan for \d+ rows"
+    with pytest.raises(SourceError, match=message):
+        fit(Tandem(Lost(limit=0)), CLASSES)
+    members = {"lost": Merged(Lost(limit=0)), "merged": Merged(LogisticRegression())}
+    with pytest.raises(SourceError, match="'lost' failed on fold 1: it gives nan"):
+        fit(Tandem(LogisticRegression(), members=members), CLASSES)
+
+
+def test_there_is_no_class_for_a_row_that_the_members_give_nan_for():
+    model = fit(Tandem(Lost(limit=1e6), **TWO), CLASSES)
+    far = X[:4].copy()
+    far[2, 0] = 1e12
+
+    with pytest.raises(SourceError, match="The blend gives nan for row 2 of those"):
+        model.predict(far, sample_source=SOURCE[:4])
+    assert np.isnan(model.predict_proba(far, sample_source=SOURCE[:4])[2]).all()
+
+
 def test_a_source_without_an_own_model_gets_the_others():
     source = np.where(np.arange(300) < 12, "few", SOURCE)
     model = Tandem(KNeighborsRegressor(12), members=[Merged()], random_state=0)

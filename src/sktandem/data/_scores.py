@@ -1,4 +1,4 @@
-"""What `score` gives: accuracy, R2, and the mean of a score over sources."""
+"""What `score` gives, accuracy and R2, and what gives no answer to be scored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.validation import check_consistent_length
 
 from sktandem.data._cells import as_target
+from sktandem.exceptions import SourceError
 
-__all__ = ["label_accuracy", "macro_r2"]
+__all__ = ["label_accuracy", "macro_r2", "refuse_nan"]
 
 
 def label_accuracy(y: Any, predicted: NDArray[Any], sample_weight: Any = None) -> float:
@@ -42,3 +43,14 @@ def macro_r2(
         for rows in (np.flatnonzero(codes == code) for code in np.unique(codes))
     ]
     return float(np.mean(scores))
+
+
+def refuse_nan(model: str, scores: NDArray[Any]) -> None:
+    """Refuse to tell the class of a row for which a model gives nan."""
+    # Of nan the first would be the largest, and less than every threshold.
+    rows = np.flatnonzero(np.isnan(scores).any(axis=1))
+    if len(rows):
+        raise SourceError(
+            f"The {model} gives nan for row {rows[0]} of those asked for, and so no "
+            "class. Look for a value in that row of X that is missing, or too large."
+        )

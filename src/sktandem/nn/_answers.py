@@ -15,7 +15,7 @@ from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
 from sktandem.data._rows import Rows
-from sktandem.data._scores import label_accuracy, macro_r2
+from sktandem.data._scores import label_accuracy, macro_r2, refuse_nan
 from sktandem.data._sources import ONLY_SOURCE, UNKNOWN
 from sktandem.exceptions import SourceError
 from sktandem.nn._batches import rows_in_order
@@ -25,7 +25,7 @@ from sktandem.nn._preparation import refuse_missing
 from sktandem.nn._shared_task import SharedTask
 from sktandem.nn._source_tasks import SourceTasks
 from sktandem.nn._table import Table
-from sktandem.nn._tasks import ClassTask, NumberTask, Task, refuse_nan
+from sktandem.nn._tasks import ClassTask, NumberTask, Task
 
 __all__ = ["HeadAnswers", "SharedAnswers", "answers_of", "embedded"]
 
@@ -90,7 +90,7 @@ class SharedAnswers:
         scores = self._class_scores(rows)
         if decide is not NeuralNetBinaryClassifier.predict:
             return self.task.decode(scores)
-        refuse_nan(scores)
+        refuse_nan("net", scores)
         codes = (scores[:, 1] > net.threshold).astype(int)
         # A net for one class has a second output that means nothing.
         return np.asarray(classes[np.minimum(codes, len(classes) - 1)])
@@ -370,7 +370,7 @@ def as_probabilities(
     A net for one class has a second output that means nothing.
     """
     scores = scores.astype(np.float64)
-    refuse_nan(scores)
+    refuse_nan("net", scores)
     odd = (scores < 0).any(axis=1) | ~(np.abs(scores.sum(axis=1) - 1) <= TOLERANCE)
     if odd.any():
         row = int(np.flatnonzero(odd)[0])

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from sktandem._telling import counted
 from sktandem.data._cells import class_codes, known_codes, mixes_kinds
-from sktandem.data._scores import label_accuracy
+from sktandem.data._scores import label_accuracy, refuse_nan
 from sktandem.exceptions import SourceError
 from sktandem.nn._targets import numbers_of_objects
 from sktandem.scaling._affine import AffineMaps
 
-__all__ = ["ClassTask", "NumberTask", "Task", "TaskCriterion", "refuse_nan"]
+__all__ = ["ClassTask", "NumberTask", "Task", "TaskCriterion"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class ClassTask:
 
     def decode(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Return the class of each row that scores best."""
-        refuse_nan(scores)
+        refuse_nan("net", scores)
         return np.asarray(self.classes[scores[:, : len(self.classes)].argmax(axis=1)])
 
     def score(
@@ -106,17 +106,6 @@ class ClassTask:
     ) -> float:
         """Return the accuracy."""
         return label_accuracy(np.asarray(y).ravel(), predicted.ravel(), weight)
-
-
-def refuse_nan(scores: NDArray[Any]) -> None:
-    """Refuse to tell the class of a row for which the net gives nan."""
-    # Of nan the first would be the largest, and less than every threshold.
-    rows = np.flatnonzero(np.isnan(scores).any(axis=1))
-    if len(rows):
-        raise SourceError(
-            f"The net gives nan for row {rows[0]} of those asked for, and so no class. "
-            "Look for a value in that row of X that is missing, or too large."
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sktandem._telling import counted, warn
 from sktandem._typing import Floats
 from sktandem.data._rows import Rows
+from sktandem.data._scores import refuse_nan
 from sktandem.data._sources import UNKNOWN
 from sktandem.tandem._blend import Mixtures
 from sktandem.tandem._judge import Judge, Limits
@@ -77,5 +78,6 @@ class FittedBlend:
     def predicted(self, mixed: Floats) -> NDArray[Any]:
         """Return the classes, or the numbers, that mixed answers stand for."""
         if self.judge.classes is not None:
+            refuse_nan("blend", mixed)
             return np.asarray(self.judge.classes[mixed.argmax(axis=1)])
         return mixed.ravel() if self.flat else mixed

@@ -235,13 +235,17 @@ def _answered(
     answers = np.full((len(asked), judge.n_values), np.nan)
     codes, failures = rows.sources.codes[asked], {}
     for code in np.unique(codes):
-        own = codes == code
+        own, name = codes == code, rows.names[code]
         try:
             answers[own] = answers_of(fitted, rows, asked[own], judge)
         except MemoryError:
             raise
         except Exception as error:  # such as of neighbours that are too few
-            failures[rows.names[code]] = error
+            failures[name] = error
+            continue
+        empty = int(np.isnan(answers[own]).any(axis=1).sum())
+        if empty and name not in fitted.failures:
+            failures[name] = SourceError(f"it gives nan for {counted(empty, 'row')}.")
     return answers, failures
 
 
