@@ -17,12 +17,7 @@ from pathlib import Path
 ROOMS = {
     "data": (
         ["data/_rows", "data/_sources"],
-        [
-            *(f"data/test_{name}.py" for name in ("handing_on", "sources", "stack")),
-            "data/test_targets.py",
-            "merge/test_partial_fit.py",
-            "model_selection/test_split.py",
-        ],
+        ["data", "merge", "model_selection/test_split.py", "tandem/test_tandem.py"],
     ),
     "merge": (
         [f"merge/_{name}" for name in ("partial", "plan", "representation", "stream")],
