@@ -23,14 +23,10 @@ from sktandem.data._estimator import all_or_nothing
 from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
 from sktandem.data._sources import ONLY_SOURCE
-from sktandem.nn._answers import (
-    HeadAnswers,
-    SharedAnswers,
-    answers_of,
-    refuse_without_embedding,
-)
+from sktandem.nn._answers import HeadAnswers, SharedAnswers, answers_of
 from sktandem.nn._engine import Engine
 from sktandem.nn._holder import HoldsNet
+from sktandem.nn._outputs import refuse_without_embedding
 from sktandem.nn._reader import Reader
 from sktandem.nn._resume import Saved
 from sktandem.nn._together import wait_in
