@@ -36,6 +36,7 @@ from sktandem.nn._plain import (
     read_params,
     read_record,
     refuse_changes,
+    warn_of_lost,
 )
 from sktandem.nn._preparation import Part, Prepared
 from sktandem.nn._shared_task import SharedTask
@@ -109,11 +110,7 @@ def read_net_folder(kind: Any, folder: Any, changes: Mapping[str, Any]) -> Any:
             f"{'the unfitted net that was trained' if takes == 'net' else 'it'}."
         )
     if lost:
-        warn(
-            f"The folder {os.fspath(folder)!r} does not hold {lost}, which cannot be "
-            "saved: they get their defaults. Pass them to "
-            f"{kind.__name__}.from_pretrained by name."
-        )
+        warn_of_lost(lost, folder, kind)
     try:
         weights = (path / WEIGHTS).read_bytes()
     except OSError as error:

@@ -12,7 +12,6 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 
-from sktandem._telling import warn
 from sktandem.data._rows import Rows
 from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError
@@ -27,6 +26,7 @@ from sktandem.nn._plain import (
     read_params,
     read_record,
     refuse_changes,
+    warn_of_lost,
 )
 from sktandem.nn._preparation import Part, Prepared
 from sktandem.nn._shared_task import SharedTask
@@ -110,11 +110,7 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
             "takes it."
         )
     if lost:
-        warn(
-            f"The folder {os.fspath(folder)!r} does not hold {lost}, which cannot be "
-            "saved: they get their defaults. Pass them to "
-            f"{kind.__name__}.from_pretrained by name."
-        )
+        warn_of_lost(lost, folder, kind)
     if not any((path / "encoder").glob("*.safetensors")):
         raise SourceError(
             f"{os.fspath(path / 'encoder')!r} holds no safetensors, and other files of "
