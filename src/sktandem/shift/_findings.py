@@ -168,18 +168,24 @@ def _schema_of(feature: FeatureShift, checks: Checks) -> Iterator[Finding]:
             f"{name!r} is the same in {where}.",
             "Leave it out." if every else "",
         )
-    if feature.spelling is not None and feature.flagged:
+    if feature.flagged:
+        yield from _written_otherwise(feature)
+
+
+def _written_otherwise(feature: FeatureShift) -> Iterator[Finding]:
+    """Yield what another spelling, or another unit, may explain of a difference."""
+    if feature.spelling is not None:
         one, other, after = feature.spelling
         yield Finding(
             "schema",
             "large",
-            name,
-            f"{name!r} is written differently, such as {one!r} and {other!r}: written "
-            f"alike, the distance is {after:.2f}, not {feature.size:.2f}.",
+            feature.name,
+            f"{feature.name!r} is written differently, such as {one!r} and {other!r}: "
+            f"written alike, the distance is {after:.2f}, not {feature.size:.2f}.",
             f"{ALIKE}.",
             feature.size,
         )
-    if feature.unit is not None and feature.flagged:
+    if feature.unit is not None:
         unit = feature.unit
         offset = f" + {unit.offset:g}" if unit.offset else ""
         # A few factors are so close together that mere size can look like one.
@@ -187,8 +193,8 @@ def _schema_of(feature: FeatureShift, checks: Checks) -> Iterator[Finding]:
         yield Finding(
             "schema",
             "large" if unit.sure else "note",
-            name,
-            f"{name!r} {looks} another unit, {unit.words}: {unit.source} × "
+            feature.name,
+            f"{feature.name!r} {looks} another unit, {unit.words}: {unit.source} × "
             f"{unit.factor:g}{offset} agrees with the other (distance "
             f"{unit.before:.2f} before, {unit.after:.2f} after).",
             "Convert it before stacking.",
