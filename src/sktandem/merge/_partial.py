@@ -55,6 +55,7 @@ def go_on(model: Any, rows: Rows, classes: Any, counts: Any) -> dict[str, Any]:
     stream = _stream(model, rows, classes, counts)
     known = stream.classes
     codes = None if known is None else known_codes(rows.y, known)
+    # Numbers beside strings: scikit-learn cannot hold both in one y, and learns codes.
     coded = known is not None and mixes_kinds(known)
     stream, plan = stream.plan(rows, codes, model.balance)
     if len(plan.sources.codes) == 0:  # all of a source whose share is 0

@@ -115,6 +115,7 @@ class Stream:
             np.bincount(of_source, minlength=len(self.names))
         )
         totals = self.totals.copy()
+        # Not `totals[...] += base`, which counts a cell once however many rows it has.
         np.add.at(totals, (of_source, of_class), base)
         factors = self._factors(totals, balance, by_class=codes is not None)
         weights = base * factors[of_source, of_class]
