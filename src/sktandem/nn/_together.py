@@ -82,6 +82,8 @@ class Waiting:
     def _train_all(waiting: Sequence[Waiting]) -> None:
         told, by_form = waiting[0].gathering.told, defaultdict(list)
         for one in waiting:
+            # A stack has room for the largest step of its nets, so that those with
+            # steps of about one size go together.
             form = likeness(one.training.net, one.training.data)
             by_form[form, one.training.nominal_size].append(one)
         for alike in by_form.values():
@@ -96,6 +98,7 @@ class Waiting:
 
     def settle(self) -> None:
         """Let the estimator take over what was learned."""
+        # First: from here on nobody who asks the estimator is to wait for this fit.
         vars(self.estimator).pop("_waiting", None)
         training = self.training
         if training.error is None:

@@ -96,6 +96,7 @@ class TurnBatches:
         n_steps, accepted = 0, set()
         for step in self.schedule.plan(self.sizes, history, rng):
             if isinstance(step, Step):
+                # Once for each: a plan yields the same few steps again and again.
                 if step not in accepted:
                     _refuse_others(step, self.names, self.schedule)
                     accepted.add(step)
