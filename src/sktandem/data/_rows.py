@@ -168,6 +168,8 @@ class Rows:
         y = self.y if self.y is None else self.y[rows]
         if y is not None and y.dtype == object:
             y = _unboxed(y)
+        # Rows of rows are told by their places in the first table, of which the folds
+        # of a fold still share one copy.
         X, whole, places = take_rows(self.X, rows), self.X, rows
         if self.taken is not None and self.taken.X is self.X:
             whole, places = self.taken.whole, self.taken.places[rows]
@@ -261,6 +263,8 @@ def read_rows(
         if names is not None and sample_source is not None:
             X = _with_source(X, source, sample_source, estimator)
         if names is None and reset:
+            # Before the column of sources is taken out: `n_features_in_` and the names
+            # are those of the X that the user will predict with.
             validate_data(estimator, X, y, skip_check_array=True)
         else:
             check_columns(estimator, X)
