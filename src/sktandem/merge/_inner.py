@@ -35,6 +35,8 @@ def seeded_clone(estimator: Any, rng: np.random.RandomState | None) -> Any:
     estimator = clone(estimator)
     if rng is None:
         return estimator
+    # As scikit-learn's ensembles do, but for the seeds that the user has set. Sorted,
+    # so that a part gets the same seed in whatever order parameters come.
     params = estimator.get_params()
     unset = [
         key

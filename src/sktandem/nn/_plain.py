@@ -46,6 +46,8 @@ def plain_params(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             as_read = _read(json.loads(json.dumps(written)))
         except (TypeError, ValueError):
             as_read = None
+        # Only what JSON gives back as it was, but for tuples, which come as lists. That
+        # it can be written is not enough.
         if type(value) is not np.ndarray and as_read == _spelt_plainly(value):
             params[name] = written
         else:

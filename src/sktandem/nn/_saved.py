@@ -213,6 +213,7 @@ def _settings(net: NeuralNet) -> dict[str, Any]:
         known |= inspect.signature(kind).parameters
     settings = {}
     for key, value in net.get_params(deep=False).items():
+        # What the estimator sets by itself in every fit is no setting of the user's.
         owned = key.split("__")[0] in OWNED and key not in READING
         is_default = key in known and known[key].default is value
         # Those with a line in front are skorch's own.
@@ -347,6 +348,8 @@ def restore(
         return model
     model._check_settings()
     data = _prepared(written, scaling, model.collate)
+    # The net is built as fit builds it, from two rows of zeros, and then gets its
+    # weights: a file says what a model is, never how one is made.
     built = model._engine().builder.build(data)
     _load(built.net, weights)
     built.net.history = History(written["history"])
