@@ -131,6 +131,8 @@ def in_whole(built: Built, rows: Rows) -> Built:
 
     So the folds of one table need it once, and not once each.
     """
+    # Only of numbers that are X as it came. Those that were made of it, as by a
+    # transformer, are of the fold alone.
     data, taken = built.data, rows.taken
     numbers = data.training.numbers
     if (
@@ -163,6 +165,7 @@ def in_whole(built: Built, rows: Rows) -> Built:
 
 def _spread(values: Any, places: Any, n_rows: int) -> Any:
     """Return the values of some rows among those of all, which are 0 elsewhere."""
+    # The zeros are never read: `used` names the rows of the fold.
     if values is None:
         return None
     spread = np.zeros((n_rows, *values.shape[1:]), dtype=values.dtype)

@@ -132,6 +132,8 @@ class TurnBatches:
             for (order, rows), size in zip(by_source, sizes)
         ]
         self._feeds = streams[:]
+        # Mixtures come behind the sources in `streams`, and are counted by themselves.
+        # A cut is a stream, where in it the cut begins, its rows and its weight.
         mixtures: dict[str, int] = {}
         cuts: list[tuple[int, int, int, float]] = []
         n_cuts, labels, parts = [], [], []
