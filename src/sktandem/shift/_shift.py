@@ -218,6 +218,7 @@ def _measure(
 ) -> Checks:
     """Ask every question of one table."""
     rng = np.random.RandomState(seed)
+    # What has to learn gets a part of the rows; single columns are compared on all.
     rows = bounded_rows(sources, rng)
     few = Sources(sources.names, sources.codes[rows])
     labels = None if target is None else _compare_labels(target, sources)
@@ -258,6 +259,7 @@ def _measure(
             within=bool(classes),
         )
     )
+    # A remedy takes models, and is tried only where there is something to remedy.
     if target is None or not any(finding.flagged for finding in tell(checks)):
         return checks
     rank = {feature.name: at for at, feature in enumerate(by_size)}
