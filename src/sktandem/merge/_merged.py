@@ -322,6 +322,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         if rows.names == (ONLY_SOURCE,):
             warn_of_idle(self)
         warn_of_one_source(rows.names, self.balance)
+        # What `partial_fit` has counted so far is not of this fit.
         self.__dict__.pop("_stream", None)
         seeded = self.random_state is not None
         rng = check_random_state(self.random_state) if seeded else None
@@ -467,6 +468,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
 
     def __sklearn_tags__(self) -> Tags:
         tags = tags_like(super().__sklearn_tags__(), self.estimator, self.scaler)
+        # A matrix of kernels has no columns: none to scale, and none that is the
+        # source.
         if self.scaler is None and self.source is None and is_estimator(self.estimator):
             tags.input_tags.pairwise = get_tags(self.estimator).input_tags.pairwise
         return tags

@@ -111,6 +111,8 @@ class FitsNet(HoldsNet, SourcePredictor):
             if validation_data is not None:
                 by_source = self._engine().preparation.by_source
                 held = reader.held(validation_data, rows, by_source=by_source)
+            # What a user calls is done when it returns. Only a fit that the package
+            # asks for may wait to be one of many.
             how = {"held": held, "resume_from": resume_from, "waits": False}
             fit = partial(self._fit_rows, rows, **how)
             fit_task(self, fit, X, y, sample_source=sample_source)
@@ -135,6 +137,8 @@ class FitsNet(HoldsNet, SourcePredictor):
         if saved is not None and is_integer(self.random_state):
             self._warn_of_other_seed(seed)
         gathering = gathering_now() if waits else None
+        # A second fit does not wait: until it came, the attributes of the first would
+        # answer, as `__getattr__` is asked only for what is missing.
         if gathering is None or hasattr(self, "_fitted"):
             self._settle(engine.fit(rows, seed, held=held, saved=saved), rows)
         else:

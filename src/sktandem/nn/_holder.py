@@ -43,6 +43,8 @@ class HoldsNet(BaseEstimator):
 
     def __getattr__(self, name: str) -> Any:
         # What was learned is there when somebody asks, also of a fit that waits.
+        # By `vars`: of an instance that has nothing yet, as while it is unpickled,
+        # getattr would end here again, and again.
         waiting = vars(self).get("_waiting")
         if waiting is not None and (name == "_fitted" or name.endswith("_")):
             waiting.do()

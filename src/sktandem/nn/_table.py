@@ -113,6 +113,7 @@ class Table(Dataset[Any]):
         if self._maps is not None:
             center, scale = self._map_of(rows, source)
             x = x if x.dtype is center.dtype else x.to(center.dtype)  # whole numbers
+            # In place, as what was gathered is a copy already.
             x.sub_(center).div_(scale)
         return typed(x, self.dtype)
 

@@ -92,6 +92,9 @@ class TurnBatches:
         self._feeds = self._fed(len(past))
         # Pulled one step at a time: when the plan is asked for the next one, the
         # history holds the loss of the step before, which is all the feedback there is.
+        # A stream of its own for each epoch, beside [seed, 1] of the rows held out:
+        # what a plan draws does not hang on the epochs before, which another process
+        # may have trained.
         rng = np.random.default_rng([self.seed, 2, len(past)])
         n_steps, accepted = 0, set()
         for step in self.schedule.plan(self.sizes, history, rng):
@@ -278,6 +281,7 @@ class TrainingRows(SourceRows):
     """
 
     def __init__(self, turns: TurnBatches) -> None:
+        # The same rows under another name; nothing is copied.
         self.__dict__.update(turns.rows.__dict__)
         self.turns = turns
 
