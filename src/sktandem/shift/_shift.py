@@ -259,7 +259,6 @@ def _measure(
             within=bool(classes),
         )
     )
-    # A remedy takes models, and is tried only where there is something to remedy.
     if target is None or not any(finding.flagged for finding in tell(checks)):
         return checks
     rank = {feature.name: at for at, feature in enumerate(by_size)}
