@@ -30,7 +30,7 @@ from sktandem.nn._outputs import refuse_without_embedding
 from sktandem.nn._reader import Reader
 from sktandem.nn._resume import Saved
 from sktandem.nn._together import wait_in
-from sktandem.schedules import Schedule, Shuffled
+from sktandem.schedules import Schedule, Shuffled, resolve_schedule
 
 __all__ = ["FitsNet", "NetEstimator", "PredictsByNet"]
 
@@ -236,10 +236,11 @@ def _warn_of_forgotten_source(rows: Rows, schedule: Schedule) -> None:
 class PredictsByNet(FitsNet):
     """Base: what a fitted net answers, by one output or by a head for each source.
 
-    A subclass has a `_kind` and a parameter `heads`.
+    A subclass has a `_kind` and the parameters `heads` and `schedule`.
     """
 
     heads: Any
+    schedule: Any
 
     @property
     def _kind(self) -> Any:
@@ -255,6 +256,15 @@ class PredictsByNet(FitsNet):
         """Whether each source has a head of its own."""
         of_both = isinstance(self._kind, Mapping)
         return of_both or (isinstance(self.heads, str) and self.heads == "source")
+
+    @property
+    def _schedule(self) -> Schedule:
+        """The schedule, "auto" being settled."""
+        # With heads a step of one source would move the trunk for it alone; with one
+        # output for all, turns are what keeps a small source heard.
+        auto = isinstance(self.schedule, str) and self.schedule == "auto"
+        settled = "joint" if self._has_heads else "batches"
+        return resolve_schedule(settled if auto else self.schedule)
 
     @property
     def _embeds(self) -> bool:

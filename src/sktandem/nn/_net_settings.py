@@ -17,6 +17,7 @@ from sktandem.nn._weighing import check_loss_weights
 
 __all__ = [
     "OF_CLASSES",
+    "check_balance",
     "check_heads",
     "check_items",
     "check_target",
@@ -95,11 +96,7 @@ def check_items(augment: Any, collate: Any, scaler: Any) -> None:
 
 def check_target(kind: Any, balance: Any, scale_target_by: Any) -> None:
     """Refuse settings for classes where numbers are learned, and the reverse."""
-    if not is_among(balance, BALANCES):
-        raise SourceError(
-            f"balance must be one of {list(BALANCES)}, got {balance!r}. The "
-            "schedule decides how much of each source is used."
-        )
+    check_balance(balance)
     classifies = kind == "classification"
     if balance is not None and not classifies:
         raise SourceError(
@@ -112,6 +109,15 @@ def check_target(kind: Any, balance: Any, scale_target_by: Any) -> None:
         raise SourceError(
             f"scale_target_by={scale_target_by!r} is for regression, and "
             "classes have no scale. Leave it at 'auto'."
+        )
+
+
+def check_balance(balance: Any) -> None:
+    """Refuse a way to weight rows that there is not."""
+    if not is_among(balance, BALANCES):
+        raise SourceError(
+            f"balance must be one of {list(BALANCES)}, got {balance!r}. The "
+            "schedule decides how much of each source is used."
         )
 
 

@@ -37,7 +37,6 @@ from sktandem.nn._tasks import TaskCriterion
 from sktandem.nn._trainer import Trainer
 from sktandem.nn._validation import check_fraction
 from sktandem.scaling._scalers import check_scaler
-from sktandem.schedules import resolve_schedule
 
 __all__ = ["SharedNet"]
 
@@ -457,10 +456,6 @@ class SharedNet(NetEstimator):
         net, kind, heads = self._net(), self._kind, self._has_heads
         scale_target_by, stems = self._scales_target_by, self.stems == "source"
         one_number = type(net).__name__ if is_binary(net) else ""
-        # With heads a step of one source would move the trunk for it alone; with one
-        # output for all, turns are what keeps a small source heard.
-        auto = isinstance(self.schedule, str) and self.schedule == "auto"
-        schedule = ("joint" if heads else "batches") if auto else self.schedule
         settings = {} if self.verbose is None else {"verbose": self.verbose}
         if is_integer(self.batch_size):
             settings["batch_size"] = int(self.batch_size)
@@ -490,7 +485,7 @@ class SharedNet(NetEstimator):
                 may_be_tokens=self.scaler is None,
             ),
             Trainer(
-                resolve_schedule(schedule),
+                self._schedule,
                 self.batch_size,
                 self.keep,
                 self.primary_source,
