@@ -20,6 +20,7 @@ from sktandem.scaling._running import takes_weights
 from sktandem.scaling._scalers import other_columns
 
 MISSING = "missing values"
+# What errors say that are about the values of X: of scikit-learn, NumPy and pandas.
 OF_VALUES = re.compile(
     "convert|string|numeric|object|dtype|nan|missing|infinity|float|sequence", re.I
 )

@@ -30,9 +30,13 @@ from sktandem.schedules import Joint
 
 __all__ = ["layers_of", "likeness", "why_alone"]
 
+# They look at what the history has of an epoch, and at no step.
 CALLBACKS = (EarlyStopping, EpochTimer, PassthroughScoring, PrintLog)
 SCORES = (EpochScoring, Accuracy)
+# Their step of a value goes by the gradients of this value alone: in a stack each net
+# gets the one that it would get by itself.
 OPTIMIZERS = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+# The loss of a row goes by this row alone, and that of a batch is their mean.
 CRITERIA = (
     *(nn.CrossEntropyLoss, nn.NLLLoss, nn.BCELoss, nn.BCEWithLogitsLoss),
     *(nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss, TaskCriterion),

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 Verdict = Literal["helps", "does no harm", "harms", "cannot tell yet"]
+# By so many a level of 0.05 is known to 3 % of itself.
 N_DRAWS = 20_000
 
 
