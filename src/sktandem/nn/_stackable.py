@@ -30,7 +30,7 @@ from sktandem.schedules import Joint
 
 __all__ = ["layers_of", "likeness", "why_alone"]
 
-# They look at what the history has of an epoch, and at no step.
+# They look at the history when an epoch begins or ends, and into no step.
 CALLBACKS = (EarlyStopping, EpochTimer, PassthroughScoring, PrintLog)
 SCORES = (EpochScoring, Accuracy)
 # Their step of a value goes by the gradients of this value alone: in a stack each net
