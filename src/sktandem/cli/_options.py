@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ IN_PYTHON = {
     r" Most tools of scikit-learn do not .*": "",
     UNKNOWN: "--source NAME takes all rows of a file for those of NAME.",
 }
+# Makes the parser of a command: its name, usage, help in a line, and description.
+Command = Callable[[str, str, str, str], argparse.ArgumentParser]
 EPILOG = """\
 examples:
   python -m sktandem
@@ -85,7 +88,7 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
-    def command(name: str, usage: str, told: str, more: str) -> Any:
+    def command(name: str, usage: str, told: str, more: str) -> argparse.ArgumentParser:
         return commands.add_parser(
             name,
             usage=f"python -m sktandem {name} {usage} [options]",
@@ -95,6 +98,14 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
             formatter_class=layout,
         )
 
+    _add_compare(command)
+    _add_fit(command)
+    _add_predict(command)
+    _add_clean(command)
+    return parser, commands.choices
+
+
+def _add_compare(command: Command) -> None:
     compare = command(
         "compare",
         "[FILE FILE ... --target COLUMN]",
@@ -106,6 +117,9 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     _add_files(compare)
     _add_model(compare.add_argument_group("the comparison"))
     _add_output(compare.add_argument_group("what comes out"))
+
+
+def _add_fit(command: Command) -> None:
     fit = command(
         "fit",
         "FILE FILE ... --target COLUMN --output MODEL",
@@ -119,6 +133,9 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     fit.add_argument(
         "--output", type=Path, metavar="MODEL", help="a file of .skops or .joblib"
     )
+
+
+def _add_predict(command: Command) -> None:
     predict = command(
         "predict",
         "MODEL FILE ... [--source NAME]",
@@ -133,6 +150,9 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     predict.add_argument(
         "--output", type=Path, metavar="CSV", help="default: on the screen"
     )
+
+
+def _add_clean(command: Command) -> None:
     clean = command(
         "clean",
         "FILE FILE ... [--target COLUMN]",
@@ -141,7 +161,6 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "option that settles it, and everything else that keeps the files apart.",
     )
     _add_files(clean)
-    return parser, commands.choices
 
 
 def _add_files(command: argparse.ArgumentParser) -> None:

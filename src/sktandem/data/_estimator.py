@@ -50,6 +50,8 @@ def all_or_nothing(estimator: object) -> Iterator[None]:
     computed; without this a failed fit would look fitted, and a failed refit
     would leave a model of one table with the column names of another.
     """
+    # Not a deep copy: `fit` sets attributes and changes none in place. `partial_fit`
+    # does, as everywhere: a net's steps `as_before_if_it_fails` takes back.
     before = vars(estimator).copy()
     try:
         with told_once():

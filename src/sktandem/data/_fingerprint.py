@@ -44,6 +44,8 @@ __all__ = ["circumstances", "fingerprint", "fingerprint_of_rows"]
 
 PLAIN = {type(None), bool, int, float, complex, str, bytes, type(...)}
 TABLES = ("pandas", "polars", "pyarrow")
+# What does not decide what a class does: where it stands, and what Python keeps of it.
+# The number of its first line moves when a line is added above it.
 UNREAD = {
     *("__dict__", "__weakref__", "__module__", "__doc__", "__annotations__"),
     *("__firstlineno__", "__static_attributes__", "_abc_impl"),
@@ -127,6 +129,7 @@ class Teller:
             parts = (self.of(v, f"{where}[{i}]") for i, v in enumerate(value))
             return _hashed(kind.__name__, *parts)
         if kind in (set, frozenset):
+            # Sorted: strings lie in a set in another order in each process.
             return _hashed("set", *sorted(self.of(v, where) for v in value))
         if kind in (dict, MappingProxyType):
             return self._pairs(value.items(), where)
@@ -156,6 +159,8 @@ class Teller:
 
     def _hash(self, value: Any, where: str) -> str:
         try:
+            # An array that joblib has mapped from a file for a worker is the same
+            # array.
             return _hashed("table", str(joblib.hash(value, "sha1", coerce_mmap=True)))
         except Exception as error:
             raise _refusal(where, value, error) from error
@@ -187,6 +192,9 @@ class Teller:
         return _hashed("class", kind.__name__, metaclass, bases, self.of(own, name))
 
     def _function(self, function: FunctionType, where: str) -> str:
+        # A function is its code and all that it reads: globals by name, cells,
+        # defaults. Of a module of the user's, what may be asked of it stands among the
+        # names as well.
         code = function.__code__
         reads = {name for part in _codes(code) for name in _names(part, *READ)}
         names = {name for part in _codes(code) for name in part.co_names}
@@ -245,6 +253,8 @@ class Teller:
             return _hashed("cached_property", self.of(value.func, where))
         if isinstance(value, MemberDescriptorType | GetSetDescriptorType):
             return _hashed("slot", value.__name__)
+        # What pickle would keep of it, told part by part. The bytes of a pickle would
+        # not do: they depend on which equal parts are one object.
         try:
             reduce = copyreg.dispatch_table.get(type(value))
             made: Any = reduce(value) if reduce else value.__reduce_ex__(4)

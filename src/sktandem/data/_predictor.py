@@ -48,6 +48,8 @@ class SourcePredictor(Callbacks, SourceEstimator):
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted classes, or numbers in the units of y.
         """
+        # Public methods read and inner ones answer: a comparison that has read the rows
+        # once asks `_answer`.
         rows = self._read(X, sample_source=sample_source)
         return np.asarray(self._answer("predict", rows))
 

@@ -168,6 +168,8 @@ class Rows:
         y = self.y if self.y is None else self.y[rows]
         if y is not None and y.dtype == object:
             y = _unboxed(y)
+        # Rows of rows are told by their places in the first table, of which the folds
+        # of a fold still share one copy.
         X, whole, places = take_rows(self.X, rows), self.X, rows
         if self.taken is not None and self.taken.X is self.X:
             whole, places = self.taken.whole, self.taken.places[rows]
@@ -261,21 +263,15 @@ def read_rows(
         if names is not None and sample_source is not None:
             X = _with_source(X, source, sample_source, estimator)
         if names is None and reset:
+            # Before the column of sources is taken out: `n_features_in_` and the names
+            # are those of the X that the user will predict with.
             validate_data(estimator, X, y, skip_check_array=True)
         else:
             check_columns(estimator, X)
     if names is None:
-        # A few rows to score may hold more sources than one would expect of so few.
-        features, sources = resolve_sources(
-            X, sample_source, source=source, fitting=reset or among is not None
+        features, sources = _first_seen(
+            estimator, X, sample_source, source, among, reset=reset
         )
-        if among is not None:
-            labelled = sample_source is not None or source is not None
-            sources = _placed(sources, among, labelled)
-        if estimator is not None and (reset or among is not None):
-            check_unknown_rule(
-                estimator.unknown_source, estimator.primary_source, sources.names
-            )
     elif needed_because is None:
         features, _ = split_source(X, sample_source, source)
         sources = Sources(tuple(names), np.zeros(n_rows(features), dtype=np.int8))
@@ -289,15 +285,8 @@ def read_rows(
     y = None if y is None else as_target(y)
     groups = None if groups is None else as_labels(groups, "groups")
     check_consistent_length(features, y, groups)
-    if len(sources.codes) == 0:
-        what = "to fit" if names is None else "to predict for"
-        raise SourceError(f"X has no rows {what}, 0 samples.")
-    fitted = estimator is not None and names is None and reset
-    if fitted and getattr(features, "shape", ())[1:] == (0,):
-        raise SourceError(
-            f"X has 0 feature(s) (shape={features.shape}) while a minimum of 1 is "
-            "required."
-        )
+    fits = estimator is not None and names is None and reset
+    _refuse_empty(features, "to fit" if names is None else "to predict for", fits=fits)
     if sample_weight is not None:
         sample_weight = _as_weights(sample_weight, features)
     if y is not None:
@@ -305,6 +294,41 @@ def read_rows(
     numbers = None if groups is None else number_groups(groups)
     taken = None if source is None else find_column(X, source)
     return Rows(features, y, sources, sample_weight, numbers, taken)
+
+
+def _first_seen(
+    estimator: Any,
+    X: Any,
+    sample_source: Any,
+    source: str | int | None,
+    among: Sequence[Hashable] | None,
+    *,
+    reset: bool,
+) -> tuple[Any, Sources]:
+    """Return the features, and the sources that these rows make known."""
+    # A few rows to score may hold more sources than one would expect of so few.
+    fitting = reset or among is not None
+    features, sources = resolve_sources(
+        X, sample_source, source=source, fitting=fitting
+    )
+    if among is not None:
+        labelled = sample_source is not None or source is not None
+        sources = _placed(sources, among, labelled)
+    if estimator is not None and fitting:
+        check_unknown_rule(
+            estimator.unknown_source, estimator.primary_source, sources.names
+        )
+    return features, sources
+
+
+def _refuse_empty(X: Any, what: str, *, fits: bool) -> None:
+    """Refuse features without a row, and in a fit without a column."""
+    if n_rows(X) == 0:
+        raise SourceError(f"X has no rows {what}, 0 samples.")
+    if fits and getattr(X, "shape", ())[1:] == (0,):
+        raise SourceError(
+            f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
+        )
 
 
 def _refuse_dates(X: Any) -> None:

@@ -71,6 +71,8 @@ class Sources:
     @cached_property
     def rows(self) -> tuple[NDArray[np.intp], ...]:
         """The row numbers of each source, ascending."""
+        # Stable, so that the rows of a source stay in order; codes of one or two bytes
+        # numpy then sorts by their digits, which is also the fastest way.
         order = np.argsort(self.codes, kind="stable")
         return tuple(np.split(order, np.cumsum(self.sizes)[:-1]))
 
@@ -223,6 +225,8 @@ def _hashed(labels: list[Any]) -> tuple[list[Any], Codes]:
 
     Hashing, unlike np.unique, never spells the number 1 as the text '1'.
     """
+    # A label that is new gets the next number from the dict itself: no line of Python
+    # is run for a row.
     position: defaultdict[Any, int] = defaultdict(count().__next__)
     try:
         found = map(position.__getitem__, labels)
@@ -259,6 +263,7 @@ def _record(labels: Labels) -> Sources:
             f"sample_source leaves {counted(len(missing), 'sample')} unlabelled, the "
             f"first at row {missing[0]}. Drop them, or give them a name of their own."
         )
+    # 1 and "1" are two sources to Python, and one in a key or a table that is printed.
     spelt: dict[str, Hashable] = {}
     for name in names:
         twin = spelt.setdefault(str(name), name)

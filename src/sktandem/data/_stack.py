@@ -380,6 +380,7 @@ def _with_column(X: Any, column: str, labels: NDArray[Any], codes: NDArray[Any])
             "pd.DataFrame({'text': texts})."
         )
     if is_tensor(X):
+        # Not imported: who has a tensor has loaded it, and all others do without.
         torch = sys.modules["torch"]
         cast = torch.from_numpy(codes).to(X.dtype)[:, None]
         kept = np.asarray(cast[:, 0].to(torch.int64))

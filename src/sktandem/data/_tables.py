@@ -82,6 +82,7 @@ def is_polars(X: Any) -> bool:
 
 def is_tensor(X: Any) -> bool:
     """Tell whether X is a torch tensor, without importing torch."""
+    # By its name, as torch is not to be imported for those who do not use it.
     return type(X).__module__.split(".")[0] == "torch" and hasattr(X, "detach")
 
 
@@ -112,6 +113,7 @@ def is_missing(value: Any) -> bool:
     if value is None:
         return True
     try:
+        # NaN and NaT alone are not equal to themselves.
         return bool(value != value)
     except (TypeError, ValueError):  # pandas.NA answers neither yes nor no
         return True
@@ -285,6 +287,7 @@ def insert_column(X: Any, position: int, values: Any, name: Any) -> Any:
     """Return X with a column put in at `position`."""
     values = nw.to_native(values, pass_through=True)
     if is_pandas(X):
+        # The copy has columns of its own, and shares their values with the user's X.
         out = X.copy(deep=False)
         kept = getattr(values, "array", values)  # of a series, its own dtype
         out.insert(position, name, kept, allow_duplicates=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktandem.data._tables import pandas_for
-from sktandem.datasets._loading import as_bunch, first_of_each, read_columns
+from sktandem.datasets._loading import as_bunch, read_distinct
 from sktandem.datasets._mixed import with_names
 
 __all__ = ["load_heart_disease"]
@@ -120,11 +120,7 @@ def load_heart_disease(
     The share of the ill. A model of the merged hospitals can learn where a patient
     is rather than how ill the patient is.
     """
-    columns = read_columns("heart_disease.csv.gz")
-    n_read = len(columns["source"])
-    if drop_duplicates:
-        kept = first_of_each(columns)
-        columns = {name: values[kept] for name, values in columns.items()}
+    columns, n_dropped = read_distinct("heart_disease.csv.gz", drop_duplicates)
     sample_source = columns.pop("source")
     y = (columns.pop("num").astype(int) > 0).astype(int)
     X: Any = np.column_stack([_numbers(name, columns[name]) for name in columns])
@@ -140,9 +136,9 @@ def load_heart_disease(
         return_X_y=return_X_y,
         target_name="ill",
         target_names=["healthy", "ill"],
-        n_duplicates_dropped=n_read - len(y),
+        n_duplicates_dropped=n_dropped,
         DESCR=DESCRIPTION.format(
-            n_rows=len(y), n_dropped=n_read - len(y), codes=_spelt_codes()
+            n_rows=len(y), n_dropped=n_dropped, codes=_spelt_codes()
         ),
     )
 

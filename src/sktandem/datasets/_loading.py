@@ -16,7 +16,7 @@ from sktandem.data._stack import stack_sources
 from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
 
-__all__ = ["as_bunch", "check_task", "first_of_each", "read_columns"]
+__all__ = ["as_bunch", "check_task", "read_columns", "read_distinct"]
 
 
 def read_columns(file_name: str) -> dict[str, NDArray[Any]]:
@@ -27,13 +27,22 @@ def read_columns(file_name: str) -> dict[str, NDArray[Any]]:
     return dict(zip(header, np.array(rows).T))
 
 
-def first_of_each(columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """Return the row numbers of the first of all rows that are equal throughout."""
-    rows = zip(*columns.values())
+def read_distinct(
+    file_name: str, drop_duplicates: bool
+) -> tuple[dict[str, NDArray[Any]], int]:
+    """Return the columns of a bundled file, and how many rows were dropped.
+
+    Of rows that are equal throughout the first stays.
+    """
+    columns = read_columns(file_name)
+    if not drop_duplicates:
+        return columns, 0
+    rows = list(zip(*columns.values()))
     first: dict[tuple[str, ...], int] = {}
     for number, row in enumerate(rows):
         first.setdefault(row, number)
-    return np.fromiter(first.values(), np.intp, len(first))
+    kept = np.fromiter(first.values(), np.intp, len(first))
+    return {name: own[kept] for name, own in columns.items()}, len(rows) - len(kept)
 
 
 def as_bunch(

@@ -223,6 +223,7 @@ def _rules(
     """Draw a direction, and turn it by the angle towards another one."""
     start, towards = rng.normal(size=(2, n_features))
     start /= np.linalg.norm(start)
+    # To the last digit, where sine and cosine would round.
     if angle % 180 == 0:
         return start, start * (1 - 2 * (angle // 180 % 2))
     if n_features == 1:
@@ -230,6 +231,8 @@ def _rules(
             f"concept_angle={angle} needs two features or more to turn in, got "
             "n_features=1. With one feature the angle is 0 or 180."
         )
+    # At right angles to the first rule, so that the angle between both is just what was
+    # asked for.
     towards -= (towards @ start) * start
     towards /= np.linalg.norm(towards)
     turn = np.deg2rad(angle)

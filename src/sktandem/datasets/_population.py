@@ -101,6 +101,9 @@ class Population:
 
     def _chances(self) -> NDArray[np.float64]:
         """Return the chance of class 1 at each of the points along the rule."""
+        # What the features that are seen say of a row is one normal number, and what
+        # the others add is one more: of that the chance is known for each level of the
+        # noise.
         margin = self.mean @ self.coef + np.linalg.norm(self.coef[self.seen]) * POINTS
         unseen = float(np.linalg.norm(self.coef[~self.seen]))
         if unseen and self.noise:

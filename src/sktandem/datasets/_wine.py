@@ -9,8 +9,7 @@ import numpy as np
 from sktandem.datasets._loading import (
     as_bunch,
     check_task,
-    first_of_each,
-    read_columns,
+    read_distinct,
 )
 
 __all__ = ["load_wine_quality"]
@@ -87,17 +86,13 @@ def load_wine_quality(
     ((5320, 11), 1177)
     """
     check_task(task)
-    columns = read_columns("wine_quality.csv.gz")
-    n_read = len(columns["source"])
-    if drop_duplicates:
-        kept = first_of_each(columns)
-        columns = {name: values[kept] for name, values in columns.items()}
+    columns, n_dropped = read_distinct("wine_quality.csv.gz", drop_duplicates)
     sample_source = columns.pop("source")
     grade = columns.pop("quality").astype(int)
     X = np.column_stack([values.astype(float) for values in columns.values()])
     described: dict[str, Any] = {
         "target_name": "quality",
-        "n_duplicates_dropped": n_read - len(grade),
+        "n_duplicates_dropped": n_dropped,
     }
     if task == "classification":
         y = GRADES[np.digitize(grade, [6, 7])]
@@ -108,7 +103,7 @@ def load_wine_quality(
     described["DESCR"] = DESCRIPTION.format(
         n_rows=len(y),
         sizes=", ".join(f"{n:,} {name}" for name, n in zip(names, sizes)),
-        n_dropped=n_read - len(y),
+        n_dropped=n_dropped,
     )
     return as_bunch(
         X,

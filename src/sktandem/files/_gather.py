@@ -298,17 +298,9 @@ def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
     if stacked is None or problems or not targets:
         return None
     X = without_empty(stacked.X, notes)
-    notes += [f"{d.sentence} Settled." for d in got.differences if d.settled]
     report = got.report(reading)
-    if report.unsettled:
-        notes += [d.sentence for d in report.unsettled]
-        notes.append(f"To settle what is written differently: {report.options}")
+    notes += _notes_of(report)
     absent = {n: tuple(c for c in X if c not in f) for n, f in features.items()}
-    dated, numeric = set(date_columns(X)), set(numeric_columns(X))
-    kinds = {
-        c: "date" if c in dated else "number" if place in numeric else "category"
-        for place, c in enumerate(X)
-    }
     return SourceTables(
         X,
         stacked.y,
@@ -320,7 +312,7 @@ def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
         tuple(dict.fromkeys(notes)),
         report,
         TableLayout(
-            kinds,
+            _kinds_of(X),
             known,
             absent,
             replace(reading, typed=False, when=" in fit"),
@@ -329,6 +321,24 @@ def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:
             got.codes,
         ),
     )
+
+
+def _notes_of(report: CleaningReport) -> list[str]:
+    """Return what was settled, and what is not and how it would be."""
+    notes = [f"{d.sentence} Settled." for d in report.differences if d.settled]
+    if report.unsettled:
+        notes += [d.sentence for d in report.unsettled]
+        notes.append(f"To settle what is written differently: {report.options}")
+    return notes
+
+
+def _kinds_of(X: Any) -> dict[Any, str]:
+    """Return what each column holds, by its name."""
+    dated, numeric = set(date_columns(X)), set(numeric_columns(X))
+    return {
+        c: "date" if c in dated else "number" if place in numeric else "category"
+        for place, c in enumerate(X)
+    }
 
 
 def _stacked(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -34,19 +34,7 @@ def read_targets(
     texts = {name: bool(text_columns(y.to_frame()) or y.dtype.kind == "b")
              for name, y in targets.items()}  # fmt: skip
     if len(set(texts.values())) > 1:
-        worded = next(name for name, is_text in texts.items() if is_text)
-        other = next(name for name, is_text in texts.items() if not is_text)
-        odd = _odd_string(targets[worded])
-        remedy = f"If that means a missing value: {how.option('missing', odd)}."
-        answers = as_answers(targets[worded].unique())
-        if answers is not None:
-            pairs = how.option("map", *((str(k), v) for k, v in answers.items()))
-            remedy = f"Write it alike in all files: {pairs}."
-        raise SourceError(
-            f"The targets differ: {how.target!r} holds numbers in {files[other]} and "
-            f"strings in {files[worded]}, such as {odd!r}. {remedy} A comparison needs "
-            "one kind; for two tasks see task= of sktandem.SharedNet."
-        )
+        _refuse_two_kinds(targets, texts, files, how)
     if texts[next(iter(texts))]:
         if how.task == "regression":
             first = str(next(iter(targets.values())).iloc[0])
@@ -78,6 +66,28 @@ def read_targets(
     if task == "classification" and whole:
         _check_classes(read, files, how, notes)
     return task, read
+
+
+def _refuse_two_kinds(
+    targets: dict[str, Any],
+    texts: dict[str, bool],
+    files: dict[str, str],
+    how: Reading,
+) -> NoReturn:
+    """Say which file holds strings, and what they may mean."""
+    worded = next(name for name, is_text in texts.items() if is_text)
+    other = next(name for name, is_text in texts.items() if not is_text)
+    odd = _odd_string(targets[worded])
+    remedy = f"If that means a missing value: {how.option('missing', odd)}."
+    answers = as_answers(targets[worded].unique())
+    if answers is not None:
+        pairs = how.option("map", *((str(k), v) for k, v in answers.items()))
+        remedy = f"Write it alike in all files: {pairs}."
+    raise SourceError(
+        f"The targets differ: {how.target!r} holds numbers in {files[other]} and "
+        f"strings in {files[worded]}, such as {odd!r}. {remedy} A comparison needs "
+        "one kind; for two tasks see task= of sktandem.SharedNet."
+    )
 
 
 def _odd_string(values: Any) -> str:

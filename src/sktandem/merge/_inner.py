@@ -20,6 +20,7 @@ from sktandem.scaling._running import takes_weights
 from sktandem.scaling._scalers import other_columns
 
 MISSING = "missing values"
+# What errors say that are about the values of X: of scikit-learn, NumPy and pandas.
 OF_VALUES = re.compile(
     "convert|string|numeric|object|dtype|nan|missing|infinity|float|sequence", re.I
 )
@@ -35,6 +36,8 @@ def seeded_clone(estimator: Any, rng: np.random.RandomState | None) -> Any:
     estimator = clone(estimator)
     if rng is None:
         return estimator
+    # As scikit-learn's ensembles do, but for the seeds that the user has set. Sorted,
+    # so that a part gets the same seed in whatever order parameters come.
     params = estimator.get_params()
     unset = [
         key

@@ -15,11 +15,6 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from sktandem._callbacks import part_of_fit
 from sktandem._docs import documented
 from sktandem._settings import check_choice, is_estimator, refuse_others
-from sktandem.data._cells import (
-    class_codes,
-    classes_by_source,
-    mixes_kinds,
-)
 from sktandem.data._estimator import all_or_nothing, tags_like
 from sktandem.data._lazy import refuse_items
 from sktandem.data._predictor import SourcePredictor, if_offered
@@ -27,23 +22,14 @@ from sktandem.data._rows import Rows, check_unknown_rule, read_rows
 from sktandem.data._sources import ONLY_SOURCE
 from sktandem.data._tables import take_rows
 from sktandem.exceptions import SourceError
+from sktandem.merge._features import features_of, fit_features
 from sktandem.merge._inner import explained, fit_inner, seeded_clone, warn_of_idle
 from sktandem.merge._partial import check_partial, go_on
 from sktandem.merge._pipeline import plain_pipeline
-from sktandem.merge._plan import MergePlan, plan_merge, warn_of_one_source
-from sktandem.merge._representation import (
-    check_representation,
-    represent,
-    represented_names,
-)
-from sktandem.merge._stream import as_columns
-from sktandem.scaling._affine import fit_affine
-from sktandem.scaling._scalers import (
-    FittedScaler,
-    check_scaler,
-    fit_named,
-    fit_transformers,
-)
+from sktandem.merge._plan import plan_merge, warn_of_one_source
+from sktandem.merge._representation import check_representation, represented_names
+from sktandem.merge._target import as_given, fit_targets
+from sktandem.scaling._scalers import ScaledByTransformers, check_scaler
 
 __all__ = ["Merged"]
 
@@ -336,6 +322,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         if rows.names == (ONLY_SOURCE,):
             warn_of_idle(self)
         warn_of_one_source(rows.names, self.balance)
+        # What `partial_fit` has counted so far is not of this fit.
         self.__dict__.pop("_stream", None)
         seeded = self.random_state is not None
         rng = check_random_state(self.random_state) if seeded else None
@@ -353,8 +340,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         X, y = take_rows(rows.X, plan.rows), take_rows(rows.y, plan.rows)
         inner = seeded_clone(self.estimator, rng)
         try:
-            scaler, features = self._fit_scaler(X, y, plan, inner)
-            targets, of_targets = self._targets(y, plan)
+            scaler, features = fit_features(self, X, y, plan, inner)
+            targets, of_targets = fit_targets(self, y, plan)
             weighted = self.balance is not None and self.balance_by == "weight"
             with part_of_fit("fit-estimator", inner, features, targets):
                 fit_inner(inner, features, targets, plan.weights, balanced=weighted)
@@ -371,54 +358,6 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
         self.n_samples_by_source_ = plan.n_samples
         self.__dict__.update(of_targets)
 
-    def _targets(
-        self, y: NDArray[Any], plan: MergePlan
-    ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Return y as the estimator gets it, and what was learned of it by name."""
-        learned: dict[str, Any] = {"target_scaler_": None}
-        if is_classifier(self.estimator):
-            single = y.ndim == 1 or y.shape[1] == 1
-            own = classes_by_source(plan.sources, y) if single else {}
-            learned["classes_by_source_"] = own
-            # scikit-learn cannot hold numbers and strings in one y: such classes
-            # go in as codes, and come back by their own names.
-            if y.dtype == object and mixes_kinds(y.ravel()):
-                learned["classes_"], y = class_codes(y)
-        elif self.scale_target_by == "source":
-            columns = as_columns(y)
-            maps = fit_affine("standard", columns, plan.sources, plan.weights, of="y")
-            y = maps.forward(columns, plan.sources.codes).reshape(y.shape)
-            learned["target_scaler_"] = maps
-        return y, learned
-
-    def _fit_scaler(
-        self, X: Any, y: Any, plan: MergePlan, inner: Any
-    ) -> tuple[Any, Any]:
-        """Return the fitted scaling and the features as the estimator wants them."""
-        if self.scaler is None:
-            return None, self._represent(X, plan.sources, None, inner)
-        scale_by = self.scale_by
-        scaler: FittedScaler
-        if isinstance(self.scaler, str):
-            scaler = fit_named(
-                self.scaler, X, plan.sources, scale_by=scale_by, weights=plan.weights
-            )
-            return scaler, self._represent(X, plan.sources, scaler, inner)
-        scaler, scaled = fit_transformers(
-            self.scaler, X, y, plan.sources, scale_by=scale_by, weights=plan.weights
-        )
-        return scaler, self._represent(scaled, plan.sources, None, inner)
-
-    def _represent(self, X: Any, sources: Any, scaler: Any, estimator: Any) -> Any:
-        return represent(
-            X,
-            sources.codes,
-            sources.names,
-            self.representation,
-            allow_sparse=get_tags(estimator).input_tags.sparse,
-            scaler=scaler,
-        )
-
     def _depends_on_source(self) -> str | None:
         if self.sources_ == (ONLY_SOURCE,):
             return None
@@ -433,20 +372,13 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
     def _features(self, rows: Rows) -> Any:
         """Return the features as the fitted estimator wants them."""
         sources = rows.sources.among(self._all_sources())
-        return self._represent(rows.X, sources, self.scaler_, self.estimator_)
+        return features_of(self, rows.X, sources, self.scaler_, self.estimator_)
 
     def _answer(self, method: str, rows: Rows) -> NDArray[Any]:
         answer: NDArray[Any] = getattr(self.estimator_, method)(self._features(rows))
         if method != "predict":
             return answer
-        if knows_codes(self):
-            return np.asarray(self.classes_[answer])
-        if self.target_scaler_ is None:
-            return answer
-        columns = np.reshape(answer, (len(answer), -1))
-        codes = rows.sources.among(self._all_sources()).codes
-        columns = self.target_scaler_.inverse(columns, codes)
-        return np.asarray(columns.reshape(answer.shape))
+        return as_given(self, answer, rows.sources)
 
     @if_offered("predict_log_proba")
     def predict_log_proba(self, X: Any, *, sample_source: Any = None) -> NDArray[Any]:
@@ -492,7 +424,7 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
             by_name = isinstance(self.source, str)
             place: Any = names.tolist().index(self.source) if by_name else self.source
             names = np.delete(names, place)
-        if hasattr(self.scaler_, "pooled"):
+        if isinstance(self.scaler_, ScaledByTransformers):
             names = self.scaler_.pooled.get_feature_names_out(names)
         names = represented_names(names, self._all_sources(), self.representation)
         return np.asarray(names, dtype=object)
@@ -536,15 +468,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
 
     def __sklearn_tags__(self) -> Tags:
         tags = tags_like(super().__sklearn_tags__(), self.estimator, self.scaler)
+        # A matrix of kernels has no columns: none to scale, and none that is the
+        # source.
         if self.scaler is None and self.source is None and is_estimator(self.estimator):
             tags.input_tags.pairwise = get_tags(self.estimator).input_tags.pairwise
         return tags
-
-
-def knows_codes(model: Merged) -> bool:
-    """Tell whether the inner estimator knows the classes by codes only."""
-    classes = getattr(model, "classes_", None)
-    if not isinstance(classes, np.ndarray):  # of numbers, or several outputs
-        return False
-    inner: NDArray[Any] = model.estimator_.classes_
-    return classes.dtype == object and inner.dtype != object

@@ -19,6 +19,7 @@ from sktandem.data._rows import Rows
 from sktandem.data._sources import ONLY_SOURCE
 from sktandem.data._tables import take_rows
 from sktandem.exceptions import SourceError
+from sktandem.merge._features import features_of
 from sktandem.merge._inner import explained, go_on_inner, seeded_clone, warn_of_idle
 from sktandem.merge._plan import warn_of_one_source
 from sktandem.merge._stream import Stream, as_columns
@@ -54,6 +55,7 @@ def go_on(model: Any, rows: Rows, classes: Any, counts: Any) -> dict[str, Any]:
     stream = _stream(model, rows, classes, counts)
     known = stream.classes
     codes = None if known is None else known_codes(rows.y, known)
+    # Numbers beside strings: scikit-learn cannot hold both in one y, and learns codes.
     coded = known is not None and mixes_kinds(known)
     stream, plan = stream.plan(rows, codes, model.balance)
     if len(plan.sources.codes) == 0:  # all of a source whose share is 0
@@ -69,7 +71,7 @@ def go_on(model: Any, rows: Rows, classes: Any, counts: Any) -> dict[str, Any]:
             every = np.arange(len(every)) if coded else every
     try:
         stream, scaler, maps = stream.scale(X, y, plan)
-        features = model._represent(X, plan.sources, scaler, inner)
+        features = features_of(model, X, plan.sources, scaler, inner)
         targets = take_rows(codes, plan.rows) if coded else y
         if maps is not None:
             targets = maps.forward(as_columns(y), plan.sources.codes).reshape(y.shape)

@@ -130,6 +130,8 @@ def warn_of_one_source(names: Sequence[Hashable], balance: Any) -> None:
 def _taking_part(
     sources: Sources, balance: Any, sample_weight: Any
 ) -> NDArray[np.bool_]:
+    # Left out and not merely weighted by 0: the range of "minmax" knows no weights, and
+    # nothing can be drawn for a cell that is to have no share.
     names, part = sources.names, np.ones(len(sources.codes), dtype=bool)
     if sample_weight is not None:
         check_weights(sample_weight)
@@ -170,6 +172,7 @@ def _shares(
         return cells, np.full(n_cells, 1 / n_cells)
     # Classes are equal within a source, and the source keeps its total.
     source_of_cell = np.empty(n_cells, dtype=np.intp)
+    # Written once for each row, and always the same: a cell is within one source.
     source_of_cell[cells] = sources.codes
     totals = _totals(sources.codes, base)
     n_classes = np.bincount(source_of_cell)

@@ -24,6 +24,7 @@ def cell_counts(
     """
     totals = sizes / shares
     total = totals.max() if how == "oversample" else totals.min()
+    # Halves up: np.round takes them to the even number, which of half a row is none.
     counts: NDArray[np.float64] = np.floor(shares * total + 0.5)
     return counts.astype(np.intp)
 

@@ -115,10 +115,13 @@ class Stream:
             np.bincount(of_source, minlength=len(self.names))
         )
         totals = self.totals.copy()
+        # Not `totals[...] += base`, which counts a cell once however many rows it has.
         np.add.at(totals, (of_source, of_class), base)
         factors = self._factors(totals, balance, by_class=codes is not None)
         weights = base * factors[of_source, of_class]
         part = np.flatnonzero(weights > 0)
+        # None and not ones where nobody asked for weights: not every partial_fit takes
+        # them.
         plain = balance is None and rows.weights is None
         plan = MergePlan(
             Sources(rows.names, rows.sources.codes[part]),
@@ -190,6 +193,7 @@ class Stream:
             sample_weight=table[cells],
         )
         factors, part = np.zeros(table.shape), plan.rows
+        # A cell whose share is 0 is left out of the plan, and keeps a factor of 0.
         taking_part = cells if part is None else (of_source[part], of_class[part])
         assert plan.weights is not None  # some were given
         factors[taking_part] = plan.weights / table[taking_part]

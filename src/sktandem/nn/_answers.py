@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from functools import cached_property
+from collections.abc import Hashable, Iterator, Sequence
 from numbers import Real
 from typing import Any, NoReturn
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
-from torch import nn
 
 from sktandem.data._rows import Rows
 from sktandem.data._scores import label_accuracy, macro_r2, refuse_nan
 from sktandem.data._sources import ONLY_SOURCE, UNKNOWN
 from sktandem.exceptions import SourceError
-from sktandem.nn._batches import rows_in_order
 from sktandem.nn._fitted import Fitted
-from sktandem.nn._heads import has_own_heads
-from sktandem.nn._preparation import refuse_missing
+from sktandem.nn._outputs import HeadOutputs, embedded
 from sktandem.nn._shared_task import SharedTask
 from sktandem.nn._source_tasks import SourceTasks
-from sktandem.nn._table import Table
 from sktandem.nn._tasks import ClassTask, NumberTask, Task
 
-__all__ = ["HeadAnswers", "SharedAnswers", "answers_of", "embedded"]
+__all__ = ["HeadAnswers", "SharedAnswers", "answers_of"]
 
 TOLERANCE = 1e-3  # of a sum of probabilities
 # How skorch's nets decide: by the largest output, or by a threshold.
@@ -153,11 +147,7 @@ class HeadAnswers:
 
     def __init__(self, fitted: Fitted, tasks: SourceTasks) -> None:
         self.fitted, self.tasks, self.heads = fitted, tasks, tasks.heads
-
-    @cached_property
-    def _net(self) -> NeuralNet:
-        # One for all heads of a call: a copy for each grows with their square.
-        return self.fitted.answering()
+        self._outputs = HeadOutputs(fitted, [task.n_outputs for task in tasks.heads])
 
     def depends_on_source(self) -> str | None:
         """Say why predictions depend on the source, or return None."""
@@ -172,46 +162,12 @@ class HeadAnswers:
 
         Rows of unknown sources are answered for by every head.
         """
-        codes = rows.sources.codes
         # Refused before anything is computed: which rows are unknown does not matter
         # to the question whether the heads have a mean at all.
-        if (codes == UNKNOWN).any():
-            self._refuse_pooling()
-        numbers = self.fitted.features.numbers(rows.X, codes)
-        for head, task in enumerate(self.heads):
-            places = np.flatnonzero((codes == head) | (codes == UNKNOWN))
-            if len(places):
-                known = codes[places] == head
-                made = self._asked("predict_proba", head, numbers, codes, places)
-                yield task, places, known, made
-
-    def _asked(
-        self,
-        method: Any,
-        head: int,
-        numbers: Any,
-        codes: NDArray[Any],
-        places: NDArray[np.intp],
-    ) -> NDArray[Any]:
-        """Return what a method of the net gives for some rows and one head."""
-        # One head at a time: asked for rows of several sources a module answers with
-        # a list, which no method of skorch's net could put together.
-        columns = self.fitted.columns
-        if columns is not None:
-            refuse_missing(numbers[places], columns[head], self.fitted.sources[head])
-        heads = np.full(len(codes), head)
-        return self.fitted.ask(method, numbers, codes, heads, places, self._net)
-
-    def _refuse_pooling(self) -> None:
-        """Refuse a mean over heads that do not answer the same question."""
-        first, *others = self.heads
-        for task in others:
-            if not _same_question(first, task):
-                raise SourceError(
-                    "unknown_source='pooled' averages the heads, but they do not "
-                    f"predict the same thing: {first.wants}, {task.wants}. Use "
-                    "unknown_source='primary', or give each row its source."
-                )
+        if (rows.sources.codes == UNKNOWN).any():
+            _refuse_pooling(self.heads)
+        for head, places, known, made in self._outputs.by_own_head(rows):
+            yield self.heads[head], places, known, made
 
     def predict(self, rows: Rows) -> NDArray[Any]:
         """Return what each row's head says."""
@@ -296,70 +252,31 @@ class HeadAnswers:
 
     def predict_heads(self, rows: Rows) -> dict[Hashable, NDArray[Any]]:
         """Return the answer of every head for every row."""
-        # The trunk is most of the work. Where all rows reach it by the same way it
-        # works once, and the heads only take what it made.
-        apart = self._enters_apart() or self.fitted.features.by_source
-        every = self._by_ways_of_their_own if apart else self._by_one_way
         answers = {}
-        outputs = every(rows)
+        outputs = self._outputs.of_every_head(rows)
         for name, task, output in zip(self.fitted.sources, self.heads, outputs):
             decoded = task.decode(output)
             flat = decoded.ndim == 2 and decoded.shape[1] == 1
             answers[name] = decoded[:, 0] if flat else decoded
         return answers
 
-    def _enters_apart(self) -> bool:
-        """Whether each source enters the net by a way of its own."""
-        module = self.fitted.net.module
-        return self.fitted.columns is not None or has_own_heads(module)
-
-    def _by_one_way(self, rows: Rows) -> Iterator[NDArray[Any]]:
-        """Yield the outputs of all heads, for which the trunk works once."""
-        codes = rows.sources.codes
-        numbers = self.fitted.features.numbers(rows.X, codes)
-        zeros = np.zeros_like(codes)
-        outputs = self.fitted.ask(_said_by_all, numbers, zeros, zeros)
-        ends = np.cumsum([task.n_outputs for task in self.heads])
-        yield from np.split(outputs, ends[:-1], axis=1)
-
-    def _by_ways_of_their_own(self, rows: Rows) -> Iterator[NDArray[Any]]:
-        """Yield the outputs of each head, to which rows come by a way of its own."""
-        places = np.arange(len(rows))
-        for head in range(len(self.heads)):
-            # Without its source a row is scaled as one of the head's own.
-            codes = rows.sources.codes
-            codes = np.where(codes == UNKNOWN, head, codes)
-            numbers = self.fitted.features.numbers(rows.X, codes)
-            yield self._asked("predict_proba", head, numbers, codes, places)
-
     def embedding_depends_on_source(self) -> str | None:
         """Say why the embedding depends on the source, or return None."""
         if self.fitted.sources == (ONLY_SOURCE,):
             return None
-        if self._enters_apart():
+        if self._outputs.enter_apart:
             return "Each source has its own path into the net"
         return "X was scaled by source" if self.fitted.features.by_source else None
 
     def transform(self, rows: Rows) -> NDArray[Any]:
         """Return what the trunk makes of each row."""
-        codes, apart = rows.sources.codes, self._enters_apart()
-        if apart and (codes == UNKNOWN).any():
+        if self._outputs.enter_apart and (rows.sources.codes == UNKNOWN).any():
             raise SourceError(
                 "unknown_source='pooled' gives no embedding where each source has its "
                 "own path into the net. Use unknown_source='primary', or give each row "
                 "its source."
             )
-        numbers = self.fitted.features.numbers(rows.X, codes)
-        # Otherwise all rows go the same way, whatever their head.
-        heads = codes if apart else np.zeros_like(codes)
-        embedding = None
-        for head in np.unique(heads):
-            places = np.flatnonzero(heads == head)
-            own = self._asked(embedded, int(head), numbers, codes, places)
-            if embedding is None:
-                embedding = np.empty((len(rows), own.shape[1]), dtype=own.dtype)
-            embedding[places] = own
-        return np.asarray(embedding)
+        return self._outputs.of_trunk(rows)
 
 
 def as_probabilities(
@@ -384,46 +301,24 @@ def as_probabilities(
     return np.asarray(own / own.sum(axis=1, keepdims=True))
 
 
-def embedded(net: NeuralNet, table: Table) -> NDArray[Any]:
-    """Return the embedding of the rows of a table."""
-    if not hasattr(net.module_, "embed"):
-        refuse_without_embedding(net.module_)
-    net._set_training(False)
-    with torch.no_grad():
-        parts = [
-            net.module_.embed(**(x if isinstance(x, dict) else {"X": x})).cpu().numpy()
-            for x, _ in rows_in_order(table, net.batch_size)
-        ]
-    return np.concatenate(parts)
-
-
-def _said_by_all(net: NeuralNet, table: Table) -> NDArray[Any]:
-    """Return what every head says of the rows of a table, side by side."""
-    nonlinearity = net._get_predict_nonlinearity()
-    net._set_training(False)
-    with torch.no_grad():
-        parts = []
-        for x, _ in rows_in_order(table, net.batch_size):
-            hidden = net.module_.embed(**x)
-            said = [nonlinearity(head(hidden)) for head in net.module_.heads]
-            parts.append(torch.cat(said, dim=1).cpu().numpy())
-    return np.concatenate(parts)
-
-
-def refuse_without_embedding(module: nn.Module) -> NoReturn:
-    """Say that a module brought no embedding."""
-    raise SourceError(
-        f"{type(module).__name__} has no method embed(X, source), which transform "
-        "needs. Add one to the module."
-    )
-
-
 def _of_objects(task: ClassTask) -> bool:
     """Tell whether the answers of a head are not numbers."""
     return not all(
         isinstance(label, Real) and not isinstance(label, bool)
         for label in task.classes.tolist()
     )
+
+
+def _refuse_pooling(heads: Sequence[Task]) -> None:
+    """Refuse a mean over heads that do not answer the same question."""
+    first, *others = heads
+    for task in others:
+        if not _same_question(first, task):
+            raise SourceError(
+                "unknown_source='pooled' averages the heads, but they do not predict "
+                f"the same thing: {first.wants}, {task.wants}. Use "
+                "unknown_source='primary', or give each row its source."
+            )
 
 
 def _same_question(first: Task, other: Task) -> bool:

@@ -87,6 +87,7 @@ class Averaged(nn.Module):
     def part_of(self, step: int) -> float:
         """Return what the weights after a step count in their exponential average."""
         # Early on the first weights, which are random, would weigh too much.
+        # The ramp is that of TensorFlow's ExponentialMovingAverage.
         return 1 - min(self.decay, (1 + step) / (10 + step))
 
     def after_epoch(self, net: NeuralNet, epoch: int, max_epochs: int) -> None:
@@ -99,6 +100,8 @@ class Averaged(nn.Module):
 
     def _take_in(self, net: NeuralNet, part: float) -> None:
         weights = [weight.detach() for weight in trained_weights(net)]
+        # One call for all weights, private to torch but the one that its own averages
+        # use.
         torch._foreach_lerp_(self._held(), weights, part)
 
     def show(self, net: NeuralNet, shown: bool) -> None:

@@ -66,6 +66,8 @@ class Training:
             own = given.get(name) if isinstance(given, Mapping) else given
             # One that makes no sense is refused when the training begins.
             sizes.append(min(own, n_rows) if is_integer(own) and own > 0 else n_rows)
+        # Rounded up to a power of two: steps that differ a little share a stack, and
+        # none is filled up to twice its rows.
         joined = isinstance(trainer.schedule, Joint)
         return 1 << ((sum(sizes) if joined else max(sizes)) - 1).bit_length()
 
@@ -118,6 +120,9 @@ class Training:
     def record(self, losses: NDArray[Any], sizes: NDArray[np.intp]) -> None:
         """Write steps down that were taken, by what the loss of each row came to."""
         first, ends = len(self._rows), np.cumsum(sizes)
+        # The losses count already, each by its weight over the rows of its batch, so
+        # that a sum over a step is its mean. Of a part of a joint step the weight is
+        # taken out again: the history tells the loss of a source as it is.
         totals = np.add.reduceat(losses, ends - sizes).tolist()
         for step, (loss, size) in enumerate(zip(totals, sizes.tolist())):
             label = self._epoch.labels[first + step]
@@ -134,6 +139,7 @@ class Training:
     def end_epoch(self) -> bool:
         """Validate, let the callbacks look, and tell whether another epoch follows."""
         net, turns = self.net, self._turns
+        # As skorch's own loop would have written it, for `Recorder` and for callbacks.
         net.history[-1]["batches"] += self._rows
         net.history.record("train_batch_count", len(self._rows))
         turns.finish()
@@ -167,6 +173,7 @@ class Training:
         self.record(losses, sizes)
         if len(self._rows) < len(self._epoch):
             return True
+        # Before anybody looks: validation asks the net itself, and so may a callback.
         stack.give(self.net, lane)
         if self.end_epoch():
             return True
@@ -188,6 +195,8 @@ def train_together(trainings: Sequence[Training]) -> None:
 
     An error of one stays with it, and the others go on.
     """
+    # One seed for all, as no layer of a stack draws a number; the random state of the
+    # user comes back after it.
     first = trainings[0]
     with (
         seeded(derive_seed(first.data.seed, "train"), first.net.device),
@@ -210,6 +219,8 @@ def _run(stack: Stack, alive: list[Training]) -> None:
     at, left = 0, np.zeros(len(alive), dtype=np.intp)
     starts = np.zeros(len(alive), dtype=np.intp)
     while alive:
+        # A lane is filled as far as its epoch goes, or to the end of the ring, where
+        # all begin again: so a step is the same slice of memory for all nets.
         for lane in np.flatnonzero(left == 0).tolist():
             given[lane] = alive[lane].next_steps(ring.length - at)
             ring.put(at, lane, given[lane])

@@ -301,6 +301,8 @@ class Feed:
     def __init__(self, rows: SourceRows, source: int, order: Order, size: int) -> None:
         self._rows, self._source, self._size = rows, source, size
         table = rows.table
+        # What workers have in advance is shared out among the sources: nobody knows
+        # whose turn is next.
         ahead = -(-table.ahead // len(rows.names))
         self._ahead = Ahead(rows, order, rows.gathered(size), ahead)
         self._label, self._places = rows.names[source], (rows.codes[source],)

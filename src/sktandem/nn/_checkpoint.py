@@ -40,6 +40,7 @@ def sealed(net: NeuralNet, identity: Any) -> Iterator[None]:
         if isinstance(callback, Checkpoint)
         and type(callback).save_model is Checkpoint.save_model
     ]
+    # Asked for where it is written only: it is a pass over X.
     told = identity() if own else {}
     for callback in own:
         callback.save_model = Saves(callback, told)
@@ -181,6 +182,7 @@ def in_words(value: Any) -> Any:
         return value
     if is_number(value):
         return float(value)
+    # Where an object lies in memory is told by the repr of many, and another each time.
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
@@ -196,6 +198,9 @@ def digest_of(*tables: Any) -> str:
             columns = [take_column(table, place) for place in range(table.shape[1])]
         for column in columns:
             array = np.asarray(column)
+            # By their letters: the bytes of objects are addresses, and those of strings
+            # depend on the longest of them. With a mark between two, or "ab" before "c"
+            # would be "a" before "bc".
             if array.dtype.kind in "OUST":
                 text = "\0".join(map(str, array.ravel()))
                 made.update(text.encode("utf-8", "surrogatepass"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
@@ -14,8 +13,6 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import ClassifierTags, RegressorTags, Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from skorch.history import History
-from torch import nn
 
 from sktandem._callbacks import fit_task
 from sktandem._docs import documented
@@ -26,19 +23,14 @@ from sktandem.data._estimator import all_or_nothing
 from sktandem.data._predictor import SourcePredictor
 from sktandem.data._rows import Rows
 from sktandem.data._sources import ONLY_SOURCE
-from sktandem.exceptions import SourceError
-from sktandem.nn._answers import (
-    HeadAnswers,
-    SharedAnswers,
-    answers_of,
-    refuse_without_embedding,
-)
+from sktandem.nn._answers import HeadAnswers, SharedAnswers, answers_of
 from sktandem.nn._engine import Engine
-from sktandem.nn._fitted import Fitted
+from sktandem.nn._holder import HoldsNet
+from sktandem.nn._outputs import refuse_without_embedding
 from sktandem.nn._reader import Reader
 from sktandem.nn._resume import Saved
 from sktandem.nn._together import wait_in
-from sktandem.schedules import Shuffled
+from sktandem.schedules import Schedule, Shuffled, resolve_schedule
 
 __all__ = ["FitsNet", "NetEstimator", "PredictsByNet"]
 
@@ -46,7 +38,7 @@ T = TypeVar("T", bound=type)
 
 
 @documented
-class FitsNet(SourcePredictor):
+class FitsNet(HoldsNet, SourcePredictor):
     """Base: `fit` and `partial_fit` of an estimator with a net.
 
     A subclass fills `_check_settings` and `_engine`, and `_reader` where X is not a
@@ -54,7 +46,6 @@ class FitsNet(SourcePredictor):
     """
 
     random_state: Any
-    _fitted: Fitted
 
     def _check_settings(self) -> None:
         """Refuse settings that make no sense whatever the data."""
@@ -120,6 +111,8 @@ class FitsNet(SourcePredictor):
             if validation_data is not None:
                 by_source = self._engine().preparation.by_source
                 held = reader.held(validation_data, rows, by_source=by_source)
+            # What a user calls is done when it returns. Only a fit that the package
+            # asks for may wait to be one of many.
             how = {"held": held, "resume_from": resume_from, "waits": False}
             fit = partial(self._fit_rows, rows, **how)
             fit_task(self, fit, X, y, sample_source=sample_source)
@@ -136,7 +129,7 @@ class FitsNet(SourcePredictor):
         """Fit on rows that were read; it may wait for other fits, to be one of many."""
         self._check_settings()
         engine = self._engine()
-        self._warn_of_forgotten_source(rows, engine)
+        _warn_of_forgotten_source(rows, engine.trainer.schedule)
         # A fit that goes on from a checkpoint takes its seed, too: with it come the
         # same rows held out and the same order, whatever `random_state` is now.
         saved = None if resume_from is None else Saved.of(resume_from)
@@ -144,21 +137,12 @@ class FitsNet(SourcePredictor):
         if saved is not None and is_integer(self.random_state):
             self._warn_of_other_seed(seed)
         gathering = gathering_now() if waits else None
+        # A second fit does not wait: until it came, the attributes of the first would
+        # answer, as `__getattr__` is asked only for what is missing.
         if gathering is None or hasattr(self, "_fitted"):
             self._settle(engine.fit(rows, seed, held=held, saved=saved), rows)
         else:
             wait_in(gathering, self, engine, rows, seed)
-
-    def _settle(self, fitted: Fitted, rows: Rows) -> None:
-        """Take over what was learned; `rows` are those of the fit, or a few of them."""
-        self._remember(fitted)
-
-    def __getattr__(self, name: str) -> Any:
-        # What was learned is there when somebody asks, also of a fit that waits.
-        waiting = vars(self).get("_waiting")
-        if waiting is not None and (name == "_fitted" or name.endswith("_")):
-            waiting.do()
-        return object.__getattribute__(self, name)  # or the error of its own
 
     def partial_fit(
         self,
@@ -234,83 +218,29 @@ class FitsNet(SourcePredictor):
                 "whose seed is used: rows held out and their order are as in that fit."
             )
 
-    def _warn_of_forgotten_source(self, rows: Rows, engine: Engine) -> None:
-        # Shuffled takes no turns: it is plain training on the merged rows. Otherwise
-        # one source is lawful, but rarely what was meant.
-        mixes = isinstance(engine.trainer.schedule, Shuffled)
-        if len(rows.names) > 1 or mixes:
-            return
-        remedy = (
-            "Pass sample_source, or name its column by source."
-            if rows.names == (ONLY_SOURCE,)
-            else "A fold of sorted rows may hold a single one: SourceKFold deals out "
-            "each."
-        )
-        warn(
-            f"Only one source, {rows.names[0]!r}: there are no turns to take. {remedy}"
-        )
 
-    def _remember(self, fitted: Fitted) -> None:
-        """Set the attributes, last, so that a failed fit leaves nothing behind."""
-        # A fit that was waited for and did not come is not to be done now.
-        self.__dict__.pop("_waiting", None)
-        # A fit with other settings may have had attributes that this one has not.
-        old = self._fitted.attributes() if hasattr(self, "_fitted") else {}
-        for name in old:
-            self.__dict__.pop(name, None)
-        self._fitted = fitted
-        self.__dict__.update(fitted.attributes())
-
-    # Pickle and copy take everything there is. skops asks for a state by itself, and
-    # cannot hold a tensor: it gets strings and bytes, of which the net is made again.
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        if type(self).__getstate__ is not FitsNet.__getstate__:  # a user's own
-            return super().__reduce_ex__(protocol)
-        return copyreg.__newobj__, (type(self),), super().__getstate__()  # type: ignore[attr-defined]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self._plain_state()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "record" in state:
-            self.__dict__.update(vars(type(self)()))
-            self._restore(state)
-        else:
-            super().__setstate__(state)
-
-    def _plain_state(self) -> dict[str, Any]:
-        """Return the model as strings and bytes, for skops."""
-        raise SourceError(
-            f"skops cannot save a {type(self).__name__}: its encoder comes from "
-            "transformers. Save it to a folder of safetensors and JSON: "
-            "model.save_pretrained(folder)."
-        )
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        """Become the model that `_plain_state` gave."""
-        raise NotImplementedError
-
-    @property
-    def module_(self) -> nn.Module:
-        """The trained torch module."""
-        module: nn.Module = self.net_.module_
-        return module
-
-    @property
-    def history_(self) -> History:
-        """The history of the training: a row for each epoch."""
-        return self.net_.history
+def _warn_of_forgotten_source(rows: Rows, schedule: Schedule) -> None:
+    # Shuffled takes no turns: it is plain training on the merged rows. Otherwise one
+    # source is lawful, but rarely what was meant.
+    if len(rows.names) > 1 or isinstance(schedule, Shuffled):
+        return
+    remedy = (
+        "Pass sample_source, or name its column by source."
+        if rows.names == (ONLY_SOURCE,)
+        else "A fold of sorted rows may hold a single one: SourceKFold deals out each."
+    )
+    warn(f"Only one source, {rows.names[0]!r}: there are no turns to take. {remedy}")
 
 
 @documented
 class PredictsByNet(FitsNet):
     """Base: what a fitted net answers, by one output or by a head for each source.
 
-    A subclass has a `_kind` and a parameter `heads`.
+    A subclass has a `_kind` and the parameters `heads` and `schedule`.
     """
 
     heads: Any
+    schedule: Any
 
     @property
     def _kind(self) -> Any:
@@ -326,6 +256,15 @@ class PredictsByNet(FitsNet):
         """Whether each source has a head of its own."""
         of_both = isinstance(self._kind, Mapping)
         return of_both or (isinstance(self.heads, str) and self.heads == "source")
+
+    @property
+    def _schedule(self) -> Schedule:
+        """The schedule, "auto" being settled."""
+        # With heads a step of one source would move the trunk for it alone; with one
+        # output for all, turns are what keeps a small source heard.
+        auto = isinstance(self.schedule, str) and self.schedule == "auto"
+        settled = "joint" if self._has_heads else "batches"
+        return resolve_schedule(settled if auto else self.schedule)
 
     @property
     def _embeds(self) -> bool:

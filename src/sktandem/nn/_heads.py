@@ -70,6 +70,7 @@ class MultiHead(nn.Module):
         self.heads = nn.ModuleList(heads)
         self.stems = None if stems is None else nn.ModuleList(stems)
         for place, own in enumerate(columns or ()):
+            # Buffers move to a GPU with the module, and are saved with its weights.
             self.register_buffer(f"columns_{place}", torch.as_tensor(own))
 
     def forward(

@@ -20,7 +20,7 @@ from sktandem.data._lazy import LazyTable
 from sktandem.exceptions import SourceError
 from sktandem.nn._inputs import Inputs
 from sktandem.nn._seeding import derive_seed, mixed_seed
-from sktandem.nn._workers import Workers
+from sktandem.nn._supply import Read, Supply
 
 __all__ = [
     "Augmentation",
@@ -34,9 +34,7 @@ __all__ = [
     "unlike_told",
 ]
 
-Read = Tensor | dict[str, Tensor]  # what a module takes: X, or several things by name
 PLAIN = -1  # the pass of rows that are not augmented
-PREFETCH = 2  # batches that each worker has in advance, as in a DataLoader
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +81,55 @@ class Augmentation:
         return item if augment is None else augment(item)
 
 
+@dataclass(frozen=True, eq=False)
+class Maker:
+    """Makes batches of items, in this process or in one that gets a copy.
+
+    Attributes
+    ----------
+    rows : LazyTable or ndarray
+        What gives an item for an integer.
+
+    collate : callable or None
+        What makes a batch of a list of items; None stacks them.
+
+    augmentation : Augmentation or None
+        What is done to items that train.
+    """
+
+    rows: Any
+    collate: Callable[[list[Any]], Any] | None
+    augmentation: Augmentation | None
+
+    def __call__(self, rows: list[int], nth_pass: int) -> Read:
+        """Return some rows as a batch, read by this process."""
+        with random_states_kept():
+            items = [self._item(row, nth_pass) for row in rows]
+            if self.collate is not None:
+                return _checked(self.collate(items))
+        if isinstance(items[0], dict):
+            return {k: _stacked([item[k] for item in items], k) for k in items[0]}
+        return _stacked(items)
+
+    def _item(self, row: int, nth_pass: int) -> Any:
+        training = self.augmentation if nth_pass != PLAIN else None
+        # Each item has a seed of its own: what is drawn for it depends neither on the
+        # batch it comes in nor on who reads it.
+        seed = (
+            mixed_seed(0, row) if training is None else training.seed_of(row, nth_pass)
+        )
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(
+            seed
+        )  # a hundredth of the time of all devices
+        item = self.rows[row]
+        if isinstance(item, (np.ndarray, dict)):
+            item = _as_tensor(item, row)
+        item = item if training is None else training(row, item)
+        return _as_tensor(item, row)
+
+
 class Items:
     """Rows that are read when a batch of them is wanted.
 
@@ -115,8 +162,8 @@ class Items:
         self.rows, self.collate = rows, collate
         self.device, self.augmentation = torch.device(device), augmentation
         self.inputs = inputs
-        self.workers: Workers | None = None
-        self.pinned = False  # whether batches go to a GPU from pinned memory
+        self._make = Maker(rows, collate, augmentation)
+        self.supply = Supply(self._make, self.device)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -139,7 +186,7 @@ class Items:
     @cached_property
     def example(self) -> Read:
         """The first two rows as a batch."""
-        return self.made([0, 1][: len(self)], PLAIN)
+        return self._make([0, 1][: len(self)], PLAIN)
 
     @cached_property
     def lengths(self) -> Tensor | None:
@@ -174,79 +221,12 @@ class Items:
 
     def read(self, rows: Tensor, nth_pass: int = PLAIN) -> Read:
         """Return some rows as a batch; as they train if they are told their pass."""
-        make = self.made if self.workers is None else self.workers.take
-        made = make(rows.tolist(), nth_pass)
-        if isinstance(made, Tensor):
-            return self._moved(made)
-        return {key: self._moved(value) for key, value in made.items()}
-
-    def _moved(self, value: Tensor) -> Tensor:
-        value = value.pin_memory() if self.pinned else value
-        return value.to(self.device, non_blocking=self.pinned)
-
-    def ask(self, rows: Tensor, nth_pass: int = PLAIN) -> None:
-        """Have rows read in advance, if there are workers."""
-        if self.workers is not None:
-            self.workers.ask(rows.tolist(), nth_pass)
-
-    @property
-    def ahead(self) -> int:
-        """How many batches to ask for in advance."""
-        return 0 if self.workers is None else self.workers.ahead
-
-    def open(
-        self,
-        num_workers: int = 0,
-        prefetch_factor: int | None = None,
-        multiprocessing_context: Any = None,
-        persistent_workers: bool = True,
-        pin_memory: bool = False,
-    ) -> None:
-        """Start workers, by the settings of a DataLoader; they stay until `close`."""
-        self.pinned = pin_memory and self.device.type == "cuda"
-        if num_workers > 0 and self.workers is None:
-            ahead = num_workers * (prefetch_factor or PREFETCH)
-            make = self.to("cpu").made
-            self.workers = Workers(make, num_workers, ahead, multiprocessing_context)
-
-    def close(self) -> None:
-        """End the workers."""
-        if self.workers is not None:
-            self.workers.close()
-            self.workers = None
+        return self.supply.read(rows, nth_pass)
 
     def fingerprint(self, rows: Tensor) -> bytes:
         """Return what tells some rows from others, without reading one."""
         some = self.rows[rows.tolist()]
         return some.tobytes() if isinstance(some, np.ndarray) else some.fingerprint()
-
-    def made(self, rows: list[int], nth_pass: int) -> Read:
-        """Return some rows as a batch, read by this process."""
-        with random_states_kept():
-            items = [self._item(row, nth_pass) for row in rows]
-            if self.collate is not None:
-                return _checked(self.collate(items))
-        if isinstance(items[0], dict):
-            return {k: _stacked([item[k] for item in items], k) for k in items[0]}
-        return _stacked(items)
-
-    def _item(self, row: int, nth_pass: int) -> Any:
-        training = self.augmentation if nth_pass != PLAIN else None
-        # Each item has a seed of its own: what is drawn for it depends neither on the
-        # batch it comes in nor on who reads it.
-        seed = (
-            mixed_seed(0, row) if training is None else training.seed_of(row, nth_pass)
-        )
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.default_generator.manual_seed(
-            seed
-        )  # a hundredth of the time of all devices
-        item = self.rows[row]
-        if isinstance(item, (np.ndarray, dict)):
-            item = _as_tensor(item, row)
-        item = item if training is None else training(row, item)
-        return _as_tensor(item, row)
 
 
 @contextmanager

@@ -67,6 +67,8 @@ def _surrounded(
         and not _is_silent(callback, net)
         and (writes or not isinstance(callback, WRITERS))
     ]
+    # Behind skorch's own, which time an epoch and take the means of its batches, and
+    # before the user's.
     place = sum(name in standard for name, _ in callbacks)
     callbacks.insert(place, ("recorder", recorder))
     return [*callbacks, ("stopper", stopper)]

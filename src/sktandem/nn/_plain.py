@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sktandem._telling import did_you_mean
+from sktandem._telling import did_you_mean, warn
 from sktandem.data._sources import plain_label
 from sktandem.exceptions import SourceError
 
@@ -27,6 +27,7 @@ __all__ = [
     "read_params",
     "read_record",
     "refuse_changes",
+    "warn_of_lost",
 ]
 
 RECORD = "sktandem.json"
@@ -45,6 +46,8 @@ def plain_params(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             as_read = _read(json.loads(json.dumps(written)))
         except (TypeError, ValueError):
             as_read = None
+        # Only what JSON gives back as it was, but for tuples, which come as lists. That
+        # it can be written is not enough.
         if type(value) is not np.ndarray and as_read == _spelt_plainly(value):
             params[name] = written
         else:
@@ -172,3 +175,12 @@ def refuse_changes(
             f"{unknown[0]!r} is not a parameter of {kind.__name__}."
             f"{did_you_mean(unknown[0], known)}"
         )
+
+
+def warn_of_lost(lost: Sequence[str], folder: Any, kind: Any) -> None:
+    """Warn of parameters that a folder does not hold, and that nobody has passed."""
+    warn(
+        f"The folder {os.fspath(folder)!r} does not hold {lost}, which cannot be "
+        "saved: they get their defaults. Pass them to "
+        f"{kind.__name__}.from_pretrained by name."
+    )

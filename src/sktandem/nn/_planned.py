@@ -29,6 +29,7 @@ Described = tuple[tuple[str, slice, float], ...]
 
 def is_known_ahead(schedule: Schedule) -> bool:
     """Tell whether no step of an epoch depends on the losses of those before."""
+    # By the very class: the plan of a subclass may look at losses.
     if type(schedule) is Phases:
         return all(is_known_ahead(phase.schedule) for phase in schedule._all())
     return type(schedule) in KNOWN
@@ -64,6 +65,9 @@ class Stream:
     def _cut(self) -> Iterator[tuple[int, int]]:
         size, start = self._size, 0
         while True:
+            # A whole pass, though the epoch may end within it: an order is a function
+            # of seed, source and pass, so that the rest of it comes again in the next
+            # epoch.
             self._passes.append(self._order.take(self._n_rows))
             end = start + len(self._passes[-1])
             while start < end:

@@ -38,6 +38,8 @@ def double_twin(
 
     `modules` are doubles of its own, by name, that were made before.
     """
+    # Neither a clone, which is not fitted, nor a deep copy, which takes the optimizer
+    # and the history along.
     twin = object.__new__(type(net))
     vars(twin).update(vars(net))
     made = doubles(net) if modules is None else modules

@@ -79,14 +79,7 @@ class Reader:
         `by_source` tells whether anything is learned for each source by itself:
         then no others can be validated on.
         """
-        several = isinstance(validation_data, tuple | list)
-        if not several or len(validation_data) not in (2, 3):
-            n = counted(len(validation_data), "part") if several else None
-            raise SourceError(
-                "validation_data must be (X, y) or (X, y, sample_source), got "
-                f"{n or type(validation_data).__name__}."
-            )
-        X, y, labels = (*validation_data, None)[:3]
+        X, y, labels = _three(validation_data)
         names, model = rows.names, self.estimator
         labelled = labels is not None or model.source is not None
         if not labelled and names != (ONLY_SOURCE,):
@@ -120,12 +113,32 @@ class Reader:
                 f"their losses are recorded beside those of {list(names)}."
                 f"{did_you_mean(other[0], names)}"
             )
-        # Sources that do not train come behind those that do, whose codes must be those
-        # of the training rows.
-        every = (*names, *other)
-        place = {name: code for code, name in enumerate(every)}
-        codes = np.asarray([place[name] for name in held.names], dtype=np.intp)
-        return replace(held, sources=Sources(every, codes[held.sources.codes]))
+        return replace(held, sources=_behind(names, held.sources, other))
+
+
+def _three(validation_data: Any) -> tuple[Any, Any, Any]:
+    """Return X, y and the sources, None where they are not given."""
+    several = isinstance(validation_data, tuple | list)
+    if not several or len(validation_data) not in (2, 3):
+        n = counted(len(validation_data), "part") if several else None
+        raise SourceError(
+            "validation_data must be (X, y) or (X, y, sample_source), got "
+            f"{n or type(validation_data).__name__}."
+        )
+    X, y, labels = (*validation_data, None)[:3]
+    return X, y, labels
+
+
+def _behind(
+    names: Sequence[Hashable], held: Sources, other: Sequence[Hashable]
+) -> Sources:
+    """Return held-out rows by the codes of the sources that train, others behind."""
+    # Sources that do not train come behind those that do, whose codes must be those of
+    # the training rows.
+    every = (*names, *other)
+    place = {name: code for code, name in enumerate(every)}
+    codes = np.asarray([place[name] for name in held.names], dtype=np.intp)
+    return Sources(every, codes[held.codes])
 
 
 def _items_of(X: Any, estimator: Any) -> Any:

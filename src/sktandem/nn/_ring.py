@@ -92,6 +92,8 @@ class Ring:
         steps, columns = _spread(sizes)
         self._sizes[at : at + len(sizes), lane] = sizes
         rooms = self._rooms
+        # The steps that stood here before may have been wider: their rows must not
+        # count.
         rooms["counts"][at : at + len(sizes), lane] = 0
         parts = {"x": given.x, "y": given.y, "heads": given.heads}
         parts["counts"] = torch.from_numpy(given.counts)
@@ -118,6 +120,8 @@ class Ring:
 
     def step(self, at: int, stack: Stack) -> None:
         """Let the stack take a step, and keep the losses of its rows."""
+        # As wide as the widest of these steps, and not as the room: the last batches of
+        # a pass are short.
         width = int(self._sizes[at].max())
         own = {name: room[at, :, :width] for name, room in self._rooms.items()}
         losses = own.pop("losses")

@@ -36,6 +36,7 @@ from sktandem.nn._plain import (
     read_params,
     read_record,
     refuse_changes,
+    warn_of_lost,
 )
 from sktandem.nn._preparation import Part, Prepared
 from sktandem.nn._shared_task import SharedTask
@@ -109,11 +110,7 @@ def read_net_folder(kind: Any, folder: Any, changes: Mapping[str, Any]) -> Any:
             f"{'the unfitted net that was trained' if takes == 'net' else 'it'}."
         )
     if lost:
-        warn(
-            f"The folder {os.fspath(folder)!r} does not hold {lost}, which cannot be "
-            "saved: they get their defaults. Pass them to "
-            f"{kind.__name__}.from_pretrained by name."
-        )
+        warn_of_lost(lost, folder, kind)
     try:
         weights = (path / WEIGHTS).read_bytes()
     except OSError as error:
@@ -216,6 +213,7 @@ def _settings(net: NeuralNet) -> dict[str, Any]:
         known |= inspect.signature(kind).parameters
     settings = {}
     for key, value in net.get_params(deep=False).items():
+        # What the estimator sets by itself in every fit is no setting of the user's.
         owned = key.split("__")[0] in OWNED and key not in READING
         is_default = key in known and known[key].default is value
         # Those with a line in front are skorch's own.
@@ -350,6 +348,8 @@ def restore(
         return model
     model._check_settings()
     data = _prepared(written, scaling, model.collate)
+    # The net is built as fit builds it, from two rows of zeros, and then gets its
+    # weights: a file says what a model is, never how one is made.
     built = model._engine().builder.build(data)
     _load(built.net, weights)
     built.net.history = History(written["history"])

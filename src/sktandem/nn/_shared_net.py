@@ -7,43 +7,40 @@ from collections.abc import Hashable, Mapping
 from functools import partial
 from typing import Any, Self
 
-from skorch import (
-    NeuralNet,
-    NeuralNetBinaryClassifier,
-    NeuralNetClassifier,
-    NeuralNetRegressor,
-)
+from skorch import NeuralNet, NeuralNetRegressor
 
 from sktandem._docs import documented
-from sktandem._settings import check_choice, is_among, is_estimator, is_integer
-from sktandem._telling import did_you_mean
+from sktandem._settings import check_choice, is_integer
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
-from sktandem.nn._aim import KINDS, Aim
+from sktandem.nn._aim import Aim
 from sktandem.nn._average import check_average
 from sktandem.nn._builder import WIDTH, Builder
 from sktandem.nn._engine import Engine
 from sktandem.nn._estimator import NetEstimator
 from sktandem.nn._features import fit_features
 from sktandem.nn._fitted import Fitted
-from sktandem.nn._heads import check_head, has_own_heads
 from sktandem.nn._modules import default_net
 from sktandem.nn._net import check_net, is_binary
+from sktandem.nn._net_settings import (
+    OF_CLASSES,
+    check_heads,
+    check_items,
+    check_target,
+    check_task,
+    refuse_idle,
+)
 from sktandem.nn._preparation import Preparation
 from sktandem.nn._saved import read_net_folder, restore, state_of, write_net_folder
 from sktandem.nn._shared_task import warn_of_levels
 from sktandem.nn._tasks import TaskCriterion
 from sktandem.nn._trainer import Trainer
 from sktandem.nn._validation import check_fraction
-from sktandem.nn._weighing import check_loss_weights
 from sktandem.scaling._scalers import check_scaler
-from sktandem.schedules import resolve_schedule
 
 __all__ = ["SharedNet"]
 
-OF_CLASSES = (NeuralNetClassifier, NeuralNetBinaryClassifier)
 WAYS = ("shared", "source")
-BALANCES = (None, "classes", "both")
 DECIDING = (
     *("heads", "stems", "scaler", "scale_by", "scale_target_by", "balance"),
     *("augment", "collate"),
@@ -423,7 +420,7 @@ class SharedNet(NetEstimator):
     def _check_settings(self) -> None:
         if self.net is not None:
             check_net(self.net, type(self).__name__)
-        self._check_task()
+        check_task(self._kind, self.net)
         for name in ("heads", "stems"):
             check_choice(name, getattr(self, name), WAYS)
         check_scaler(self.scaler, self.scale_by)
@@ -432,131 +429,19 @@ class SharedNet(NetEstimator):
                 "scale_by='source' has nothing to scale, because scaler is None. Scale "
                 "each source before, or set a scaler."
             )
-        self._check_items()
+        check_items(self.augment, self.collate, self.scaler)
         check_fraction(self.validation_fraction)
         check_average(self.average)
         check_choice("keep", self.keep, ("best", "last"))
         check_choice("history_detail", self.history_detail, ("batch", "epoch"))
-        self._check_kind_of_target()
-        self._check_heads() if self._has_heads else self._check_without_heads()
-
-    def _check_task(self) -> None:
-        """Refuse a task that the net does not have, or one that is not known."""
-        kind, net, name = self._kind, self.net, type(self.net).__name__
-        if kind is None:
-            raise SourceError(
-                "SharedNet has neither a net nor a task. Pass a net, such as "
-                "sktandem.nn.default_net(), or task='classification' or 'regression'."
-                if net is None
-                else f"{name} does not say what it learns. Pass task='classification' "
-                "or task='regression'."
-            )
-        if not isinstance(kind, Mapping):
-            check_choice("task", kind, (None, *KINDS), " or a dict of them by source")
-            others = NeuralNetRegressor if kind == "classification" else OF_CLASSES
-            if isinstance(net, others):
-                raise SourceError(
-                    f"task={kind!r}, and {name} is a net for "
-                    f"{'numbers' if kind == 'classification' else 'classes'}. Leave "
-                    "task at None, or pass another net."
-                )
-            return
-        if not kind:
-            raise SourceError(
-                "task={} names no source. It must give each source 'classification' "
-                "or 'regression'."
-            )
-        for source, own in kind.items():
-            if own not in KINDS:
-                raise SourceError(
-                    f"task gives {source!r} the task {own!r}. It must be one of "
-                    f"{list(KINDS)}.{did_you_mean(own, KINDS)}"
-                )
-        if isinstance(net, OF_CLASSES):
-            raise SourceError(
-                f"A task that is a dict by source needs a plain net, got {name}, which "
-                "only classifies. Use skorch.NeuralNet."
-            )
-
-    def _check_items(self) -> None:
-        """Refuse what cannot be called with items, or would get none."""
-        augment, collate = self.augment, self.collate
-        several = isinstance(augment, Mapping)
-        for each in augment.values() if several else [augment]:
-            if not (callable(each) or each is None):
-                raise SourceError(
-                    "augment must be a function of an item, or a dict of such by "
-                    f"source, got {each!r}."
-                )
-        if augment is not None and is_estimator(self.scaler):
-            raise SourceError(
-                f"augment acts on items, and scaler={self.scaler!r} makes columns of "
-                "them first. Set one of the two to None."
-            )
-        if not (callable(collate) or collate is None):
-            raise SourceError(
-                "collate must be a function of a list of items, such as "
-                f"sktandem.nn.pad_sequences, got {collate!r}."
-            )
-
-    def _check_kind_of_target(self) -> None:
-        """Refuse settings for classes where numbers are learned, and the reverse."""
-        if not is_among(self.balance, BALANCES):
-            raise SourceError(
-                f"balance must be one of {list(BALANCES)}, got {self.balance!r}. The "
-                "schedule decides how much of each source is used."
-            )
-        classifies = self._classifies
-        if self.balance is not None and not classifies:
-            raise SourceError(
-                f"balance={self.balance!r} weights classes, and task is "
-                f"{self._kind!r}. Leave it at None."
-            )
-        known = ("auto", "pooled", "source", None)
-        check_choice("scale_target_by", self.scale_target_by, known)
-        if classifies and self.scale_target_by not in ("auto", None):
-            raise SourceError(
-                f"scale_target_by={self.scale_target_by!r} is for regression, and "
-                "classes have no scale. Leave it at 'auto'."
-            )
-
-    def _check_without_heads(self) -> None:
-        """Refuse settings of heads where there is one output for all sources."""
-        # Refused and not ignored: a search over `head` that forgot `heads` would
-        # compare one and the same model.
-        for name, idle in (("loss_weights", None), ("head", None), ("stems", "shared")):
-            value = getattr(self, name)
-            if value is not None and (idle is None or value != idle):
-                raise SourceError(
-                    f"{name}={value!r} is for heads by source, and heads='shared' has "
-                    "one output for all. Set heads='source', or leave it at "
-                    f"{idle!r}."
-                )
-
-    def _check_heads(self) -> None:
-        """Refuse what does not go with a head for each source."""
-        check_loss_weights(self.loss_weights)
-        check_head(self.head)
-        if not self._classifies and self._scales_target_by != "source":
-            raise SourceError(
-                f"scale_target_by={self.scale_target_by!r} has no meaning with heads "
-                "by source: each head standardises its own source's target. Leave it "
-                "at 'auto'."
-            )
-        # What a module brings itself cannot be asked of it once more.
-        net = self._net()
-        own = "head" if self.head is not None else "stems"
-        if has_own_heads(net.module) and getattr(self, own) not in (None, "shared"):
-            raise SourceError(
-                f"{own}={getattr(self, own)!r} has no effect: the module of "
-                f"{type(net).__name__} takes each row's source and has its own heads "
-                "and stems."
-            )
-        if is_binary(net):
-            raise SourceError(
-                f"{type(net).__name__} gives one number, but a head needs an output "
-                "for each class. Use NeuralNetClassifier."
-            )
+        check_target(self._kind, self.balance, self.scale_target_by)
+        of_heads = {
+            name: getattr(self, name) for name in ("loss_weights", "head", "stems")
+        }
+        if self._has_heads:
+            check_heads(self._net(), self._kind, self.scale_target_by, **of_heads)
+        else:
+            refuse_idle(of_heads)
 
     # The engine -----------------------------------------------------------------
 
@@ -571,10 +456,6 @@ class SharedNet(NetEstimator):
         net, kind, heads = self._net(), self._kind, self._has_heads
         scale_target_by, stems = self._scales_target_by, self.stems == "source"
         one_number = type(net).__name__ if is_binary(net) else ""
-        # With heads a step of one source would move the trunk for it alone; with one
-        # output for all, turns are what keeps a small source heard.
-        auto = isinstance(self.schedule, str) and self.schedule == "auto"
-        schedule = ("joint" if heads else "batches") if auto else self.schedule
         settings = {} if self.verbose is None else {"verbose": self.verbose}
         if is_integer(self.batch_size):
             settings["batch_size"] = int(self.batch_size)
@@ -604,7 +485,7 @@ class SharedNet(NetEstimator):
                 may_be_tokens=self.scaler is None,
             ),
             Trainer(
-                resolve_schedule(schedule),
+                self._schedule,
                 self.batch_size,
                 self.keep,
                 self.primary_source,

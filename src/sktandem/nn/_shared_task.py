@@ -188,6 +188,7 @@ def _warn_of_other_labels(own: OwnClasses) -> None:
 
 def few_of(rows: Rows) -> Rows:
     """Return enough rows of each source to show its level, spread over all."""
+    # At even distances and not drawn: a warning must not move any random number.
     some = [own[:: -(-len(own) // ENOUGH)] for own in rows.sources.rows]
     return rows.take(np.sort(np.concatenate(some)))
 

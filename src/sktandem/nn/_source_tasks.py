@@ -141,6 +141,7 @@ class SourceTasks:
         """Return targets as a tensor, of which each head takes its columns."""
         if len(self.of_classes) == len(self.heads):
             return torch.from_numpy(targets[:, 0].astype(np.int64))
+        # The user's own units stay in the part, whose fingerprint a checkpoint holds.
         targets = targets.copy()
         for task, own in zip(self.heads, sources.rows):
             targets[own, : task.width] = task.learned(targets[own, : task.width])

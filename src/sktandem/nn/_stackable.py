@@ -30,9 +30,13 @@ from sktandem.schedules import Joint
 
 __all__ = ["layers_of", "likeness", "why_alone"]
 
+# They look at the history when an epoch begins or ends, and into no step.
 CALLBACKS = (EarlyStopping, EpochTimer, PassthroughScoring, PrintLog)
 SCORES = (EpochScoring, Accuracy)
+# Their step of a value goes by the gradients of this value alone: in a stack each net
+# gets the one that it would get by itself.
 OPTIMIZERS = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+# The loss of a row goes by this row alone, and that of a batch is their mean.
 CRITERIA = (
     *(nn.CrossEntropyLoss, nn.NLLLoss, nn.BCELoss, nn.BCEWithLogitsLoss),
     *(nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss, TaskCriterion),
@@ -49,6 +53,8 @@ LARGE = 1_000_000  # weights: a net of so many keeps a core busy by itself
 
 def layers_of(module: nn.Module) -> list[nn.Module]:
     """Return the layers of a chain, those of chains in it among them."""
+    # By its forward and not by its type: a class that only says which layers there are,
+    # such as our MLP, is a chain, and one that does more with them is not.
     if type(module).forward is not nn.Sequential.forward:
         return [module]
     assert isinstance(module, nn.Sequential)
@@ -113,6 +119,8 @@ def _of_module(module: nn.Module) -> str | None:
     odd = odd_layer(module)
     if odd is not None:
         return f"the layer {type(odd).__name__} is not among those that are stacked"
+    # What a stack would pass over in silence is looked for here: weights that are
+    # frozen, replaced or beside the layers, and whatever else a call would do.
     parameters = list(module.parameters())
     if not parameters or not all(weight.requires_grad for weight in parameters):
         return "some of its weights are frozen"
@@ -208,6 +216,7 @@ def _form(module: nn.Module) -> Hashable:
     places = {id(weight): at for at, weight in enumerate(module.parameters())}
     every = module.named_parameters(remove_duplicate=False)
     used = [(name, places[id(weight)]) for name, weight in every]
+    # The places tell tied weights: layers that share one are another form.
     return repr(module), tuple(shapes), tuple(used)
 
 

@@ -49,6 +49,8 @@ class Stack:
         with torch.no_grad():
             stacked = zip(*(weights_of(net) for net in nets))
             self.weights = [torch.stack([_turned(w) for w in own]) for own in stacked]
+        # An average of the last epochs changes once an epoch, and each net sees to its
+        # own.
         average = Averaged.of(first)
         self._average = None if average is None or average.swa else average
         self._held = None
@@ -109,6 +111,8 @@ class Stack:
             The head of each row.
         """
         losses = self._losses(x, y, heads)
+        # No weight belongs to two nets, so the gradient of the sum of their losses is
+        # for each net that of its own.
         grads = torch.autograd.grad((losses * counts).sum(), self.weights)
         for weight, grad in zip(self.weights, grads):
             # A fused optimizer walks through memory, and takes no other strides.
@@ -134,12 +138,15 @@ class Stack:
             answer = x
             for layer in head:
                 answer = layer(answer)
+            # Rows of another source may be of a class that this head does not have, for
+            # which torch would raise: they get class 0, and do not count.
             target = task.target(y.flatten(0, 1))
             flat = own.flatten()
             target = torch.where(
                 flat if target.ndim == 1 else flat.unsqueeze(1), target, 0
             )
             losses = self._judged(answer, target.unflatten(0, own.shape))
+            # Chosen and not multiplied by 0: NaN times 0 is NaN.
             total = total + torch.where(own, losses, 0.0)
         return total
 
@@ -150,6 +157,7 @@ class Stack:
             flat = flat.squeeze(1)  # of one number, as the net of two classes infers
         own = type(self._judge).get_loss
         losses = own(self._judge, flat, target, X=None, training=True)
+        # Of several outputs the mean over a batch is that of the means of its rows.
         if losses.ndim > 1:
             losses = losses.flatten(1).mean(dim=1)
         return losses.view(n_nets, n_rows)
@@ -228,6 +236,7 @@ def _turned(weight: Tensor) -> Tensor:
 def _of_place(value: Any, weight: Tensor, place: int) -> Any:
     if not isinstance(value, Tensor):
         return value
+    # A count of steps, as Adam has: one for all nets here, and one for each outside.
     if value.shape != weight.shape:
         return value.clone()
     return _turned(value[place]).clone(memory_format=torch.contiguous_format)

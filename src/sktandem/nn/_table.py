@@ -113,6 +113,7 @@ class Table(Dataset[Any]):
         if self._maps is not None:
             center, scale = self._map_of(rows, source)
             x = x if x.dtype is center.dtype else x.to(center.dtype)  # whole numbers
+            # In place, as what was gathered is a copy already.
             x.sub_(center).div_(scale)
         return typed(x, self.dtype)
 
@@ -139,22 +140,22 @@ class Table(Dataset[Any]):
     @property
     def ahead(self) -> int:
         """How many batches to ask for in advance."""
-        return self.X.ahead if isinstance(self.X, Items) else 0
+        return self.X.supply.ahead if isinstance(self.X, Items) else 0
 
     def ask(self, rows: Tensor, nth_pass: int = PLAIN) -> None:
         """Have rows read in advance."""
         if isinstance(self.X, Items):
-            self.X.ask(rows, nth_pass)
+            self.X.supply.ask(rows, nth_pass)
 
     def open(self, **settings: Any) -> None:
         """Start the workers that the net's settings ask for, if rows are read."""
         if isinstance(self.X, Items):
-            self.X.open(**settings)
+            self.X.supply.open(**settings)
 
     def close(self) -> None:
         """End them."""
         if isinstance(self.X, Items):
-            self.X.close()
+            self.X.supply.close()
 
     def stacked(self, parts: list[Any]) -> Any:
         """Return the features of several batches as one."""

@@ -234,6 +234,8 @@ class NumberTask:
         """Return R2, its mean over the source's targets."""
         y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)[:, self.columns]
         own = np.asarray(predicted, dtype=np.float64).reshape(len(y), -1)
+        # Predictions of several heads have the columns of all targets, NaN where one is
+        # not the head's.
         own = own[:, self.columns] if own.shape[1] > self.n_outputs else own
         return float(r2_score(y, own, sample_weight=weight))
 
@@ -250,6 +252,7 @@ class TaskCriterion(nn.Module):
 
     def forward(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
         """Return the loss of a batch of one source."""
+        # Which head it is shows in the type: `target` gives integers for classes only.
         if y_true.is_floating_point():
             return nn.functional.mse_loss(y_pred, y_true, reduction=self.reduction)
         return nn.functional.cross_entropy(y_pred, y_true, reduction=self.reduction)

@@ -82,6 +82,8 @@ class Waiting:
     def _train_all(waiting: Sequence[Waiting]) -> None:
         told, by_form = waiting[0].gathering.told, defaultdict(list)
         for one in waiting:
+            # A stack has room for the largest step of its nets, so that those with
+            # steps of about one size go together.
             form = likeness(one.training.net, one.training.data)
             by_form[form, one.training.nominal_size].append(one)
         for alike in by_form.values():
@@ -96,6 +98,7 @@ class Waiting:
 
     def settle(self) -> None:
         """Let the estimator take over what was learned."""
+        # First: from here on nobody who asks the estimator is to wait for this fit.
         vars(self.estimator).pop("_waiting", None)
         training = self.training
         if training.error is None:
@@ -128,6 +131,8 @@ def in_whole(built: Built, rows: Rows) -> Built:
 
     So the folds of one table need it once, and not once each.
     """
+    # Only of numbers that are X as it came. Those that were made of it, as by a
+    # transformer, are of the fold alone.
     data, taken = built.data, rows.taken
     numbers = data.training.numbers
     if (
@@ -160,6 +165,7 @@ def in_whole(built: Built, rows: Rows) -> Built:
 
 def _spread(values: Any, places: Any, n_rows: int) -> Any:
     """Return the values of some rows among those of all, which are 0 elsewhere."""
+    # The zeros are never read: `used` names the rows of the fold.
     if values is None:
         return None
     spread = np.zeros((n_rows, *values.shape[1:]), dtype=values.dtype)

@@ -120,6 +120,7 @@ class Trainer:
         """See to it that all ranks train the same net on the same rows."""
         ranks, told = turns.ranks, self.identity(data)
         assert ranks is not None
+        # Flat, one entry for each setting: the message of a rank that differs names it.
         told |= told.pop("settings") | learns_by(net)
         told |= {"batch_size": turns.sizes.batch_sizes}
         told |= {"epochs": (len(net.history), epochs)}

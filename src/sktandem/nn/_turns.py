@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from sktandem.exceptions import SourceError
-from sktandem.nn._batches import Ahead, Feed, Joiner, RowBatch, SourceRows
+from sktandem.nn._batches import Feed, Joiner, RowBatch, SourceRows
 from sktandem.nn._checks import ValidationLosses
+from sktandem.nn._mixtures import Mixtures
 from sktandem.nn._order import Bookmarks, Order
 from sktandem.nn._planned import Epoch, Stream
 from sktandem.nn._seeding import derive_seed
@@ -92,12 +92,16 @@ class TurnBatches:
         self._feeds = self._fed(len(past))
         # Pulled one step at a time: when the plan is asked for the next one, the
         # history holds the loss of the step before, which is all the feedback there is.
+        # A stream of its own for each epoch, beside [seed, 1] of the rows held out:
+        # what a plan draws does not hang on the epochs before, which another process
+        # may have trained.
         rng = np.random.default_rng([self.seed, 2, len(past)])
         n_steps, accepted = 0, set()
         for step in self.schedule.plan(self.sizes, history, rng):
             if isinstance(step, Step):
+                # Once for each: a plan yields the same few steps again and again.
                 if step not in accepted:
-                    self._refuse_others(step)
+                    _refuse_others(step, self.names, self.schedule)
                     accepted.add(step)
                 self.current = self._batch(step)
                 n_steps += 1
@@ -131,6 +135,8 @@ class TurnBatches:
             for (order, rows), size in zip(by_source, sizes)
         ]
         self._feeds = streams[:]
+        # Mixtures come behind the sources in `streams`, and are counted by themselves.
+        # A cut is a stream, where in it the cut begins, its rows and its weight.
         mixtures: dict[str, int] = {}
         cuts: list[tuple[int, int, int, float]] = []
         n_cuts, labels, parts = [], [], []
@@ -148,36 +154,26 @@ class TurnBatches:
             if step.mixed:
                 if label not in mixtures:
                     mixtures[label] = len(streams)
-                    streams.append(self._mixed_stream(sources, label))
+                    streams.append(self._mixtures.stream(sources, label))
                 at = mixtures[label]
                 own = [(at, *streams[at].next(), 1.0)]
             elif len(sources) > 1 or not plain:
                 weights = weights or (1.0,) * len(sources)
                 own = [(s, *streams[s].next(), w) for s, w in zip(sources, weights)]
-                described = self._described(own)
+                described = _described(own, self.names)
             cuts += own
             n_cuts.append(len(own))
             labels.append(label)
             parts.append(described)
         self._refuse_none(len(labels))
         for label, at in mixtures.items():
-            rows = streams[at].rows
-            self._mixed_taken[label] = len(rows)
-            self._count_mixed(rows)
+            self._mixtures.took(label, streams[at].rows)
         return Epoch.of(streams, cuts, n_cuts, labels, parts)
 
     def finish(self) -> None:
         """Do what is to be done when the steps of an epoch are behind it."""
         self.current = None
         self._after()
-
-    def _described(self, cuts: Sequence[tuple[int, int, int, float]]) -> Any:
-        """Return name, rows and weight of each source in a joint step."""
-        described, end = [], 0
-        for source, _, n, weight in cuts:
-            described.append((self.names[source], slice(end, end + n), weight))
-            end += n
-        return tuple(described)
 
     def _refuse_none(self, n_steps: int) -> None:
         if n_steps == 0 and not self.stopped:
@@ -201,10 +197,8 @@ class TurnBatches:
         )
         cursors = last.get("cursor", {})
         self._bookmarks = Bookmarks(self.rows.table, self.seed, cursors)
-        self._mixed_orders: dict[str, Ahead] = {}
-        self._mixed_taken: Counter[str] = Counter()
-        n_codes = max(self.rows.codes) + 1
-        self._mixed_in = torch.zeros(n_codes, dtype=torch.int64)
+        sizes = self.sizes.batch_sizes
+        self._mixtures = Mixtures(self.rows, sizes, self._bookmarks)
         self.stopped = False
 
     def _fed(self, epoch: int) -> list[Feed]:
@@ -237,7 +231,7 @@ class TurnBatches:
 
     def _batch(self, step: Step) -> RowBatch:
         if step.mixed:
-            return self._mixed_batch(step.sources)
+            return self._mixtures.batch(step.sources)
         feeds: Any = self._feeds
         # The common case, a batch of one source with its plain loss, needs no parts.
         if len(step.sources) == 1 and step.weights is None and not self.apart:
@@ -245,52 +239,6 @@ class TurnBatches:
         weights = step.weights or (1.0,) * len(step.sources)
         parts = [feeds[source].part() for source in step.sources]
         return self._join(step.sources, parts, weights)
-
-    def _refuse_others(self, step: Any) -> None:
-        known = range(len(self.names))
-        if not isinstance(step.sources, tuple) or not step.sources:
-            raise SourceError(
-                f"{type(self.schedule).__name__}.plan yielded {step!r}. A step takes a "
-                "tuple of positions: Step((0,)) trains the first source."
-            )
-        for source in step.sources:
-            if source not in known:
-                raise SourceError(
-                    f"{type(self.schedule).__name__}.plan named source {source!r}, but "
-                    f"there are {len(self.names)}, named by position: 0 is "
-                    f"{self.names[0]!r}, and so on through {list(self.names)}."
-                )
-
-    def _mixed_order(
-        self, sources: tuple[int, ...], label: str
-    ) -> tuple[Order, int, int]:
-        """Return the order of a mixture, its rows and the size of its batches."""
-        size = max(self.sizes.batch_sizes[source] for source in sources)
-        rows = torch.cat([self.rows.rows[source] for source in sources])
-        # A mixture has an order of its own, beside those of its sources: a plan may
-        # mix in one phase and take turns in the next.
-        key = f"mixed: {label}"
-        return self._bookmarks.order(key, label, rows, size), len(rows), size
-
-    def _mixed_stream(self, sources: tuple[int, ...], label: str) -> Stream:
-        return Stream(*self._mixed_order(sources, label))
-
-    def _mixed_batch(self, sources: tuple[int, ...]) -> RowBatch:
-        label = ", ".join(self.names[source] for source in sources)
-        if label not in self._mixed_orders:
-            order, _, size = self._mixed_order(sources, label)
-            # Of heads the rows of each are read by themselves, when they are known.
-            table = self.rows.table
-            ahead = table.ahead if table.heads is None else 0
-            self._mixed_orders[label] = Ahead(self.rows, order, size, ahead)
-        rows, nth_pass = self._mixed_orders[label].next()
-        self._mixed_taken[label] += len(rows)
-        self._count_mixed(rows)
-        return self.rows.mixed(sources, rows, nth_pass)
-
-    def _count_mixed(self, rows: Tensor) -> None:
-        codes = self.rows.table.codes.index_select(0, rows).long()
-        self._mixed_in += torch.bincount(codes, minlength=len(self._mixed_in)).cpu()
 
     def agreed(self, value: Any) -> Any:
         """Return what the first rank has measured, by which all decide the same."""
@@ -306,7 +254,7 @@ class TurnBatches:
 
     def _trained(self) -> list[int]:
         """Return the rows of each source that this epoch has used."""
-        mixed: list[int] = self._mixed_in[self.rows.codes].tolist()
+        mixed = self._mixtures.by_source
         return [feed.taken + n for feed, n in zip(self._feeds, mixed)]
 
     def seen(self) -> dict[str, Any]:
@@ -315,8 +263,8 @@ class TurnBatches:
         for name, n in zip(self.names, self._trained()):
             seen[f"rows_seen[{name}]"] = self._used[f"rows_seen[{name}]"] + n
         taken = {name: feed.taken for name, feed in zip(self.names, self._feeds)}
-        taken |= {f"mixed: {name}": n for name, n in self._mixed_taken.items()}
-        return {**seen, "cursor": self._bookmarks.moved(taken)}
+        cursor = self._bookmarks.moved(taken | self._mixtures.taken)
+        return {**seen, "cursor": cursor}
 
     def label(self) -> str:
         """Return the sources that trained in this epoch."""
@@ -333,8 +281,37 @@ class TrainingRows(SourceRows):
     """
 
     def __init__(self, turns: TurnBatches) -> None:
+        # The same rows under another name; nothing is copied.
         self.__dict__.update(turns.rows.__dict__)
         self.turns = turns
+
+
+def _refuse_others(step: Any, names: Sequence[str], schedule: Schedule) -> None:
+    """Refuse a step of sources that there are not."""
+    known = range(len(names))
+    if not isinstance(step.sources, tuple) or not step.sources:
+        raise SourceError(
+            f"{type(schedule).__name__}.plan yielded {step!r}. A step takes a tuple of "
+            "positions: Step((0,)) trains the first source."
+        )
+    for source in step.sources:
+        if source not in known:
+            raise SourceError(
+                f"{type(schedule).__name__}.plan named source {source!r}, but there "
+                f"are {len(names)}, named by position: 0 is {names[0]!r}, and so on "
+                f"through {list(names)}."
+            )
+
+
+def _described(
+    cuts: Sequence[tuple[int, int, int, float]], names: Sequence[str]
+) -> tuple[tuple[str, slice, float], ...]:
+    """Return name, rows and weight of each source in a joint step."""
+    described, end = [], 0
+    for source, _, n, weight in cuts:
+        described.append((names[source], slice(end, end + n), weight))
+        end += n
+    return tuple(described)
 
 
 def turns_of(dataset: Any, batch_size: int = 1, **kwargs: Any) -> Any:

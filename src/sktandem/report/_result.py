@@ -34,7 +34,37 @@ class Table(NamedTuple):
     numbers: Sequence[int]
 
 
-class Result:
+class Pictured:
+    """Base: what is drawn by `plot` on axes of the user's, and shown as a picture.
+
+    A subclass fills `plot` and `_caption`, and says what its figure is like.
+    """
+
+    def plot(self, ax: Any = None, *, name: str | None = None) -> Any:
+        """Draw the numbers, and return the display."""
+        raise NotImplementedError
+
+    def _figure(self) -> dict[str, Any]:
+        """Return what the figure of the picture is made with."""
+        return {}
+
+    def _axes(self, figure: Any) -> Any:
+        return figure.subplots()
+
+    def _caption(self) -> str:
+        """Return what the picture shows, for those who cannot see it."""
+        raise NotImplementedError
+
+    def _pictures(self) -> list[str]:
+        """Return the pictures as HTML; none where matplotlib is not installed."""
+        if not is_installed("matplotlib"):
+            return []
+        figure = draw_alone(**self._figure())
+        self.plot(self._axes(figure))
+        return [as_svg(figure, self._caption())]
+
+
+class Result(Pictured):
     """Base of all results: `to_frame`, `summary`, `plot`, `to_html`, `to_markdown`.
 
     A subclass fills `to_frame` and `plot`, and says what it found, how, and in
@@ -43,10 +73,6 @@ class Result:
 
     def to_frame(self) -> Any:
         """Return all numbers as a data frame."""
-        raise NotImplementedError
-
-    def plot(self, ax: Any = None, *, name: str | None = None) -> Any:
-        """Draw the numbers, and return the display."""
         raise NotImplementedError
 
     def _findings(self) -> list[str]:
@@ -72,13 +98,6 @@ class Result:
     def _tables(self, *, narrow: bool = False) -> list[Table]:
         """Return all tables, for a result that has several."""
         return [self._table(narrow=narrow)]
-
-    def _figure(self) -> dict[str, Any]:
-        """Return what the figure of the picture is made with."""
-        return {}
-
-    def _axes(self, figure: Any) -> Any:
-        return figure.subplots()
 
     def summary(self) -> str:
         """Return what was found, in sentences.
@@ -128,18 +147,6 @@ class Result:
         do, *code = self._advice() or [""]
         advice = [markdown(do), "\n".join(["```python", *code, "```"])] if do else []
         return "\n\n".join([*findings, *advice, *tables, *exact]) + "\n"
-
-    def _pictures(self) -> list[str]:
-        """Return the pictures as HTML; none where matplotlib is not installed."""
-        if not is_installed("matplotlib"):
-            return []
-        figure = draw_alone(**self._figure())
-        self.plot(self._axes(figure))
-        return [as_svg(figure, self._caption())]
-
-    def _caption(self) -> str:
-        """Return what the picture shows, for those who cannot see it."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return text_table(*self._table(narrow=True))

@@ -139,6 +139,7 @@ class RunningTransformers(RunningScaler):
                     weight = None if weights is None else weights[rows]
                     part = take_rows(X, rows), None if y is None else y[rows]
                     _learn(self.own[code], *part, weight)
+        # A source that has had no rows is scaled as all are, until it has some.
         own = tuple(self.pooled if each is None else each for each in self.own)
         return ScaledByTransformers(sources.names, own, self.pooled)
 
@@ -227,6 +228,7 @@ class RunningRange:
             if sparse.issparse(part):
                 low, high = min_max_axis(part, axis=0, ignore_nan=True)
             else:
+                # fmin passes over NaN, where min would keep it for good.
                 low, high = np.fmin.reduce(part), np.fmax.reduce(part)
             self.low = np.fmin(self.low, low, dtype=np.float64)
             self.high = np.fmax(self.high, high, dtype=np.float64)

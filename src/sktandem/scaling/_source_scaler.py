@@ -161,6 +161,7 @@ class SourceScaler(OneToOneFeatureMixin, TransformerMixin, SourceEstimator):
             scaler, scaled = fit_transformers(
                 self.scaler, rows.X, rows.y, rows.sources, scale_by="source"
             )
+        # The source's own column goes back to its place, which is one among these.
         if scaled.shape[1] != rows.X.shape[1]:
             raise SourceError(
                 "SourceScaler needs a scaler that keeps the columns, but "

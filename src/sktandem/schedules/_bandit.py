@@ -16,7 +16,10 @@ from sktandem.schedules._turns import last_plan, write_down
 
 __all__ = ["Bandit"]
 
+# Rewards whose percentiles scale the next one: few enough that they follow the loss as
+# it falls.
 REMEMBERED = 200
+# Log weights behind the first, and no more, so that a source can come back.
 FURTHEST = 6.0
 
 
@@ -158,6 +161,8 @@ class Bandit(Schedule):
         log_weights = np.array(state["log_weights"])
         for source, reward in enumerate(rewards):
             if reward is not None:
+                # Divided by the chance of being drawn, as in EXP3: in the long run each
+                # source is paid alike for alike rewards, however seldom it was asked.
                 pay = _scaled(reward, past) * len(losses[source]) / p[source]
                 log_weights[source] += self.step_size * pay / len(p)
         log_weights = np.maximum(log_weights - log_weights.max(), -FURTHEST)

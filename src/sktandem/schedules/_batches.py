@@ -94,6 +94,8 @@ class BatchAlternation(Schedule):
             for source in turns(n_batches, self.batches_per_turn):
                 yield Step((source,))
             return
+        # An epoch of so many batches may end within a turn, which the next epoch goes
+        # on with.
         first = last_plan(history, sizes).get("due", 0)
         due = (first + n_steps) % (n_sources * self.batches_per_turn)
         write_down({"due": due}, history, sizes)

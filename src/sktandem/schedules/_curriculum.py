@@ -152,6 +152,8 @@ class Curriculum(Schedule):
         if self._share(epoch) >= 1:
             return None
         by_loss = isinstance(self.difficulty, str)
+        # Before the first step the losses are those of random weights, and tell
+        # nothing.
         return None if by_loss and epoch == 0 else self.difficulty
 
     def eligible_rows(

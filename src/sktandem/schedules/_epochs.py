@@ -114,6 +114,9 @@ class EpochAlternation(Schedule):
         """Yield the steps of one epoch."""
         order, epoch = self._order(sizes), len(finished(history))
         if self.last is not None:
+            # Epochs are counted from the end of the fit: the last one is -1, which //
+            # and %, as they round down in Python, make the last place of the turned
+            # order.
             end = len(order) - order[::-1].index(self.last)
             order = order[end:] + order[:end]
             epoch -= sizes.max_epochs

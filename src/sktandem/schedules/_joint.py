@@ -100,6 +100,7 @@ class Joint(Schedule):
         ]
         lengths = {s: own_pass(sizes, s, self.epoch_length) for s in taking_part}
         for step in range(max(lengths.values())):
+            # With "all" a source leaves when its pass is over, and the others go on.
             sources = tuple(s for s in taking_part if step < lengths[s])
             own = None if weights is None else tuple(weights[s] for s in sources)
             yield Step(sources, own)

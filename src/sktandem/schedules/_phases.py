@@ -125,6 +125,8 @@ class Phases(Schedule):
         own = [*_counted_from(past, phase.start, sizes), history[-1]]
         of_phase = replace(sizes, max_epochs=phase.epochs)
         for step in phase.schedule.plan(of_phase, own, rng):
+            # STOP means that a schedule has nothing more to gain. Of an early phase it
+            # must not end the fit, whose other phases are still to come.
             if phase.is_last or not isinstance(step, Stop):
                 yield step
 
@@ -175,6 +177,7 @@ def _counted_from(
     """Return the rows of a phase, with the rows seen counted from its start."""
     if start == 0:
         return past
+    # A schedule that counts its passes must not find those of the phases before.
     before, keys = past[start - 1], [f"rows_seen[{name}]" for name in sizes.names]
     return [
         row | {key: row[key] - before.get(key, 0) for key in keys if key in row}

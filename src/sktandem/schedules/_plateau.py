@@ -216,6 +216,8 @@ class PlateauAlternation(Schedule):
         """Yield the steps of one epoch."""
         before = last_plan(history, sizes)
         turn = Turn(best=[None] * len(sizes.names))
+        # A copy, since a turn is written to, and the row of an epoch that is over is
+        # not.
         if "n_idle" in before:  # another schedule may have planned that epoch
             turn = Turn(**deepcopy(before))
         if self.check_every == "batch":
@@ -252,6 +254,7 @@ class PlateauAlternation(Schedule):
         turn.length += 1
         turn.values = [*turn.values, loss][-self.window :]
         turn.n_values += 1
+        # Whatever is watched, a source is done for good only by its own loss.
         own_loss = row.get(own, loss)
         turn.lowest = own_loss if turn.lowest is None else min(own_loss, turn.lowest)
         stalled = self._stalled(turn)

@@ -149,6 +149,8 @@ class SampledAlternation(Schedule):
                 uniforms = uniforms[1:]
                 seen[source] += sizes.next_batch(source, seen[source])
                 yield Step((source,))
+                # It has had its passes: the numbers that are left fall to the others
+                # anew.
                 if seen[source] >= cap * sizes.n_rows[source]:
                     open_[source] = False
                     break
@@ -182,12 +184,16 @@ class SampledAlternation(Schedule):
 
 def draw(shares: Floats, uniforms: Floats) -> Iterator[int]:
     """Yield the source that each uniform number falls to."""
+    # To the right of an edge: a source whose share is 0 has no width between its edge
+    # and the one before, and is never drawn, not even by a 0.0.
     edges = np.cumsum(shares)
     return iter(np.searchsorted(edges / edges[-1], uniforms, side="right").tolist())
 
 
 def _within(caps: Floats, shares: Floats, budget: int) -> Floats:
     """Return shares of a budget by which no source exceeds its cap."""
+    # Water filling: all rise to one level, those that reach their cap keep it, and what
+    # they leave raises the level of the others.
     free = shares > 0
     given = np.where(free, caps, 0.0)
     while free.any():

@@ -50,6 +50,9 @@ def share_level(checks: Checks) -> Checks:
         "concept": np.nan if not can_tell(checks) else concept_of(checks).p_value,
     }
     asked = {check: p for check, p in asked.items() if np.isfinite(p)}
+    # Holm: the smallest of m p-values counts m times, the next m - 1 times, and none
+    # comes out below the one before it. A question that could not be asked is not among
+    # the m.
     order = sorted(asked, key=lambda check: asked[check])
     times = {check: len(order) - place for place, check in enumerate(order)}
     floor, least = {}, 0.0
@@ -57,6 +60,7 @@ def share_level(checks: Checks) -> Checks:
         floor[check] = least
         least = max(least, min(1.0, times[check] * asked[check]))
 
+    # Every column of a question pays for that question's place among them.
     def settle(check: str, p: float) -> float:
         if check not in times or not np.isfinite(p):
             return np.nan

@@ -129,6 +129,7 @@ def _as_seconds(column: Any) -> Floats:
     if isinstance(column, nw.Series) and column.dtype == nw.Time:
         return np.asarray(column.cast(nw.Int64).cast(nw.Float64).to_numpy())
     moments = moments_of(column)
+    # They come in microseconds, and NaT would be the least of all integers.
     return np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / 1e6)
 
 

@@ -215,6 +215,7 @@ def _chance(counts: NDArray[Any], n_columns: int) -> list[float]:
     all comparisons of the table.
     """
     sides = _sides(len(counts))
+    # P(D > d) <= 2 exp(-2 d^2 n m / (n + m)), solved for d.
     alone = ALPHA / (2 * n_columns * len(sides))
     return [
         float(np.sqrt(-np.log(alone) / 2 * (1 / counts[s] + 1 / counts[rest].sum())))
@@ -233,6 +234,8 @@ def _chance_of_categories(
     sides = _sides(len(counts))
     q = np.bincount(column.values[column.present]) / counts.sum()
     c = max(1 / counts[s] + 1 / counts[rest].sum() for s, rest in sides)
+    # The difference of two shares of a multinomial: its variance is c q (1 - q), and
+    # its covariance with that of another category -c q q'.
     sd = np.sqrt(c * q * (1 - q))
     alone = ALPHA / (n_columns * len(sides))
     if len(q) < 3:
@@ -240,6 +243,8 @@ def _chance_of_categories(
     outer = np.maximum(np.outer(sd, sd), 1e-300)
     rho = np.clip(-c * np.outer(q, q) / outer, -1, 1)
     np.fill_diagonal(rho, 1)
+    # cov(|x|, |y|) of two normal values with correlation rho; on the diagonal it is the
+    # variance of |x|. All of them sum to the variance of the sum.
     joint = outer * (np.sqrt(1 - rho**2) + rho * np.arcsin(rho) - 1) * 2 / np.pi
     mean = float(sd.sum() * np.sqrt(2 / np.pi) / 2)
     return mean + float(stats.norm.isf(alone) * np.sqrt(joint.sum()) / 2)
@@ -267,6 +272,7 @@ def _compare_numbers(parts: list[Floats], names: Sequence[Hashable]) -> dict[str
     worst = int(np.argmax(sizes))
     told["size"], told["source"] = sizes[worst], names[sides[worst][0]]
     told["p_value"] = min(1.0, min(p_values) * len(sides))
+    # A forgotten unit moves nearly all values: below that nobody looks for one.
     if told["size"] > 0.5:
         told["unit"] = find_unit(parts, sides[worst], names, told["size"])
     return told
@@ -333,6 +339,8 @@ def _spelling(
 ) -> Spelling | None:
     """Return two spellings of one category, if written alike half the distance goes."""
     keys = [fold(c) if isinstance(c, str) else c for c in categories]
+    # Reversed, so that of several spellings the first remains, which is the most
+    # common.
     first = {key: place for place, key in reversed(list(enumerate(keys)))}
     if len(first) == len(keys) or before <= SIZE:
         return None
@@ -355,6 +363,8 @@ def _chi_square(counts: NDArray[Any]) -> float:
     expected = counts.sum(axis=0) * totals.min() / totals.sum()
     rare = expected < 5
     kept, pooled = counts[:, ~rare], counts[:, rare].sum(axis=1)
+    # Cochran's rule: the law of chi-squared holds where 5 are expected in each cell.
+    # Yates' correction is for tables of two by two, and would make them too strict.
     if not rare.any() or expected[rare].sum() >= 5:
         if rare.any():
             kept = np.column_stack([kept, pooled])

@@ -168,18 +168,24 @@ def _schema_of(feature: FeatureShift, checks: Checks) -> Iterator[Finding]:
             f"{name!r} is the same in {where}.",
             "Leave it out." if every else "",
         )
-    if feature.spelling is not None and feature.flagged:
+    if feature.flagged:
+        yield from _written_otherwise(feature)
+
+
+def _written_otherwise(feature: FeatureShift) -> Iterator[Finding]:
+    """Yield what another spelling, or another unit, may explain of a difference."""
+    if feature.spelling is not None:
         one, other, after = feature.spelling
         yield Finding(
             "schema",
             "large",
-            name,
-            f"{name!r} is written differently, such as {one!r} and {other!r}: written "
-            f"alike, the distance is {after:.2f}, not {feature.size:.2f}.",
+            feature.name,
+            f"{feature.name!r} is written differently, such as {one!r} and {other!r}: "
+            f"written alike, the distance is {after:.2f}, not {feature.size:.2f}.",
             f"{ALIKE}.",
             feature.size,
         )
-    if feature.unit is not None and feature.flagged:
+    if feature.unit is not None:
         unit = feature.unit
         offset = f" + {unit.offset:g}" if unit.offset else ""
         # A few factors are so close together that mere size can look like one.
@@ -187,8 +193,8 @@ def _schema_of(feature: FeatureShift, checks: Checks) -> Iterator[Finding]:
         yield Finding(
             "schema",
             "large" if unit.sure else "note",
-            name,
-            f"{name!r} {looks} another unit, {unit.words}: {unit.source} × "
+            feature.name,
+            f"{feature.name!r} {looks} another unit, {unit.words}: {unit.source} × "
             f"{unit.factor:g}{offset} agrees with the other (distance "
             f"{unit.before:.2f} before, {unit.after:.2f} after).",
             "Convert it before stacking.",
@@ -201,6 +207,7 @@ def _features(checks: Checks) -> Iterator[Finding]:
     if not compared:
         yield Finding("features", "cannot tell", None, "No column can be compared.")
         return
+    compared.sort(key=lambda f: -f.size)
     details = [
         Finding(
             "features",
@@ -211,39 +218,44 @@ def _features(checks: Checks) -> Iterator[Finding]:
             f.size,
             f.p_adjusted,
         )
-        for f in sorted(compared, key=lambda f: -f.size)
+        for f in compared
     ]
+    yield _of_all_features(compared, details, within=checks.within)
+    yield from (d for d in details if d.flagged)
+
+
+def _of_all_features(
+    compared: list[FeatureShift], details: list[Finding], *, within: bool
+) -> Finding:
+    """Return what the findings of single features, the farthest first, come to."""
     flagged = [d for d in details if d.flagged]
     sure = [d for d in details if d.severity == "small"]
-    first = max(compared, key=lambda f: f.size)
+    first, same = compared[0], " in rows of the same class" if within else ""
     most = (
         f"{first.name!r} {first.size:.2f}, where chance alone stays below "
         f"{first.chance:.2f}"
     )
+    worst, remedy = details[0], ""
     if flagged:
-        first = next(f for f in compared if f.name == flagged[0].subject)
-        remedy = f"{flagged[0].remedy[:-1]}; {WHETHER}."
-        same = " in rows of the same class" if checks.within else ""
+        worst = flagged[0]
+        first = next(f for f in compared if f.name == worst.subject)
+        remedy = f"{worst.remedy[:-1]}; {WHETHER}."
         sentence = (
             f"{_some(len(flagged), len(compared))} differ{_s(flagged)}{same}, most "
             f"{first.name!r}: {first.size:.2f}, where chance alone stays below "
             f"{first.chance:.2f}."
         )
-        worst = flagged[0]
     elif sure:
-        worst, remedy = sure[0], ""
+        worst = sure[0]
         sentence = (
             f"{_some(len(sure), len(compared))} differ{_s(sure)}, by {SIZE} at "
             f"most. The largest distance: {most}."
         )
     else:
-        worst, remedy = details[0], ""
-        same = " in rows of the same class" if checks.within else ""
         sentence = f"No sign of a difference{same}. The largest distance: {most}."
-    yield Finding(
+    return Finding(
         "features", worst.severity, None, sentence, remedy, worst.size, worst.p_value
     )
-    yield from flagged
 
 
 def _remedy_of(feature: FeatureShift, checks: Checks) -> str:
@@ -294,29 +306,28 @@ def _missing(checks: Checks) -> Iterator[Finding]:
         )
         for f in sorted(gaps, key=lambda f: -f.missing_size)
     ]
+    yield _of_all_gaps(details, len(checks.features), remedy)
+    yield from (d for d in details if d.flagged)
+
+
+def _of_all_gaps(details: list[Finding], n_features: int, remedy: str) -> Finding:
+    """Return what the findings of single features, the widest first, come to."""
     flagged = [d for d in details if d.flagged]
-    first = flagged[0] if flagged else details[0]
     if flagged:
-        lead = f"{_some(len(flagged), len(checks.features))} missing more in one source"
-        sentence = f"{lead}, most: {first.sentence}"
+        first, severity = flagged[0], flagged[0].severity
+        sentence = (
+            f"{_some(len(flagged), n_features)} missing more in one source, most: "
+            f"{first.sentence}"
+        )
     else:
+        first, remedy = details[0], ""
         small = any(d.severity == "small" for d in details)
-        sentence = f"{'Little' if small else 'No sign of a'} difference: "
-        sentence += first.sentence
-    severities = {d.severity for d in details}
-    severity: Severity = first.severity if flagged else "none"
-    if not flagged and "small" in severities:
-        severity = "small"
-    yield Finding(
-        "missing",
-        severity,
-        None,
-        sentence,
-        remedy if flagged else "",
-        first.size,
-        first.p_value,
+        severity = "small" if small else "none"
+        told = "Little" if small else "No sign of a"
+        sentence = f"{told} difference: {first.sentence}"
+    return Finding(
+        "missing", severity, None, sentence, remedy, first.size, first.p_value
     )
-    yield from flagged
 
 
 def _labels(checks: Checks) -> Iterator[Finding]:

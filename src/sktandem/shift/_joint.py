@@ -353,6 +353,8 @@ def _energy_p_value(
     total = sum(shares)
     each = sum((share * (distances @ share)).sum(axis=0) for share in shares)
     energy = (total * (distances @ total)).sum(axis=0) - len(shares) * each
+    # The labels as they are count among the permutations, so that p is never 0; sums
+    # that are equal may round apart.
     return float(np.mean(energy >= energy[0] - 1e-12))
 
 
@@ -414,6 +416,8 @@ def find_concept(
             rise = learn.losses(blind, turned, some) - without[some]
             rises[fold, place] = rise.mean()
     gain = paired_rows(gained, N_FOLDS)
+    # Only a gain tells of a relation that differs: a loss that rises with the source
+    # known is overfitting.
     one_sided = gain.p_value / 2 if gain.estimate > 0 else 1 - gain.p_value / 2
     importance = {columns[j].name: v for j, v in zip(shuffled, rises.mean(axis=0))}
     return Concept(
@@ -468,6 +472,7 @@ class _Learner:
     def losses(self, model: Any, X: Floats, rows: NDArray[np.intp]) -> Floats:
         if not self.classes:
             return np.asarray((self.y[rows] - model.predict(X)) ** 2)
+        # A class may be missing in the rows that this model has learned from.
         given = np.full((len(rows), int(self.y.max()) + 1), 1e-9)
         given[:, model.classes_] = model.predict_proba(X)
         own = np.clip(given[np.arange(len(rows)), self.y[rows]], 1e-9, 1)

@@ -114,6 +114,8 @@ def try_remedies(
         merged = Merged(model, scaler=scaler, **setting)
         return _held_out(merged, X, y, codes, folds)
 
+    # On the same folds as each remedy: losses are compared row by row, and what makes a
+    # row hard is in both.
     base = losses()
     words = "logistic regression" if classifies else "ridge regression"
     loss = "log loss" if classifies else "squared error"

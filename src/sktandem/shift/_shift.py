@@ -218,6 +218,7 @@ def _measure(
 ) -> Checks:
     """Ask every question of one table."""
     rng = np.random.RandomState(seed)
+    # What has to learn gets a part of the rows; single columns are compared on all.
     rows = bounded_rows(sources, rng)
     few = Sources(sources.names, sources.codes[rows])
     labels = None if target is None else _compare_labels(target, sources)

@@ -55,6 +55,7 @@ def compare_within(
     found = [(name, shift) for name, shift in found if np.isfinite(shift.size)]
     if not found:
         return whole
+    # By its p-value, not by its size: of a rare class the distance is large by chance.
     name, surest = min(found, key=lambda one: (one[1].p_value, -one[1].size))
     return replace(
         whole,

@@ -75,6 +75,7 @@ class RowLoss:
             # Between two rows, as by default, none of them is best.
             at = np.quantile(y, self.level, axis=0, method="inverted_cdf")
             return np.asarray(at)
+        # The best constant by squared error, and by a Tweedie deviance of any power.
         return np.asarray(np.mean(y, axis=0))
 
     def _of(self, y: Floats, predicted: Floats) -> Floats:
@@ -99,6 +100,7 @@ SQUARED_ERROR = RowLoss("squared error")
 
 def _tweedie(y: Floats, mu: Floats, power: float) -> Floats:
     """Return the unit deviance of each value, as scikit-learn's mean has it."""
+    # Row by row what scikit-learn's mean_tweedie_deviance is the mean of.
     if power == 1:
         return np.asarray(2 * (xlogy(y, y / mu) - y + mu))
     if power == 2:

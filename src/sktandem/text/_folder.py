@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
 from skorch.history import History
 
-from sktandem._telling import warn
 from sktandem.data._rows import Rows
 from sktandem.data._sources import Sources
 from sktandem.exceptions import SourceError
@@ -27,6 +28,7 @@ from sktandem.nn._plain import (
     read_params,
     read_record,
     refuse_changes,
+    warn_of_lost,
 )
 from sktandem.nn._preparation import Part, Prepared
 from sktandem.nn._shared_task import SharedTask
@@ -91,30 +93,12 @@ def write_folder(model: Any, folder: Any) -> None:
 
 def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
     """Return a fitted model as it was written."""
-    from safetensors.torch import load_file
-
     path = Path(folder).expanduser()
     record = read_record(path, kind, FORMAT, HINT)
     fixed = [name for name in FIXED if name not in record["left_out"]]
     known = kind(training=FineTuning()).get_params()
     refuse_changes(changes, kind, fixed=fixed, known=known)
-    lost = [
-        name
-        for name in record["left_out"]
-        if name not in changes and name.partition("__")[0] not in changes
-    ]
-    if "head" in lost:
-        raise SourceError(
-            f"The head of the model in {os.fspath(folder)!r} was made by a function, "
-            f"which cannot be saved: {kind.__name__}.from_pretrained(folder, head=...) "
-            "takes it."
-        )
-    if lost:
-        warn(
-            f"The folder {os.fspath(folder)!r} does not hold {lost}, which cannot be "
-            "saved: they get their defaults. Pass them to "
-            f"{kind.__name__}.from_pretrained by name."
-        )
+    _tell_of_lost(record["left_out"], changes, folder, kind)
     if not any((path / "encoder").glob("*.safetensors")):
         raise SourceError(
             f"{os.fspath(path / 'encoder')!r} holds no safetensors, and other files of "
@@ -125,14 +109,7 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
     data = _prepared(model, record)
     built = model._engine().builder.build(data)
     net = built.net
-    for place, head in enumerate(_heads_of(net.module_)):
-        file = path / "heads" / f"{place}.safetensors"
-        try:
-            head.load_state_dict(load_file(file))
-        except Exception as error:  # missing, torn, or of another shape
-            raise SourceError(
-                f"The head in {os.fspath(file)!r} cannot be read: {error}"
-            ) from error
+    _load_heads(net, path / "heads")
     if model.average is not None:
         Averaged.attach(net, model.average)
     net.history = History.from_file(os.fspath(path / "history.json"))
@@ -155,6 +132,39 @@ def read_folder(kind: Any, folder: Any, changes: dict[str, Any]) -> Any:
     if record["columns"] is not None:
         model.feature_names_in_ = np.array(record["columns"], dtype=object)
     return model
+
+
+def _tell_of_lost(
+    left_out: Sequence[str], changes: Mapping[str, Any], folder: Any, kind: Any
+) -> None:
+    """Refuse to go on without a head, and warn of other parameters that are gone."""
+    lost = [
+        name
+        for name in left_out
+        if name not in changes and name.partition("__")[0] not in changes
+    ]
+    if "head" in lost:
+        raise SourceError(
+            f"The head of the model in {os.fspath(folder)!r} was made by a function, "
+            f"which cannot be saved: {kind.__name__}.from_pretrained(folder, head=...) "
+            "takes it."
+        )
+    if lost:
+        warn_of_lost(lost, folder, kind)
+
+
+def _load_heads(net: NeuralNet, folder: Path) -> None:
+    """Give the heads of a net the weights that were written."""
+    from safetensors.torch import load_file
+
+    for place, head in enumerate(_heads_of(net.module_)):
+        file = folder / f"{place}.safetensors"
+        try:
+            head.load_state_dict(load_file(file))
+        except Exception as error:  # missing, torn, or of another shape
+            raise SourceError(
+                f"The head in {os.fspath(file)!r} cannot be read: {error}"
+            ) from error
 
 
 def _plain_params(model: Any) -> tuple[dict[str, Any], list[str]]:

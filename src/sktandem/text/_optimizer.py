@@ -103,6 +103,8 @@ class AccumulatedAdamW(torch.optim.AdamW):
         weights = [w for group in self.param_groups for w in group["params"]]
         given = [w.grad for w in weights if w.grad is not None]
         if first["waiting"] > 1:
+            # They have added up, each of the mean over its batch: the mean of these is
+            # that of all rows where the batches are of one size.
             torch._foreach_div_(given, first["waiting"])
         if first["max_norm"] is not None:
             torch.nn.utils.clip_grad_norm_(weights, first["max_norm"])

@@ -19,10 +19,10 @@ from sktandem.nn._average import check_average
 from sktandem.nn._engine import Engine
 from sktandem.nn._estimator import NetEstimator
 from sktandem.nn._heads import check_head
+from sktandem.nn._net_settings import check_balance, refuse_idle
 from sktandem.nn._trainer import Trainer
 from sktandem.nn._validation import check_fraction
 from sktandem.nn._weighing import check_loss_weights
-from sktandem.schedules import resolve_schedule
 from sktandem.text._building import Reading, TextBuilder, TextPreparation
 from sktandem.text._device import autocast_of, check_device, device_of
 from sktandem.text._encoder import check_encoder_settings
@@ -319,19 +319,10 @@ class SharedTextNet(NetEstimator):
         check_fraction(self.validation_fraction)
         check_average(self.average)
         check_choice("keep", self.keep, ("best", "last"))
-        if self.balance not in (None, "classes", "both"):
-            raise SourceError(
-                "balance must be one of [None, 'classes', 'both'], got "
-                f"{self.balance!r}. The schedule decides how much of each source is "
-                "used."
-            )
+        check_balance(self.balance)
         check_loss_weights(self.loss_weights)
-        if self.loss_weights is not None and not self._has_heads:
-            raise SourceError(
-                f"loss_weights={self.loss_weights!r} is for heads by source, and "
-                "heads='shared' has one output for all. Set heads='source', or leave "
-                "it at None."
-            )
+        if not self._has_heads:
+            refuse_idle({"loss_weights": self.loss_weights})
 
     @property
     def _training(self) -> FineTuning:
@@ -374,10 +365,6 @@ class SharedTextNet(NetEstimator):
     def _engine(self) -> Engine:
         heads, device = self._has_heads, device_of(self.device)
         training = self._training
-        # With heads a step of one source would move the encoder for it alone; with one
-        # output for all, turns are what keeps a small source heard.
-        auto = isinstance(self.schedule, str) and self.schedule == "auto"
-        schedule = ("joint" if heads else "batches") if auto else self.schedule
         reading = Reading(
             self.checkpoint,
             self.pooling,
@@ -408,7 +395,7 @@ class SharedTextNet(NetEstimator):
                 reading=reading,
             ),
             Trainer(
-                resolve_schedule(schedule),
+                self._schedule,
                 self.batch_size,
                 self.keep,
                 self.primary_source,
