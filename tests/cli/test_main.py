@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -245,6 +246,9 @@ def test_thorough_deals_the_rows_out_five_times(files, capsys):
     assert "For surer verdicts, in five times the time: --thorough" in quick
 
     parser, _ = options.parsers()
+    in_python = signature(compare_strategies).parameters
+    effort = in_python["cv"].default, in_python["n_repeats"].default
+    assert command._effort(parser.parse_args(["compare"])) == effort == (10, 1)
     for given, effort in (([], (10, 5)), (QUICK, (2, 1)), (["--net"], (10, 5))):
         asked = parser.parse_args(["compare", "--thorough", *given])
         assert command._effort(asked) == effort
