@@ -283,6 +283,18 @@ def test_a_cell_that_fit_did_not_know_is_named(model):
         model.predict(new, name="A")
 
 
+def test_dates_of_another_format_are_read_unless_day_and_month_are_unclear(model):
+    new = as_a(patients(20, seed=5))
+    expected = model.predict_proba(new, name="A")
+    named = new.assign(admitted=new["admitted"].dt.strftime("%d %b %Y"))
+    unclear = new.assign(admitted="03/04/2024")
+
+    np.testing.assert_allclose(model.predict_proba(named, name="A"), expected)
+    told = "'admitted' of The table holds dates with day or month first, such as '03/04"
+    with pytest.raises(SourceError, match=told):
+        model.predict(unclear, name="A")
+
+
 def test_a_file_of_one_row_may_have_empty_cells(model, tmp_path):
     """pandas reads its empty category as floats, and its empty date too."""
     path = tmp_path / "one.csv"
@@ -315,7 +327,7 @@ def test_the_report_of_cleaning_answers_to_the_five(files):
     frame = report.to_frame()
     assert set(frame["kind"]) == {"blanks", "case", "dates", "missing", "answers"}
     assert dict(zip(frame["column"], frame["n_cells"]))["admitted"] == 360
-    assert "All at once: clean='safe'" in repr(report)
+    assert "All differences at once: clean='safe'" in repr(report)
     assert "'sex' differs by case: 'F' for 'f', 'M' for 'm' (120 cells)." in (
         report.summary()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from numbers import Number
 from typing import Any
@@ -169,7 +170,11 @@ def without_clashes(
     problems: list[str],
 ) -> dict[Any, Any]:
     """Empty, and say, columns that hold strings in one file and numbers in another."""
-    open_ones = {d.column: d for d in differences if not d.settled}
+    open_ones = defaultdict(list)
+    for found in differences:
+        if not found.settled:
+            option = reading.option(found.setting, *found.values)
+            open_ones[found.column].append(option)
     clashing = set()
     for column in dict.fromkeys(c for frame in features.values() for c in frame):
         kinds: dict[str, tuple[str, Any]] = {}
@@ -190,8 +195,7 @@ def without_clashes(
         )
         remedy = f"Leave it out: {reading.option('ignore', column)}"
         if column in open_ones:
-            found = open_ones[column]
-            remedy = f"Use {reading.option(found.setting, *found.values)}"
+            remedy = f"Use {' and '.join(dict.fromkeys(open_ones[column]))}"
         problems.append(f"{column!r} holds {held}. {remedy}")
     return {
         name: frame.assign(**{c: np.nan for c in clashing if c in frame})

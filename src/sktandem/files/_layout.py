@@ -12,11 +12,11 @@ from sktandem._telling import counted, did_you_mean, warn
 from sktandem.data._tables import is_frame, pandas_for
 from sktandem.exceptions import SourceError
 from sktandem.files._cells import (
-    UNCLEAR,
     as_dates,
     as_numbers,
     as_strings,
     date_format,
+    is_format,
     settled,
     with_meaning,
     written,
@@ -177,8 +177,14 @@ class TableLayout:
         else:
             strings = values.dropna().astype(str)
             how = date_format(strings, self.reading.of("date_order", None))
-            known = how is not None and how != UNCLEAR
-            found = as_dates(values.astype(object), str(how)) if known else None
+            found = None
+            if is_format(how):
+                found = as_dates(values.astype(object), str(how))
+            elif how is not None:
+                raise SourceError(
+                    f"{values.name!r} of {label} holds dates with {how}, such as "
+                    f"{strings.iloc[0]!r}. Write them as 2024-03-16."
+                )
         if found is not None:
             return found
         odd = [v for v in values.dropna().unique() if self._is_odd(v, kind, commas)]

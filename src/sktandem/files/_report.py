@@ -86,12 +86,16 @@ class CleaningReport(Result):
 
     reading : Reading
         The settings by which they were read.
+
+    whole : bool
+        Whether every file could be read.
     """
 
     sizes: dict[Any, int]
     differences: tuple[Difference, ...]
     problems: tuple[str, ...]
     reading: Reading
+    whole: bool = True
 
     @property
     def unsettled(self) -> tuple[Difference, ...]:
@@ -164,8 +168,10 @@ class CleaningReport(Result):
             + ("Settled." if d.settled else f"Use {self._option(d.setting, d.values)}.")
             for d in self.differences
         ]
-        told = told or ["Nothing is written differently."]
-        return [*told, *(f"Problem: {problem}" for problem in self.problems)]
+        problems = [f"Problem: {problem}" for problem in self.problems]
+        if not told and not problems:
+            return ["Nothing is written differently."]
+        return [*told, *problems] if self.whole else [*problems, *told]
 
     def _method(self) -> list[str]:
         sizes = ", ".join(f"{n}: {counted(k, 'row')}" for n, k in self.sizes.items())
@@ -197,8 +203,12 @@ class CleaningReport(Result):
         return super()._pictures() if self.differences else []
 
     def __repr__(self) -> str:
-        told = [super().__repr__()] if self.differences else self._findings()[:1]
-        told += [f"Problem: {problem}" for problem in self.problems]
+        if not self.differences:
+            return "\n".join(self._findings())
+        told = [super().__repr__()]
+        problems = [f"Problem: {problem}" for problem in self.problems]
+        told = [*told, *problems] if self.whole else [*problems, *told]
         if self.unsettled:
-            told.append(f"All at once: {self.options}")
+            what = "All differences at once" if problems else "All at once"
+            told.append(f"{what}: {self.options}")
         return "\n".join(told)
