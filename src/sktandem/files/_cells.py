@@ -223,10 +223,8 @@ def date_format(strings: Iterable[str], order: str | None = None) -> str | None:
             return UNCLEAR
         day = ["%m", "%d"] if first == "month" else ["%d", "%m"]
         day.append("%Y" if long else "%y")
-    if not gap:
-        return sign.join(day)
     more = ":%S" * seconds + ".%f" * fraction + "Z" * utc
-    return f"{sign.join(day)}{gap}%H:%M{more}"
+    return f"{sign.join(day)}{gap}%H:%M{more}" if gap else f"{sign.join(day)}"
 
 
 def is_format(how: str | None) -> bool:
