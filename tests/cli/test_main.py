@@ -112,7 +112,7 @@ def test_the_screen_tells_what_was_read(compared):
     assert text.startswith(
         "clinic: 120 rows, lab: 160 rows\n"
         "To predict: 'ill', one of 2 classes (classification), from 2 columns of "
-        "numbers and 1 column of categories.\n"
+        "numbers and 1 of categories.\n"
         "Model: logistic regression; 2 folds x 1 repeat, seed 0.\n"
     )
     assert text.endswith(

@@ -296,12 +296,11 @@ def _task_sentences(options: argparse.Namespace, tables: SourceTables) -> list[s
     n_texts = 0 if _all_numbers(X) else X.shape[1] - len(numeric_columns(X))
     n_dates = len(date_columns(X))
     parts = {"categories": n_texts - n_dates, "dates": n_dates}
-    parts = {kind: n for kind, n in parts.items() if n}
-    texts = "".join(f" and {counted(n, 'column')} of {k}" for k, n in parts.items())
+    told = [counted(X.shape[1] - n_texts, "column") + " of numbers"]
+    told += [f"{n} of {what}" for what, n in parts.items() if n]
     folds, repeats = _effort(options)
     return [
-        f"To predict: {tables.target!r}, {kind}, from "
-        f"{counted(X.shape[1] - n_texts, 'column')} of numbers{texts}.",
+        f"To predict: {tables.target!r}, {kind}, from {_listed(told)}.",
         f"Model: {_model_name(options, tables.task)}; {folds} folds x "
         f"{counted(repeats, 'repeat')}, seed {options.seed}.",
     ]

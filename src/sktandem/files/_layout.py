@@ -151,7 +151,7 @@ class TableLayout:
             raise SourceError(
                 f"{label}{of} has no column {', '.join(map(repr, gone))}, which the "
                 f"model was fitted on.{did_you_mean(gone[0], frame.columns)} If it has "
-                "another name now, rename it there."
+                "another name now, rename it in the file."
             )
         new = [c for c in frame if c not in self.known and "Unnamed: " not in str(c)]
         new = [c for c in new if c != self.reading.source]
