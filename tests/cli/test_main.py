@@ -166,6 +166,8 @@ def test_the_report_gives_the_verdicts_and_the_command_that_fits_first(compared)
     first = page[page.index('class="short"') : page.index("What was compared")]
     verdict = next(line for line in text.splitlines() if line.startswith("For clinic,"))
     assert verdict in html.unescape(first)
+    for name in ("clinic", "lab"):
+        assert f"<p><b>? {name}: cannot tell yet.</b> For {name}, " in first
     fit = "fit clinic.csv lab.csv --target ill --ignore family --output model.skops"
     assert f"<code>python -m sktandem {fit}</code>" in first
     assert "What to do now: keep a model of its own for each dataset." in first
@@ -393,9 +395,10 @@ def test_files_need_pandas(files):
             "--metric roc_auc does not suit regression: ",
         ),
         (["--target", "quality"], "--target, --groups and --ignore need files of"),
+        (["comapre", "A.csv"], "neither a command nor a file. Did you mean 'compare'?"),
         (["clean"], "clean needs the files to look at."),
         (["fit"], "fit needs files to fit on."),
-        (["fit", "A.csv", "B.csv", "--target", "y"], "--output is needed: the file of"),
+        (["fit", "A.csv", "B.csv", "--target", "y"], "--output is needed: a file such"),
         ([*FIT, "m.joblib", "--jobs", "0"], "--jobs must be at least 1, got 0."),
         ([*FIT, "m.joblib", "--seed", "-1"], "--seed must be at least 0, got -1."),
         ([*FIT, "/nowhere/m.joblib"], "--output: there is no folder /nowhere."),

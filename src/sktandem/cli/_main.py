@@ -65,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     parser, commands = parsers()
     if not given or given[0] not in COMMANDS + OTHERS:
+        first = given[0] if given else ""
+        meant = did_you_mean(first, COMMANDS) if first.isalpha() else ""
+        if meant and not Path(first).exists():
+            parser.error(f"{first} is neither a command nor a file.{meant}")
         given = ["compare", *given]
     options = parser.parse_args(given)
     command = commands[options.command]

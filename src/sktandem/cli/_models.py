@@ -78,7 +78,7 @@ def fit(options: argparse.Namespace) -> list[str]:
     if not options.files:
         raise SourceError("fit needs files to fit on.")
     if options.output is None:
-        raise SourceError("--output is needed: the file of the model, as model.skops.")
+        raise SourceError("--output is needed: a file such as model.skops.")
     check_least(options)
     checked_path(options.output)
     check_folder("output", options)
