@@ -1,6 +1,7 @@
 """Two messy files, from nothing to a saved model and predictions for new files."""
 
 import io
+import shlex
 from importlib.util import find_spec
 
 import numpy as np
@@ -19,9 +20,9 @@ from sktandem.cli import main
 from sktandem.files import cleaning_report, load_model
 
 MODEL = "model.skops" if find_spec("skops") else "model.joblib"
-OPTIONS = [
-    *("--target", "readmitted", "--clean", "safe", "--missing", "k.A."),
-    *("--map", "yes=1", "no=0", "--encoding", "latin-1", "--ignore", "patient_id"),
+TYPED = [
+    *("--clean", "safe", "--missing", "k.A.", "--map", "readmitted:yes=1"),
+    *("readmitted:no=0", "--encoding", "latin-1", "--ignore", "patient_id"),
     *("--join", "outer"),
 ]
 SETTINGS = {
@@ -131,11 +132,14 @@ def test_three_commands_lead_from_two_messy_files_to_predictions(folder, capsys)
 
     main(["clean", a, b, "--target", "readmitted"])
     told = capsys.readouterr().out
-    main(["fit", a, b, *OPTIONS, "--output", model])
+    # One thing is for the user to choose.
+    pasted = [*shlex.split(told.split("To paste: ")[1]), "--join", "outer"]
+    main(["fit", a, b, "--target", "readmitted", *pasted, "--output", model])
     main(["predict", model, f"A={folder}/new_A.csv", f"B={folder}/new_B.csv",
           "--output", str(folder / "predicted.csv")])  # fmt: skip
 
     # What the first command tells is what the second one needs.
+    assert set(pasted) == set(TYPED)
     for option in ("--clean safe", "--missing k.A.", "--encoding latin-1",
                    "--ignore patient_id", "--join outer"):  # fmt: skip
         assert option in told
@@ -327,7 +331,11 @@ def test_the_report_of_cleaning_answers_to_the_five(files):
     frame = report.to_frame()
     assert set(frame["kind"]) == {"blanks", "case", "dates", "missing", "answers"}
     assert dict(zip(frame["column"], frame["n_cells"]))["admitted"] == 360
-    assert "All differences at once: clean='safe'" in repr(report)
+    paste = (
+        "clean='safe', missing=['k.A.'], map={'readmitted:yes': 1, 'readmitted:no': 0}"
+    )
+    paste += ", encoding='latin-1', ignore=['patient_id']"
+    assert repr(report).endswith(f"To paste: {paste}")
     assert "'sex' differs by case: 'F' for 'f', 'M' for 'm' (120 cells)." in (
         report.summary()
     )

@@ -14,7 +14,7 @@ from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
 from sktandem.files._cells import as_strings, written
 from sktandem.files._file import counts_rows, text_columns
-from sktandem.files._reading import Reading
+from sktandem.files._reading import Problem, Reading
 from sktandem.files._twins import Difference
 
 __all__ = [
@@ -193,10 +193,13 @@ def without_clashes(
             f"{kind} in {file}, such as {_shown(first)}"
             for kind, (file, first) in kinds.items()
         )
-        remedy = f"Leave it out: {reading.option('ignore', column)}"
+        told = f"{column!r} holds {held}. "
         if column in open_ones:
-            remedy = f"Use {' and '.join(dict.fromkeys(open_ones[column]))}"
-        problems.append(f"{column!r} holds {held}. {remedy}")
+            told += f"Use {' and '.join(dict.fromkeys(open_ones[column]))}"
+            problems.append(told)
+        else:
+            told += f"Leave it out: {reading.option('ignore', column)}"
+            problems.append(Problem.settled_by("ignore", column, told=told))
     return {
         name: frame.assign(**{c: np.nan for c in clashing if c in frame})
         for name, frame in features.items()

@@ -264,8 +264,8 @@ def _told(report: CleaningReport) -> str:
         told = f"{len(report.problems)} problems:\n{listed}"
     if report.unsettled:
         n = counted(len(report.unsettled), "thing")
-        told += f"\nOnly written differently ({n}), settled by: {report.options}"
-    return told
+        told += f"\nOnly written differently: {n}."
+    return f"{told}\nTo paste: {report.options}" if report.options else told
 
 
 def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:

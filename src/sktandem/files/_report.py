@@ -7,7 +7,7 @@ from typing import Any
 
 from sktandem._telling import counted
 from sktandem.data._tables import pandas_for
-from sktandem.files._reading import SAFE, Reading
+from sktandem.files._reading import SAFE, Problem, Reading
 from sktandem.files._twins import Difference
 from sktandem.report._drawing import matplotlib_for
 from sktandem.report._result import Result, Table
@@ -104,9 +104,10 @@ class CleaningReport(Result):
 
     @property
     def options(self) -> str:
-        """All that settles what is still there, ready to paste."""
+        """All that settles what is still there, ready to paste; no choices."""
         given: dict[str, dict[Any, None]] = {}
-        for found in self.unsettled:
+        problems = [p for p in self.problems if isinstance(p, Problem)]
+        for found in (*self.unsettled, *problems):
             values = dict.fromkeys(found.values)
             given.setdefault(found.setting, {}).update(values)
         return (" " if self.reading.typed else ", ").join(
@@ -175,10 +176,10 @@ class CleaningReport(Result):
 
     def _method(self) -> list[str]:
         sizes = ", ".join(f"{n}: {counted(k, 'row')}" for n, k in self.sizes.items())
-        left = self.unsettled
-        if not left:
-            return [f"Compared: {sizes}."]
-        return [f"Compared: {sizes}. All {len(left)} at once: {self.options}"]
+        return [f"Compared: {sizes}.", *self._to_paste()]
+
+    def _to_paste(self) -> list[str]:
+        return [f"To paste: {self.options}"] if self.options else []
 
     def _table(self, *, narrow: bool = False) -> Table:
         rows = [
@@ -204,11 +205,8 @@ class CleaningReport(Result):
 
     def __repr__(self) -> str:
         if not self.differences:
-            return "\n".join(self._findings())
+            return "\n".join([*self._findings(), *self._to_paste()])
         told = [super().__repr__()]
         problems = [f"Problem: {problem}" for problem in self.problems]
         told = [*told, *problems] if self.whole else [*problems, *told]
-        if self.unsettled:
-            what = "All differences at once" if problems else "All at once"
-            told.append(f"{what}: {self.options}")
-        return "\n".join(told)
+        return "\n".join([*told, *self._to_paste()])
