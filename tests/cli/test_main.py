@@ -256,6 +256,17 @@ def test_thorough_deals_the_rows_out_five_times(files, capsys):
         assert command._effort(asked) == effort
 
 
+def test_options_that_are_pasted_behind_others_of_their_kind_add_to_them():
+    parser, _ = options.parsers()
+    typed = "fit A B --ignore a --map x=1 --clean safe --groups g"
+
+    given = parser.parse_args(f"{typed} --ignore b --map y=0 --clean zeros".split())
+
+    assert (given.ignore, given.map) == (["a", "b"], ["x=1", "y=0"])
+    assert (given.clean, given.groups) == (["safe", "zeros"], ["g"])
+    assert parser.parse_args(["fit", "A", "B"]).ignore == []
+
+
 def test_trees_are_another_model(files, capsys):
     run(*files, "--target", "age", "--ignore", "family", "smokes",
         "--model", "trees", "--primary", "clinic")  # fmt: skip

@@ -106,8 +106,9 @@ class CleaningReport(Result):
     def options(self) -> str:
         """All that settles what is still there, ready to paste; no choices."""
         given: dict[str, dict[Any, None]] = {}
-        problems = [p for p in self.problems if isinstance(p, Problem)]
-        for found in (*self.unsettled, *problems):
+        settling: list[Difference | Problem] = [*self.unsettled]
+        settling += [p for p in self.problems if isinstance(p, Problem)]
+        for found in settling:
             values = dict.fromkeys(found.values)
             given.setdefault(found.setting, {}).update(values)
         return (" " if self.reading.typed else ", ").join(
