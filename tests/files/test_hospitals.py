@@ -135,6 +135,8 @@ def test_three_commands_lead_from_two_messy_files_to_predictions(folder, capsys)
     # One thing is for the user to choose.
     pasted = [*shlex.split(told.split("To paste: ")[1]), "--join", "outer"]
     main(["fit", a, b, "--target", "readmitted", *pasted, "--output", model])
+    then = f"To predict: python -m sktandem predict {shlex.quote(model)} A=FILE"
+    assert capsys.readouterr().out.splitlines()[-1] == then
     main(["predict", model, f"A={folder}/new_A.csv", f"B={folder}/new_B.csv",
           "--output", str(folder / "predicted.csv")])  # fmt: skip
 

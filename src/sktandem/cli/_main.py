@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from sktandem._extras import is_installed
 from sktandem._telling import counted, did_you_mean
-from sktandem.cli._models import MODELS, RAREST, clean, fit, predict, prepared
+from sktandem.cli._models import MODELS, RAREST, WIDTH, clean, fit, predict, prepared
 from sktandem.cli._options import (
     COMMANDS,
     MAX_EPOCHS,
@@ -50,7 +50,6 @@ from sktandem.shift import ShiftReport, shift_report
 # Folds and repeats: a net takes a hundred times as long as a linear model.
 EFFORT = {"linear": (10, 1), "trees": (5, 1), "net": (5, 1)}
 THOROUGH = (10, 5)
-WIDTH = 88  # of sentences on the screen
 KEEP = (
     "To fit and keep a model: python -m sktandem fit, with the same options and\n"
     "--output model.skops"
