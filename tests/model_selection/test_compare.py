@@ -707,7 +707,7 @@ def test_a_reference_that_knows_nothing_is_told():
 
     told = [note for note in notes if "no better than" in note]
     assert len(told) == 2
-    assert "which gives every row the same" in told[0]
+    assert "which the same prediction for every row has" in told[0]
     assert not [note for note in compare().design.notes if "no better" in note]
 
 
