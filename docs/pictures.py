@@ -47,7 +47,7 @@ def compare():
     """Draw the verdicts about two wines."""
     X, y, wine = load_wine_quality(return_X_y=True)
     comparison = compare_strategies(
-        None, X, y, sample_source=wine, random_state=0, progress=False
+        None, X, y, sample_source=wine, n_repeats=5, random_state=0, progress=False
     )
     return comparison.plot().figure_
 

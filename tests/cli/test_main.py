@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_the_screen_tells_what_was_read(compared):
     assert text.startswith(
         "clinic: 120 rows, lab: 160 rows\n"
         "To predict: 'ill', one of 2 classes (classification), from 2 columns of "
-        "numbers and 1 column of categories.\n"
+        "numbers and 1 of categories.\n"
         "Model: logistic regression; 2 folds x 1 repeat, seed 0.\n"
     )
     assert text.endswith(
@@ -165,6 +166,8 @@ def test_the_report_gives_the_verdicts_and_the_command_that_fits_first(compared)
     first = page[page.index('class="short"') : page.index("What was compared")]
     verdict = next(line for line in text.splitlines() if line.startswith("For clinic,"))
     assert verdict in html.unescape(first)
+    for name in ("clinic", "lab"):
+        assert f"<p><b>? {name}: cannot tell yet.</b> For {name}, " in first
     fit = "fit clinic.csv lab.csv --target ill --ignore family --output model.skops"
     assert f"<code>python -m sktandem {fit}</code>" in first
     assert "What to do now: keep a model of its own for each dataset." in first
@@ -245,9 +248,23 @@ def test_thorough_deals_the_rows_out_five_times(files, capsys):
     assert "For surer verdicts, in five times the time: --thorough" in quick
 
     parser, _ = options.parsers()
+    in_python = signature(compare_strategies).parameters
+    effort = in_python["cv"].default, in_python["n_repeats"].default
+    assert command._effort(parser.parse_args(["compare"])) == effort == (10, 1)
     for given, effort in (([], (10, 5)), (QUICK, (2, 1)), (["--net"], (10, 5))):
         asked = parser.parse_args(["compare", "--thorough", *given])
         assert command._effort(asked) == effort
+
+
+def test_options_that_are_pasted_behind_others_of_their_kind_add_to_them():
+    parser, _ = options.parsers()
+    typed = "fit A B --ignore a --map x=1 --clean safe --groups g"
+
+    given = parser.parse_args(f"{typed} --ignore b --map y=0 --clean zeros".split())
+
+    assert (given.ignore, given.map) == (["a", "b"], ["x=1", "y=0"])
+    assert (given.clean, given.groups) == (["safe", "zeros"], ["g"])
+    assert parser.parse_args(["fit", "A", "B"]).ignore == []
 
 
 def test_trees_are_another_model(files, capsys):
@@ -389,9 +406,10 @@ def test_files_need_pandas(files):
             "--metric roc_auc does not suit regression: ",
         ),
         (["--target", "quality"], "--target, --groups and --ignore need files of"),
+        (["comapre", "A.csv"], "neither a command nor a file. Did you mean 'compare'?"),
         (["clean"], "clean needs the files to look at."),
         (["fit"], "fit needs files to fit on."),
-        (["fit", "A.csv", "B.csv", "--target", "y"], "--output is needed: the file of"),
+        (["fit", "A.csv", "B.csv", "--target", "y"], "--output is needed: a file such"),
         ([*FIT, "m.joblib", "--jobs", "0"], "--jobs must be at least 1, got 0."),
         ([*FIT, "m.joblib", "--seed", "-1"], "--seed must be at least 0, got -1."),
         ([*FIT, "/nowhere/m.joblib"], "--output: there is no folder /nowhere."),

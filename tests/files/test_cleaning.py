@@ -7,7 +7,7 @@ import pytest
 from sktandem import SourceError, read_sources
 from sktandem.data._spelling import as_answers, fold
 from sktandem.files import cleaning_report
-from sktandem.files._cells import UNCLEAR, date_format
+from sktandem.files._cells import MIXED, UNCLEAR, as_dates, date_format
 
 N = 200
 RNG = np.random.default_rng(0)
@@ -33,6 +33,10 @@ CASES = {
     "accents": (["Süd", "x"], ["Sud", "x"], ("accents", ("B",), 1), "clean='accents'"),
     "dates": (
         ["2024-03-01", "2024-03-02"], ["01.03.2024", "02.03.2024"],
+        ("dates", ("A", "B"), 4), "clean='safe'",
+    ),
+    "dates with the names of months": (
+        ["2024-03-01", "2024-03-02"], ["1 Mar 2024", "2-MAR-24"],
         ("dates", ("A", "B"), 4), "clean='safe'",
     ),
     "dates of an unclear order": (
@@ -210,14 +214,63 @@ def test_frames_of_the_user_stay_as_they_are():
         (["03/04/2024"], "month", "%m/%d/%Y"),
         (["03/04/2024", "03/31/2024"], None, "%m/%d/%Y"),
         (["31/03/24"], None, "%d/%m/%y"),
+        (["2024-03-01 00:00:00.000"], None, "%Y-%m-%d %H:%M:%S.%f"),
+        (["2024-03-01T12:30:10Z"], None, "%Y-%m-%dT%H:%M:%SZ"),
+        (["2024-03-01", "1 March 2024"], "month", "%Y-%m-%d"),
+        (["1-Mar-24 12:30"], None, "%Y-%m-%d %H:%M"),
         (["31/31/2024"], None, None),
-        (["2024-03-01", "1.3.2024"], None, None),
+        (["2024-03-01", "1.3.2024"], None, MIXED),
+        (["12 Jui 2024"], None, None),  # juin or juillet
+        (["Ward 12 34"], None, None),
         (["1.5"], None, None),
         ([], None, None),
     ],
 )
 def test_the_format_of_dates(strings, order, expected):
     assert date_format(strings, order) == expected
+
+
+@pytest.mark.parametrize(
+    "string",
+    ["16 Feb 2024", "16-Feb-24", "16FEB2024", "Feb 16, 2024", "February 16 2024",
+     "16. Februar 2024", "16 févr. 2024", "2024-Feb-16", "16/feb/2024"],
+)  # fmt: skip
+def test_a_date_with_the_name_of_a_month_is_that_day(string):
+    values = pd.Series([string, None], dtype=object)
+
+    dates = as_dates(values, date_format([string]))
+
+    assert list(dates.dropna()) == [pd.Timestamp(2024, 2, 16)]
+
+
+@pytest.mark.parametrize(
+    ("strings", "kind", "told"),
+    [
+        (["1 Mar 2024", "k.A."], "missing", "dates, and 'k.A.' for missing in 1 cell"),
+        (["1.3.2024", "31.02.2024"], "strings", "dates beside '31.02.2024' in 1 cell"),
+    ],
+)
+def test_what_keeps_a_column_from_being_dates_is_named(strings, kind, told):
+    """And clean="safe" does not claim to have settled it."""
+    a = {"c": ["2024-03-01", "2024-03-02"]}
+
+    report = report_of(a, {"c": strings}, clean="safe")
+
+    assert found(report) == [(kind, "c", ("B",), 1), ("dates", "c", ("A", "B"), 4)]
+    assert told in report.differences[0].sentence
+    assert report.options == f"missing=[{strings[1]!r}], clean='safe'"
+    report = report_of(a, {"c": strings}, clean="safe", missing=[strings[1]])
+    assert report.unsettled == ()
+
+
+def test_dates_in_several_formats_in_one_file_are_not_said_to_be_settled():
+    a, b = {"c": ["2024-03-01", "2024-03-02"]}, {"c": ["2024-03-01", "2.3.2024"]}
+
+    report = report_of(a, b, clean="safe")
+
+    (difference,) = report.unsettled
+    assert "'c' of B holds dates in several ways of writing" in difference.sentence
+    assert report.options == "ignore=['c']"
 
 
 def test_keys_of_spellings():

@@ -10,7 +10,7 @@ import pytest
 
 from sktandem.exceptions import SourceError
 from sktandem.files._gather import read_tables
-from sktandem.files._sources import reading_of, source_names
+from sktandem.files._sources import cleaning_report, reading_of, source_names
 
 
 def read_files(paths, target="grade", **how):
@@ -461,6 +461,18 @@ def test_of_a_file_that_cannot_be_read_nothing_else_is_told(tmp_path):
     with pytest.raises(SourceError, match=r"C\.csv has no column 'grade'") as caught:
         read_files([paths[0], without])
     assert "problems" not in str(caught.value)
+
+
+def test_the_list_of_cleaning_says_first_that_a_file_could_not_be_read(tmp_path):
+    """Of a file that is not there nobody knows what it writes differently."""
+    table().assign(ward=["icu ", "ICU"] * 15).to_csv(tmp_path / "B.csv", index=False)
+    for own in (written(tmp_path, "A.csv", table()), tmp_path / "B.csv"):
+        report = cleaning_report([own, tmp_path / "nowhere.csv"])
+
+        assert bool(report.differences) == (own.stem == "B")
+        assert "Nothing is written differently" not in repr(report)
+        for told in (repr(report), report.summary()):
+            assert told.startswith("Problem: There is no file ")
 
 
 def test_of_one_file_the_source_is_named(tmp_path):

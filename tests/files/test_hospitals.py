@@ -1,6 +1,7 @@
 """Two messy files, from nothing to a saved model and predictions for new files."""
 
 import io
+import shlex
 from importlib.util import find_spec
 
 import numpy as np
@@ -19,9 +20,9 @@ from sktandem.cli import main
 from sktandem.files import cleaning_report, load_model
 
 MODEL = "model.skops" if find_spec("skops") else "model.joblib"
-OPTIONS = [
-    *("--target", "readmitted", "--clean", "safe", "--missing", "k.A."),
-    *("--map", "yes=1", "no=0", "--encoding", "latin-1", "--ignore", "patient_id"),
+TYPED = [
+    *("--clean", "safe", "--missing", "k.A.", "--map", "readmitted:yes=1"),
+    *("readmitted:no=0", "--encoding", "latin-1", "--ignore", "patient_id"),
     *("--join", "outer"),
 ]
 SETTINGS = {
@@ -131,11 +132,16 @@ def test_three_commands_lead_from_two_messy_files_to_predictions(folder, capsys)
 
     main(["clean", a, b, "--target", "readmitted"])
     told = capsys.readouterr().out
-    main(["fit", a, b, *OPTIONS, "--output", model])
+    # One thing is for the user to choose.
+    pasted = [*shlex.split(told.split("To paste: ")[1]), "--join", "outer"]
+    main(["fit", a, b, "--target", "readmitted", *pasted, "--output", model])
+    then = f"To predict: python -m sktandem predict {shlex.quote(model)} A=FILE"
+    assert capsys.readouterr().out.splitlines()[-1] == then
     main(["predict", model, f"A={folder}/new_A.csv", f"B={folder}/new_B.csv",
           "--output", str(folder / "predicted.csv")])  # fmt: skip
 
     # What the first command tells is what the second one needs.
+    assert set(pasted) == set(TYPED)
     for option in ("--clean safe", "--missing k.A.", "--encoding latin-1",
                    "--ignore patient_id", "--join outer"):  # fmt: skip
         assert option in told
@@ -283,6 +289,18 @@ def test_a_cell_that_fit_did_not_know_is_named(model):
         model.predict(new, name="A")
 
 
+def test_dates_of_another_format_are_read_unless_day_and_month_are_unclear(model):
+    new = as_a(patients(20, seed=5))
+    expected = model.predict_proba(new, name="A")
+    named = new.assign(admitted=new["admitted"].dt.strftime("%d %b %Y"))
+    unclear = new.assign(admitted="03/04/2024")
+
+    np.testing.assert_allclose(model.predict_proba(named, name="A"), expected)
+    told = "'admitted' of The table holds dates with day or month first, such as '03/04"
+    with pytest.raises(SourceError, match=told):
+        model.predict(unclear, name="A")
+
+
 def test_a_file_of_one_row_may_have_empty_cells(model, tmp_path):
     """pandas reads its empty category as floats, and its empty date too."""
     path = tmp_path / "one.csv"
@@ -315,7 +333,11 @@ def test_the_report_of_cleaning_answers_to_the_five(files):
     frame = report.to_frame()
     assert set(frame["kind"]) == {"blanks", "case", "dates", "missing", "answers"}
     assert dict(zip(frame["column"], frame["n_cells"]))["admitted"] == 360
-    assert "All at once: clean='safe'" in repr(report)
+    paste = (
+        "clean='safe', missing=['k.A.'], map={'readmitted:yes': 1, 'readmitted:no': 0}"
+    )
+    paste += ", encoding='latin-1', ignore=['patient_id']"
+    assert repr(report).endswith(f"To paste: {paste}")
     assert "'sex' differs by case: 'F' for 'f', 'M' for 'm' (120 cells)." in (
         report.summary()
     )

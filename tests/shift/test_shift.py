@@ -228,7 +228,7 @@ def test_another_concept_is_found_where_rows_suffice():
     report = shift_report(X, y, sample_source=source)
     few = shift_report(X[:900], y[:900], sample_source=source[:900])
 
-    assert {f.check for f in report.flagged} == {"concept"}
+    assert {f.check for f in report.flagged} == {"concept", "labels"}
     assert 'representation="augmented"' in answer(report, "concept").remedy
     assert answer(few, "concept").sentence.startswith("Cannot tell: 900 rows")
 
@@ -283,6 +283,30 @@ def by_class(shares, n=300, seed=0):
     X = rng.normal(size=(len(y), 5))
     X[:, :3] += y[:, None]
     return X, y, np.repeat(["a", "b", "c"][: len(shares)], n)
+
+
+@pytest.mark.parametrize("n_sources", [2, 3])
+def test_swapped_codes_of_a_label_are_told_by_what_the_others_predict(n_sources):
+    X, y, source = by_class((0.5,) * n_sources, n=150)
+    swapped = np.where(source == "b", 1 - y, y)
+
+    labels = answer(shift_report(X, swapped, sample_source=source), "labels")
+    right = answer(shift_report(X, y, sample_source=source), "labels")
+
+    ranked = "rows of b backwards" if n_sources == 3 else " backwards (ROC AUC 0.1"
+    assert labels.sentence.startswith("The labels run the other way: a model of")
+    assert ranked in labels.sentence
+    assert "swap them back before stacking" in labels.remedy
+    assert labels.severity == "large"
+    assert right.severity == "none"
+
+
+def test_labels_that_have_nothing_to_do_with_the_columns_do_not_run_backwards():
+    for seed in range(20):
+        y = np.random.default_rng(seed).integers(0, 2, 300)
+        labels = answer(shift_report(noise(seed=seed), y, sample_source=TWO), "labels")
+
+        assert "other way" not in labels.sentence
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -63,10 +63,12 @@ def claims(intervals):
     return np.mean([word in ("helps", "harms") for word in words])
 
 
+@pytest.mark.parametrize("n_repeats", [1, N_REPEATS])
 def test_of_strategies_as_good_as_each_other_one_in_twenty_is_told_apart(
-    without_difference,
+    n_repeats, without_difference
 ):
-    intervals = [paired_rows(d, N_FOLDS).interval() for d, _ in without_difference]
+    told = [paired_rows(d[:n_repeats], N_FOLDS) for d, _ in without_difference]
+    intervals = [one.interval() for one in told]
 
     # Chance alone takes 15 of 300 as far as 26 in one of 250 trials.
     assert claims(intervals) <= 26 / 300

@@ -557,8 +557,9 @@ def test_the_gain_is_measured_on_rows_held_out():
 def test_gains_are_shown_in_sentences_tables_and_pictures():
     gains = fit(Tandem(Ridge(), random_state=0), SAME).gain_
 
-    assert gains.summary().startswith("On a: ")
-    assert "squared error" in gains.summary()
+    told = "For a, with the blend instead of its own model, squared error falls from "
+    assert gains.summary().startswith(told)
+    assert ". The blend: " in gains.summary()
     assert gains.to_frame().index.tolist() == ["a", "b"]
     assert "<svg" in gains.to_html()
     assert "| ---: |" in gains.to_markdown()

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from sktandem._extras import is_installed
 from sktandem._telling import counted, did_you_mean
-from sktandem.cli._models import MODELS, RAREST, clean, fit, predict, prepared
+from sktandem.cli._models import MODELS, RAREST, WIDTH, clean, fit, predict, prepared
 from sktandem.cli._options import (
     COMMANDS,
     MAX_EPOCHS,
@@ -50,7 +50,6 @@ from sktandem.shift import ShiftReport, shift_report
 # Folds and repeats: a net takes a hundred times as long as a linear model.
 EFFORT = {"linear": (10, 1), "trees": (5, 1), "net": (5, 1)}
 THOROUGH = (10, 5)
-WIDTH = 88  # of sentences on the screen
 KEEP = (
     "To fit and keep a model: python -m sktandem fit, with the same options and\n"
     "--output model.skops"
@@ -65,6 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     parser, commands = parsers()
     if not given or given[0] not in COMMANDS + OTHERS:
+        first = given[0] if given else ""
+        meant = did_you_mean(first, COMMANDS) if first.isalpha() else ""
+        if meant and not Path(first).exists():
+            parser.error(f"{first} is neither a command nor a file.{meant}")
         given = ["compare", *given]
     options = parser.parse_args(given)
     command = commands[options.command]
@@ -296,12 +299,11 @@ def _task_sentences(options: argparse.Namespace, tables: SourceTables) -> list[s
     n_texts = 0 if _all_numbers(X) else X.shape[1] - len(numeric_columns(X))
     n_dates = len(date_columns(X))
     parts = {"categories": n_texts - n_dates, "dates": n_dates}
-    parts = {kind: n for kind, n in parts.items() if n}
-    texts = "".join(f" and {counted(n, 'column')} of {k}" for k, n in parts.items())
+    told = [counted(X.shape[1] - n_texts, "column") + " of numbers"]
+    told += [f"{n} of {what}" for what, n in parts.items() if n]
     folds, repeats = _effort(options)
     return [
-        f"To predict: {tables.target!r}, {kind}, from "
-        f"{counted(X.shape[1] - n_texts, 'column')} of numbers{texts}.",
+        f"To predict: {tables.target!r}, {kind}, from {_listed(told)}.",
         f"Model: {_model_name(options, tables.task)}; {folds} folds x "
         f"{counted(repeats, 'repeat')}, seed {options.seed}.",
     ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 from typing import Any, TextIO
 
 import numpy as np
@@ -37,7 +39,7 @@ from sktandem.files._model import checked_path
 from sktandem.scaling._scalers import table_preprocessor
 from sktandem.tandem import Tandem
 
-__all__ = ["MODELS", "RAREST", "clean", "fit", "predict", "prepared"]
+__all__ = ["MODELS", "RAREST", "WIDTH", "clean", "fit", "predict", "prepared"]
 
 MODELS = {
     ("linear", "regression"): ("ridge regression", Ridge),
@@ -54,6 +56,7 @@ MODELS = {
         lambda: HistGradientBoostingClassifier(max_iter=60),
     ),
 }
+WIDTH = 88  # of sentences on the screen
 RAREST = 5  # rows of a category that has a column of its own
 
 
@@ -78,7 +81,7 @@ def fit(options: argparse.Namespace) -> list[str]:
     if not options.files:
         raise SourceError("fit needs files to fit on.")
     if options.output is None:
-        raise SourceError("--output is needed: the file of the model, as model.skops.")
+        raise SourceError("--output is needed: a file such as model.skops.")
     check_least(options)
     checked_path(options.output)
     check_folder("output", options)
@@ -94,10 +97,15 @@ def fit(options: argparse.Namespace) -> list[str]:
         random_state=options.seed,
     )
     with threadpool_limits(1):
-        model = tables.fit(blend)
-    write_all({options.output: model.save})
+        fitted = tables.fit(blend)
+    write_all({options.output: fitted.save})
     notes = [f"Note: {note}" for note in tables.notes]
-    return [*notes, "", repr(blend.gain_), "", f"Written: {options.output}"]
+    told = [fill(line, WIDTH) for line in blend.gain_.summary().splitlines()]
+    first = shlex.quote(f"{next(iter(tables.files))}=FILE")
+    model = shlex.quote(str(options.output))
+    then = f"To predict: python -m sktandem predict {model} {first}"
+    written = f"Written: {options.output}"
+    return [*notes, "", *told, "", repr(blend.gain_), "", written, then]
 
 
 def predict(options: argparse.Namespace) -> list[str]:

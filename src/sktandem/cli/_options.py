@@ -184,12 +184,18 @@ def _add_data(data: Any) -> None:
     data.add_argument(
         "--groups",
         nargs="+",
+        action="extend",
         default=[],
         metavar="COLUMN",
         help="the columns that identify groups, whose rows stay together",
     )
     data.add_argument(
-        "--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out"
+        "--ignore",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="COLUMN",
+        help="columns to leave out",
     )
     data.add_argument(
         "--task",
@@ -234,7 +240,8 @@ def _add_reading(reading: Any) -> None:
         ("--rename", "OLD=NEW", "columns to rename"),
         ("--convert", "SOURCE:COLUMN*FACTOR", "units to convert, such as B:t*1.8+32"),
     ):  # fmt: skip
-        reading.add_argument(option, nargs="+", default=[], metavar=metavar, help=told)
+        how = {"nargs": "+", "action": "extend", "default": []}
+        reading.add_argument(option, metavar=metavar, help=told, **how)
     reading.add_argument(
         "--fold-case", action="store_true", help="short for --clean case blanks"
     )

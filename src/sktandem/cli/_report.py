@@ -15,6 +15,7 @@ from sktandem.inspection import StrategyComparisonDisplay
 from sktandem.model_selection import StrategyComparison
 from sktandem.report._drawing import draw_alone
 from sktandem.report._page import html_block, html_code, html_page, html_table
+from sktandem.report._wording import leading
 from sktandem.shift import ShiftReport
 
 __all__ = ["draw_comparison", "fit_command", "report_page", "versions"]
@@ -40,21 +41,23 @@ padding:.5em 1em;margin:1em 0;print-color-adjust:exact;-webkit-print-color-adjus
 </style>"""
 HOW_TO_READ = """\
 Every dataset has its own model, trained on its rows alone. A strategy also uses the
-rows of the other, and is tested on the same held-out rows. What it saves of the loss
-is its gain: right of zero helps, left of zero harms. The bar around a point is what
-chance may have added or taken away; the grey band is a gain too small to matter.
+rows of the others, and is tested on the same held-out rows. Its gain is how far the
+loss falls: right of zero helps, left of zero harms. The bar shows how uncertain the
+gain is. Within the grey band it is too small to matter.
 """
+UNSURE = "cannot tell yet"
+SIGNS = {"helps": "▲", "does no harm": "●", "harms": "▼", UNSURE: "?"}
 HELPS_SOME = (
-    "What to do now: fit one model of all datasets, a blend in which each gets what "
-    "suits it."
+    "What to do now: fit one model on all datasets, a blend, which uses for each what "
+    "helps it."
 )
 HELPS_ALL = (
-    'What to do now: fit "{}" on the rows of all datasets, or a blend, in which each '
-    "gets what suits it."
+    'What to do now: fit "{}" on the rows of all datasets, or a blend, which uses for '
+    "each what helps it."
 )
 HELPS_NONE = (
-    "What to do now: keep a model of its own for each dataset. If one model for all is "
-    "wanted, a blend takes for each dataset no more of the others than suits it."
+    "What to do now: keep a model of its own for each dataset. If you want one model "
+    "for all, a blend uses the others for each dataset only as far as they help it."
 )
 # What the command "fit" has no use for; flags are followed by no value.
 FLAGS = ("--net", "--quiet", "--thorough")
@@ -124,10 +127,15 @@ def report_page(
 
 
 def _in_short(comparison: StrategyComparison) -> str:
-    """Return the verdict on each source."""
-    n_judged = len({contrast.source for contrast in comparison.contrasts})
-    verdicts = comparison.summary().splitlines()[:n_judged]
-    return "".join(f"<p>{escape(verdict)}</p>" for verdict in verdicts)
+    """Return the verdict on each source: a sign and a word, then a sentence."""
+    told = []
+    for (source, contrasts), sentence in zip(
+        comparison._by_source().items(), comparison._findings()
+    ):
+        verdict = leading(contrasts).verdict or UNSURE
+        word = escape(f"{SIGNS[verdict]} {source}: {verdict}.")
+        told.append(f"<p><b>{word}</b> {escape(sentence)}</p>")
+    return "".join(told)
 
 
 def _to_do(comparison: StrategyComparison, settings: Mapping[str, str]) -> str:

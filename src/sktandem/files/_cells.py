@@ -14,6 +14,7 @@ from sktandem.files._file import DECIMAL_COMMA, holds_codes, text_columns
 from sktandem.files._reading import Reading, parse_conversion
 
 __all__ = [
+    "MIXED",
     "UNCLEAR",
     "as_dates",
     "as_numbers",
@@ -21,7 +22,9 @@ __all__ = [
     "as_thousands",
     "code_lengths",
     "date_format",
+    "is_format",
     "learn_spellings",
+    "no_dates",
     "settled",
     "spelt",
     "with_meaning",
@@ -30,13 +33,41 @@ __all__ = [
 
 CELL = ("blanks", "case")  # what does not matter where a cell is named
 UNCLEAR = "day or month first"
+MIXED = "several ways of writing"
 # Of '16,500' alone nobody knows whether 16500 or 16.5 is meant.
 GROUPED = re.compile(r"[-+]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?")
 MOST_SPELT = 200  # different strings of a column whose spelling is learned
+CLOCK = (
+    r"(?P<clock>(?P<gap>[T ])\d{1,2}:\d{2}(?P<s>:\d{2}(?P<f>\.\d{1,6})?)?(?P<z>Z)?)?"
+)
 DATE = re.compile(
     r"(?P<a>\d{4}|\d{1,2})(?P<sign>[-./])(?P<b>\d{1,2})(?P=sign)(?P<c>\d{4}|\d{1,2})"
-    r"(?:(?P<gap>[T ])\d{1,2}:\d{2}(?P<seconds>:\d{2})?)?"
+    + CLOCK
 )
+# 16 Feb 2024, 16-FEB-24 and 16FEB2024; Feb 16, 2024; 2024-Feb-16.
+DAY, NAME, YEAR = r"(?P<d>\d{1,2})\.?", r"(?P<m>[^\W\d_]{3,})\.?", r"(?P<y>\d{4}|\d\d)"
+NAMED = [
+    re.compile(date + CLOCK)
+    for date in (
+        rf"{DAY}[-/. ]*{NAME}[-/. ,]*{YEAR}",
+        rf"{NAME}[-/. ]*{DAY}[-/ ,]+{YEAR}",
+        rf"(?P<y>\d{{4}})[-/. ]?{NAME}[-/. ]?{DAY}",
+    )
+]
+MONTHS = (
+    "january januar janvier enero", "february februar fevrier febrero",
+    "march marz mrz mars marzo", "april avril abril", "may mai mayo",
+    "june juni juin junio", "july juli juillet julio", "august aout agosto",
+    "september septembre septiembre", "october oktober octobre octubre",
+    "november novembre noviembre", "december dezember decembre diciembre",
+)  # fmt: skip
+MONTH = {
+    name[:end]: number
+    for number, names in enumerate(MONTHS, start=1)
+    for name in names.split()
+    for end in range(3, len(name) + 1)
+    if name[:end] != "jui"  # juin or juillet
+}
 
 
 def with_meaning(frame: Any, name: str, reading: Reading, *, commas: bool) -> Any:
@@ -162,24 +193,29 @@ def as_thousands(values: Any) -> Any:
 def date_format(strings: Iterable[str], order: str | None = None) -> str | None:
     """Return the format in which all strings are dates; None if they are not.
 
-    `UNCLEAR` where day and month could be either way round.
+    `UNCLEAR` where day and month could be either way round, `MIXED` where they are
+    dates in more than one format.
     """
-    found = [DATE.fullmatch(string.strip()) for string in strings]
-    if not found or None in found:
-        return None
-    shapes = {
-        (len(m["a"]) == 4, m["sign"], len(m["c"]) == 4, m["gap"], bool(m["seconds"]))
-        for m in found if m is not None
+    found = []
+    for string in strings:
+        date = DATE.fullmatch(_in_digits(string.strip()))
+        if date is None:
+            return None
+        found.append(date)
+    shapes: set[tuple[Any, ...]] = {
+        (len(m["a"]) == 4, m["sign"], len(m["c"]) == 4, m["gap"],
+         *(bool(m[part]) for part in "sfz"))
+        for m in found
     }  # fmt: skip
-    if len(shapes) > 1:
-        return None
-    ((year_first, sign, long, gap, seconds),) = shapes
+    if len(shapes) != 1:
+        return MIXED if shapes else None
+    ((year_first, sign, long, gap, seconds, fraction, utc),) = shapes
     if year_first and not long:
         day = ["%Y", "%m", "%d"]
     elif year_first:
         return None
     else:
-        above = [any(int(m[part]) > 12 for m in found if m) for part in "ab"]
+        above = [any(int(m[part]) > 12 for m in found) for part in "ab"]
         if all(above):
             return None
         first = "day" if above[0] else "month" if above[1] else order
@@ -187,15 +223,43 @@ def date_format(strings: Iterable[str], order: str | None = None) -> str | None:
             return UNCLEAR
         day = ["%m", "%d"] if first == "month" else ["%d", "%m"]
         day.append("%Y" if long else "%y")
-    clock = f"{gap}%H:%M{':%S' if seconds else ''}" if gap else ""
-    return sign.join(day) + clock
+    more = ":%S" * seconds + ".%f" * fraction + "Z" * utc
+    return f"{sign.join(day)}{gap}%H:%M{more}" if gap else f"{sign.join(day)}"
+
+
+def is_format(how: str | None) -> bool:
+    """Tell whether dates can be read by what `date_format` returned."""
+    return how is not None and "%" in how
+
+
+def _in_digits(string: str) -> str:
+    """Return a date with the name of a month as year-month-day."""
+    for named in NAMED:
+        date = named.fullmatch(string)
+        month = MONTH.get(fold(date["m"], ("case", "accents"))) if date else None
+        if date is None or month is None:
+            continue
+        year = int(date["y"])
+        if len(date["y"]) == 2:  # as strptime has it
+            year += 1900 if year >= 69 else 2000
+        return f"{year}-{month:02}-{int(date['d']):02}{date['clock'] or ''}"
+    return string
 
 
 def as_dates(values: Any, how: str) -> Any:
     """Return strings as moments; None if one of them is none."""
-    pd = pandas_for("reading files")
-    moments = pd.to_datetime(values.str.strip(), format=how, errors="coerce")
+    moments = _moments(values, how)
     return None if (moments.isna() & values.notna()).any() else moments
+
+
+def no_dates(values: Any, how: str) -> Any:
+    """Tell which strings are no dates of a format, such as 31.02.2024."""
+    return _moments(values, how).isna()
+
+
+def _moments(values: Any, how: str) -> Any:
+    digits = values.str.strip().map(_in_digits, na_action="ignore")
+    return pandas_for("reading files").to_datetime(digits, format=how, errors="coerce")
 
 
 def learn_spellings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from numbers import Number
 from typing import Any
@@ -13,7 +14,7 @@ from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
 from sktandem.files._cells import as_strings, written
 from sktandem.files._file import counts_rows, text_columns
-from sktandem.files._reading import Reading
+from sktandem.files._reading import Problem, Reading
 from sktandem.files._twins import Difference
 
 __all__ = [
@@ -169,7 +170,11 @@ def without_clashes(
     problems: list[str],
 ) -> dict[Any, Any]:
     """Empty, and say, columns that hold strings in one file and numbers in another."""
-    open_ones = {d.column: d for d in differences if not d.settled}
+    open_ones = defaultdict(list)
+    for found in differences:
+        if not found.settled:
+            option = reading.option(found.setting, *found.values)
+            open_ones[found.column].append(option)
     clashing = set()
     for column in dict.fromkeys(c for frame in features.values() for c in frame):
         kinds: dict[str, tuple[str, Any]] = {}
@@ -188,11 +193,13 @@ def without_clashes(
             f"{kind} in {file}, such as {_shown(first)}"
             for kind, (file, first) in kinds.items()
         )
-        remedy = f"Leave it out: {reading.option('ignore', column)}"
+        told = f"{column!r} holds {held}. "
         if column in open_ones:
-            found = open_ones[column]
-            remedy = f"Use {reading.option(found.setting, *found.values)}"
-        problems.append(f"{column!r} holds {held}. {remedy}")
+            told += f"Use {' and '.join(dict.fromkeys(open_ones[column]))}"
+            problems.append(told)
+        else:
+            told += f"Leave it out: {reading.option('ignore', column)}"
+            problems.append(Problem.settled_by("ignore", column, told=told))
     return {
         name: frame.assign(**{c: np.nan for c in clashing if c in frame})
         for name, frame in features.items()

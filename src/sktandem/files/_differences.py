@@ -14,11 +14,14 @@ from sktandem._telling import counted
 from sktandem.data._spelling import as_answers, fold, plain
 from sktandem.data._tables import pandas_for
 from sktandem.files._cells import (
+    MIXED,
     UNCLEAR,
     as_numbers,
     as_strings,
     as_thousands,
     date_format,
+    is_format,
+    no_dates,
 )
 from sktandem.files._file import DECIMAL_COMMA, holds_codes, text_columns
 from sktandem.files._twins import (
@@ -64,7 +67,14 @@ def find_differences(
             continue
         found += _of_column(column, own, date_order)
     found += differing_names(frames, apart)
-    return [replace(d, settled=d.kind in clean and d.setting == "clean") for d in found]
+    # Dates wait for these.
+    among = {d.column for d in found if d.kind in ("missing", "strings")}
+    return [
+        replace(d, settled=not (d.kind == "dates" and d.column in among))
+        if d.kind in clean and d.setting == "clean"
+        else d
+        for d in found
+    ]
 
 
 def _of_column(
@@ -82,9 +92,13 @@ def _of_column(
         present = present[present.map(lambda v: isinstance(v, str))]
         if len(present) == 0:
             continue
-        how = date_format(present.unique(), date_order(name))
+        none = present.map(_stands_for_none)
+        how = date_format(present[~none].unique(), date_order(name))
         if how is not None:
-            dates[name] = how, len(present), str(present.iloc[0]).strip()
+            dates[name] = how, len(present), str(present[~none].iloc[0]).strip()
+            odd = present[none | no_dates(present, how)] if is_format(how) else []
+            if len(odd):
+                yield _beside(column, name, "dates", odd)
             continue
         among = _among_numbers(column, name, present)
         yield from among
@@ -164,41 +178,58 @@ def _among_numbers(column: Any, name: Any, present: Any) -> list[Difference]:
     different = list(odd.unique())
     if len(different) > min(MOST_ODD, present.nunique() / 3):
         return []
-    shown = ", ".join(map(repr, different))
-    cells = counted(len(odd), "cell")
-    if all(fold(v, ("blanks", "case")) in NO_VALUE for v in different):
+    return [_beside(column, name, "numbers", odd)]
+
+
+def _beside(column: Any, name: Any, kind: str, odd: Any) -> Difference:
+    """Return what a few strings in a column of numbers or dates mean."""
+    different = list(odd.unique())
+    shown, cells = ", ".join(map(repr, different[:MOST_ODD])), counted(len(odd), "cell")
+    told = f"{column!r} of {name} holds {kind}, and {shown} for missing in {cells}."
+    known = all(map(_stands_for_none, different))
+    if not known:
         told = (
-            f"{column!r} of {name} holds numbers, and {shown} for missing in {cells}."
-        )
-        kind = "missing"
-    else:
-        told = (
-            f"{column!r} of {name} holds numbers beside {shown} in {cells}, and so "
+            f"{column!r} of {name} holds {kind} beside {shown} in {cells}, and so "
             "counts as categories. If that means a missing value, say so."
         )
-        kind = "strings"
     values = tuple(v.strip() for v in different)
-    return [Difference(kind, column, (name,), len(odd), told, "missing", values)]
+    return Difference(
+        "missing" if known else "strings",
+        column, (name,), len(odd), told, "missing", values,
+    )  # fmt: skip
 
 
 def _of_dates(
     column: Any, dates: dict[Any, tuple[str, int, str]]
 ) -> Iterator[Difference]:
-    unclear = tuple(name for name, (how, *_) in dates.items() if how == UNCLEAR)
+    unclear, mixed = (
+        [name for name, (how, *_) in dates.items() if how == what]
+        for what in (UNCLEAR, MIXED)
+    )
     n_cells = sum(n for _, n, _ in dates.values())
     shown = ", ".join(f"{shown!r} in {name}" for name, (_, _, shown) in dates.items())
     if unclear:
         told = f"{column!r} holds dates with {UNCLEAR}: {shown}."
         setting, values = "date_order", ("day",)
+    elif mixed:
+        told = (
+            f"{column!r} of {', '.join(map(str, mixed))} holds dates in {MIXED} and so "
+            "counts as categories. Write them alike in the file, or leave it out."
+        )
+        setting, values = "ignore", (column,)
     else:
         told = f"{column!r} holds dates as strings: {shown}."
         setting, values = "clean", ("dates",)
     yield Difference("dates", column, tuple(dates), n_cells, told, setting, values)
 
 
+def _stands_for_none(value: str) -> bool:
+    return fold(value, ("blanks", "case")) in NO_VALUE
+
+
 def _of_codes(column: Any, strings: dict[Any, Counter[str]]) -> Iterator[Difference]:
     for name, counts in strings.items():
-        odd = [v for v in counts if fold(v, ("blanks", "case")) in NO_VALUE]
+        odd = [v for v in counts if _stands_for_none(v)]
         n_cells = sum(counts.pop(v) for v in odd)
         if odd:
             yield Difference(

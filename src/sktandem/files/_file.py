@@ -19,7 +19,7 @@ from sktandem._extras import require
 from sktandem._telling import did_you_mean
 from sktandem.data._tables import is_frame, is_pandas, pandas_for
 from sktandem.exceptions import SourceError
-from sktandem.files._reading import Reading
+from sktandem.files._reading import Problem, Reading
 
 __all__ = ["counts_rows", "holds_codes", "read_file", "text_columns"]
 
@@ -126,17 +126,19 @@ def _decoded(
         )
     encoding = _encoding(content, reading.of("encoding", source), reading)
     if encoding != "utf-16" and content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        bad.append(f"{name} is not UTF-8. Try {reading.option('encoding', 'utf-16')}.")
+        told = f"{name} is not UTF-8. Try {reading.option('encoding', 'utf-16')}."
+        bad.append(Problem.settled_by("encoding", "utf-16", told=told))
         encoding = "utf-16"
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        bad.append(
+        told = (
             f"{name} is not {encoding.removesuffix('-sig').upper()}: line {line} holds "
             f"the byte 0x{content[error.start]:02x}. Try "
             f"{reading.option('encoding', 'latin-1')}, which older programs write."
         )
+        bad.append(Problem.settled_by("encoding", "latin-1", told=told))
         text = content.decode("latin-1")
     except UnicodeError as error:
         raise SourceError(f"{name} is not {encoding.upper()}: {error}.") from None

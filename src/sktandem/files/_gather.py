@@ -19,10 +19,10 @@ from sktandem.data._stack import stack_sources
 from sktandem.data._tables import date_columns, is_frame, numeric_columns
 from sktandem.exceptions import SourceError
 from sktandem.files._cells import (
-    UNCLEAR,
     as_strings,
     code_lengths,
     date_format,
+    is_format,
     learn_spellings,
     settled,
     with_meaning,
@@ -147,6 +147,7 @@ class _Gathered:
             tuple(self.differences),
             tuple(dict.fromkeys(self.problems)),
             reading,
+            self.whole,
         )
 
 
@@ -232,7 +233,7 @@ def _date_formats(
         present = frame[column].dropna()
         strings = present[present.map(lambda v: isinstance(v, str))].unique()
         how = date_format(strings, reading.of("date_order", name))
-        if how is not None and how != UNCLEAR:
+        if how is not None and is_format(how):
             found[column] = how
     return found
 
@@ -263,8 +264,8 @@ def _told(report: CleaningReport) -> str:
         told = f"{len(report.problems)} problems:\n{listed}"
     if report.unsettled:
         n = counted(len(report.unsettled), "thing")
-        told += f"\nOnly written differently ({n}), settled by: {report.options}"
-    return told
+        told += f"\nOnly written differently: {n}."
+    return f"{told}\nTo paste: {report.options}" if report.options else told
 
 
 def _put_together(got: _Gathered, reading: Reading) -> SourceTables | None:

@@ -12,11 +12,11 @@ from sktandem._telling import counted, did_you_mean, warn
 from sktandem.data._tables import is_frame, pandas_for
 from sktandem.exceptions import SourceError
 from sktandem.files._cells import (
-    UNCLEAR,
     as_dates,
     as_numbers,
     as_strings,
     date_format,
+    is_format,
     settled,
     with_meaning,
     written,
@@ -151,7 +151,7 @@ class TableLayout:
             raise SourceError(
                 f"{label}{of} has no column {', '.join(map(repr, gone))}, which the "
                 f"model was fitted on.{did_you_mean(gone[0], frame.columns)} If it has "
-                "another name now, rename it there."
+                "another name now, rename it in the file."
             )
         new = [c for c in frame if c not in self.known and "Unnamed: " not in str(c)]
         new = [c for c in new if c != self.reading.source]
@@ -177,8 +177,14 @@ class TableLayout:
         else:
             strings = values.dropna().astype(str)
             how = date_format(strings, self.reading.of("date_order", None))
-            known = how is not None and how != UNCLEAR
-            found = as_dates(values.astype(object), str(how)) if known else None
+            found = None
+            if is_format(how):
+                found = as_dates(values.astype(object), str(how))
+            elif how is not None:
+                raise SourceError(
+                    f"{values.name!r} of {label} holds dates with {how}, such as "
+                    f"{strings.iloc[0]!r}. Write them as 2024-03-16."
+                )
         if found is not None:
             return found
         odd = [v for v in values.dropna().unique() if self._is_odd(v, kind, commas)]

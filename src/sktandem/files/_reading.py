@@ -13,7 +13,7 @@ from sktandem.data._join import JOINS
 from sktandem.data._spelling import FOLDS
 from sktandem.exceptions import SourceError
 
-__all__ = ["SAFE", "Reading", "check_reading", "parse_conversion"]
+__all__ = ["SAFE", "Problem", "Reading", "check_reading", "parse_conversion"]
 
 SAFE = ("blanks", "case", "dates", "decimals")
 WAYS = tuple(dict.fromkeys((*FOLDS, *SAFE, "thousands", "zeros")))
@@ -22,6 +22,20 @@ TASKS = ("auto", "classification", "regression")
 CONVERSION = re.compile(
     r"(?P<source>[^:]+):(?P<column>.+)\*(?P<factor>[\d.]+)(?P<offset>[-+][\d.]+)?"
 )
+
+
+class Problem(str):
+    """What is wrong, and the one setting that settles it, where there is one."""
+
+    setting: str = ""
+    values: tuple[Any, ...] = ()
+
+    @classmethod
+    def settled_by(cls, setting: str, *values: Any, told: str) -> Problem:
+        """Return a problem with the setting that the user is told."""
+        problem = cls(told)
+        problem.setting, problem.values = setting, values
+        return problem
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sktandem._telling import counted
 from sktandem.data._tables import pandas_for
-from sktandem.files._reading import SAFE, Reading
+from sktandem.files._reading import SAFE, Problem, Reading
 from sktandem.files._twins import Difference
 from sktandem.report._drawing import matplotlib_for
 from sktandem.report._result import Result, Table
@@ -86,12 +86,16 @@ class CleaningReport(Result):
 
     reading : Reading
         The settings by which they were read.
+
+    whole : bool
+        Whether every file could be read.
     """
 
     sizes: dict[Any, int]
     differences: tuple[Difference, ...]
     problems: tuple[str, ...]
     reading: Reading
+    whole: bool = True
 
     @property
     def unsettled(self) -> tuple[Difference, ...]:
@@ -100,9 +104,11 @@ class CleaningReport(Result):
 
     @property
     def options(self) -> str:
-        """All that settles what is still there, ready to paste."""
+        """All that settles what is still there, ready to paste; no choices."""
         given: dict[str, dict[Any, None]] = {}
-        for found in self.unsettled:
+        settling: list[Difference | Problem] = [*self.unsettled]
+        settling += [p for p in self.problems if isinstance(p, Problem)]
+        for found in settling:
             values = dict.fromkeys(found.values)
             given.setdefault(found.setting, {}).update(values)
         return (" " if self.reading.typed else ", ").join(
@@ -164,15 +170,17 @@ class CleaningReport(Result):
             + ("Settled." if d.settled else f"Use {self._option(d.setting, d.values)}.")
             for d in self.differences
         ]
-        told = told or ["Nothing is written differently."]
-        return [*told, *(f"Problem: {problem}" for problem in self.problems)]
+        problems = [f"Problem: {problem}" for problem in self.problems]
+        if not told and not problems:
+            return ["Nothing is written differently."]
+        return [*told, *problems] if self.whole else [*problems, *told]
 
     def _method(self) -> list[str]:
         sizes = ", ".join(f"{n}: {counted(k, 'row')}" for n, k in self.sizes.items())
-        left = self.unsettled
-        if not left:
-            return [f"Compared: {sizes}."]
-        return [f"Compared: {sizes}. All {len(left)} at once: {self.options}"]
+        return [f"Compared: {sizes}.", *self._to_paste()]
+
+    def _to_paste(self) -> list[str]:
+        return [f"To paste: {self.options}"] if self.options else []
 
     def _table(self, *, narrow: bool = False) -> Table:
         rows = [
@@ -197,8 +205,9 @@ class CleaningReport(Result):
         return super()._pictures() if self.differences else []
 
     def __repr__(self) -> str:
-        told = [super().__repr__()] if self.differences else self._findings()[:1]
-        told += [f"Problem: {problem}" for problem in self.problems]
-        if self.unsettled:
-            told.append(f"All at once: {self.options}")
-        return "\n".join(told)
+        if not self.differences:
+            return "\n".join([*self._findings(), *self._to_paste()])
+        told = [super().__repr__()]
+        problems = [f"Problem: {problem}" for problem in self.problems]
+        told = [*told, *problems] if self.whole else [*problems, *told]
+        return "\n".join([*told, *self._to_paste()])

@@ -182,7 +182,7 @@ def cleaning_report(
     column  differs by  in    cells  settle it by
     sex     case        B         3  clean='safe'
     crp     decimals    A         3  clean='safe'
-    All at once: clean='safe'
+    To paste: clean='safe'
     """
     reading = reading_of(target=target or "", **settings)
     return report_on(_by_source(files, reading), reading)

@@ -137,7 +137,8 @@ def _remedy(error: Exception, X: Any, estimator: Any) -> SourceError | None:
         return SourceError(
             f"X holds dates, times or durations ({', '.join(map(str, dates[:5]))}), "
             f"which {_learner(estimator)} did not take: {error}\n"
-            "Turn them into numbers first, such as days since a fixed day."
+            "Turn them into numbers first, as scaler=table_preprocessor() does with "
+            "dates and durations."
         )
     if held == "texts":
         return SourceError(

@@ -37,7 +37,7 @@ def next_steps(best: dict[Hashable, str], design: Any) -> list[str]:
     """
     chosen = set(best.values())
     if len(chosen) > 1:
-        todo = "fit a blend of the ways, in which each source gets what suits it"
+        todo = "fit a blend of the ways, which uses for each source what helps it"
         made = _lines("sktandem", "Tandem", ["estimator"], _scaler(design))
     else:
         (name,) = chosen

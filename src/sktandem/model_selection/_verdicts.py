@@ -26,7 +26,7 @@ from sktandem.stats._inference import (
 __all__ = ["ALPHA", "compared", "correlation", "loss_for", "n_units", "too_few"]
 
 ALPHA = 0.05
-USUAL_REPEATS = 5
+SURER_REPEATS = 5
 # With steps inside that cut rows anew, and know nothing of groups.
 INNER = SimilarityWeighted, StackedPrediction, WeightedMerge
 
@@ -191,8 +191,8 @@ def _notes(experiment: Experiment, measured: Measured, loss: str) -> Iterator[st
         if own >= chance:
             yield (
                 f"The own model of {judged.name} has a {loss} of {own:.3g}, no better "
-                f"than the {chance:.3g} of no model, which gives every row the same: "
-                "what helps may be any restraint, and not the rows of the others."
+                f"than {chance:.3g}, which the same prediction for every row has: a "
+                "gain may come from a more cautious model, not from the other rows."
             )
     tried = measured.names
     inner = [n for n in tried if isinstance(experiment.strategies[n], INNER)]
@@ -206,8 +206,8 @@ def _notes(experiment: Experiment, measured: Measured, loss: str) -> Iterator[st
             "Some model gave the true class no chance at all, where log loss is "
             "infinite; the Brier score decides instead."
         )
-    if measured.shape[0] < USUAL_REPEATS:
+    if measured.shape[0] < SURER_REPEATS:
         yield (
-            f"With {counted(measured.shape[0], 'repeat')} instead of "
-            f"{USUAL_REPEATS}, another seed may well change a close verdict."
+            f"With {counted(measured.shape[0], 'repeat')}, another seed may change a "
+            f"close verdict; {SURER_REPEATS} repeats are surer."
         )

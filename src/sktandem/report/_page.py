@@ -18,8 +18,9 @@ border-bottom:1px solid #8884}
 font-variant-numeric:tabular-nums}
 .sktandem p{margin:.5em 0}
 .sktandem .note{opacity:.8;font-size:12.5px}
-.sktandem .code{background:#8882;padding:.5em .8em;overflow-x:auto}
-.sktandem pre{margin:0;font-size:13px;background:none}
+.sktandem .code{background:#8882;padding:.5em .8em}
+.sktandem pre{margin:0;font-size:13px;background:none;white-space:pre-wrap;
+overflow-wrap:anywhere}
 .sktandem button{float:right;font-size:12px}
 .sktandem .cards{overflow-x:auto}
 .sktandem summary{cursor:pointer}

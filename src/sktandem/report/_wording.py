@@ -12,6 +12,7 @@ __all__ = [
     "decimals_for",
     "detail_sentence",
     "fixed",
+    "leading",
     "level_text",
     "markdown",
     "markdown_table",

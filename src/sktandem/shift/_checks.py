@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sktandem.shift._backwards import Backwards
 from sktandem.shift._features import FeatureShift, adjusted
 from sktandem.shift._joint import ENOUGH_FOR_CONCEPT, Concept, Joint, Target
 from sktandem.shift._remedies import Trial
@@ -31,6 +32,7 @@ class Checks:
     transformed: bool = False
     other_labels: bool = False
     within: bool = False  # whether rows of the same class were compared
+    backwards: Backwards | None = None
     trials: Mapping[str, Trial] = field(default_factory=dict)
 
 

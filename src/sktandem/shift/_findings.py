@@ -34,6 +34,10 @@ DATES = "table_preprocessor() makes numbers of dates; or leave it out"
 ALIKE = (
     'Write it alike in all datasets before stacking, as read_sources(clean="safe") does'
 )
+SWAPPED = (
+    "Ask whether the two labels are swapped in one source. If so, swap them back "
+    "before stacking."
+)
 WHETHER = "compare_strategies tells whether it matters"
 # What each remedy is for, where it could not be tried.
 POSSIBLE = {
@@ -356,8 +360,22 @@ def _labels(checks: Checks) -> Iterator[Finding]:
     sentence = lead.get(severity, "") + (
         told if severity in lead else f"{told[0].upper()}{told[1:]}"
     )
+    if checks.backwards is not None:
+        severity, remedy = "large", SWAPPED
+        sentence = f"{_backwards(checks)} {sentence}"
     yield Finding(
         "labels", severity, None, sentence, remedy, labels.size, labels.p_adjusted
+    )
+
+
+def _backwards(checks: Checks) -> str:
+    assert checks.backwards is not None
+    name, auc = checks.backwards.source, checks.backwards.auc
+    others = [other for other in checks.names if other != name]
+    what = f"of {others[0]}" if len(others) == 1 else "of the other sources"
+    return (
+        f"The labels run the other way: a model {what} ranks the rows of {name} "
+        f"backwards (ROC AUC {auc:.2f}, where 0.5 is chance)."
     )
 
 

@@ -261,7 +261,7 @@ def find_joint(
         model = _classifier(categorical).fit(X[~test], sources.codes[~test])
         scores[test] = model.predict_proba(X[test])
     told = [
-        _area(sources.codes == s, scores[:, s], strata)
+        area_under_roc(sources.codes == s, scores[:, s], strata)
         for s in range(len(sources.names))
     ]
     if len(told) == 2:
@@ -302,7 +302,7 @@ def _matrix(columns: Sequence[Column]) -> tuple[Floats, list[bool]]:
     return X, [column.kind == "category" for column in columns]
 
 
-def _area(
+def area_under_roc(
     positive: NDArray[np.bool_], scores: Floats, strata: NDArray[np.intp]
 ) -> tuple[float, float, float]:
     """Return the area under the ROC curve, its standard error, and its p-value.

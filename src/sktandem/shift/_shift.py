@@ -19,6 +19,7 @@ from sktandem.data._tables import (
 )
 from sktandem.exceptions import SourceError
 from sktandem.shift._after import names_after, through
+from sktandem.shift._backwards import find_backwards
 from sktandem.shift._checks import Checks, share_level
 from sktandem.shift._columns import (
     Column,
@@ -237,11 +238,12 @@ def _measure(
     by_size = sorted(features, key=lambda f: -np.nan_to_num(f.size, nan=-1))
     strata = target.y[rows] if target is not None and classes else None
     joint = find_joint(kept, few, rng, strata)
-    concept = None
+    concept = backwards = None
     if target is not None:
         some = replace(target, y=target.y[rows])
         order = [f.name for f in by_size]
         concept = find_concept(kept, few, some, rng, by_size=order)
+        backwards = find_backwards(kept, few, some, rng)
     if concept is not None:
         known = concept.importance
         by_size = [replace(f, importance=known.get(f.name, np.nan)) for f in by_size]
@@ -257,6 +259,7 @@ def _measure(
             shared=_find_shared(X, sources),
             other_labels=target is not None and not target.shared(sources),
             within=bool(classes),
+            backwards=backwards,
         )
     )
     if target is None or not any(finding.flagged for finding in tell(checks)):

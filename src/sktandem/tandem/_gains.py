@@ -11,7 +11,7 @@ import numpy as np
 from sktandem.data._tables import pandas_for
 from sktandem.inspection import BlendDisplay
 from sktandem.report._result import Result, Table
-from sktandem.report._wording import named, plain, with_interval
+from sktandem.report._wording import moved, named, plain, with_interval
 
 __all__ = ["BlendGains", "Gain"]
 
@@ -132,18 +132,20 @@ class BlendGains(Result):
 
     def _method(self) -> list[str]:
         return [
-            "Losses are of rows held out, the weights learned on the other folds; the "
-            "interval is of a blend fitted on as many rows as a fold trains on."
+            "Losses are of held-out rows, with weights learned on the other folds. The "
+            "interval is that of a blend fitted on as many rows as a fold trains on."
         ]
 
     def _sentence(self, source: Hashable) -> str:
         gain, weights = self.by_source[source], self.weights[source]
         parts = [f"{w:.0%} {name}" for name, w in weights.items() if w >= 0.005]
-        mixture = f"On {named(source)}: {', '.join(parts)}; {self.loss}"
+        mixture = f"The blend: {', '.join(parts)}."
         if gain.reason:
-            return f"{mixture} {plain(gain.blend)}; {gain.reason}"
-        interval = with_interval(gain.gain, gain.low, gain.high)
-        return f"{mixture} {plain(gain.own)} -> {plain(gain.blend)}, gain {interval}."
+            told = f"{self.loss} is {plain(gain.blend)} with the blend; {gain.reason}"
+            return f"For {named(source)}, {told}. {mixture}"
+        numbers = gain.own, gain.blend, -gain.gain, -gain.high, -gain.low
+        told = f"with the blend instead of its own model, {moved(self.loss, *numbers)}"
+        return f"For {named(source)}, {told}. {mixture}"
 
     def _table(self, *, narrow: bool = False) -> Table:
         names = self.member_names
