@@ -294,6 +294,7 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         refuse_weightless(rows)
         judge = judge_for(model, self.loss, rows.y)
         target = judge.target(rows.y)
+        judge.scale(target)  # refuses one too large, before anything is fitted
         folder = folder_of(self.cache, self.random_state)
         rng = check_random_state(self.random_state)
         members = self._members(rows, rng)
