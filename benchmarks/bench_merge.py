@@ -115,7 +115,7 @@ def one_learner(name, model, X, y, source, repeats):
 
 
 def main():
-    given = options(__doc__, rows=2_000_000, repeats=5)
+    given = options(__doc__, rows=2_000_000, repeats=3)
     with threadpool_limits(1):
         merged = against_the_hand(given.rows, given.repeats)
         copies = twenty_sources(given.rows // 4, given.repeats)
