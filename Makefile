@@ -15,7 +15,7 @@ MACHINES := ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
 MACHINE := ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Haswell
 TESTS :=
 
-.PHONY: demo test test-fast test-portable test-portable-one lint docs bench
+.PHONY: demo test test-fast test-portable test-portable-one lint docs bench-all
 .PHONY: bench-multisource fuzz coverage mutants house test-oldest test-clusters
 .PHONY: release-check clean
 
@@ -59,8 +59,11 @@ SEED := 0
 fuzz: $(VENV)/.has-test
 	$(BIN)/python tests/fuzz/fuzz_run.py --cases $(N) --seed $(SEED) $(if $(CASE),--case $(CASE))
 
-bench: $(VENV)/.has-test
-	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+# Each benchmark by itself, under five minutes on two cores that do nothing else: a page
+# in build/bench. ONLY="bench_merge bench_text" runs those.
+ONLY :=
+bench-all: $(VENV)/.has-test
+	$(BIN)/python benchmarks/run_all.py $(ONLY)
 
 # Every way of using several sources on forty problems: a page in build/multisource. A
 # run that is stopped goes on. PEERS names a folder of environments of other packages;

@@ -3,8 +3,12 @@
 CPU time of one repeat of ten folds, on two sources: 10 columns of numbers, and a table
 of 550 rows with strings and gaps, as ``python -m sktandem`` compares it; and of a
 Tandem of own models and merges. "outside" is the part that is not spent in `fit` and
-`predict` of the estimator that is compared. Each in a process of its own. ``--old
-PATH`` takes turns with the package in another folder, as ``src`` of an earlier commit.
+`predict` of the estimator that is compared, and "overhead" what is left without sums of
+products and Newton's method, which stand for 500 fits. "/ by hand" is beside the
+pipelines that a Tandem needs: a StandardScaler and the estimator, for each source and
+for both, on five folds, where they predict, and on all rows. Each in a process of its
+own. ``--old PATH`` takes turns with the package in another folder, as ``src`` of an
+earlier commit.
 """
 
 import os
@@ -13,10 +17,15 @@ import sys
 import time
 import warnings
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(Path(__file__).parent))
 from _measure import options, report, write_json
@@ -53,7 +62,7 @@ def table(n, kind):
 
 
 def measure(what, kind, n):
-    """Print the CPU seconds of one run, and those inside the estimator."""
+    """Print the CPU seconds of a run, of the fits in it, and of the same by hand."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
     from sktandem import Merged, Tandem
@@ -64,6 +73,7 @@ def measure(what, kind, n):
     warnings.simplefilter("ignore")
     estimator = Ridge() if kind == "ridge" else LogisticRegression(max_iter=1000)
     timed = type(estimator)
+    answer = "predict" if kind == "ridge" else "predict_proba"
     model = prepared(estimator) if kind == "mixed" else estimator
     how = {"random_state": 0}
 
@@ -77,12 +87,40 @@ def measure(what, kind, n):
             compare_strategies(model, X, y, sample_source=source, **settings)
 
     run(200)
-    inside = [0.0]
-    for name in ("fit", "predict_proba" if kind != "ridge" else "predict"):
+    start = time.process_time()
+    if what == "tandem":
+        by_hand(estimator, answer, *table(n, kind))
+    plain = time.process_time() - start
+    inside, instead = [0.0], [0.0]
+    for name in ("fit", answer):
         setattr(timed, name, clocked(getattr(timed, name), inside))
+    if find_spec("sktandem.members._inner_losses"):  # which earlier packages have not
+        from sktandem.members import _inner_losses
+
+        for owner, name in (
+            (_inner_losses, "least_squares_losses"),
+            (_inner_losses.Logistic, "fit"),
+        ):
+            setattr(owner, name, clocked(getattr(owner, name), instead))
     start = time.process_time()
     run(n)
-    print(time.process_time() - start, inside[0])
+    print(time.process_time() - start, inside[0], instead[0], plain)
+
+
+def by_hand(estimator, answer, X, y, source):
+    """Fit and ask the pipelines that stand in a Tandem of own models and a merge."""
+    everything = np.arange(len(X))
+    folds = KFold(5, shuffle=True, random_state=0).split(X)
+    for train, test in [*folds, (everything, everything[:0])]:
+        for name in ("a", "b", None):
+            own, asked = (
+                rows if name is None else rows[source[rows] == name]
+                for rows in (train, test)
+            )
+            model = make_pipeline(StandardScaler(), clone(estimator))
+            model.fit(X[own], y[own])
+            if len(asked):
+                getattr(model, answer)(X[asked])
 
 
 def clocked(method, inside):
@@ -122,10 +160,13 @@ def main():
             if given.old:
                 before.append(seconds(case, given.old))
         row = {"what": case[0], "estimator": case[1], "rows": case[2]}
-        row["s"] = median(total for total, _ in now)
-        row["outside"] = median(1 - inside / total for total, inside in now)
+        row["s"] = median(each[0] for each in now)
+        row["outside"] = median(1 - each[1] / each[0] for each in now)
+        row["overhead"] = median(1 - (each[1] + each[2]) / each[0] for each in now)
+        plain = case[0] == "tandem"
+        row["/ by hand"] = median(each[0] / each[3] for each in now) if plain else ""
         if given.old:
-            row["s before"] = median(total for total, _ in before)
+            row["s before"] = median(each[0] for each in before)
             row["ratio"] = median(a[0] / b[0] for a, b in zip(now, before))
         rows.append(row)
     write_json(given.json, report("Comparisons and blends", rows))

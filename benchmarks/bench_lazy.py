@@ -247,7 +247,7 @@ def speed(n, repeats, side):
 
 def main():
     """Print MB above the data and seconds, of a fit and a prediction."""
-    asked = {"mb": 300, "images": 640, "side": 128, "repeats": 5, "only": ""}
+    asked = {"mb": 300, "images": 640, "side": 128, "repeats": 3, "only": ""}
     args = options(__doc__.splitlines()[0], **asked, case="", who="", folder="")
     if args.case:
         measure(args.case, args.who, args.mb, args.folder)

@@ -115,14 +115,14 @@ def one_learner(name, model, X, y, source, repeats):
 
 
 def main():
-    given = options(__doc__, rows=2_000_000, repeats=5)
+    given = options(__doc__, rows=2_000_000, repeats=3)
     with threadpool_limits(1):
         merged = against_the_hand(given.rows, given.repeats)
-        copies = twenty_sources(given.rows // 4, given.repeats)
+        copies = twenty_sources(given.rows // 20, given.repeats)
     title = f"Merge, {given.rows:,} x {N_FEATURES} float32, two sources"
     first = report(title, merged)
     print()
-    title = f"Augmented, {given.rows // 4:,} x {N_FEATURES}, twenty sources"
+    title = f"Augmented, {given.rows // 20:,} x {N_FEATURES}, twenty sources"
     write_json(given.json, first, report(title, copies))
 
 

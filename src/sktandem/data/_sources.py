@@ -89,11 +89,11 @@ class Sources:
     def take(self, rows: NDArray[np.intp]) -> Sources:
         """Return the sources of some rows, without the names that go empty."""
         codes = self.codes[rows]
-        known = codes != UNKNOWN
-        kept = np.unique(codes[known])
-        names = tuple(self.names[code] for code in kept)
-        places = np.where(known, np.searchsorted(kept, codes), UNKNOWN)
-        return Sources(names, places.astype(codes.dtype))
+        sizes = np.bincount(codes[codes != UNKNOWN], minlength=len(self.names))
+        kept = np.flatnonzero(sizes)
+        places = np.full(len(self.names) + 1, UNKNOWN, dtype=codes.dtype)
+        places[kept] = np.arange(len(kept))
+        return Sources(tuple(self.names[code] for code in kept), places[codes])
 
     def among(self, names: Sequence[Hashable]) -> Sources:
         """Return the same rows by other names; ``UNKNOWN`` where they have none."""

@@ -98,15 +98,12 @@ def check_weighted(owner: Any) -> None:
 def made_unit(estimator: Any, *, scaler: Any, random_state: RandomState) -> Any:
     """Return what is fitted on rows of one kind: an estimator with its scaling.
 
-    It is a merge, and of a net one that shuffles its rows. What stands in it is
-    cloned.
+    It is a merge, which clones what it fits, and of a net one that shuffles its rows.
     """
-    if is_estimator(scaler):
-        scaler = clone(scaler)
     given = {"scaler": scaler, "random_state": random_state}
     if is_net(estimator):
         return _on_net(_shared_net(schedule="shuffled"), estimator, given)
-    return Merged(clone(estimator), **given)
+    return Merged(estimator, **given)
 
 
 def _shared_net(**given: Any) -> Any:

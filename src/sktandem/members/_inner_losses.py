@@ -20,6 +20,7 @@ from sktandem.members._layout import Layout
 from sktandem.members._least_squares import least_squares_losses
 from sktandem.members._logistic import Logistic
 from sktandem.members._models import Units
+from sktandem.scaling._affine import AffineMaps
 from sktandem.stats._losses import log_losses, with_the_rest
 from sktandem.stats._row_loss import loss_of
 
@@ -134,18 +135,29 @@ class InnerFits:
         if len(classes) < 2:
             return {}
         mine, given, found = class_codes(layout.test.y), layout.train.weights, {}
+        train, test = how.design(layout.train.X), how.design(layout.test.X)
         for weight in weights:
-            ready = layout.at(weight)
-            counts = ready.counts(weight) * (1.0 if given is None else given)
+            maps = layout.maps_at(weight)
+            counts = layout.counts(weight) * (1.0 if given is None else given)
             start = self.slopes.get(weight, self.slopes.get(LAST))
-            slopes = how.fit(how.design(ready.train.X), codes, counts, start)
+            slopes = how.fit(_scaled(train, maps), codes, counts, start)
             if slopes is None:
                 continue
             self.slopes[weight] = self.slopes[LAST] = slopes
-            p = how.proba(how.design(ready.test.X), slopes).T
+            p = how.proba(_scaled(test, maps), slopes).T
             p = np.hstack([1 - p, p]) if len(classes) == 2 else p
-            found[weight] = _summed(_log_losses(p, classes, *mine), ready.test)
+            found[weight] = _summed(_log_losses(p, classes, *mine), layout.test)
         return found
+
+
+def _scaled(columns: Floats, maps: AffineMaps | None) -> Floats:
+    """Return the columns of X, which are rows here, with the first of them scaled."""
+    if maps is None:
+        return columns
+    scaled, n = columns.copy(), maps.center.shape[1]
+    scaled[:n] -= maps.center[-1][:, None]
+    scaled[:n] /= maps.scale[-1][:, None]
+    return scaled
 
 
 def _summed(losses: Floats, rows: Rows) -> float:

@@ -156,11 +156,15 @@ class Layout:
             raise ValueError  # which a fit tells of, by column
         return replace(self, spreads=tuple(spreads))
 
+    def maps_at(self, weight: float) -> AffineMaps | None:
+        """Return the scaling of the first columns, at a weight of the others."""
+        if not self.spreads:
+            return self.maps
+        return self.spreads[0].plus(self.spreads[1], weight).maps()
+
     def at(self, weight: float) -> Layout:
         """Return the layout with its scaling settled, at a weight of the others."""
-        maps = self.maps
-        if self.spreads:
-            maps = self.spreads[0].plus(self.spreads[1], weight).maps()
+        maps = self.maps_at(weight)
         if maps is None:
             return self
         X, tested = (_mapped(rows.X, maps) for rows in (self.train, self.test))

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn.linear_model import LinearRegression, Ridge
 
 from sktandem._settings import is_number
@@ -31,7 +30,7 @@ class Moments:
 
     Attributes
     ----------
-    count : float
+    count : float or ndarray
         The weights in all.
 
     first : ndarray of shape (n_columns,)
@@ -41,7 +40,7 @@ class Moments:
         The weighted sums of the products of each two.
     """
 
-    count: float
+    count: float | Floats
     first: Floats
     second: Floats
 
@@ -51,12 +50,21 @@ class Moments:
         weighted = table * weights[:, None]
         return cls(float(weights.sum()), weighted.sum(axis=0), weighted.T @ table)
 
-    def plus(self, other: Moments, weight: float) -> Moments:
-        """Return the moments of these rows and of others that count `weight`."""
+    @classmethod
+    def together(cls, parts: Sequence[Moments]) -> Moments:
+        """Return the moments of the rows of all parts."""
+        each = zip(*(vars(part).values() for part in parts))
+        return cls(*(np.sum(own, axis=0) for own in each))
+
+    def plus(self, other: Moments, weights: Floats) -> Moments:
+        """Return the moments of these rows and of others, at each of their weights.
+
+        Weights are the first axis of what is returned.
+        """
         return Moments(
-            self.count + weight * other.count,
-            self.first + weight * other.first,
-            self.second + weight * other.second,
+            self.count + weights * other.count,
+            self.first + weights[:, None] * other.first,
+            self.second + weights[:, None, None] * other.second,
         )
 
 
@@ -93,30 +101,32 @@ class LeastSquares:
             return None
         return cls(float(estimator.alpha), intercept, scales)
 
-    def line(self, moments: Moments) -> tuple[Floats, float] | None:
-        """Return coefficients and constant, or None where they would be inexact."""
-        mean = moments.first / moments.count
-        centered = moments.second - np.outer(mean, moments.first)
-        variance = np.diag(centered)[:-1] / moments.count
+    def lines(self, moments: Moments) -> tuple[Floats, Floats] | None:
+        """Return coefficients and constant at each weight, None where inexact."""
+        count, square = np.asarray(moments.count)[:, None], moments.second
+        mean = moments.first / count
+        centered = square - mean[:, :, None] * moments.first[:, None]
+        variance = _diagonals(centered)[:, :-1] / count
         # What does not vary is left as it is, as StandardScaler does.
-        varies = variance > WORST * np.diag(moments.second)[:-1] / moments.count
-        if not varies.all():
+        if not (variance > WORST * _diagonals(square)[:, :-1] / count).all():
             return None
-        scale = np.sqrt(variance) if self.scales else np.ones(len(variance))
-        used = centered if self.scales or self.intercept else moments.second
-        gram = used[:-1, :-1] / np.outer(scale, scale)
+        scale = np.sqrt(variance) if self.scales else np.ones_like(variance)
+        used = centered if self.scales or self.intercept else square
+        gram = used[:, :-1, :-1] / (scale[:, :, None] * scale[:, None])
         if not self.scales and not self.intercept:
             mean = np.zeros_like(mean)
-        size = np.diag(gram).max() + self.alpha
-        gram[np.diag_indices_from(gram)] += self.alpha
-        if np.linalg.eigvalsh(gram)[0] < WORST * size:
+        sizes = _diagonals(gram).max(axis=1) + self.alpha
+        gram += self.alpha * np.eye(gram.shape[1])
+        if (np.linalg.eigvalsh(gram)[:, 0] < WORST * sizes).any():
             return None
-        try:
-            found = cho_solve(cho_factor(gram), used[:-1, -1] / scale) / scale
-        except LinAlgError:
-            return None
-        constant = mean[-1] if self.intercept else 0.0
-        return found, float(constant - mean[:-1] @ found)
+        aims = used[:, :-1, -1:] / scale[:, :, None]
+        found = np.linalg.solve(gram, aims)[:, :, 0] / scale
+        constant = mean[:, -1] * self.intercept
+        return found, constant - (mean[:, :-1] * found).sum(axis=1)
+
+
+def _diagonals(matrices: Floats) -> Floats:
+    return np.diagonal(matrices, axis1=1, axis2=2)
 
 
 def least_squares_losses(
@@ -146,17 +156,18 @@ def least_squares_losses(
     middle[-1] *= how.intercept
     table -= middle
     of_others = Moments.of(table[others], counts[others])
+    tests = [own[folds == fold] for fold in range(folds.max() + 1)]
+    parts = [Moments.of(table[test], counts[test]) for test in tests]
     losses = np.zeros(len(weights))
-    for fold in range(folds.max() + 1):
-        train, test = own[folds != fold], own[folds == fold]
-        mine = Moments.of(table[train], counts[train])
+    for fold, test in enumerate(tests):
+        # Not all less this one, or a huge row would leave its rounding behind.
+        mine = Moments.together(parts[:fold] + parts[fold + 1 :])
         if mine.count == 0:
             return None
-        lines = [how.line(mine.plus(of_others, float(w))) for w in weights]
-        if any(line is None for line in lines):
+        lines = how.lines(mine.plus(of_others, np.asarray(weights, dtype=float)))
+        if lines is None:
             return None
-        slopes, constants = zip(*(line for line in lines if line is not None))
-        predicted = table[test, :-1] @ np.array(slopes).T + np.array(constants)
+        predicted = table[test, :-1] @ lines[0].T + lines[1]
         losses += counts[test] @ (table[test, -1:] - predicted) ** 2
     return losses
 

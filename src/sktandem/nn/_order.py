@@ -80,7 +80,8 @@ class Order:
         # The name and not the position: a source's order stays when others are added.
         seed = derive_seed(self._seed, "order", self._name, self._pass)
         generator = torch.Generator().manual_seed(seed)
-        order = torch.randperm(self._n_rows, generator=generator)
+        kind = self._rows.dtype  # of the same order, whichever it is
+        order = torch.randperm(self._n_rows, generator=generator, dtype=kind)
         rows = self._rows[order.to(self._rows.device)]
         if self._lengths is None:
             return rows

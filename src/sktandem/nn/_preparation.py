@@ -22,7 +22,7 @@ from sktandem.scaling._affine import AffineMaps
 
 __all__ = ["FeatureMap", "Part", "Preparation", "Prepared", "refuse_missing"]
 
-Places = NDArray[np.intp]
+Places = NDArray[np.signedinteger[Any]]
 
 
 class FeatureMap(Protocol):
@@ -82,7 +82,7 @@ class Part:
     def by_source(self) -> list[Places]:
         """Return the rows used of each source."""
         if self.used is None:
-            return list(self.rows.sources.rows)
+            return [_narrow(own) for own in self.rows.sources.rows]
         own = _sources_of(self.rows, self.used).rows
         return [self.used[places] for places in own]
 
@@ -272,7 +272,7 @@ class Preparation:
         held = held_out(fraction, rows.sources, targets, seed, classes=classes)
         if not held.any():
             return None, None
-        return np.flatnonzero(~held), np.flatnonzero(held)
+        return _narrow(np.flatnonzero(~held)), _narrow(np.flatnonzero(held))
 
     def _weights(
         self, tasks: Tasks, targets: NDArray[Any], rows: Rows, used: Places | None
@@ -290,6 +290,12 @@ class Preparation:
                 for own, columns, name in parts:
                     refuse_missing(part.numbers[own], columns, name)
         return data
+
+
+def _narrow(places: NDArray[np.intp]) -> Places:
+    """Return places as int32 where they fit: they live as long as the fit."""
+    fit = places.max(initial=0) <= np.iinfo(np.int32).max
+    return places.astype(np.int32) if fit else places
 
 
 def _sources_of(rows: Rows, places: Places) -> Sources:

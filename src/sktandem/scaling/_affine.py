@@ -91,14 +91,19 @@ class Spread:
     @classmethod
     def of(cls, X: NDArray[Any], weights: NDArray[np.float64] | None) -> Spread:
         """Return that of rows; missing values are passed over."""
-        filled = ~np.isnan(X)
         if weights is None:
             weights = np.ones(len(X))
-        weight = weights @ filled
+        weight, total = np.full(X.shape[1], weights.sum()), weights @ X
+        missing = None if np.isfinite(total).all() else np.isnan(X)
+        if missing is not None:
+            weight = weights @ ~missing
+            total = weights @ np.where(missing, 0.0, X)
         share = 1 / np.where(weight > 0, weight, 1)
-        mean = weights @ np.where(filled, X, 0.0) * share
-        variance = weights @ np.where(filled, X - mean, 0.0) ** 2 * share
-        return cls(weight, mean, variance)
+        mean = total * share
+        away = X - mean
+        if missing is not None:
+            away[missing] = 0.0
+        return cls(weight, mean, weights @ np.square(away, out=away) * share)
 
     def plus(self, other: Spread, weight: float) -> Spread:
         """Return that of these rows and of others that count `weight`."""
@@ -272,11 +277,13 @@ def _columns_with_values(X: Any, rows: Any) -> NDArray[np.bool_]:
         missing = stored.col[np.isnan(stored.data)]
         n_missing = np.bincount(missing, minlength=X.shape[1])
         return np.asarray(n_missing < stored.shape[0])
-    filled = np.zeros(X.shape[1], dtype=bool)
+    # Most often the first row tells it all.
+    first = X[:1] if rows is None else X[rows[:1]]
+    filled: NDArray[np.bool_] = ~np.isnan(first).all(axis=0)
     for part, _ in row_parts(X, rows, None):
-        filled |= ~np.isnan(part).all(axis=0)
         if filled.all():
             break
+        filled |= ~np.isnan(part).all(axis=0)
     return filled
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -129,16 +130,20 @@ class Blender:
         values = self._values(used)
         even = self.judge.even_parts(used.sum())[0]
         weights = np.zeros(len(answers))
-        weights[able], _ = self._solve(
-            answers[np.ix_(able, used)], used, values[used], even
-        )
+        judged = self.judge.judged(self.target, answers)[np.ix_(able, used)]
+        weights[able], _ = self._solve(judged, used, values[used], even)
         return weights, even
 
-    @property
+    @cached_property
     def counts(self) -> Floats:
         """What each row counts."""
         weights = self.rows.weights
         return np.ones(len(self.rows)) if weights is None else weights
+
+    @cached_property
+    def judged(self) -> Floats:
+        """What of the members' answers decides their cost."""
+        return self.judge.judged(self.target, self.found.answers)
 
     def _values(self, used: NDArray[np.bool_]) -> Floats:
         """Return what each value counts: by its weight, in units of its source."""
@@ -153,19 +158,18 @@ class Blender:
         self, name: Hashable, used: NDArray[np.bool_], values: Floats
     ) -> tuple[Floats, float]:
         """Return the mixture of the members that can answer for a source."""
-        answers, rows = self.found.answers, self.rows
-        own = np.zeros(len(rows), dtype=bool)
-        own[rows.of(name)] = True
-        weights = np.zeros(len(answers))
-        able = self.found.able(np.flatnonzero(own))
+        own = np.zeros(len(self.rows), dtype=bool)
+        own[self.rows.of(name)] = True
+        weights = np.zeros(len(self.judged))
+        able = self.found.able(self.rows.of(name))
         if len(able) == 0:
             models = self.found.models.values()
             why = next(m.failures[name] for m in models if name in m.failures)
             raise SourceError(f"No member can answer for {name!r}. {why}")
-        if len(answers) == 1:  # nothing is mixed, so it is as it is
+        if len(weights) == 1:  # nothing is mixed, so it is as it is
             return np.ones(1), 0.0
         # Rows of others say which mixture suits where these members all answer.
-        full = np.asarray(np.isfinite(answers[able]).all(axis=(0, 2))) & used
+        full = np.asarray(self.found.finite[able].all(axis=0)) & used
         others = full & ~own
         counts = values.copy()
         total = self.counts[others].sum()
@@ -173,7 +177,7 @@ class Blender:
             counts[others] *= OTHERS / total
         if self.choose:
             full = full & own if (full & own).any() else full
-        given = answers[np.ix_(able, full)]
+        given = self.judged[np.ix_(able, full)]
         solved = []
         for part in self.judge.even_parts((own & used & (self.counts > 0)).sum()):
             besides = np.zeros(len(able))
@@ -192,13 +196,13 @@ class Blender:
         count = self.counts[rows].sum()
         if count == 0:  # where no row of a tiny source is among those used
             return 0.0
-        own = self.judge.evened(self.found.answers[:1, rows], even)
+        own = self.judge.evened(self.judged[:1, rows], even)
         cost = self.judge.problem(self.target[rows], own, values[rows]).cost(np.ones(1))
         return float(cost / count)
 
     def _solve(
         self,
-        answers: Floats,
+        judged: Floats,
         used: NDArray[np.bool_],
         counts: Floats,
         even: float,
@@ -207,9 +211,9 @@ class Blender:
         """Return the weights that cost least, and what they cost."""
         total = counts.sum()
         if total == 0:  # no row tells: a source stays with its own model, the first
-            return np.eye(len(answers))[0], 0.0
-        answers = self.judge.evened(answers, even)
-        problem = self.judge.problem(self.target[used], answers, counts / total)
+            return np.eye(len(judged))[0], 0.0
+        judged = self.judge.evened(judged, even)
+        problem = self.judge.problem(self.target[used], judged, counts / total)
         problem = replace(problem, besides=besides / total)
         found = best_vertex(problem) if self.choose else best_weights(problem)
         return found, problem.cost(found)

@@ -107,7 +107,7 @@ class Judge:
         """Return probabilities drawn to equal ones, of which they hold a part."""
         if self.loss is not None:
             return answers
-        return np.asarray((1 - part) * answers + part / answers.shape[-1])
+        return np.asarray((1 - part) * answers + part / self.n_values)
 
     def even_parts(self, n_rows: int) -> tuple[float, ...]:
         """Return the parts of equal probabilities that a blend of n rows may hold.
@@ -136,8 +136,8 @@ class Judge:
         # As scikit-learn's Brier score: of two classes half the sum.
         return np.asarray(each.sum(axis=1) / (2 if target.shape[1] == 2 else 1))
 
-    def problem(self, target: Floats, answers: Floats, weights: Floats) -> Problem:
-        """Return what the mixtures of members cost on rows of given weights.
+    def judged(self, target: Floats, answers: Floats) -> Floats:
+        """Return what of answers decides their cost: of log loss the true class alone.
 
         Parameters
         ----------
@@ -146,16 +146,29 @@ class Judge:
 
         answers : ndarray of shape (n_members, n_rows, n_values)
             What each member answers.
+        """
+        if self.loss is not None:
+            return answers
+        true = target.argmax(axis=1)[None, :, None]
+        return np.take_along_axis(answers, true, axis=2)
+
+    def problem(self, target: Floats, judged: Floats, weights: Floats) -> Problem:
+        """Return what the mixtures of members cost on rows of given weights.
+
+        Parameters
+        ----------
+        target : ndarray of shape (n_rows, n_values)
+            What is true.
+
+        judged : ndarray of shape (n_members, n_rows, n_judged)
+            What decides the cost of each member's answers.
 
         weights : ndarray of shape (n_rows, n_values)
             What each value counts.
         """
+        flat = judged.reshape(len(judged), -1).T
         if self.loss is None:
-            true = np.take_along_axis(
-                answers, target.argmax(axis=1)[None, :, None], axis=2
-            )
-            return Problem(true[:, :, 0].T, None, weights[:, 0], None)
-        flat = answers.reshape(len(answers), -1).T
+            return Problem(flat, None, weights[:, 0], None)
         return Problem(flat, target.ravel(), weights.ravel(), self.loss)
 
     def scale(self, target: Floats) -> Floats:

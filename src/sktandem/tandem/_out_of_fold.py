@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -318,10 +319,14 @@ class OutOfFold:
         """Whether each member is a donor."""
         return np.array([self.models[name].is_donor for name in self.names])
 
+    @cached_property
+    def finite(self) -> NDArray[np.bool_]:
+        """Whether each member answers for each row."""
+        return np.asarray(np.isfinite(self.answers).all(axis=2))
+
     def able(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the members that answer for all of some rows."""
-        finite = np.isfinite(self.answers[:, rows]).all(axis=(1, 2))
-        return np.flatnonzero(finite)
+        return np.flatnonzero(self.finite[:, rows].all(axis=1))
 
 
 def out_of_fold(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import LinearConstraint, brentq, linprog, minimize
+from scipy.optimize import brentq, linprog, minimize
 
 from sktandem._typing import Floats
 from sktandem.stats._row_loss import RowLoss
@@ -129,7 +129,11 @@ def _by_slsqp(problem: Problem) -> Floats:
         even,
         jac=problem.slope,
         bounds=[(0, 1)] * n,
-        constraints=[LinearConstraint(np.ones(n), 1, 1)],
+        constraints={  # a LinearConstraint takes as long as the rest
+            "type": "eq",
+            "fun": lambda mixture: mixture.sum() - 1,
+            "jac": lambda mixture: np.ones(n),
+        },
         method="SLSQP",
         options={"ftol": 1e-15, "maxiter": 500},
     )
