@@ -150,3 +150,29 @@ for way, model in {"phone alone": alone, "one head": one, "two heads": heads}.it
 from sktandem.inspection import HistoryDisplay
 
 _ = HistoryDisplay.from_estimator(heads)
+
+# %%
+# A trunk that has learned before
+# -------------------------------
+#
+# A backbone of torchvision or timm, or one of your own, comes into the module with its
+# weights, and what is frozen learns no more. Here it is the one above, from a file, and
+# two new heads learn on it.
+
+torch.save(heads.module_.trunk.state_dict(), folder / "trunk.pt")
+
+
+class Seen(Seeing):
+    """The convolutions as they were saved."""
+
+    def __init__(self, n_outputs=64):
+        super().__init__(n_outputs)
+        self.load_state_dict(torch.load(folder / "trunk.pt"))
+        self.requires_grad_(False)
+
+
+net.set_params(module=Seen, max_epochs=20, lr=5e-3)
+frozen = SharedNet(net, heads="source", **how).fit(X, y, sample_source=camera)
+print([name for name, w in frozen.module_.named_parameters() if w.requires_grad])
+scores = score_by_source(frozen, X_test, y_test, sample_source=camera_test)
+print(f"frozen trunk {scores.by_source['phone']:.2f}")

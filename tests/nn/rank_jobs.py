@@ -590,3 +590,11 @@ def until_one_ends(how):
             raise
         told = f"{type(error).__name__}: {error}"
         return told, sorted(vars(model))
+
+
+def one_fails_and_all_go_on():
+    """Return the error of this rank, kept meanwhile, and the history of another fit."""
+    try:
+        fit(net={"callbacks": [("ends", Ends("fails"))]})
+    except Exception as error:
+        return f"{type(error).__name__}: {error}", fit()["history"]

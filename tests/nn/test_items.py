@@ -498,6 +498,44 @@ def test_rows_that_are_held_out_are_never_augmented():
     assert len(noise.seen) == len(set(noise.seen))
 
 
+class Divides(Small):
+    """Takes bytes as they come, and remembers what it was trained on."""
+
+    def forward(self, X):
+        if self.training:
+            self.seen = X
+        return super().forward(X / 255)
+
+
+class InArrays(Camera):
+    def __getitem__(self, place):
+        return self.X[place], int(self.y[place])
+
+
+def named_x(items):
+    return {"X": torch.stack(items)}
+
+
+def brightened(x):
+    """An augmentation that needs its items in one piece, and makes floats of bytes."""
+    return 0.5 + x.view(-1).view(x.shape)
+
+
+@pytest.mark.parametrize("collate", [None, named_x])
+def test_floats_that_augment_makes_of_bytes_stay_floats(collate):
+    images, y, source = two_cameras()
+    last = np.ascontiguousarray(images.transpose(0, 2, 3, 1))  # channels last in memory
+    X, y, source = two_datasets(last.transpose(0, 3, 1, 2), y, source, InArrays)[0]
+    how = {"scaler": None, "validation_fraction": None, "collate": collate}
+    net = small_net().set_params(module=Divides)
+
+    model = SharedNet(net, augment=brightened, **how).fit(X, y, sample_source=source)
+
+    seen = model.module_.seen
+    assert seen.dtype is torch.float32
+    assert torch.equal(seen, seen.floor() + 0.5)
+
+
 def test_global_random_states_are_as_before():
     (X, y, source), _ = two_datasets(*two_cameras())
     model = SharedNet(small_net(), scaler=None, augment=Noise(), random_state=0)

@@ -176,6 +176,20 @@ def test_a_rank_that_ends_ends_the_others(how, tmp_path):
     assert ranks[1].exitcode != 0
 
 
+@slow
+@needs_ranks
+def test_a_rank_that_fails_and_lives_ends_the_fit_of_the_others(tmp_path):
+    ranks = together(rank_jobs.one_fails_and_all_go_on, tmp_path, n=3)
+
+    told, histories = zip(*ranks)
+    assert told[1] == "OSError: no such file"
+    for rank in (0, 2):
+        match = f"SourceError: Rank {rank} of 3 no longer reaches the others: "
+        assert re.match(match, told[rank])
+        assert not re.search("tim(ed|e) ?out", told[rank], re.IGNORECASE)
+    assert histories[0] == histories[1] == histories[2], "they are together as before"
+
+
 def test_synchronised_normalisation_is_let_through():
     class Normal(nn.Sequential):
         def __init__(self, n_features=3, n_outputs=2):

@@ -280,7 +280,9 @@ def _as_tensor(item: Any, row: int) -> Any:
             f"Item {row} must be a tensor or an array of numbers, got "
             f"{type(item).__name__}. Convert it where it is read."
         )
-    return torch.tensor(array)  # a copy: torch would warn of what cannot be written to
+    # A copy: torch would warn of what cannot be written to, and stacks an image whose
+    # channels were moved to the front at half the speed.
+    return torch.from_numpy(array.copy())
 
 
 def _checked(made: Any) -> Read:
@@ -305,20 +307,27 @@ def named(x: Read) -> dict[str, Tensor]:
 
 
 def typed(x: Read, dtype: torch.dtype | None) -> Read:
-    """Return features in the type of the net; None is for tokens, which stay integers.
+    """Return features in the type of the net; None is for integers, which stay such.
 
     What a collate puts beside X stays as it is, but for floats. Of several inputs bytes
     are measurements, and other integers tokens.
     """
-    # Tokens of any integer type are long ones to torch.
-    numbers = torch.long if dtype is None else dtype
     if isinstance(x, Tensor):
-        return x.to(numbers)
+        return x.to(_type_of_x(x, dtype))
     several = "X" not in x
     return {
-        key: value.to(numbers if key == "X" else _type_of(value, dtype, several))
+        key: value.to(
+            _type_of_x(value, dtype) if key == "X" else _type_of(value, dtype, several)
+        )
         for key, value in x.items()
     }
+
+
+def _type_of_x(x: Tensor, dtype: torch.dtype | None) -> torch.dtype:
+    if dtype is not None:
+        return dtype
+    # What augments bytes may make floats of them; tokens of any type are long to torch.
+    return torch.float32 if x.is_floating_point() else torch.long
 
 
 def _type_of(value: Tensor, dtype: torch.dtype | None, several: bool) -> torch.dtype:

@@ -7,9 +7,10 @@ import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from multiprocessing import current_process
+from traceback import clear_frames
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -76,11 +77,15 @@ class Ranks:
 
     device : torch.device
         Where what they exchange lies.
+
+    groups : list
+        The process group of this fit, by which they exchange it; empty is the user's.
     """
 
     rank: int
     size: int
     device: torch.device
+    groups: list[Any] = field(default_factory=list, compare=False)
 
     @classmethod
     def now(cls, device: Any) -> Ranks | None:
@@ -96,6 +101,35 @@ class Ranks:
                 "with n_jobs=None."
             )
         return cls(dist.get_rank(), dist.get_world_size(), torch.device(device))
+
+    @classmethod
+    @contextmanager
+    def of_fit(cls, device: Any) -> Iterator[Ranks | None]:
+        """Return the ranks as `now` does; if one fails in the block, all others do."""
+        ranks = cls.now(device)
+        kind = "" if ranks is None else f"{ranks.device.type}:gloo"
+        if ranks is None or kind not in dist.get_backend_config():
+            yield ranks
+            return
+        # A process that lives on keeps its connections open, and the others would wait
+        # for what it never sends. Those of a group of the fit's own close with the last
+        # reference to it: hence no name for it, which a traceback would hold.
+        world: Any = dist.group.WORLD
+        options = getattr(world._get_backend(ranks.device), "options", None)
+        patience = getattr(options, "_timeout", None)  # the user's
+        with ranks._reaching():
+            ranks.groups.append(dist.new_group(timeout=patience, backend="gloo"))
+        try:
+            yield ranks
+            with ranks._reaching():
+                dist.barrier()  # none closes before all have got what it has sent
+        finally:
+            dist.destroy_process_group(ranks.groups[0])
+            ranks.groups.clear()
+
+    @property
+    def _group(self) -> Any:
+        return self.groups[0] if self.groups else None
 
     def own(self, rows: Tensor) -> tuple[Tensor, Share]:
         """Return this rank's rows of a batch, at least one, and its share."""
@@ -113,6 +147,7 @@ class Ranks:
         try:
             yield
         except (RuntimeError, ValueError) as error:  # of torch, or of a group that left
+            clear_frames(error.__traceback__)  # which would keep connections open
             raise SourceError(
                 f"Rank {self.rank} of {self.size} no longer reaches the others: "
                 f"{error}\nA process has died, failed, or is not in this fit: every "
@@ -124,20 +159,20 @@ class Ranks:
         """Return what the first rank has."""
         held = [value]
         with self._reaching():
-            dist.broadcast_object_list(held, src=0, device=self.device)
+            dist.broadcast_object_list(held, 0, self._group, self.device)
         return held[0]
 
     def every(self, value: Value) -> list[Value]:
         """Return what each rank has."""
         held: list[Any] = [None] * self.size
         with self._reaching():
-            dist.all_gather_object(held, value)
+            dist.all_gather_object(held, value, self._group)
         return held
 
     def add_up(self, values: Tensor) -> None:
         """Add up the values of all ranks, in place."""
         with self._reaching():
-            dist.all_reduce(values)
+            dist.all_reduce(values, group=self._group)
 
     def summed(self, losses: Sequence[Tensor], step: str) -> Tensor:
         """Return the sums of losses over all ranks, which must be at the same step."""
@@ -186,7 +221,7 @@ class Ranks:
         flat = [value.reshape(-1).view(torch.uint8) for value in state.values()]
         held = torch.cat(flat)
         with self._reaching():
-            dist.broadcast(held, 0)
+            dist.broadcast(held, 0, self._group)
         odd = None
         firsts = held.split([len(own) for own in flat])
         for (name, own), first in zip(state.items(), firsts):

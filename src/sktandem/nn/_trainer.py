@@ -86,7 +86,8 @@ class Trainer:
         # in between does not move the next epoch, and torch's own state comes back.
         with (
             unlike_told(*parts),
-            self.ready(net, data, keep) as turns,
+            Ranks.of_fit(net.device) as ranks,
+            self.ready(net, data, keep, ranks) as turns,
             seeded(derive_seed(data.seed, "train"), net.device),
         ):
             if turns.ranks is not None:
@@ -95,9 +96,10 @@ class Trainer:
                 run_epochs(net, turns, epochs)
 
     @contextmanager
-    def ready(self, net: NeuralNet, data: Prepared, keep: str) -> Iterator[TurnBatches]:
+    def ready(
+        self, net: NeuralNet, data: Prepared, keep: str, ranks: Ranks | None = None
+    ) -> Iterator[TurnBatches]:
         """Let the net train in the block, on the batches that it is given."""
-        ranks = Ranks.now(net.device)
         training, valid = laid_out(net, data, self._augment(data), ranks)
         try:
             turns, recorder = self._turns(net, data, training, valid, keep)
