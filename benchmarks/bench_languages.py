@@ -187,7 +187,7 @@ def main():
         ways=",".join(TOGETHER),
     )
     if not arguments.checkpoint or not arguments.data:
-        print("It needs --checkpoint and --data; --help tells of both.", file=sys.stderr)
+        print("It needs --checkpoint and --data: see --help.", file=sys.stderr)
         sys.exit(2)  # as for arguments that are missing
     settings = {
         "max_length": arguments.length,
