@@ -19,6 +19,7 @@ step takes about twice as long (--precision "" for single precision).
 """
 
 import multiprocessing
+import sys
 import time
 from pathlib import Path
 
@@ -186,7 +187,8 @@ def main():
         ways=",".join(TOGETHER),
     )
     if not arguments.checkpoint or not arguments.data:
-        raise SystemExit(__doc__)
+        print("It needs --checkpoint and --data: see --help.", file=sys.stderr)
+        sys.exit(2)  # as for arguments that are missing
     settings = {
         "max_length": arguments.length,
         "max_epochs": arguments.epochs,
