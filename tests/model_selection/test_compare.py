@@ -445,6 +445,17 @@ class Lost(RegressorMixin, BaseEstimator):
         return np.full(len(X), np.nan)
 
 
+class Overflowing(Ridge):
+    def predict(self, X):
+        return np.where(X[:, 0] > 1.5, np.inf, super().predict(X))
+
+
+def test_a_strategy_that_gives_infinity_is_named():
+    """The metric would leave these rows out without a word."""
+    with pytest.raises(SourceError, match=r"'mine'.* its squared error on .* is inf"):
+        compare(Ridge(), y=NUMBERS, strategies={"mine": Overflowing()})
+
+
 class LostClasses(ClassifierMixin, BaseEstimator):
     def fit(self, X, y):
         self.classes_ = np.unique(y)

@@ -169,6 +169,12 @@ def test_a_blend_with_donors_can_be_kept():
             r"which: donors=\{'theirs': \(model, \{0: 'ill', ...\}\)\}",
         ),
         (
+            {"theirs": (score(), {1: "il", 0: "well"})},
+            r"y has \['ill', 'well'\], but it came with \{1: 'il', 0: 'well'\}",
+        ),
+        ({"theirs": (score(), {1: "ill"})}, "it came with {1: 'ill'}. Say which is"),
+        ({"theirs": LogisticRegression()}, "must be a fitted classifier, which has"),
+        (
             {"theirs": (LogisticRegression().fit(X[:, :2], CLASSES), None)},
             "was fitted on 2 columns and X has 3",
         ),

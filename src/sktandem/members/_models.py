@@ -185,10 +185,12 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
         except ValueError as error:
             if isinstance(error, SourceError) or len(rows.names) == 1:
                 raise
-            own = counted(len(rows.of(name)), "row")
-            raise SourceError(
-                f"The model of {name!r} ({own} of its own) failed: {error}"
-            ) from error
+            whose = self._told(name, len(rows.of(name)))
+            raise SourceError(f"The model {whose} failed: {error}") from error
+
+    def _told(self, name: Hashable, n_rows: int) -> str:
+        """Return what a message calls the model of a source."""
+        return f"of {name!r} ({counted(n_rows, 'row')} of its own)"
 
     def _model_for(self, name: Hashable, rows: Rows, units: Units) -> Any:
         """Return a fitted unit for the rows of one source."""

@@ -95,6 +95,9 @@ class OtherSources(SourceModels):
                 of_block[blocks[name]] = self._named_fit(name, rows, units)
         return {name: of_block[blocks[name]] for name in names}
 
+    def _told(self, name: Hashable, n_rows: int) -> str:
+        return f"for {name!r}, of the rows of others,"
+
     def _model_for(self, name: Hashable, rows: Rows, units: Units) -> Any:
         if len(rows.names) == 1:
             return units.fit(rows)

@@ -179,8 +179,13 @@ class Experiment:
         measured |= {j.name: j.measure(answers, test) for j in there}
         for source, losses in measured.items():
             for key, value in losses.items():
-                if key not in ("metric", ZERO) and np.isnan(value).any():
-                    raise SourceError(f"its {key} on {source!r} is nan.")
+                if key in ("metric", ZERO):
+                    continue
+                value = np.atleast_1d(value)
+                # Log loss may be infinite: then the Brier score decides.
+                bad = np.isnan(value) if key == "log loss" else ~np.isfinite(value)
+                if bad.any():
+                    raise SourceError(f"its {key} on {source!r} is {value[bad][0]}.")
         return measured
 
 

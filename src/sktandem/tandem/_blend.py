@@ -17,7 +17,7 @@ from sktandem.exceptions import SourceError
 from sktandem.model_selection._folds import Fold
 from sktandem.stats._inference import Difference, group_means
 from sktandem.tandem._gains import BlendGains, Gain
-from sktandem.tandem._judge import Judge
+from sktandem.tandem._judge import Judge, counts_of
 from sktandem.tandem._out_of_fold import OutOfFold, out_of_fold
 from sktandem.tandem._simplex import best_vertex, best_weights
 
@@ -137,8 +137,7 @@ class Blender:
     @cached_property
     def counts(self) -> Floats:
         """What each row counts."""
-        weights = self.rows.weights
-        return np.ones(len(self.rows)) if weights is None else weights
+        return counts_of(self.rows)
 
     @cached_property
     def judged(self) -> Floats:
@@ -242,6 +241,7 @@ class Blender:
         free = replace(self, is_free=True)._cross_fitted(n_splits)
         known = np.isfinite(self.found.own).all(axis=1)
         known &= np.isfinite(self.found.answers[0]).all(axis=1)  # in every fold
+        known &= self.judge.can_cost(self.found.own)
         own = np.full(len(rows), np.nan)
         if known.any():
             own[known] = self.judge.costs(self.target[known], self.found.own[known])
@@ -343,7 +343,7 @@ def mixture_of_unknown(
 
 def gains_of(blender: Blender, weights: Floats, n_splits: int) -> BlendGains:
     """Return what the blend gains on each source, as it is shown."""
-    names = blender.found.names
+    names, loss_name = blender.found.names, blender.judge.loss_name
     gains: dict[Hashable, Gain] = {}
     for source, measured in blender.measured(n_splits).items():
         low, high = measured.gain.interval()
@@ -351,6 +351,8 @@ def gains_of(blender: Blender, weights: Floats, n_splits: int) -> BlendGains:
         if n_splits and not np.isfinite(measured.own):
             failed = blender.found.models[names[0]].failures.get(source)
             reason = f"it has no own model: {failed}"
+            if failed is None:
+                reason = f"its own model could not be judged by {loss_name}"
         found = measured.own, measured.blend, measured.gain.estimate
         gains[source] = Gain(*found, low, high, reason)
     by_name = {
@@ -358,4 +360,4 @@ def gains_of(blender: Blender, weights: Floats, n_splits: int) -> BlendGains:
         for source, own in zip(blender.names, weights)
     }
     n_rows = dict(zip(blender.names, blender.rows.sources.sizes.tolist()))
-    return BlendGains(gains, by_name, blender.judge.loss_name, n_rows)
+    return BlendGains(gains, by_name, loss_name, n_rows)

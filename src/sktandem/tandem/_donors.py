@@ -17,7 +17,7 @@ from sktandem.data._tables import column_names, is_frame
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._folds import Fold
 from sktandem.stats._losses import aligned
-from sktandem.tandem._judge import Judge, Limits
+from sktandem.tandem._judge import Judge, Limits, counts_of
 from sktandem.tandem._out_of_fold import FittedMember, OutOfFold
 
 __all__ = ["check_donors", "with_donors"]
@@ -82,13 +82,23 @@ class Donor:
         if judge.classes is None:
             predicted = np.asarray(self.model.predict(X), dtype=np.float64)
             return predicted.reshape(len(rows), -1)
-        theirs, ours = np.asarray(self.model.classes_).tolist(), judge.classes.tolist()
-        known = {label: (self.classes or {}).get(label, label) for label in theirs}
-        if not {*known.values()} & {*ours}:
+        if not hasattr(self.model, "classes_"):
             raise SourceError(
-                f"The donor {self.name!r} knows the classes {theirs} and y has {ours}. "
-                f"Say which is which: donors={{{self.name!r}: (model, {{{theirs[0]!r}: "
-                f"{ours[0]!r}, ...}})}}."
+                f"The donor {self.name!r} must be a fitted classifier, which has "
+                f"classes_, got {self.model!r}."
+            )
+        theirs, ours = np.asarray(self.model.classes_).tolist(), judge.classes.tolist()
+        given = dict(self.classes or {})
+        known = {label: given.get(label, label) for label in theirs}
+        shared = {*known.values()} & {*ours}
+        astray = {k: v for k, v in given.items() if k not in theirs or v not in ours}
+        # With one class in common it would be sure of that one, whatever it has seen.
+        if astray or len(shared) < min(2, len(theirs)):
+            raise SourceError(
+                f"The donor {self.name!r} knows the classes {theirs} and y has {ours}"
+                f"{f', but it came with {given}' if given else ''}. Say which is "
+                f"which: donors={{{self.name!r}: (model, {{{theirs[0]!r}: {ours[0]!r}, "
+                "...})}."
             )
         if not self.has_probabilities:
             said = [known[each] for each in np.asarray(self.model.predict(X)).tolist()]
@@ -238,7 +248,7 @@ def _learned(
     learn: Learn, raw: Floats, target: Floats, rows: Rows, train: NDArray[np.intp]
 ) -> tuple[Calibration, ...]:
     """Return a calibration for each source, and one for all."""
-    weights = np.ones(len(rows)) if rows.weights is None else rows.weights
+    weights = counts_of(rows)
     inside = np.zeros(len(rows), dtype=bool)
     inside[train] = True
     inside &= weights > 0

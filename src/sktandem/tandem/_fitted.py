@@ -14,6 +14,7 @@ from sktandem._typing import Floats
 from sktandem.data._rows import Rows
 from sktandem.data._scores import refuse_nan
 from sktandem.data._sources import UNKNOWN
+from sktandem.exceptions import SourceError
 from sktandem.tandem._blend import Mixtures
 from sktandem.tandem._judge import Judge, Limits
 from sktandem.tandem._out_of_fold import FittedMember, answers_of
@@ -53,6 +54,11 @@ class FittedBlend:
         """Return the weighted mean of what the members answer."""
         codes = rows.sources.codes
         unknown = int((codes == UNKNOWN).sum())
+        if unknown and not self.mixtures.weights[-1].any():
+            raise SourceError(
+                "unknown_source='pooled' was set after fit, which has learned no "
+                "weights for unknown sources. Fit again."
+            )
         if unknown:
             warn(
                 f"{counted(unknown, 'row')} of {len(codes):,} have no source that was "

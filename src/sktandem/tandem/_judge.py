@@ -20,7 +20,7 @@ from sktandem.stats._losses import aligned, log_losses
 from sktandem.stats._row_loss import SQUARED_ERROR, RowLoss, loss_of
 from sktandem.tandem._simplex import Problem
 
-__all__ = ["LOSSES", "Judge", "Limits", "judge_for"]
+__all__ = ["LOSSES", "Judge", "Limits", "counts_of", "judge_for"]
 
 # By name, besides "auto", and a number for the quantile of a pinball loss.
 LOSSES: dict[str, RowLoss | None] = {
@@ -178,6 +178,7 @@ class Judge:
         """
         if self.loss is None or self.classes is not None:
             return np.ones(target.shape[1])
+        self._refuse_others(target)
         constant = np.broadcast_to(self.loss.constant(target), target.shape)
         with np.errstate(over="ignore"):
             lost = self.loss.of_rows(target.ravel(), constant.ravel())
@@ -188,6 +189,35 @@ class Judge:
                 f"{self.loss_name}. Correct them, or divide y by a constant."
             )
         return np.where(unit > 0, unit, 1.0)
+
+    def _refuse_others(self, target: Floats) -> None:
+        """Refuse a target for which a deviance is not defined."""
+        loss, low = self.loss, target.min()
+        if loss is None or loss.kind != "deviance" or loss.level < 1:
+            return
+        if low < 0 or (low == 0 and loss.level >= 2):
+            least = "above 0" if loss.level >= 2 else "of at least 0"
+            raise SourceError(
+                f"y holds {low:.3g}, and the {self.loss_name} needs numbers {least}. "
+                "Correct them, or name another loss."
+            )
+
+    def can_cost(self, answers: Floats) -> NDArray[np.bool_]:
+        """Tell of which rows the loss of raw answers is defined."""
+        if self.loss is not None and self.loss.is_of_positive:
+            return np.asarray((answers > 0).all(axis=1))
+        return np.ones(len(answers), dtype=bool)
+
+
+def counts_of(rows: Rows) -> Floats:
+    """Return what each row counts: its weight, where those above 0 are 1 in the mean.
+
+    What draws weights towards others counts in rows, and must not depend on the unit
+    of `sample_weight`.
+    """
+    if rows.weights is None:
+        return np.ones(len(rows))
+    return np.asarray(rows.weights / rows.weights[rows.weights > 0].mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,8 +268,9 @@ def _widest(
     target: Floats, own: Floats, low: Floats, high: Floats
 ) -> tuple[Floats, Floats]:
     """Return the wider of a small source's range and of all, put on its scale."""
-    spread, mean = target.std(axis=0), target.mean(axis=0)
-    ratio = own.std(axis=0) / np.where(spread > 0, spread, 1.0)
+    spread, mean, narrow = target.std(axis=0), target.mean(axis=0), own.std(axis=0)
+    # A single row, or equal ones, do not tell how far the others spread.
+    ratio = np.where(narrow > 0, narrow / np.where(spread > 0, spread, 1.0), 1.0)
     pooled = (target - mean) * ratio + own.mean(axis=0)
     return np.minimum(low, pooled.min(axis=0)), np.maximum(high, pooled.max(axis=0))
 

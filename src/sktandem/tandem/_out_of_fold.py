@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -234,9 +235,15 @@ def _answered(
 ) -> tuple[Floats, dict[Hashable, Exception]]:
     """Return the answers for the rows asked, source by source, and what failed."""
     answers = np.full((len(asked), judge.n_values), np.nan)
-    codes, failures = rows.sources.codes[asked], {}
+    codes = rows.sources.codes[asked]
+    failures: dict[Hashable, Exception] = {}
+    by_source = isinstance(fitted.model, SourceModels)
     for code in np.unique(codes):
         own, name = codes == code, rows.names[code]
+        known = fitted.model.sources_ if by_source and code != UNKNOWN else (name,)
+        if name not in known:  # of one source alone, it would answer for any
+            failures[name] = SourceError(f"there is no row of {name!r} to train on.")
+            continue
         try:
             answers[own] = answers_of(fitted, rows, asked[own], judge)
         except MemoryError:
@@ -471,7 +478,10 @@ def folds_of(
         flat = rows if judge.classes is not None else replace(rows, y=None)
         return deal(flat, max(2, min(cv, int(units.max()))), 1, None, rng)
     try:
-        splits = list(check_cv(cv).split(rows.X, rows.y, rows.groups))
+        splitter, how = check_cv(cv), {}
+        if "sample_source" in signature(splitter.split).parameters:
+            how["sample_source"] = rows.labels
+        splits = list(splitter.split(rows.X, rows.y, rows.groups, **how))
         held = np.concatenate([test for _, test in splits])
     except (TypeError, ValueError) as error:
         if hasattr(cv, "split"):  # a splitter says itself what is wrong

@@ -13,6 +13,7 @@ from sktandem.stats._row_loss import RowLoss
 __all__ = ["Problem", "best_vertex", "best_weights"]
 
 GAP = 1e-8  # how much a solution may cost above the best there is
+NEGLIGIBLE = 1e-9  # a weight that is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,10 @@ def best_weights(problem: Problem) -> Floats:
     weights = np.zeros(problem.n_members)
     besides = np.broadcast_to(problem.besides, problem.n_members)[first]
     given = problem.predictions[:, first]
-    weights[first] = _solved(replace(problem, predictions=given, besides=besides))
+    found = _solved(replace(problem, predictions=given, besides=besides))
+    # What a solver leaves at 1e-17 changes nothing, but its member would be asked.
+    found = np.where(found < NEGLIGIBLE, 0.0, found)
+    weights[first] = found / found.sum()
     return weights
 
 

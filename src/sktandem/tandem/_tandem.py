@@ -27,6 +27,7 @@ from sktandem.members._fill import as_model, check_estimator, filled, is_net
 from sktandem.members._named import NamedMembers
 from sktandem.members._names import default_members, member_name, resolve_members
 from sktandem.merge import Merged
+from sktandem.merge._plan import check_weights
 from sktandem.model_selection._compare import has_columns, with_flat_classes
 from sktandem.tandem._blend import Blender, gains_of, mixture_of_unknown
 from sktandem.tandem._donors import check_donors, with_donors
@@ -291,6 +292,8 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         self._check_settings()
         model = as_model(self.estimator)
         rows = with_flat_classes(rows, model)
+        if rows.weights is not None:
+            check_weights(rows.weights)
         refuse_weightless(rows)
         judge = judge_for(model, self.loss, rows.y)
         target = judge.target(rows.y)
