@@ -178,8 +178,8 @@ def test_an_unknown_source_has_the_shared_part_only():
 
 
 def test_a_representation_that_there_is_not_is_told():
-    with pytest.raises(SourceError, match=r"representation must be .*'indicater'"):
-        Merged(Ridge(), representation="indicater").fit(X2, Y2, sample_source=SOURCE2)
+    with pytest.raises(SourceError, match=r"representation must be .*'one-hot'"):
+        Merged(Ridge(), representation="one-hot").fit(X2, Y2, sample_source=SOURCE2)
 
 
 def test_by_default_an_unknown_source_is_refused():
