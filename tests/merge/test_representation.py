@@ -182,6 +182,12 @@ def test_a_representation_that_there_is_not_is_told():
         Merged(Ridge(), representation="one-hot").fit(X2, Y2, sample_source=SOURCE2)
 
 
+def test_a_rule_for_unknown_sources_needs_its_source():
+    model = Merged(Ridge(), unknown_source="primary")
+    with pytest.raises(SourceError, match="'primary' needs primary_source, one of"):
+        model.fit(X2, Y2, sample_source=SOURCE2)
+
+
 def test_by_default_an_unknown_source_is_refused():
     model = Merged(Ridge(), representation="indicator").fit(
         X2, Y2, sample_source=SOURCE2

@@ -98,6 +98,15 @@ def test_regressors_and_weights_are_scored_too():
     assert scores.by_source["big"] == pytest.approx(expected)
 
 
+def test_a_source_whose_weights_are_all_0_is_named():
+    y = X[:, 0] + (SOURCE == "small")
+    weight = np.where(SOURCE == "big", 0.0, 1.0)
+    model = Merged(LinearRegression()).fit(X, y, sample_source=SOURCE)
+
+    with pytest.raises(SourceError, match="is 0 for all rows of 'big', so that there"):
+        score_by_source(model, X, y, sample_source=SOURCE, sample_weight=weight)
+
+
 @pytest.mark.parametrize("metric", [f1_score, balanced_accuracy_score])
 def test_a_class_that_a_source_lacks_takes_no_part(metric):
     model = fitted(Y_LACKING)

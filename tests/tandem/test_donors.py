@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
 from sklearn.svm import LinearSVC
 
-from sktandem import Merged, SourceError, Tandem
+from sktandem import Merged, SourceError, SourceWarning, Tandem
 from sktandem.tandem import _blend
 
 RNG = np.random.default_rng(0)
@@ -202,3 +202,22 @@ def test_leaving_the_own_model_for_a_donor_costs_nothing(monkeypatch):
     assert free["own models"] < 0.5
     assert of_two["merged"] < 1e-3
     assert of_two["own models"] < 0.5
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_a_donor_without_a_number_for_a_row_has_no_weight_for_its_source(lost):
+    class Lost:
+        n_features_in_ = 3
+
+        def predict(self, X):
+            return np.where(X[:, 0] == X_OF_LOST, lost, X.sum(axis=1))
+
+    X_OF_LOST = X[3, 0]
+    model = Tandem(Ridge(), donors={"theirs": Lost()}, random_state=0)
+
+    with pytest.warns(SourceWarning, match=r"'theirs' .* for \['a'\]: for 1 row of"):
+        model.fit(X, Y, sample_source=SOURCE)
+
+    theirs = [name for name in model.weights_["a"] if name.startswith("theirs")]
+    assert all(model.weights_["a"][name] == 0 for name in theirs)
+    assert np.isfinite(model.predict(X, sample_source=SOURCE)).all()

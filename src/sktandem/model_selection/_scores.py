@@ -323,6 +323,13 @@ def score_by_source(
 
 def _scores(scored: Scored, metric: str, scoring: Scoring) -> SourceScores:
     rows, scorer = scored.rows, check_scoring(scored.fitted, scoring)
+    weights = rows.weights
+    for name in rows.names:
+        if weights is not None and not weights[rows.of(name)].any():
+            raise SourceError(
+                f"sample_weight is 0 for all rows of {name!r}, so that there is "
+                "nothing to score. Leave these rows out."
+            )
     # By source first: what is wrong with the data is wrong there, too.
     by_source = {name: scored.of(name).score(scorer) for name in rows.names}
     return SourceScores(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from sktandem._telling import counted, warn
 from sktandem._typing import Floats
 from sktandem.data._rows import Rows
 from sktandem.data._tables import column_names, is_frame
@@ -199,6 +200,7 @@ def with_donors(
     every = np.arange(len(rows))
     for donor in donors:
         raw = donor.answers(rows, judge)
+        failures = _unanswered(donor, raw, rows)
         for how, learn in _ways(donor, judge).items():
             name = f"{donor.name}, {how}" if how else donor.name
             if name in models:
@@ -211,10 +213,12 @@ def with_donors(
                 said = _calibrated(raw[fold.test], codes, made)
                 held[fold.test] = judge.within(said, codes, limits)
                 clipped[name] += judge.n_clipped(said, held[fold.test])
+            for source in failures:
+                held[rows.of(source)] = np.nan
             made = _learned(learn, raw, target, rows, every)
             names.append(name)
             answers.append(held)
-            models[name] = FittedDonor(donor.model, {}, donor, made)
+            models[name] = FittedDonor(donor.model, failures, donor, made)
     return replace(
         found,
         names=tuple(names),
@@ -222,6 +226,22 @@ def with_donors(
         models=models,
         clipped=clipped,
     )
+
+
+def _unanswered(donor: Donor, raw: Floats, rows: Rows) -> dict[Hashable, Exception]:
+    """Return the sources that a donor has no number for, and say so."""
+    lost = np.asarray(~np.isfinite(raw).all(axis=1))
+    counts = {name: int(lost[rows.of(name)].sum()) for name in rows.names}
+    told = {name: counted(n, "row") for name, n in counts.items() if n}
+    if told:
+        warn(
+            f"The donor {donor.name!r} gives nan or infinity, and has no weight, for "
+            f"{list(told)}: for {' and '.join(told.values())} of theirs."
+        )
+    return {
+        name: SourceError(f"The donor {donor.name!r} gives no number for {n}.")
+        for name, n in told.items()
+    }
 
 
 def _ways(donor: Donor, judge: Judge) -> dict[str, Learn]:
@@ -251,7 +271,7 @@ def _learned(
     weights = counts_of(rows)
     inside = np.zeros(len(rows), dtype=bool)
     inside[train] = True
-    inside &= weights > 0
+    inside &= (weights > 0) & np.isfinite(raw).all(axis=1)
     parts = [own[inside[own]] for own in rows.sources.rows] + [np.flatnonzero(inside)]
     return tuple(
         learn(raw[part], target[part], weights[part]) if len(part) else Calibration()
