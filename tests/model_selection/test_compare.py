@@ -718,7 +718,7 @@ def test_a_reference_that_knows_nothing_is_told():
 
     told = [note for note in notes if "no better than" in note]
     assert len(told) == 2
-    assert "which the same prediction for every row has" in told[0]
+    assert "no better than predicting the same for every row (" in told[0]
     assert not [note for note in compare().design.notes if "no better" in note]
 
 

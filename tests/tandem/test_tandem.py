@@ -463,6 +463,10 @@ def test_a_target_too_large_for_its_loss_is_named():
 
     with pytest.raises(SourceError, match=r"y holds values up to 1e\+308, too large"):
         fit(regressor(), absurd)
+    weight = np.where(np.arange(300) == 7, 0.0, 1.0)  # such a row is not there
+    model = fit(regressor(), absurd, sample_weight=weight)
+    plain = fit(regressor(), np.where(weight, SAME, 0), sample_weight=weight)
+    assert model.weights_ == plain.weights_
 
 
 def test_an_estimator_without_weights_says_so():

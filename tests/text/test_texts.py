@@ -302,7 +302,7 @@ def test_a_warning_comes_once_and_points_at_the_call_of_fit(heads, case):
     y = LABELS[heads]
     model, labels = of(heads), SOURCE
     if case == "one source":
-        y, labels, told = SHARED, None, "Only one source, 'all': there are no turns"
+        y, labels, told = SHARED, None, "Only one source, 'all': nothing to alternate"
     elif case == "long texts":
         model.set_params(max_length=4)
         told = "28 texts of 28 have max_length=4 tokens or more; what is beyond"

@@ -253,7 +253,7 @@ def as_dates(values: Any, how: str) -> Any:
 
 
 def no_dates(values: Any, how: str) -> Any:
-    """Tell which strings are no dates of a format, such as 31.02.2024."""
+    """Tell which strings are not dates of a format, such as 31.02.2024."""
     return _moments(values, how).isna()
 
 

@@ -191,8 +191,8 @@ def _notes(experiment: Experiment, measured: Measured, loss: str) -> Iterator[st
         if own >= chance:
             yield (
                 f"The own model of {judged.name} has a {loss} of {own:.3g}, no better "
-                f"than {chance:.3g}, which the same prediction for every row has: a "
-                "gain may come from a more cautious model, not from the other rows."
+                f"than predicting the same for every row ({chance:.3g}): a gain may "
+                "come from a more cautious model, not from the other rows."
             )
     tried = measured.names
     inner = [n for n in tried if isinstance(experiment.strategies[n], INNER)]

@@ -229,7 +229,7 @@ def _warn_of_forgotten_source(rows: Rows, schedule: Schedule) -> None:
         if rows.names == (ONLY_SOURCE,)
         else "A fold of sorted rows may hold a single one: SourceKFold deals out each."
     )
-    warn(f"Only one source, {rows.names[0]!r}: there are no turns to take. {remedy}")
+    warn(f"Only one source, {rows.names[0]!r}: nothing to alternate with. {remedy}")
 
 
 @documented

@@ -120,9 +120,8 @@ class Maker:
         )
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        torch.default_generator.manual_seed(
-            seed
-        )  # a hundredth of the time of all devices
+        # Not torch.manual_seed, which seeds all devices in a hundred times the time.
+        torch.default_generator.manual_seed(seed)
         item = self.rows[row]
         if isinstance(item, (np.ndarray, dict)):
             item = _as_tensor(item, row)

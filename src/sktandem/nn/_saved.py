@@ -213,7 +213,7 @@ def _settings(net: NeuralNet) -> dict[str, Any]:
         known |= inspect.signature(kind).parameters
     settings = {}
     for key, value in net.get_params(deep=False).items():
-        # What the estimator sets by itself in every fit is no setting of the user's.
+        # What the estimator sets by itself in every fit is not a setting of the user's.
         owned = key.split("__")[0] in OWNED and key not in READING
         is_default = key in known and known[key].default is value
         # Those with a line in front are skorch's own.

@@ -113,7 +113,7 @@ class Blender:
 
     def mixtures(self, among: NDArray[np.bool_] | None = None) -> Mixtures:
         """Return the mixture of each source, learned from some rows."""
-        used = np.ones(len(self.rows), dtype=bool) if among is None else among
+        used = self.counts > 0 if among is None else (self.counts > 0) & among
         if len(self.found.names) == 1 and len(self.names) == 1:
             return Mixtures.of((np.ones(1), 0.0))
         values = self._values(used)
@@ -127,6 +127,7 @@ class Blender:
     def common(self, answers: Floats, able: NDArray[np.intp]) -> tuple[Floats, float]:
         """Return the mixture of some members that suits all sources."""
         used = np.asarray(np.isfinite(answers[able]).all(axis=(0, 2)))
+        used &= self.counts > 0
         values = self._values(used)
         even = self.judge.even_parts(used.sum())[0]
         weights = np.zeros(len(answers))
@@ -148,7 +149,7 @@ class Blender:
         """Return what each value counts: by its weight, in units of its source."""
         values = np.repeat(self.counts[:, None], self.target.shape[1], axis=1)
         for own in self.rows.sources.rows:
-            own = own[used[own] & (values[own, 0] > 0)]
+            own = own[used[own]]
             if len(own):
                 values[own] /= self.judge.scale(self.target[own])
         return values
@@ -178,7 +179,7 @@ class Blender:
             full = full & own if (full & own).any() else full
         given = self.judged[np.ix_(able, full)]
         solved = []
-        for part in self.judge.even_parts((own & used & (self.counts > 0)).sum()):
+        for part in self.judge.even_parts((own & used).sum()):
             besides = np.zeros(len(able))
             if able[0] == 0 and not self.is_free:
                 leaving = LEAVING * self._own_loss(own & used, values, part)

@@ -32,7 +32,7 @@ from sktandem.model_selection._compare import has_columns, with_flat_classes
 from sktandem.tandem._blend import Blender, gains_of, mixture_of_unknown
 from sktandem.tandem._donors import check_donors, with_donors
 from sktandem.tandem._fitted import FittedBlend
-from sktandem.tandem._judge import Limits, judge_for
+from sktandem.tandem._judge import Limits, counts_of, judge_for
 from sktandem.tandem._out_of_fold import alone, folds_of, kept, out_of_fold
 
 __all__ = ["Tandem"]
@@ -297,7 +297,8 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
         refuse_weightless(rows)
         judge = judge_for(model, self.loss, rows.y)
         target = judge.target(rows.y)
-        judge.scale(target)  # refuses one too large, before anything is fitted
+        # Refuses one that is too large, before anything is fitted.
+        judge.scale(target[counts_of(rows) > 0])
         folder = folder_of(self.cache, self.random_state)
         rng = check_random_state(self.random_state)
         members = self._members(rows, rng)
