@@ -318,6 +318,7 @@ def test_what_is_no_schedule_is_refused(given_, message):
         ),
         (EpochAlternation([]), r"order must be None or a list of sources, got \[\]"),
         (EpochAlternation("red"), "order must be None or a list of sources, got 'red'"),
+        (EpochAlternation(2), "order must be None or a list of sources, got 2"),
         (EpochAlternation(last="rd"), "last names 'rd', .* Did you mean 'red'"),
         (
             EpochAlternation(["red"], last="white"),

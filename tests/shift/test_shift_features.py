@@ -264,6 +264,7 @@ def test_within_classes_the_surest_difference_of_one_class_is_told(seed, n):
     [
         ([-1e308, 1e308], [0.0, 1.0]),  # a spread beyond the largest number
         ([0.0, 1e-300], [0.0, 1e300]),  # a ratio beyond it
+        ([1.0], [-1e308] + 4 * [np.inf]),  # no spread, and one that is not a number
     ],
 )
 def test_numbers_as_large_as_there_are_have_no_unit_and_bring_no_warning(one, other):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,9 +91,8 @@ class EpochAlternation(Schedule):
         """Refuse settings that do not fit these sources."""
         super().check(sizes)
         check_integer("epochs_per_turn", self.epochs_per_turn)
-        if isinstance(self.order, str) or (
-            self.order is not None and not list(self.order)
-        ):
+        listed = isinstance(self.order, Iterable) and not isinstance(self.order, str)
+        if self.order is not None and not (listed and list(self.order)):
             raise SourceError(
                 f"order must be None or a list of sources, got {self.order!r}. The "
                 f"sources are {list(sizes.names)}."

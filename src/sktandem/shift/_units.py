@@ -81,9 +81,9 @@ def find_unit(
         (one, other, names[side[0]]),
         (other, one, names[side[1][0]] if len(side[1]) == 1 else "the others"),
     ):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             inner = [np.subtract(*np.quantile(p, [0.75, 0.25])) for p in (small, large)]
-        if min(inner) <= 0 or max(inner) == np.inf:
+        if not all(0 < width < np.inf for width in inner):  # nor nan, of infinities
             continue
         near = 0.03 + slack * np.sqrt(1 / len(small) + 1 / len(large))
         for words, factor, offset in UNITS:
