@@ -362,7 +362,8 @@ def test_a_forgotten_source_is_told_of_once():
     with pytest.warns(SourceWarning) as record:
         classifier().fit(X, y)
 
-    assert the_warning(record).startswith("Only one source, 'all': there are no t")
+    told = "Only one source, 'all': nothing to alternate with. Pass sample_source"
+    assert the_warning(record).startswith(told)
 
 
 def test_a_source_with_a_single_class_is_told_of_once():
