@@ -427,4 +427,5 @@ def _width(texts: Iterable[str]) -> float:
     paths = (
         TextPath((0, 0), t.replace("$", "S"), size=SIZE) for t in texts if t.strip()
     )
-    return max((float(path.get_extents().x1) for path in paths), default=0.0)
+    # The corners of a letter's curves: as wide as it is, or wider by a hair.
+    return max((float(path.vertices[:, 0].max()) for path in paths), default=0.0)
