@@ -467,6 +467,50 @@ def test_tokens_stay_whole(dtype):
     np.testing.assert_allclose(model.predict_proba(tokens), expected, rtol=1e-4)
 
 
+class Either(nn.Module):
+    """Takes numbers of any type, and keeps the type of the last batch."""
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.head = nn.Linear(3, n_outputs)
+
+    def forward(self, X):
+        self.seen = X.dtype
+        return self.head(self.numbers(X).float())
+
+    def numbers(self, X):
+        return X
+
+
+class Counting(Either):
+    """Takes classes only."""
+
+    def numbers(self, X):
+        return nn.functional.one_hot(X, 3).sum(dim=1)
+
+
+@pytest.mark.parametrize(
+    ("module", "dtype", "gets"),
+    [
+        (Either, np.uint8, torch.float32),
+        (Either, np.int64, torch.int64),
+        (Counting, np.uint8, torch.int64),
+        (Counting, np.int32, torch.int64),
+    ],
+)
+def test_bytes_are_measurements_unless_the_module_refuses_them(module, dtype, gets):
+    _, y, source = two_wards()
+    X = np.random.default_rng(0).integers(0, 3, size=(60, 3)).astype(dtype)
+    model = SharedNet(network(module), scaler=None, random_state=0)
+    model.fit(X, y, sample_source=source)
+
+    answers = model.predict_proba(X)
+
+    assert model.module_.seen == gets
+    logits = model.module_(torch.from_numpy(X).long())
+    np.testing.assert_allclose(answers, logits.softmax(dim=1).detach(), rtol=1e-4)
+
+
 def test_tokens_that_a_scaler_would_break_are_told_of():
     _, y, source = two_wards()
     tokens = np.random.default_rng(0).integers(0, 11, size=(60, 5))

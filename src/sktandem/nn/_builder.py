@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -108,13 +108,18 @@ class Builder:
         if data.training.numbers.dtype.kind not in "iu" or not self.may_be_tokens:
             return features
         tokens = replace(features, dtype=None)
-        embeds = any(isinstance(m, nn.Embedding) for m in net.module_.modules())
+        if any(isinstance(m, nn.Embedding) for m in net.module_.modules()):
+            return tokens  # it takes nothing else, and its error counts
         # Integers may be tokens or measurements, and the module knows which: it is
-        # asked with integers first. What embeds takes nothing else, and its error
-        # counts; any other module that refuses them gets numbers.
-        with nullcontext() if embeds else suppress(SourceError):
-            probed(net, replace(data, features=tokens))
-            return tokens
+        # asked. Bytes are asked as measurements first, which take half the memory; any
+        # other integers as tokens, which a module of measurements refuses.
+        order = [tokens, features]
+        if data.training.numbers.dtype == np.uint8:
+            order.reverse()
+        for asked in order:
+            with suppress(SourceError):
+                probed(net, replace(data, features=asked))
+                return asked
         return features
 
     def example(self, data: Prepared, shape: tuple[int, ...]) -> Read:
