@@ -167,8 +167,10 @@ class Tandem(MetaEstimatorMixin, NamedMembers, SourcePredictor):
     those that suit all. And to leave its own model, :math:`f_1`, costs a source as
     much as that model loses on four rows, :math:`4 \bar\ell_s`: of thirty rows,
     some member looks better by chance. Donors cost nothing. Numbers are kept within
-    the range of the source's target, widened by a quarter; probabilities are mixed as
-    :math:`(n_s p + 1) / (n_s + K)`, so that no zero decides.
+    the range of the source's target, widened by a quarter. Probabilities that log
+    loss judges are mixed as :math:`(n_s p + a) / (n_s + a K)` for :math:`K` classes,
+    so that no zero decides; of :math:`a` = 1, 1/4 and 1/20 the one is taken that costs
+    least out of fold.
 
     The cost is ``cv + 1`` fits of each member on all rows, less for a model of
     other sources only, which needs no folds, and more for own predictions as a
