@@ -29,6 +29,7 @@ from _measure import alternate, options, ratio, report, write_json
 
 CASES = {  # kind of array, shape of a row, scaler
     "uint8 images": ("uint8", (3, 32, 32), None),
+    "uint8 images, convolutions": ("uint8", (3, 32, 32), None),
     "uint8 images, memory map": ("uint8 map", (3, 32, 32), None),
     "float16 images": ("float16", (3, 32, 32), None),
     "float32 table, memory map, scaled": ("float32 map", (50,), "standard"),
@@ -79,10 +80,16 @@ def measure(case, who, mb, folder):
     class Module(nn.Module):
         def __init__(self):
             super().__init__()
-            self.out = nn.Linear(int(np.prod(shape)), 2)
+            self.seen, n_seen = nn.Identity(), int(np.prod(shape))
+            if "convolutions" in case:
+                self.seen = nn.Sequential(
+                    nn.Conv2d(3, 16, 3, stride=2, padding=1), nn.ReLU(), nn.MaxPool2d(4)
+                )
+                n_seen = 16 * 4 * 4
+            self.out = nn.Linear(n_seen, 2)
 
         def forward(self, X):
-            return self.out(X.to(self.out.weight.dtype).flatten(1))
+            return self.out(self.seen(X.to(self.out.weight.dtype)).flatten(1))
 
     path = Path(folder) / "X.npy"
     X = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(n, *shape))

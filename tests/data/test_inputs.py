@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
@@ -495,6 +496,18 @@ ODD = np.arange(3)
             r"scoring must be the name of a metric, .*, got \[\]",
         ),
         (
+            lambda: score_by_source(MERGED, X, Y, **GIVEN, scoring=Ridge),
+            "scoring must be .* a function, got the class Ridge",
+        ),
+        (
+            lambda: source_scorer(Ridge, "a"),
+            "scoring must be .* a function, got the class Ridge",
+        ),
+        (
+            lambda: source_scorers((), ["a"]),
+            r"scoring must name at least one metric, got \(\)",
+        ),
+        (
             lambda: source_scorer({"a": "accuracy"}, "a"),
             r"scoring must be the name of a metric or a function, got \{'a'",
         ),
@@ -516,6 +529,29 @@ ODD = np.arange(3)
 def test_a_setting_of_an_odd_kind_is_named(call, message):
     with pytest.raises(SourceError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda: MERGED.score(X, None, **GIVEN),
+        lambda: score_by_source(MERGED, X, None, **GIVEN),
+        lambda: classification_report_by_source(MERGED, X, None, **GIVEN),
+        lambda: source_scorer("accuracy", "a")(MERGED, X, None, **GIVEN),
+    ],
+)
+def test_a_score_without_y_is_refused(score):
+    with pytest.raises(SourceError, match=r"y is None\. A score needs the true y of"):
+        score()
+
+
+@pytest.mark.parametrize("kind", [Merged, OwnModels, SimilarityWeighted, Tandem])
+@pytest.mark.parametrize("last", [LogisticRegression(), Ridge()])
+def test_a_pipeline_needs_y_although_it_does_not_say_so(kind, last):
+    model = kind(make_pipeline(StandardScaler(), last))
+
+    with pytest.raises(ValueError, match=f"{kind.__name__} .* requires y to be passed"):
+        model.fit(X, None, **GIVEN)
 
 
 @pytest.mark.parametrize("empty", [[], ()])

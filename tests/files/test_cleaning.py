@@ -289,6 +289,10 @@ def test_keys_of_spellings():
         ({"join": "left"}, "join must be one of"),
         ({"convert": [b"A:h*2"]}, r"convert must be SOURCE:COLUMN\*FACTOR"),
         ({"clean": 3}, "clean must be a list, got 3"),
+        ({"decimal": 1.5}, r"decimal=1\.5 must be a single character\."),
+        ({"decimal": ""}, r"decimal='' must be a single character\."),
+        ({"decimal": {"A": 1}}, r"decimal=1 must be a single character\."),
+        ({"separator": [";"]}, r"separator=\[';'\] must be a single character or tab"),
         ({"ignore": 3}, "ignore must be a list, got 3"),
         ({"rename": ["age"]}, r"rename must be a dict of {old: new}, got \['age'\]"),
     ],
@@ -324,6 +328,13 @@ def test_settings_that_would_have_no_effect_are_told(settings, message):
              "B": pd.DataFrame(ALIKE | {"y": range(10)})},
             target="y", **settings,
         )  # fmt: skip
+
+
+def test_dates_are_no_numbers_to_convert():
+    table = pd.DataFrame({"at": pd.date_range("2024-01-01", periods=4), "y": range(4)})
+
+    with pytest.raises(SourceError, match="'at' of A does not hold numbers"):
+        read_sources({"A": table, "B": table}, target="y", convert=["A:at*2"])
 
 
 def test_a_cell_may_hold_a_colon():

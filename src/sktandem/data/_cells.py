@@ -23,6 +23,7 @@ __all__ = [
     "known_codes",
     "mixes_kinds",
     "refuse_fields",
+    "refuse_no_target",
     "target_strata",
 ]
 
@@ -75,6 +76,12 @@ def _unboxed(array: NDArray[Any]) -> NDArray[Any]:
         values = np.array(array.tolist())
         return values if values.dtype.kind in "biuf" else array
     return array
+
+
+def refuse_no_target(y: Any) -> None:
+    """Refuse to score without a target; fit is scikit-learn's to refuse."""
+    if y is None:
+        raise SourceError("y is None. A score needs the true y of each row.")
 
 
 def refuse_fields(y: NDArray[Any], who: str) -> None:

@@ -183,6 +183,8 @@ def tags_like(tags: Tags, estimator: Any, *others: Any) -> Tags:
     inner = get_tags(estimator)
     tags.estimator_type = inner.estimator_type
     tags.target_tags = inner.target_tags
+    # A scikit-learn pipeline does not say that its last step needs y.
+    tags.target_tags.required |= inner.estimator_type in ("classifier", "regressor")
     tags.classifier_tags = inner.classifier_tags
     tags.regressor_tags = inner.regressor_tags
     return tags

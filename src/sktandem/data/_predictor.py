@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sktandem._callbacks import Callbacks
 from sktandem._docs import documented
-from sktandem.data._cells import refuse_fields
+from sktandem.data._cells import refuse_fields, refuse_no_target
 from sktandem.data._estimator import SourceEstimator
 from sktandem.data._rows import Rows
 from sktandem.data._scores import label_accuracy, macro_r2
@@ -119,6 +119,7 @@ class SourcePredictor(Callbacks, SourceEstimator):
         score : float
             Accuracy, R2, or a macro mean.
         """
+        refuse_no_target(y)
         given = {"sample_source": sample_source, "sample_weight": sample_weight}
         return self._score(self._read_to_score(X, y, **given))
 

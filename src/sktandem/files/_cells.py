@@ -92,8 +92,9 @@ def with_meaning(frame: Any, name: str, reading: Reading, *, commas: bool) -> An
         values = frame[column]
         if column in text_columns(frame):
             values = as_numbers(values, commas=commas)
-        if values is not None:
-            frame[column] = values * factor + offset
+        if values is None or values.dtype.kind in "mM":  # is told with all problems
+            continue
+        frame[column] = values * factor + offset
     return frame
 
 

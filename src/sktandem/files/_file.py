@@ -19,7 +19,7 @@ from sktandem._extras import require
 from sktandem._telling import did_you_mean
 from sktandem.data._tables import is_frame, is_pandas, pandas_for
 from sktandem.exceptions import SourceError
-from sktandem.files._reading import Problem, Reading
+from sktandem.files._reading import TABS, Problem, Reading
 
 __all__ = ["counts_rows", "holds_codes", "read_file", "text_columns"]
 
@@ -175,10 +175,7 @@ def _read_csv(
 ) -> tuple[Any, bool]:
     text, decimal = text.lstrip("\r\n"), reading.of("decimal", source)
     wanted = reading.of("separator", source)
-    wanted = {"tab": "\t", "\\t": "\t"}.get(wanted, wanted)
-    if wanted is not None and not (isinstance(wanted, str) and len(wanted) == 1):
-        given = reading.option("separator", wanted)
-        raise SourceError(f"{given} must be a single character or tab.")
+    wanted = TABS.get(wanted, wanted)
     separator = _separator(text.splitlines()[0], path.name, wanted, reading, notes)
     frame = _parsed(text, path.name, separator, decimal or ".")
     if decimal is None and separator != "," and _has_commas(frame):

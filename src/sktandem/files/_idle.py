@@ -39,7 +39,10 @@ def idle_settings(
         elif column not in frames[source]:
             near = did_you_mean(column, frames[source])
             yield f"{option}: {source} has no column {column!r}.{near}"
-        elif column in text_columns(frames[source]):
+        elif (
+            column in text_columns(frames[source])
+            or frames[source][column].dtype.kind in "mM"
+        ):
             yield f"{option}: {column!r} of {source} does not hold numbers."
     for old in reading.rename:
         if old not in columns:

@@ -15,6 +15,7 @@ from sktandem.exceptions import SourceError
 
 __all__ = ["SAFE", "Problem", "Reading", "check_reading", "parse_conversion"]
 
+TABS = {"tab": "\t", "\\t": "\t"}  # as a separator is written
 SAFE = ("blanks", "case", "dates", "decimals")
 WAYS = tuple(dict.fromkeys((*FOLDS, *SAFE, "thousands", "zeros")))
 LISTS = ("missing", "ignore", "groups", "convert", "clean")
@@ -114,6 +115,17 @@ def check_reading(reading: Reading) -> None:
     orders = reading.date_order
     for order in orders.values() if isinstance(orders, Mapping) else [orders]:
         check_choice(reading.spelt("date_order"), order, ("day", "month", None))
+    for setting, words in (("separator", TABS), ("decimal", {})):
+        given = getattr(reading, setting)
+        for sign in given.values() if isinstance(given, Mapping) else [given]:
+            if sign is None or (
+                isinstance(sign, str) and (len(sign) == 1 or sign in words)
+            ):
+                continue
+            among = " or tab" if words else ""
+            raise SourceError(
+                f"{reading.option(setting, sign)} must be a single character{among}."
+            )
     for conversion in reading.convert:
         parse_conversion(conversion, reading.spelt("convert"))
 

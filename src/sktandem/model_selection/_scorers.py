@@ -76,6 +76,7 @@ def source_scorer(
             f"scoring must be the name of a metric or a function, got {scoring!r}. "
             "source_scorers takes a list of names."
         )
+    metric_name(scoring)  # refuses a class
     if not isinstance(name, Hashable):
         raise SourceError(f"name must be that of a source, got {name!r}.")
     return SourceScorer(scoring, (name,), "only", source)
@@ -125,6 +126,10 @@ def source_scorers(
             f"names must be a list of at least one source, got {names!r}."
         )
     if isinstance(scoring, list | tuple):
+        if not scoring:
+            raise SourceError(
+                f"scoring must name at least one metric, got {scoring!r}."
+            )
         each = [source_scorers(one, every, source) for one in scoring]
         return {key: scorer for scorers in each for key, scorer in scorers.items()}
     metric = metric_name(scoring)

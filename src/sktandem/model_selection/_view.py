@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktandem._routing import accepts_source, scores_weighted, source_method
 from sktandem._telling import warn
-from sktandem.data._cells import mixes_kinds
+from sktandem.data._cells import mixes_kinds, refuse_no_target
 from sktandem.data._estimator import answer_rows, is_ours, score_rows
 from sktandem.data._rows import Rows, read_rows
 from sktandem.data._sources import distinct
@@ -275,6 +275,7 @@ def read_scored(
         raise SourceError(
             f"Scores need a fitted estimator with a predict method, got {fitted!r}."
         )
+    refuse_no_target(y)
     own = _source_column(fitted)
     column = own if column is None else column
     # A subclass of the user's may answer in a way of its own, and reads X for it.
@@ -317,6 +318,11 @@ def _source_column(fitted: Any) -> str | int | None:
 
 
 def metric_name(scoring: Scoring) -> str:
+    if isinstance(scoring, type):
+        raise SourceError(
+            "scoring must be the name of a metric or a function, got the class "
+            f"{scoring.__name__}."
+        )
     if scoring is None:
         return "score"
     if isinstance(scoring, str):

@@ -310,6 +310,7 @@ class Feed:
         if rows.table.heads is not None:
             place = rows.codes[source]
             self._heads = torch.full_like(rows.table.heads[:1], place)
+        self._block: Part | None = None
         self._at = self._end = 0
         self.taken = 0
 
@@ -340,9 +341,12 @@ class Feed:
         self.taken += n
         # Items are read a batch at a time, and are not always a tensor; of a batch that
         # several processes share the block is what is this one's.
+        block = self._block
+        assert block is not None
         if n == self._end:
-            return self._block
-        x, y, weights, share = self._block
+            self._block = None  # not kept until this source's next turn
+            return block
+        x, y, weights, share = block
         return (
             x.narrow(0, at, n),
             y.narrow(0, at, n),
