@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, SGDRegressor
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -16,8 +18,10 @@ from sktandem import (
     SourceError,
     SourceWarning,
     Tandem,
+    stack_sources,
     table_preprocessor,
 )
+from sktandem.datasets import make_two_sources
 from sktandem.members import (
     OnlySource,
     OwnModels,
@@ -37,6 +41,7 @@ from sktandem.shift import find_shared_rows, shift_report
 
 torch = pytest.importorskip("torch")
 nn = pytest.importorskip("sktandem.nn")
+as_probabilities = pytest.importorskip("sktandem.nn._answers").as_probabilities
 
 N = 40
 RNG = np.random.default_rng(0)
@@ -500,6 +505,14 @@ ODD = np.arange(3)
             "scoring must be .* a function, got the class Ridge",
         ),
         (
+            lambda: stack_sources({"a": (X, Y), "b": (X, Y)}, column={"a": 1}),
+            r"column must be the name of a new column, got \{'a': 1\}",
+        ),
+        (
+            lambda: make_two_sources(9, column=ODD),
+            "column must be the name of a new column, got array",
+        ),
+        (
             lambda: source_scorer(Ridge, "a"),
             "scoring must be .* a function, got the class Ridge",
         ),
@@ -532,6 +545,48 @@ def test_a_setting_of_an_odd_kind_is_named(call, message):
 
 
 @pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (
+            np.arange(N).astype(str),
+            r"y holds strings such as '\d+', and a regressor learns",
+        ),
+        (
+            np.array([*"ab"] * (N // 2), object),
+            "y holds strings such as '[ab]'.* classif",
+        ),
+        (Y.astype("m8[D]"), r"durations, of dtype timedelta64\[D\]"),
+        (Y.astype("M8[D]"), r"dates or durations, of dtype datetime64\[D\]"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Merged, OwnModels, StackedPrediction, Tandem])
+def test_a_regressor_learns_numbers(kind, y, message):
+    with pytest.raises(SourceError, match=message):
+        kind(KNeighborsRegressor()).fit(X, y, **GIVEN)
+
+
+def test_a_part_of_a_regression_holds_numbers():
+    with pytest.raises(SourceError, match="y holds strings such as '[01]'"):
+        Merged(SGDRegressor()).partial_fit(X, Y.astype(str), **GIVEN)
+
+
+@pytest.mark.parametrize("kind", [Merged, OwnModels, StackedPrediction, WeightedMerge])
+def test_a_misspelt_scaler_is_named(kind):
+    with pytest.raises(SourceError, match=r"scaler must be one of .*, got 'standart'"):
+        kind(Ridge(), scaler="standart").fit(X, Y, **GIVEN)
+
+
+def test_strings_that_a_learner_takes_for_numbers_are_told_of():
+    pl = pytest.importorskip("polars")
+    table = pl.DataFrame({"x": RNG.normal(size=N), "ward": ["ICU", "ER"] * (N // 2)})
+
+    with pytest.raises(
+        SourceError, match=r"not numeric \(ward\), which GaussianNB did"
+    ):
+        Merged(GaussianNB()).fit(table, Y, **GIVEN)
+
+
+@pytest.mark.parametrize(
     "score",
     [
         lambda: MERGED.score(X, None, **GIVEN),
@@ -552,6 +607,25 @@ def test_a_pipeline_needs_y_although_it_does_not_say_so(kind, last):
 
     with pytest.raises(ValueError, match=f"{kind.__name__} .* requires y to be passed"):
         model.fit(X, None, **GIVEN)
+
+
+class NoRows(torch.utils.data.Dataset):
+    def __len__(self):
+        return 0
+
+    def __getitem__(self, row):
+        raise IndexError(row)
+
+
+def test_a_dataset_without_rows_is_refused():
+    with pytest.raises(SourceError, match="X is empty"):
+        SharedNet(task="classification").fit(NoRows(), [], sample_source=[])
+
+
+def test_a_net_of_one_class_is_sure_of_it():
+    probabilities = as_probabilities(np.array([[0.0, 1.0], [0.4, 0.6]]), 1, None)
+
+    np.testing.assert_array_equal(probabilities, [[1.0], [1.0]])
 
 
 @pytest.mark.parametrize("empty", [[], ()])

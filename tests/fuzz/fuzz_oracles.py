@@ -125,6 +125,7 @@ def judge(case, step, error):
     line = linecache.getline(last.filename, last.lineno or 0).strip()
     meant = last is frames[-1] and line.startswith("raise")
     meant |= "/sklearn/utils/" in last.filename
+    meant |= "Floating-point under-/overflow" in str(error)  # of SGD, compiled
     meant = isinstance(error, SourceError) or (isinstance(error, LAWFUL) and meant)
     if meant and step not in SHOWS:
         case.raised = case.raised or ("" if step == REFIT else f"{step}: {error}")

@@ -24,6 +24,7 @@ __all__ = [
     "mixes_kinds",
     "refuse_fields",
     "refuse_no_target",
+    "refuse_words",
     "target_strata",
 ]
 
@@ -82,6 +83,27 @@ def refuse_no_target(y: Any) -> None:
     """Refuse to score without a target; fit is scikit-learn's to refuse."""
     if y is None:
         raise SourceError("y is None. A score needs the true y of each row.")
+
+
+def refuse_words(y: NDArray[Any]) -> None:
+    """Refuse strings, dates and durations where numbers are to be learned.
+
+    Some regressors of scikit-learn take them in fit, and fail or make nonsense of them
+    in predict.
+    """
+    if y.dtype.kind in "mM":
+        raise SourceError(
+            f"y holds dates or durations, of dtype {y.dtype}, and a regressor learns "
+            "numbers. Convert it first: y / np.timedelta64(1, 'D') gives days."
+        )
+    if y.dtype.kind not in "OUS":
+        return
+    text = next((v for v in y.ravel().tolist() if isinstance(v, str | bytes)), None)
+    if text is not None:
+        raise SourceError(
+            f"y holds strings such as {text!r}, and a regressor learns numbers. "
+            "Convert it first, as y.astype(float) does, or use a classifier."
+        )
 
 
 def refuse_fields(y: NDArray[Any], who: str) -> None:

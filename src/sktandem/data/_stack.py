@@ -172,6 +172,8 @@ def stack_sources(
     check_choice("join", join, JOINS)
     if not is_among(labels, (None, "str")):
         raise SourceError(f"labels must be None or 'str', got {labels!r}.")
+    if column is not None and not isinstance(column, str):
+        raise SourceError(f"column must be the name of a new column, got {column!r}.")
     if not _is_filled_mapping(datasets):
         got = "an empty one" if isinstance(datasets, dict) else type(datasets).__name__
         raise SourceError(

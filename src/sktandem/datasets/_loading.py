@@ -67,7 +67,7 @@ def as_bunch(
     stacked = stack_sources(datasets, column=column)
     if return_X_y:
         return stacked
-    names = [*feature_names] + ([column] if column else [])
+    names = [*feature_names] + ([] if column is None else [column])
     return Bunch(
         data=stacked.X,
         target=stacked.y,

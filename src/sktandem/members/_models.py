@@ -29,6 +29,7 @@ from sktandem.data._sources import UNKNOWN, distinct
 from sktandem.exceptions import SourceError
 from sktandem.members._fill import as_model, check_estimator, made_unit
 from sktandem.merge import Merged
+from sktandem.scaling._scalers import check_scaler
 from sktandem.stats._losses import aligned
 
 __all__ = ["SourceModels", "Units", "check_folds", "fit_unit"]
@@ -148,6 +149,7 @@ class SourceModels(MetaEstimatorMixin, SourcePredictor):
 
     def _check_settings(self) -> None:
         check_estimator(self)
+        check_scaler(self.scaler, "pooled")
 
     def _fit_rows(
         self, rows: Rows, *, for_sources: Sequence[Hashable] | None = None

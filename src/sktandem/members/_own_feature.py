@@ -28,6 +28,7 @@ from sktandem.members._models import check_folds
 from sktandem.members._own import OwnModels
 from sktandem.members._stacked import opinion_of, widened, with_columns
 from sktandem.merge import Merged
+from sktandem.scaling._scalers import check_scaler
 
 __all__ = ["StackedOwnModels"]
 
@@ -151,6 +152,7 @@ class StackedOwnModels(MetaEstimatorMixin, SourcePredictor):
 
     def _check_settings(self) -> None:
         check_estimator(self)
+        check_scaler(self.scaler, "pooled")
         check_folds(self)
 
     def _fit_rows(self, rows: Rows) -> None:

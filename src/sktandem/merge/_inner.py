@@ -22,7 +22,8 @@ from sktandem.scaling._scalers import other_columns
 MISSING = "missing values"
 # What errors say that are about the values of X: of scikit-learn, NumPy and pandas.
 OF_VALUES = re.compile(
-    "convert|string|numeric|object|dtype|nan|missing|infinity|float|sequence", re.I
+    "convert|string|numeric|object|dtype|nan|missing|infinity|float|sequence|'str'",
+    re.I,
 )
 
 # What sees nothing of the sources, of the settings that can.

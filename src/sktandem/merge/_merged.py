@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from sktandem._callbacks import part_of_fit
 from sktandem._docs import documented
 from sktandem._settings import check_choice, is_estimator, refuse_others
+from sktandem.data._cells import refuse_words
 from sktandem.data._estimator import all_or_nothing, tags_like
 from sktandem.data._lazy import refuse_items
 from sktandem.data._predictor import SourcePredictor, if_offered
@@ -319,6 +320,8 @@ class Merged(MetaEstimatorMixin, SourcePredictor):
     def _fit_rows(self, rows: Rows) -> None:
         refuse_items(f"Merged({type(self.estimator).__name__}())", rows.X)
         self._check_settings()
+        if is_regressor(self.estimator):
+            refuse_words(rows.y)
         if rows.names == (ONLY_SOURCE,):
             warn_of_idle(self)
         warn_of_one_source(rows.names, self.balance)

@@ -9,11 +9,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import check_random_state
 
 from sktandem._settings import check_integer, refuse_others
-from sktandem.data._cells import as_target, class_codes, known_codes, mixes_kinds
+from sktandem.data._cells import (
+    as_target,
+    class_codes,
+    known_codes,
+    mixes_kinds,
+    refuse_words,
+)
 from sktandem.data._lazy import refuse_items
 from sktandem.data._rows import Rows
 from sktandem.data._sources import ONLY_SOURCE
@@ -62,6 +68,8 @@ def go_on(model: Any, rows: Rows, classes: Any, counts: Any) -> dict[str, Any]:
         return {"_stream": stream}
     X, y = take_rows(rows.X, plan.rows), take_rows(rows.y, plan.rows)
     inner, every = model._inner()[0], None
+    if is_regressor(inner):
+        refuse_words(y)
     if first:
         seeded = model.random_state is not None
         rng = check_random_state(model.random_state) if seeded else None

@@ -297,6 +297,8 @@ def as_probabilities(
             "predict_nonlinearity: torch.exp where the module gives logarithms, a "
             "softmax where it gives logits."
         )
+    if n_classes == 1:
+        return np.ones((len(scores), 1))
     own = scores[:, :n_classes]
     return np.asarray(own / own.sum(axis=1, keepdims=True))
 

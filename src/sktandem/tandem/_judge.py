@@ -12,7 +12,7 @@ from sklearn.utils import assert_all_finite, check_array
 
 from sktandem._settings import is_among, is_number
 from sktandem._typing import Floats
-from sktandem.data._cells import class_codes, refuse_fields
+from sktandem.data._cells import class_codes, refuse_fields, refuse_words
 from sktandem.data._estimator import answer_rows
 from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
@@ -279,6 +279,8 @@ def judge_for(estimator: Any, loss: Any, y: NDArray[Any]) -> Judge:
     """Return the judge for an estimator: by the loss it is made for, or one named."""
     refuse_fields(y, "a blend needs")
     classifies = bool(is_classifier(estimator))
+    if not classifies:
+        refuse_words(y)
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     classes = class_codes(y)[0] if classifies else None
