@@ -7,6 +7,8 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, TypeGuard
 
+import numpy as np
+
 from sktandem._telling import did_you_mean
 from sktandem.exceptions import SourceError
 
@@ -16,6 +18,7 @@ __all__ = [
     "check_known",
     "check_number",
     "check_shares",
+    "check_switch",
     "is_among",
     "is_estimator",
     "is_integer",
@@ -80,6 +83,12 @@ def check_number(
     """Refuse what is not a number, or not the number wanted."""
     if not is_number(given) or not lawful(given):
         raise SourceError(f"{setting} must be a number {wanted}, got {given!r}.")
+
+
+def check_switch(setting: str, given: Any) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(given, bool | np.bool_):
+        raise SourceError(f"{setting} must be True or False, got {given!r}.")
 
 
 def check_known(setting: str, name: Hashable, names: Sequence[Hashable]) -> None:

@@ -513,6 +513,14 @@ ODD = np.arange(3)
             "column must be the name of a new column, got array",
         ),
         (
+            lambda: make_two_sources(9, as_frame=ODD),
+            "as_frame must be True or False, got array",
+        ),
+        (
+            lambda: make_two_sources(9, return_X_y=1),
+            "return_X_y must be True or False, got 1",
+        ),
+        (
             lambda: source_scorer(Ridge, "a"),
             "scoring must be .* a function, got the class Ridge",
         ),
@@ -566,7 +574,7 @@ def test_a_regressor_learns_numbers(kind, y, message):
 
 
 def test_a_part_of_a_regression_holds_numbers():
-    with pytest.raises(SourceError, match="y holds strings such as '[01]'"):
+    with pytest.raises(SourceError, match=r"y holds strings such as '[01]'"):
         Merged(SGDRegressor()).partial_fit(X, Y.astype(str), **GIVEN)
 
 

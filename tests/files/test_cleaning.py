@@ -290,6 +290,7 @@ def test_keys_of_spellings():
         ({"convert": [b"A:h*2"]}, r"convert must be SOURCE:COLUMN\*FACTOR"),
         ({"clean": 3}, "clean must be a list, got 3"),
         ({"drop_duplicates": "a"}, "drop_duplicates must be True or False, got 'a'"),
+        ({"target": 3}, "target must name a column, got 3"),
         ({"decimal": 1.5}, r"decimal=1\.5 must be a single character\."),
         ({"decimal": ""}, r"decimal='' must be a single character\."),
         ({"decimal": {"A": 1}}, r"decimal=1 must be a single character\."),

@@ -144,7 +144,7 @@ def draw_settings(case, pools, always=()):
         if name in always or rng.random() < 0.35:
             pool = ODD if rng.random() < 0.03 else pool
             drawn[name] = pool[int(rng.integers(len(pool)))]
-    case.seeded = drawn.get("random_state", 0) is not None
+    case.seeded &= drawn.get("random_state", 0) is not None
     case.told.append(" ".join(f"settings: {drawn}".split()))
     return drawn
 
@@ -231,7 +231,8 @@ def in_parts(case):
     cuts = np.array_split(np.arange(data.n), 2)
     try:
         for value in (data.X, data.y, *params.values()):
-            [take(value, cut) for cut in cuts]
+            for cut in cuts:
+                take(value, cut)
     except Exception:  # no part can be taken of what was drawn
         return
 
@@ -351,14 +352,8 @@ def preprocessor(case):
     pools = {"scaler": ["standard", "minmax", None], "min_frequency": [None, 2, 0.1]}
     settings = draw_settings(case, pools)
     model = call(case, "make", lambda: table_preprocessor(**settings))
-    other = like(case, data)
-    # It is scikit-learn's own, and so are its errors for what it does not take.
-    foreign = any(
-        getattr(X, "requires_grad", False) or isinstance(X, dict) or 0 in np.shape(X)
-        for X in (data.X, other.X)
-    )
-    if model is not FAILED and not foreign:
-        check_estimator(case, model, data, other, "transform")
+    if model is not FAILED:
+        check_estimator(case, model, data, like(case, data), "transform")
 
 
 def parts(case, data):
@@ -477,7 +472,9 @@ def files_of_text(case):
             if isinstance(table, pl.DataFrame):  # to_pandas needs pyarrow
                 table = pd.DataFrame(table.to_dict(as_series=False))
             text = table.to_csv(index=False, sep=rng.choice([",", ";", "\t"]))
-            for _ in range(int(rng.choice([0, 1, 5])) if text else 0):
+            for _ in range(int(rng.choice([0, 1, 5]))):
+                if not text:
+                    break
                 at = int(rng.integers(len(text)))
                 new = rng.choice(["", '"', ",", ";", "\n", "\r", "\0", "é", text[:at]])
                 text = text[:at] + str(new) + text[at + 1 :]

@@ -117,7 +117,8 @@ def judge(case, step, error):
     """Tell an error that was meant from one that slipped through.
 
     It is meant if it stands in a `raise` of ours or of scikit-learn's, or if
-    scikit-learn's own validation converts what cannot be converted.
+    scikit-learn's own validation converts what cannot be converted. Of an object of
+    scikit-learn, such as a pipeline made here, errors are its own.
     """
     frames = traceback.extract_tb(error.__traceback__)
     known = [f for f in frames if re.search("/(sktandem|sklearn)/", f.filename)]
@@ -125,8 +126,11 @@ def judge(case, step, error):
     line = linecache.getline(last.filename, last.lineno or 0).strip()
     meant = last is frames[-1] and line.startswith("raise")
     meant |= "/sklearn/utils/" in last.filename
+    within = any(f.filename.startswith(OURS) for f in frames)
+    meant |= "/sklearn/" in last.filename and not within
     meant |= "Floating-point under-/overflow" in str(error)  # of SGD, compiled
-    meant = isinstance(error, SourceError) or (isinstance(error, LAWFUL) and meant)
+    lawful = isinstance(error, LAWFUL) or not within
+    meant = isinstance(error, SourceError) or (lawful and meant)
     if meant and step not in SHOWS:
         case.raised = case.raised or ("" if step == REFIT else f"{step}: {error}")
         return

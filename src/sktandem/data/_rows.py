@@ -257,7 +257,8 @@ def read_rows(
     """
     refuse_datasets(X)
     if estimator is not None and columns:
-        if isinstance(X, list | tuple | LazyTable) and len(X) == 0:
+        by_rows = isinstance(X, LazyTable) or not hasattr(X, "shape")
+        if by_rows and hasattr(X, "__len__") and len(X) == 0:
             raise SourceError("X is empty. Pass at least one row.")
         source = estimator.source
         if names is not None and sample_source is not None:

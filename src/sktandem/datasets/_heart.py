@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sktandem._settings import check_switch
 from sktandem.data._tables import pandas_for
 from sktandem.datasets._loading import as_bunch, read_distinct
 from sktandem.datasets._mixed import with_names
@@ -120,6 +121,7 @@ def load_heart_disease(
     The share of the ill. A model of the merged hospitals can learn where a patient
     is rather than how ill the patient is.
     """
+    check_switch("as_frame", as_frame)
     columns, n_dropped = read_distinct("heart_disease.csv.gz", drop_duplicates)
     sample_source = columns.pop("source")
     y = (columns.pop("num").astype(int) > 0).astype(int)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from sktandem._settings import check_switch
 from sktandem.data._stack import stack_sources
 from sktandem.data._tables import pandas_for
 from sktandem.exceptions import SourceError
@@ -57,6 +58,8 @@ def as_bunch(
     **described: Any,
 ) -> Any:
     """Stack the sources in the form that the caller of a loader asked for."""
+    check_switch("as_frame", as_frame)
+    check_switch("return_X_y", return_X_y)
     if as_frame:
         X, y = _framed(X, y, feature_names, described["target_name"])
     datasets: dict[Hashable, tuple[Any, Any]] = {}

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
-from sktandem._settings import check_choice
+from sktandem._settings import check_choice, check_switch
 from sktandem.data._join import JOINS
 from sktandem.data._spelling import FOLDS
 from sktandem.exceptions import SourceError
@@ -117,11 +115,9 @@ def check_reading(reading: Reading) -> None:
     orders = reading.date_order
     for order in orders.values() if isinstance(orders, Mapping) else [orders]:
         check_choice(reading.spelt("date_order"), order, ("day", "month", None))
-    if not isinstance(reading.drop_duplicates, bool | np.bool_):
-        raise SourceError(
-            f"{reading.spelt('drop_duplicates')} must be True or False, got "
-            f"{reading.drop_duplicates!r}."
-        )
+    check_switch(reading.spelt("drop_duplicates"), reading.drop_duplicates)
+    if not isinstance(reading.target, str):
+        raise SourceError(f"target must name a column, got {reading.target!r}.")
     for setting, words in (("separator", TABS), ("decimal", {})):
         given = getattr(reading, setting)
         for sign in given.values() if isinstance(given, Mapping) else [given]:

@@ -184,7 +184,7 @@ def cleaning_report(
     crp     decimals    A         3  clean='safe'
     To paste: clean='safe'
     """
-    reading = reading_of(target=target or "", **settings)
+    reading = reading_of(target="" if target is None else target, **settings)
     return report_on(_by_source(files, reading), reading)
 
 
