@@ -206,6 +206,10 @@ def test_each_source_is_left_out_once():
         np.testing.assert_array_equal(test, their_test)
     assert LeaveOneSourceOut().get_n_splits(sample_source=source) == 2
     assert LeaveOneSourceOut().get_n_splits(X, y, sample_source=source) == 2
+    with pytest.raises(SourceError, match="X has 4, sample_source has 3"):
+        LeaveOneSourceOut().get_n_splits(np.zeros((4, 2)), sample_source=source[:3])
+    with pytest.raises(SourceError, match="LeaveOneSourceOut needs each row's source"):
+        LeaveOneSourceOut().get_n_splits()
 
 
 def test_a_group_of_the_left_out_source_is_left_out_elsewhere():

@@ -17,6 +17,7 @@ from sktandem import SharedNet, SourceError
 from sktandem._parallel import each_gathered, gathered
 from sktandem.data._estimator import fit_rows
 from sktandem.data._rows import read_rows
+from sktandem.model_selection import compare_strategies
 from sktandem.nn import _batched, _together
 from sktandem.nn._engine import Built
 from sktandem.nn._together import ONLY_ONE, fit_together, in_whole
@@ -508,6 +509,24 @@ def test_a_net_that_diverges_leaves_the_others_alone():
 
     assert_alike(alone, models[::2], **EXACT)
     assert not hasattr(models[1], "net_")
+
+
+def test_a_comparison_names_a_net_that_gives_nan():
+    """For a row that is far from those in training, whichever fold holds it out."""
+
+    class Lost(Double):
+        def forward(self, X):
+            far = X.abs().amax(dim=1, keepdim=True) > 50
+            return torch.where(far, torch.nan, super().forward(X))
+
+    X, _, y, source = table(360)
+    X[7] = 1e3
+    settings = {"strategies": [SharedNet()], "n_repeats": 1, "cv": 2}
+
+    with pytest.raises(
+        SourceError, match=r"'own models' failed on fold . .* gives? nan"
+    ):
+        compare_strategies(net_of(module=Lost), X, y, sample_source=source, **settings)
 
 
 def test_nets_whose_common_step_fails_are_fitted_by_themselves(monkeypatch):

@@ -121,6 +121,20 @@ def test_a_target_of_zero_has_a_deviance_as_in_scikit_learn(power):
     assert ours.mean() == pytest.approx(theirs)
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.uint8])
+def test_predictions_of_few_digits_lose_no_more(loss, dtype):
+    """Nets predict such, and a zero of theirs is as small as any other."""
+    y, predicted = positive(0)
+    few = np.append(np.ceil(predicted[1:]), 0).astype(dtype)
+
+    found = loss.of_rows(y, few)
+
+    assert np.isfinite(found).all()
+    theirs = scikit_learns(loss, y[:-1], few[:-1].astype(float))
+    assert found[:-1].mean() == pytest.approx(theirs, rel=1e-12)
+
+
 def test_a_prediction_of_zero_costs_a_lot_and_one_below_is_refused():
     loss = RowLoss("deviance", 2.0)
 
@@ -222,3 +236,13 @@ def test_what_goes_to_classes_that_are_not_wanted_is_a_column_of_its_own():
     expected = [[0.5, 0.2, 0, 0.3], [0, 0.1, 0, 0.9], [0, 0, 0, 1]]
     np.testing.assert_allclose(whole, expected, atol=1e-15)
     np.testing.assert_allclose(whole.sum(axis=1), 1)
+
+
+def test_what_is_left_for_other_classes_is_never_below_zero():
+    """Of probabilities in single precision the sum may be a bit above 1."""
+    p, classes = np.array([[0.3, 0.7 + 1e-7]]), np.array(["a", "b"])
+
+    whole = with_the_rest(p, classes, classes)
+
+    np.testing.assert_allclose(whole, [[0.3, 0.7 + 1e-7, 0.0]])
+    assert whole.min() == 0

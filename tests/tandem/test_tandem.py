@@ -32,10 +32,16 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sktandem import Merged, SourceError, SourceWarning, Tandem
+from sktandem.data._rows import Rows
+from sktandem.data._sources import Sources
 from sktandem.inspection import BlendDisplay
 from sktandem.members import OtherSources, OwnModels, StackedOwnModels
 from sktandem.model_selection import SourceKFold, score_by_source
+from sktandem.stats._row_loss import SQUARED_ERROR
 from sktandem.tandem import _blend
+from sktandem.tandem._blend import Blender, gains_of
+from sktandem.tandem._judge import Judge
+from sktandem.tandem._out_of_fold import FittedMember, OutOfFold
 from sktandem.tandem._tandem import blend_members
 
 N_A, N_B = 60, 240
@@ -93,14 +99,9 @@ def test_predictions_are_the_weighted_mean_of_the_members():
     np.testing.assert_allclose(parts["own models"].ravel(), own)
 
 
-@pytest.mark.parametrize("y", [SAME, CLASSES], ids=["numbers", "classes"])
-def test_out_of_fold_predictions_are_those_of_a_loop_by_hand(y):
-    """Weights learned from a loop over the same folds are the same."""
-    folds = list(KFold(4, shuffle=True, random_state=0).split(X))
-    numbers = y is SAME
-    make = Ridge if numbers else LogisticRegression
-    model = fit(Tandem(make(), members=[Merged()], cv=iter(folds)), y)
-
+def answers_by_hand(make, y, folds):
+    """Return what own models, and a merged one, predict out of fold."""
+    numbers = y.dtype.kind == "f"
     one, two = np.zeros((2, 300, 1 if numbers else 2))
     for train, test in folds:
         merged = make_pipeline(StandardScaler(), make()).fit(X[train], y[train])
@@ -111,6 +112,18 @@ def test_out_of_fold_predictions_are_those_of_a_loop_by_hand(y):
             own = make_pipeline(StandardScaler(), make()).fit(X[mine], y[mine])
             answer = own.predict(X[asked]) if numbers else own.predict_proba(X[asked])
             one[asked] = answer.reshape(len(asked), -1)
+    return one, two
+
+
+@pytest.mark.parametrize("y", [SAME, CLASSES], ids=["numbers", "classes"])
+def test_out_of_fold_predictions_are_those_of_a_loop_by_hand(y):
+    """Weights learned from a loop over the same folds are the same."""
+    folds = list(KFold(4, shuffle=True, random_state=0).split(X))
+    numbers = y is SAME
+    make = Ridge if numbers else LogisticRegression
+    model = fit(Tandem(make(), members=[Merged()], cv=iter(folds)), y)
+
+    one, two = answers_by_hand(make, y, folds)
 
     def lost(w, count):  # of the mixture for a
         mixed = w * one + (1 - w) * two
@@ -134,6 +147,29 @@ def test_out_of_fold_predictions_are_those_of_a_loop_by_hand(y):
         weights = model.weights_["a"]
         mixed = sum(weights[name] * part[IN_A] for name, part in parts.items())
         np.testing.assert_allclose(p, (N_A * mixed + count) / (N_A + 2 * count))
+
+
+def test_a_brier_score_counts_the_same_in_every_source():
+    """Of probabilities all have one unit, though fewer of a are ill than of b."""
+    y = np.where(np.where(IN_A, 2, 0) < SAME, "ill", "well")
+    folds = list(KFold(4, shuffle=True, random_state=0).split(X))
+    settings = {"members": [Merged()], "cv": folds, "loss": "brier_score"}
+    model = fit(Tandem(LogisticRegression(), **settings), y)
+
+    one, two = answers_by_hand(LogisticRegression, y, folds)
+    true = y[:, None] == np.array(["ill", "well"])
+
+    def lost(w):
+        return ((w * one + (1 - w) * two - true) ** 2).sum(axis=1)
+
+    for name in "ab":
+        own = name == SOURCE
+        counts = np.where(own, 1, 100 / (~own).sum())
+        leaving = 4 * lost(1)[own].mean()
+        costs = [lost(w) @ counts + (1 - w) * leaving for w in np.linspace(0, 1, 1001)]
+        by_hand = np.argmin(costs) / 1000
+        assert 0.1 < by_hand < 0.9
+        assert model.weights_[name]["own models"] == pytest.approx(by_hand, abs=0.002)
 
 
 def test_a_blend_of_own_models_alone_is_the_own_models():
@@ -183,14 +219,42 @@ def test_many_small_sources_share_their_weights():
     assert np.std([w["merged"] for w in model.weights_.values()]) < 0.2
 
 
-def test_predictions_stay_near_the_range_of_the_sources_target():
-    absurd = np.where(np.arange(300)[:, None] == 299, 1e6, X)
-    model = fit(regressor(LinearRegression()), SAME)
+@pytest.mark.parametrize("y", [SAME, np.column_stack([SAME, 100 * SAME])])
+def test_predictions_stay_near_the_range_of_the_sources_target(y):
+    """By a quarter of it, output by output."""
+    model = fit(regressor(LinearRegression()), y)
 
-    found = model.predict(absurd, sample_source=SOURCE)
+    low, high = model.predict([[-1e6] * 8, [1e6] * 8], sample_source=["b", "b"])
 
-    own = SAME[~IN_A]
-    assert own.min() - np.ptp(own) / 4 <= found[-1] <= own.max() + np.ptp(own) / 4
+    own = y[~IN_A]
+    np.testing.assert_allclose(low, own.min(axis=0) - np.ptp(own, axis=0) / 4)
+    np.testing.assert_allclose(high, own.max(axis=0) + np.ptp(own, axis=0) / 4)
+
+
+def test_the_range_of_few_rows_is_widened_to_that_of_all_on_their_scale():
+    few = np.arange(300) < 12
+    y = np.where(few, 50 + SAME / 10, SAME)
+    source = np.where(few, "few", SOURCE)
+    model = regressor().fit(X, y, sample_source=source)
+
+    found = model.predict([[-1e6] * 8, [1e6] * 8], sample_source=["few", "few"])
+
+    own = y[few]
+    on_their_scale = (y - y.mean()) / y.std() * own.std() + own.mean()
+    low, high = min(*own, *on_their_scale), max(*own, *on_their_scale)
+    assert high > own.max()
+    np.testing.assert_allclose(found, [low - (high - low) / 4, high + (high - low) / 4])
+
+
+def test_a_target_of_small_integers_is_a_target_of_numbers():
+    """Of one byte each, from -120 to 120: their range is no such integer."""
+    y = np.clip(np.round(30 * SAME), -120, 120)
+    whole, numbers = fit(regressor(), y.astype(np.int8)), fit(regressor(), y)
+
+    np.testing.assert_allclose(
+        whole.predict(X, sample_source=SOURCE), numbers.predict(X, sample_source=SOURCE)
+    )
+    assert whole.gain_["a"].gain == pytest.approx(numbers.gain_["a"].gain)
 
 
 def test_no_zero_decides():
@@ -241,6 +305,13 @@ def test_the_loss_is_the_one_the_estimator_is_made_for(estimator, loss):
     y = CLASSES if loss in ("log loss", "Brier score") else np.exp(SAME / 4)
 
     assert fit(Tandem(estimator, **TWO), y).gain_.loss == loss
+
+
+def test_log_loss_may_be_named():
+    named, auto = (fit(classifier(loss=loss), CLASSES) for loss in ("log_loss", "auto"))
+
+    assert named.gain_.loss == "log loss"
+    assert named.weights_ == auto.weights_
 
 
 def test_a_quantile_is_blended_as_a_quantile():
@@ -395,6 +466,69 @@ def test_pooled_weights_come_from_leaving_sources_out():
     assert np.isfinite(found).all()
 
 
+@pytest.mark.filterwarnings("ignore:.*no source that was there in fit")
+@pytest.mark.parametrize("make", [Ridge, LogisticRegression])
+def test_of_two_sources_unknown_ones_get_the_weights_that_suit_both(make):
+    folds = list(KFold(4, shuffle=True, random_state=0).split(X))
+    settings = {"members": [Merged()], "cv": folds, "unknown_source": "pooled"}
+    numbers, y = make is Ridge, SAME + 1.5 * IN_A * X[:, 0]
+    units = np.where(IN_A, y[IN_A].var(), y[~IN_A].var())
+    y = y if numbers else np.where(y > 0, "ill", "well")
+    model = fit(Tandem(make(), **settings), y)
+
+    one, two = answers_by_hand(make, y, folds)
+
+    def mixed(w, one, two):  # of 300 rows, and one for each class
+        p = w * one + (1 - w) * two
+        return p if numbers else (300 * p + 1) / 302
+
+    def cost(w):
+        p = mixed(w, one, two)
+        if numbers:
+            return ((y - p[:, 0]) ** 2 / units).sum()
+        return -np.log(np.where(y == "ill", p[:, 0], p[:, 1])).sum()
+
+    w = min(np.linspace(0, 1, 1001), key=cost)
+    assert 0.1 < w < 0.9
+    parts = model.predict_members(X, sample_source=["new"] * 300).values()
+    ask = model.predict if numbers else model.predict_proba
+    found = ask(X, sample_source=["new"] * 300).reshape(300, -1)
+    np.testing.assert_allclose(found, mixed(w, *parts), atol=0.002)
+
+
+@pytest.mark.filterwarnings("ignore:.*no source that was there in fit")
+def test_weights_for_unknown_sources_are_those_of_a_loop_that_leaves_sources_out(
+    capsys,
+):
+    """Of eight sources six times, the first beside the seventh, as unknown ones."""
+    source = np.arange(300) % 8
+    y = X.sum(axis=1) + (source > 3) * X[:, 0] + source + NOISE
+    members = OwnModels(Ridge(), unknown_source="pooled"), Merged(Ridge())
+    settings = {"unknown_source": "pooled", "cv": 2, "random_state": 0, "verbose": 1}
+    model = Tandem(Ridge(), members=[Merged()], **settings)
+    model.fit(X, y, sample_source=source)
+
+    answers = np.zeros((2, 300))
+    for block in range(6):
+        out = source % 6 == block
+        for place, member in enumerate(members):
+            known = clone(member).fit(X[~out], y[~out], sample_source=source[~out])
+            asked = {"sample_source": [99] * out.sum()}
+            answers[place, out] = known.predict(X[out], **asked)
+    units = np.array([y[source == number].var() for number in source])
+    apart, left = answers[0] - answers[1], y - answers[1]
+    w = (apart * left / units).sum() / (apart**2 / units).sum()
+
+    assert 0.1 < w < 0.9
+    one, two = model.predict_members(X, sample_source=[99] * 300).values()
+    np.testing.assert_allclose(
+        model.predict(X, sample_source=[99] * 300),
+        (w * one + (1 - w) * two).ravel(),
+        atol=1e-4,
+    )
+    assert "[Tandem] 12 fits on" in capsys.readouterr().out
+
+
 # What users of scikit-learn expect
 
 
@@ -446,7 +580,9 @@ def test_rows_of_no_weight_are_not_there():
 
     for name, share in one.weights_["b"].items():
         assert two.weights_["b"][name] == pytest.approx(share)
-    assert two.gain_["b"].gain == pytest.approx(one.gain_["b"].gain)
+    for part in ("gain", "low", "high"):
+        expected = getattr(one.gain_["b"], part)
+        assert getattr(two.gain_["b"], part) == pytest.approx(expected)
     np.testing.assert_allclose(
         two.predict(X, sample_source=SOURCE), one.predict(X, sample_source=SOURCE)
     )
@@ -556,6 +692,78 @@ def test_the_gain_is_measured_on_rows_held_out():
     assert gain.own - gain.blend == pytest.approx(gain.gain)
     assert gain.low < gain.gain < gain.high
     assert gain.gain > 0
+
+
+def chooser(answers, y, source, fold, *, weights=None, groups=None):
+    """Choose among members of which only the answers out of fold are there."""
+    names, codes = np.unique(source, return_inverse=True)
+    rows = Rows(None, y, Sources(tuple(names.tolist()), codes), weights, groups)
+    members = {f"member {n}": FittedMember(None, {}) for n in range(len(answers))}
+    answers = answers[:, :, None]
+    none = dict.fromkeys(members, 0)
+    found = OutOfFold(tuple(members), answers, members, answers[0], fold, none)
+    return Blender(found, rows, Judge(None, SQUARED_ERROR), y[:, None], choose=True)
+
+
+@pytest.mark.parametrize("of", ["rows", "weighted rows", "groups"])
+def test_the_gain_is_that_of_choices_that_did_not_see_the_rows(of):
+    """Of members that are mere luck, choices that saw them would gain a lot."""
+    rng = np.random.default_rng(0)
+    y, answers = rng.normal(size=60), rng.normal(size=(4, 60))
+    source, fold = np.repeat(["a", "b"], [24, 36]), np.arange(60) // 2 % 3
+    weights = rng.integers(3, size=60) if of == "weighted rows" else np.ones(60)
+    groups = np.arange(60) // 2 if of == "groups" else None
+    counts = weights / weights[weights > 0].mean()
+
+    given = {"weights": counts if of == "weighted rows" else None, "groups": groups}
+    measured = chooser(answers, y, source, fold, **given).measured(3)
+
+    lost = (y - answers) ** 2
+
+    def saved(leaving):
+        left = np.zeros(60)
+        for name, number in [(name, number) for name in "ab" for number in range(3)]:
+            seen = (source == name) & (fold != number)
+            cost = lost[:, seen] @ counts[seen]
+            cost[1:] += leaving * cost[0] / counts[seen].sum()
+            held = (source == name) & (fold == number)
+            left[held] = (lost[0] - lost[cost.argmin()])[held]
+        return left
+
+    for name in "ab":
+        rows = np.flatnonzero((source == name) & (weights > 0))
+        found = measured[name].gain
+        mean = np.average(saved(4)[rows], weights=weights[rows])
+        # Where leaving is free the error is larger, or smaller: the larger one counts.
+        units = [saved(leaving)[rows] for leaving in (4, 0)]
+        if groups is not None:
+            units = [unit.reshape(-1, 2).mean(axis=1) for unit in units]
+        n = len(units[0])
+        errors = [np.sqrt(unit.var(ddof=1) / n * (1 + 3 / 2)) for unit in units]
+        expected = mean, max(errors), n - 1, n
+        assert (found.estimate, found.se, found.df, found.n) == pytest.approx(expected)
+
+
+def test_choose_asks_the_rows_of_the_source_alone():
+    """Of the second member a loses nothing, and b a lot."""
+    rng = np.random.default_rng(0)
+    y, source = rng.normal(size=60), np.repeat(["a", "b"], [24, 36])
+    answers = y + np.array([np.ones(60), np.where(source == "a", 0, 9)])
+
+    mixtures = chooser(answers, y, source, np.arange(60) % 3).mixtures()
+
+    assert mixtures.weights.tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_gain_on_one_row_has_no_interval():
+    y, source = np.arange(9.0), np.repeat(["a", "b"], [1, 8])
+    answers = y + np.array([[2.0], [1.0]])
+    blender = chooser(answers, y, source, np.arange(9) % 3)
+
+    gain = gains_of(blender, blender.mixtures().weights, 3)["a"]
+
+    assert (gain.own, gain.blend, gain.gain) == pytest.approx((4, 1, 3))
+    assert np.isnan([gain.low, gain.high]).all()
 
 
 def test_gains_are_shown_in_sentences_tables_and_pictures():
@@ -836,7 +1044,8 @@ def test_the_packages_own_splitter_deals_the_inner_folds():
 def test_a_target_that_a_deviance_is_not_defined_for_is_named():
     counts = np.abs(SAME).round()
 
-    with pytest.raises(SourceError, match="y holds 0, and the gamma deviance needs"):
+    told = "y holds 0, and the gamma deviance needs numbers above 0"
+    with pytest.raises(SourceError, match=told):
         fit(regressor(Ridge(), loss="gamma"), counts)
     with pytest.raises(SourceError, match="Poisson deviance needs numbers of at least"):
         fit(regressor(Ridge(), loss="poisson"), counts - 1)
@@ -849,3 +1058,6 @@ def test_own_models_below_0_have_no_deviance_and_the_blend_has():
 
     assert "could not be judged by Poisson deviance" in model.gain_["b"].reason
     assert (model.predict(X, sample_source=SOURCE) > 0).all()
+    # Half of what is least above 0, which here is 1.
+    far = model.predict(np.c_[-1e6, np.zeros((1, 7))], sample_source=["b"])
+    np.testing.assert_allclose(far, 0.5)
