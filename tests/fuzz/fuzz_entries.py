@@ -13,6 +13,7 @@ import torch
 from fuzz_data import NAMES, Items, draw_data, pick, take
 from fuzz_oracles import FAILED, call, check_call, check_estimator, dense, same
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
@@ -328,6 +329,39 @@ def items(case):
     pools = {key: value for key, value in NET.items() if key not in ("scaler", "stems")}
     settings = draw_settings(case, pools, ("random_state",)) | {"scaler": None}
     model = SharedNet(net, **settings)
+    check_estimator(case, model, data, like(case, data))
+
+
+class Published:
+    """A model of somebody else: what it answers, and nothing besides."""
+
+    def __init__(self, answers, classes=None):
+        self.answers = answers
+        if classes is not None:
+            self.classes_ = np.asarray(classes)
+            self.predict_proba = self.predict
+
+    def predict(self, X):
+        return np.resize(self.answers, (X.shape[0], *np.shape(self.answers)[1:]))
+
+
+def donors(case):
+    """Models of other people, some of which say what no model should."""
+    task, data = draw(case)
+    X = case.rng.normal(size=(30, 3))
+    y = X[:, 0] if task == "regression" else np.resize([0, 1], 30)
+    fitted = [clone(learner).fit(X, y) for learner in LEARNERS[task][:3]]
+    said = [1.0], [np.nan], ["a"], [[1.0, 2.0]]
+    pool = [*fitted, *map(FrozenEstimator, fitted), *map(Published, said)]
+    for classes in ([0, 1], ["a", "c"], [1.0, 0.0]):
+        pool.append(Published([[0.2, 0.8]], classes))
+    settings = draw_settings(case, TANDEM, ("random_state", "cv"))
+    settings["donors"] = {}
+    for name in ("old", "new", "own models", 1)[: case.rng.choice([1, 2, 4])]:
+        chosen = ODD if case.rng.random() < 0.05 else pool
+        settings["donors"][name] = chosen[int(case.rng.integers(len(chosen)))]
+    case.told.append(f"donors: {settings['donors']}")
+    model = Tandem(draw_learner(case, task), source=data.column, **settings)
     check_estimator(case, model, data, like(case, data))
 
 
@@ -684,6 +718,7 @@ ENTRIES = {
     "Merged.to_pipeline": plain,
     "SharedNet, items": items,
     "Tandem, nets": tandem_of_nets,
+    "Tandem, donors": donors,
     "read_sources, saved": saved,
 }
 torch.set_num_threads(1)

@@ -221,3 +221,57 @@ def test_a_donor_without_a_number_for_a_row_has_no_weight_for_its_source(lost):
     theirs = [name for name in model.weights_["a"] if name.startswith("theirs")]
     assert all(model.weights_["a"][name] == 0 for name in theirs)
     assert np.isfinite(model.predict(X, sample_source=SOURCE)).all()
+
+
+def test_for_an_unknown_source_a_donor_is_moved_as_all_sources_move_it():
+    source = np.repeat(["a", "b", "c"], [30, 25, 25])
+    theirs = Ridge().fit(X_THEIRS, Y_THEIRS)
+    blend = Tandem(
+        Ridge(), donors={"old": theirs}, unknown_source="pooled", random_state=0
+    )
+    blend.fit(X, theirs.predict(X) + 7, sample_source=source)
+
+    with pytest.warns(SourceWarning, match="weights for unknown sources"):
+        predicted = blend.predict(X_THEIRS, sample_source=["new"] * 400)
+
+    wanted = theirs.predict(X_THEIRS) + 7
+    inside = wanted < (theirs.predict(X) + 7).max()  # or it is clipped
+    np.testing.assert_allclose(predicted[inside], wanted[inside], atol=0.1)
+
+
+class Saying:
+    """A donor that gives the same for every row."""
+
+    def __init__(self, answer, classes=None):
+        self.answer = answer
+        if classes is not None:
+            self.classes_ = classes
+
+    def predict(self, X):
+        return np.array([self.answer] * len(X))
+
+
+class SayingProbabilities(Saying):
+    predict_proba = Saying.predict
+
+
+@pytest.mark.parametrize(
+    ("donor", "message"),
+    [
+        (Saying("ill"), "predict of the donor 'old' must give numbers, got .*'ill'"),
+        (Saying([1.0, 2.0]), r"of shape \(80, 1\) for 80 rows, got \(80, 2\)"),
+        (
+            SayingProbabilities([0.2, 0.3, 0.5], ["ill", "well"]),
+            r"predict_proba of the donor .* \(80, 2\) for 80 rows, got \(80, 3\)",
+        ),
+        (
+            Saying("sick", ["ill", "well"]),
+            r"answers 'sick', which is not one of its classes_, \['ill', 'well'\]",
+        ),
+    ],
+)
+def test_a_donor_that_answers_otherwise_is_named(donor, message):
+    classifies = hasattr(donor, "classes_")
+    model, y = (LogisticRegression(), CLASSES) if classifies else (Ridge(), Y)
+    with pytest.raises(SourceError, match=message):
+        Tandem(model, donors={"old": donor}).fit(X, y, sample_source=SOURCE)

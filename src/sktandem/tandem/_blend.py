@@ -16,6 +16,7 @@ from sktandem.data._rows import Rows
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._folds import Fold
 from sktandem.stats._inference import Difference, group_means
+from sktandem.tandem._donors import FittedDonor, with_donors
 from sktandem.tandem._gains import BlendGains, Gain
 from sktandem.tandem._judge import Judge, counts_of
 from sktandem.tandem._out_of_fold import OutOfFold, out_of_fold
@@ -327,9 +328,15 @@ def mixture_of_unknown(
         for b in range(block.max() + 1)
     ]
     names = [found.names[place] for place in able]
-    asked = {name: members[name] for name in names}
+    asked = {name: members[name] for name in names if name in members}
+    judge = blender.judge
     left_out = out_of_fold(
-        asked, rows, folds, blender.judge, n_jobs, tell, folder, unknown=True
+        asked, rows, folds, judge, n_jobs, tell, folder, unknown=True
+    )
+    donors = [m.donor for m in found.models.values() if isinstance(m, FittedDonor)]
+    used = [donor for donor in dict.fromkeys(donors) if donor.name in names]
+    left_out = with_donors(
+        left_out, used, rows, folds, judge, blender.target, unknown=True
     )
     answers = np.full_like(found.answers, np.nan)
     answers[able] = left_out.answers

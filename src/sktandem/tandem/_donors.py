@@ -14,6 +14,7 @@ from scipy.special import log_softmax, softmax
 from sktandem._telling import counted, warn
 from sktandem._typing import Floats
 from sktandem.data._rows import Rows
+from sktandem.data._sources import UNKNOWN
 from sktandem.data._tables import column_names, is_frame
 from sktandem.exceptions import SourceError
 from sktandem.model_selection._folds import Fold
@@ -81,8 +82,7 @@ class Donor:
         """Return what it predicts for rows, in the columns of a judge."""
         X = self._columns(rows.X)
         if judge.classes is None:
-            predicted = np.asarray(self.model.predict(X), dtype=np.float64)
-            return predicted.reshape(len(rows), -1)
+            return self._numbers("predict", X, len(rows), judge.n_values)
         if not hasattr(self.model, "classes_"):
             raise SourceError(
                 f"The donor {self.name!r} must be a fitted classifier, which has "
@@ -102,10 +102,34 @@ class Donor:
                 "...})}."
             )
         if not self.has_probabilities:
-            said = [known[each] for each in np.asarray(self.model.predict(X)).tolist()]
+            labels = np.ravel(self.model.predict(X)).tolist()
+            others = [label for label in labels if label not in known]
+            if others:
+                raise SourceError(
+                    f"The donor {self.name!r} answers {others[0]!r}, which is not one "
+                    f"of its classes_, {theirs}."
+                )
+            said = [known[label] for label in labels]
             return np.array([[float(one == each) for each in ours] for one in said])
-        p = np.asarray(self.model.predict_proba(X), dtype=np.float64)
+        p = self._numbers("predict_proba", X, len(rows), len(theirs))
         return aligned(p, np.array([*known.values()], dtype=object), judge.classes)[0]
+
+    def _numbers(self, method: str, X: Any, n_rows: int, n_columns: int) -> Floats:
+        """Return what a method gives as a row of numbers for each row."""
+        said = np.asarray(getattr(self.model, method)(X))
+        try:
+            values = said.astype(np.float64)
+        except (TypeError, ValueError):
+            raise SourceError(
+                f"{method} of the donor {self.name!r} must give numbers, got "
+                f"{said.ravel()[0]!r}."
+            ) from None
+        if values.shape[:1] != (n_rows,) or values.size != n_rows * n_columns:
+            raise SourceError(
+                f"{method} of the donor {self.name!r} must give numbers of shape "
+                f"{(n_rows, n_columns)} for {n_rows} rows, got {values.shape}."
+            )
+        return values.reshape(n_rows, n_columns)
 
     @property
     def has_probabilities(self) -> bool:
@@ -189,15 +213,20 @@ def with_donors(
     folds: Sequence[Fold],
     judge: Judge,
     target: Floats,
+    *,
+    unknown: bool = False,
 ) -> OutOfFold:
     """Add donors to what was found: as they are, and calibrated inside the folds.
 
     A donor is asked once. Its data never held a row of these, so that what it says
-    is out of sample; only calibrations, which are learned here, need the folds.
+    is out of sample; only calibrations, which are learned here, need the folds. With
+    `unknown` held-out rows are asked as those of unknown sources.
     """
     names, answers, models = list(found.names), list(found.answers), dict(found.models)
     clipped = dict(found.clipped)
-    every = np.arange(len(rows))
+    every, asked = np.arange(len(rows)), rows.sources.codes
+    if unknown:
+        asked = np.full_like(asked, UNKNOWN)
     for donor in donors:
         raw = donor.answers(rows, judge)
         failures = _unanswered(donor, raw, rows)
@@ -208,7 +237,7 @@ def with_donors(
             held, clipped[name] = np.full_like(raw, np.nan), 0
             for fold in folds:
                 made = _learned(learn, raw, target, rows, fold.train)
-                codes = rows.sources.codes[fold.test]
+                codes = asked[fold.test]
                 limits = Limits.of(judge, target, rows, fold.train)
                 said = _calibrated(raw[fold.test], codes, made)
                 held[fold.test] = judge.within(said, codes, limits)
