@@ -986,3 +986,9 @@ def test_a_quantile_by_weighted_merge_covers_fresh_rows_as_own_models_do():
 
     assert covered["WeightedMerge"] == pytest.approx(covered["OwnModels"], abs=0.03)
     assert covered["WeightedMerge"] == pytest.approx(0.9, abs=0.05)
+
+
+def test_the_number_of_repeats_may_be_one_of_numpy():
+    text = compare(strategies=[Merged()], n_repeats=np.int64(2)).summary()
+
+    assert f"{K} folds x 2 repeats, " in text

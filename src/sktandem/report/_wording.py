@@ -6,6 +6,8 @@ from collections.abc import Hashable, Sequence
 from math import floor, isfinite, log10
 from typing import Any
 
+from sktandem._telling import counted
+
 __all__ = [
     "MIN_RARER",
     "MIN_ROWS",
@@ -320,7 +322,7 @@ def method_sentences(n_contrasts: int, design: Any) -> list[str]:
     absolute = design.loss == "zero-one loss"
     margin = plain(design.margin) if absolute else f"{plain(100 * design.margin)} %"
     of = "" if absolute else f" of the own model's {design.loss}"
-    times = f"{design.n_repeats} repeat{'s' * (design.n_repeats > 1)}"
+    times = counted(design.n_repeats, "repeat")
     how = (
         f"Measured on held-out {'groups' if design.grouped else 'rows'}, "
         f"{design.n_splits} folds x {times}, against the own model "
