@@ -92,8 +92,8 @@ def with_meaning(frame: Any, name: str, reading: Reading, *, commas: bool) -> An
         values = frame[column]
         if column in text_columns(frame):
             values = as_numbers(values, commas=commas)
-        if values is None or values.dtype.kind in "mM":  # is told with all problems
-            continue
+        if values is None or values.dtype.kind in "mM":
+            continue  # refused later, together with all other problems
         frame[column] = values * factor + offset
     return frame
 

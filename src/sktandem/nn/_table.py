@@ -177,6 +177,6 @@ class Table(Dataset[Any]):
             return iter(rows.split(max(batch_size, 1)))
         per_row = max(1, self.X[:1].numel())
         at_once = min(SCORED_AT_ONCE, VALUES_AT_ONCE // per_row)
-        # Half as many values of twice the precision: as much memory as skorch needs.
+        # Half as many values of twice the precision take no more memory.
         most = batch_size // 2 if self.dtype is torch.float64 else batch_size
         return iter(rows.split(max(most, at_once, 1)))

@@ -103,7 +103,6 @@ class TurnBatches:
                 if step not in accepted:
                     _refuse_others(step, self.names, self.schedule)
                     accepted.add(step)
-                self.current = None  # which frees it before the next is made
                 self.current = self._batch(step)
                 n_steps += 1
                 yield self.current
